@@ -1,0 +1,1 @@
+"""Concepts: named word lists, built in or read from a file."""
