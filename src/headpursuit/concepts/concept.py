@@ -1,0 +1,142 @@
+"""A concept, and the one file format that built-in and own word lists share.
+
+    # description: Days of the week
+    # source: compiled by hand
+    Monday
+    Tuesday
+
+One word or short phrase per line, UTF-8. Blank lines and lines that begin with `#` are no words.
+"""
+
+import difflib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+_DATA = Path(__file__).parent / "data"
+_HEADER = re.compile(r"#\s*(description|source)\s*:\s*(.*)", re.IGNORECASE)
+_LONGEST_LINE = 200
+
+
+@dataclass(frozen=True)
+class Concept:
+    """A named list of words, such as countries or colours.
+
+    Words keep their order; repeated words and the space around them are dropped. Case is kept as given:
+    `May` and `may` are two words.
+
+    Raises:
+        TypeError: If the words are one string instead of several, or hold something else than strings.
+        ValueError: If the name, the list or a word is empty.
+    """
+
+    name: str
+    """What reports and file names call the concept."""
+
+    words: tuple[str, ...]
+    """The words or short phrases, each once, in the order given."""
+
+    description: str = ""
+    """What belongs to the concept, in a sentence."""
+
+    source: str = ""
+    """Where the words come from."""
+
+    def __post_init__(self) -> None:
+        if not self.name.strip():
+            raise ValueError(
+                f"the concept's name is {self.name!r}; give it one that tables can show, like 'countries'"
+            )
+        if isinstance(self.words, str):
+            raise TypeError(
+                f"the words of {self.name!r} are one string; give several, like ({self.words!r},)"
+            )
+        words = tuple(self.words)
+        for position, word in enumerate(words, start=1):
+            if not isinstance(word, str):
+                raise TypeError(f"word {position} of {self.name!r} is {word!r}, but words are strings")
+            if not word.strip():
+                raise ValueError(f"word {position} of {self.name!r} is blank; leave it out")
+        if not words:
+            raise ValueError(f"concept {self.name!r} has no words; give at least one")
+        object.__setattr__(self, "name", self.name.strip())
+        object.__setattr__(self, "words", tuple(dict.fromkeys(word.strip() for word in words)))
+
+
+def builtin_concepts() -> tuple[str, ...]:
+    """The names of the word lists that come with the package, sorted."""
+    return tuple(sorted(path.stem for path in _DATA.glob("*.txt")))
+
+
+def load_concept(name_or_path: str | os.PathLike[str]) -> Concept:
+    """A built-in concept by its name, or the user's own by the path of a text file.
+
+    The file holds one word or short phrase per line. Lines `# description: ...` and `# source: ...` fill the
+    fields of that name; all other lines beginning with `#` are skipped. The file's name without its ending is
+    the concept's name. A built-in name wins over a file of that name; write `./countries` for the file.
+
+    Args:
+        name_or_path: One of `builtin_concepts()`, or a path.
+
+    Returns:
+        The concept, with words in the order of the file.
+
+    Raises:
+        FileNotFoundError: If there is neither a built-in concept nor a file of that name.
+        ValueError: If the path is a folder, or the file is not UTF-8 text, holds no words, or has a word of
+            more than 200 characters.
+    """
+    given = os.fspath(name_or_path)
+    if given in builtin_concepts():
+        return _read(_DATA / f"{given}.txt")
+    if not os.path.exists(given):
+        raise FileNotFoundError(_unknown(given))
+    if os.path.isdir(given):
+        raise ValueError(f"{given!r} is a folder; give a text file with one word per line")
+    return _read(Path(given))
+
+
+def _unknown(given: str) -> str:
+    names = builtin_concepts()
+    close = difflib.get_close_matches(given.lower(), names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return (
+        f"{given!r} is neither a built-in concept nor a file; {hint}built in are {', '.join(names)}; "
+        "or give the path of a text file with one word per line"
+    )
+
+
+def _read(path: Path) -> Concept:
+    fields: dict[str, str] = {}
+    words = []
+    for number, raw in enumerate(_decode(path).splitlines(), start=1):
+        line = raw.strip()
+        if line.startswith("#"):
+            if header := _HEADER.fullmatch(line):
+                fields.setdefault(header[1].lower(), header[2])
+        elif len(line) > _LONGEST_LINE:
+            raise ValueError(
+                f"{path}, line {number}: {len(line)} characters, but a line holds one word or short phrase "
+                f"of at most {_LONGEST_LINE}; is this a word list?"
+            )
+        elif line:
+            words.append(line)
+    if not words:
+        raise ValueError(f"{path} holds no words; write one per line")
+    return Concept(path.stem, tuple(words), **fields)
+
+
+def _decode(path: Path) -> str:
+    content = path.read_bytes()
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save the list as UTF-8"
+        ) from None
+    if "\0" in text:
+        raise ValueError(f"{path} holds zero bytes, so it is not UTF-8 text; save the list as UTF-8")
+    # Some editors begin UTF-8 files with a byte order mark, which would stick to the first word.
+    return text.removeprefix("\ufeff")
