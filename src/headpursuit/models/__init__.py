@@ -1,1 +1,36 @@
-"""models."""
+"""The only room that knows transformers: loading, finding heads, words and tokens, reading and rescaling heads."""
+
+from headpursuit.models.anatomy import Anatomy, AnatomyError, HeadSite, write_weights
+from headpursuit.models.capture import MixedBatch, Positions, read_mixed
+from headpursuit.models.certificate import Certificate
+from headpursuit.models.embedded import EMBEDDED
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.load import load, quiet
+from headpursuit.models.rescale import rescale
+from headpursuit.models.scaling import Applied
+from headpursuit.models.text import answer, log_probabilities
+from headpursuit.models.vocabulary import ConceptTokens, MultiToken, Spelling, tokens_of, unembedding
+
+__all__ = [
+    "EMBEDDED",
+    "Anatomy",
+    "AnatomyError",
+    "Applied",
+    "Certificate",
+    "ConceptTokens",
+    "HeadSite",
+    "LanguageModel",
+    "MixedBatch",
+    "MultiToken",
+    "Positions",
+    "Spelling",
+    "answer",
+    "load",
+    "log_probabilities",
+    "quiet",
+    "read_mixed",
+    "rescale",
+    "tokens_of",
+    "unembedding",
+    "write_weights",
+]

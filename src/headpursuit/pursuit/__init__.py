@@ -1,1 +1,19 @@
-"""pursuit."""
+"""The mathematics: pure functions of tensors, no model and no files in sight."""
+
+from headpursuit.pursuit.controls import random_heads
+from headpursuit.pursuit.ranking import Scores, random_dictionaries, score_heads
+from headpursuit.pursuit.signals import Moments, Signals
+from headpursuit.pursuit.somp import Dictionary, Pursuit, Rule, pursue
+
+__all__ = [
+    "Dictionary",
+    "Moments",
+    "Pursuit",
+    "Rule",
+    "Scores",
+    "Signals",
+    "pursue",
+    "random_dictionaries",
+    "random_heads",
+    "score_heads",
+]

@@ -1,0 +1,168 @@
+"""Prove that what `locate` found are heads, by numbers, on the model at hand."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from headpursuit.heads import Edit
+from headpursuit.models.anatomy import (
+    Anatomy,
+    AnatomyError,
+    HeadSite,
+    Watch,
+    bias_of,
+    probe_input,
+    projection,
+    write_weights,
+)
+from headpursuit.models.scaling import rescale_sites
+
+_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-8, torch.float16: 5e-3, torch.bfloat16: 3e-2}
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What was measured on a short forward pass; relative errors are Frobenius norms, the worst over layers."""
+
+    n_layers: int
+    n_heads: int
+    conservation: float
+    """|sum over heads of z W + bias - projection's output| / |output|."""
+    isolation: float
+    """Doubling a head at the attention: |change outside its slice| and |change inside - z|, over |z|; all heads."""
+    silence: float
+    """With all heads at scale 0: |projection's output - bias| / |usual output|."""
+    identity: bool
+    """With all heads at scale 1 the logits are bit-equal."""
+    tolerance: float
+    """What the errors were allowed to be, for the network's dtype."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"certified: {self.n_heads} heads in {self.n_layers} layers; heads + bias = projection to "
+            f"{self.conservation:.0e}, each head moves only its slice to {self.isolation:.0e}, scale 0 leaves the bias to "
+            f"{self.silence:.0e}, scale 1 changes nothing"
+        )
+
+
+@dataclass
+class _Record:
+    """Inputs and outputs of every projection in one forward pass."""
+
+    mixed: dict[HeadSite, Tensor]
+    written: dict[HeadSite, Tensor]
+    logits: Tensor
+    attention: dict[HeadSite, int]
+    """Number of the attention output that came right before the projection."""
+
+
+@torch.no_grad()
+def certify(network: PreTrainedModel, anatomy: Anatomy) -> Certificate:
+    """Measure conservation, isolation of every head, scale 0 and scale 1.
+
+    Raises:
+        AnatomyError: If one of them fails; the text says which, where and by how much.
+    """
+    tolerance = _TOLERANCE.get(network.dtype, 3e-2)
+    clean = _forward(network, anatomy)
+    with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 1.0)):
+        identity = torch.equal(_forward(network, anatomy).logits, clean.logits)
+    if not identity:
+        raise AnatomyError("rescaling all heads by 1 changed the logits; is the model in training mode?")
+    conservation = _worst(anatomy, tolerance, lambda s: _conservation(network, s, clean), _NOT_CONSERVED)
+    with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 0.0)):
+        silent = _forward(network, anatomy)
+    silence = _worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT)
+    isolation = 0.0
+    for index in range(max(site.n_heads for site in anatomy.sites)):
+        sites = [site for site in anatomy.sites if index < site.n_heads]
+        moved = _forward(network, anatomy, clean=clean, double={clean.attention[s]: index for s in sites})
+        part = Anatomy(tuple(sites))
+        isolation = max(
+            isolation, _worst(part, tolerance, lambda s, i=index, m=moved: _isolation(s, i, m, clean), _NOT_ISOLATED)
+        )
+    return Certificate(
+        len(anatomy.sites), anatomy.n_heads, conservation, isolation, silence, identity, tolerance
+    )
+
+
+_NOT_CONSERVED = "the heads' contributions and the bias do not add up to the projection's output"
+_NOT_SILENT = "with all heads at scale 0 the projection does not leave its bias"
+_NOT_ISOLATED = "doubling one head at the attention does not move exactly its slice of the projection's input"
+
+
+def _worst(anatomy: Anatomy, tolerance: float, measure: Callable[[HeadSite], float], failure: str) -> float:
+    worst = 0.0
+    for site in anatomy.sites:
+        error = measure(site)
+        if not error <= tolerance:  # also refuses NaN
+            raise AnatomyError(f"{failure}: relative error {error:.1e} at {site.path}, allowed {tolerance:.0e}")
+        worst = max(worst, error)
+    return worst
+
+
+def _conservation(network: nn.Module, site: HeadSite, clean: _Record) -> float:
+    mixed = clean.mixed[site].float().unflatten(-1, (site.n_heads, site.d_head))
+    written = torch.einsum("nhd,hdm->nm", mixed, write_weights(network, site))
+    bias = bias_of(projection(network, site))
+    if bias is not None:
+        written = written + bias.float()
+    return _relative(written - clean.written[site].float(), clean.written[site])
+
+
+def _silence(network: nn.Module, site: HeadSite, silent: _Record, clean: _Record) -> float:
+    bias = bias_of(projection(network, site))
+    left = silent.written[site].float() - (0 if bias is None else bias.float())
+    return _relative(left, clean.written[site])
+
+
+def _isolation(site: HeadSite, index: int, moved: _Record, clean: _Record) -> float:
+    change = moved.mixed[site].float() - clean.mixed[site].float()
+    expected = torch.zeros_like(change)
+    expected[:, site.slice_of(index)] = clean.mixed[site][:, site.slice_of(index)].float()
+    return _relative(change - expected, clean.mixed[site][:, site.slice_of(index)])
+
+
+def _relative(error: Tensor, reference: Tensor) -> float:
+    return float(error.norm() / reference.float().norm().clamp_min(1e-20))
+
+
+def _forward(
+    network: PreTrainedModel,
+    anatomy: Anatomy,
+    *,
+    clean: _Record | None = None,
+    double: dict[int, int] | None = None,
+) -> _Record:
+    """Run the probe and record every projection; with `clean`, each projection receives its clean input.
+
+    So one pass can double a head in every layer without one layer's change reaching the next.
+    """
+    watch = Watch(double)
+    record = _Record({}, {}, torch.empty(0), {})
+
+    def before(site: HeadSite, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+        record.mixed[site] = args[0].reshape(-1, args[0].shape[-1]).clone()
+        record.attention[site] = len(watch.seen) - 1
+        return None if clean is None else (clean.mixed[site].reshape(args[0].shape), *args[1:])
+
+    def after(site: HeadSite, output: Tensor) -> None:
+        record.written[site] = output.reshape(-1, output.shape[-1]).clone()
+
+    with ExitStack() as stack:
+        for site in anatomy.sites:
+            module = projection(network, site)
+            stack.callback(module.register_forward_pre_hook(lambda _, args, s=site: before(s, args)).remove)
+            stack.callback(module.register_forward_hook(lambda _, __, out, s=site: after(s, out)).remove)
+        with watch:
+            record.logits = network(**probe_input(network), use_cache=False).logits
+    return record

@@ -1,0 +1,92 @@
+"""From a name to a model with certified heads."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging
+
+from headpursuit.models.embedded import EMBEDDED, embedded_folder, forget_gguf
+from headpursuit.models.language_model import LanguageModel
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None) -> LanguageModel:
+    """Load a causal language model and its tokenizer.
+
+    The heads are located and certified when they are first needed.
+
+    Args:
+        name: `smollm2-135m` (the embedded model), a Hugging Face hub id, a local folder, or a GGUF file.
+        device: `auto` takes a GPU if there is one, else the CPU; or any torch device.
+        dtype: `auto` is float32 on a CPU and the checkpoint's own on a GPU; or float32, bfloat16, float16.
+        revision: Branch, tag or commit of a hub model.
+
+    Raises:
+        FileNotFoundError: If a local path does not exist.
+        OSError: If a hub model cannot be had.
+        ValueError: If the checkpoint is no causal language model, or an option is unknown.
+    """
+    device = _device(device)
+    if dtype not in ("auto", *_DTYPES):
+        raise ValueError(f"unknown dtype {dtype!r}; choose auto, {', '.join(_DTYPES)}")
+    options: dict[str, Any] = {"revision": revision} if revision else {}
+    source, gguf = _source(name)
+    if gguf:
+        options["gguf_file"] = gguf
+    wanted = _DTYPES.get(dtype, torch.float32 if device == "cpu" or gguf else "auto")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options)
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise _explained(name, error) from error
+    if gguf:
+        forget_gguf(network)
+    return LanguageModel(network.to(device), tokenizer, name, getattr(network.config, "_commit_hash", None))
+
+
+def quiet() -> None:
+    """Keep transformers' own progress bars and notices off the terminal."""
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+
+
+def _source(name: str) -> tuple[str, str | None]:
+    """What `from_pretrained` takes: folder or hub id, and the GGUF file within."""
+    path = Path(name).expanduser()
+    if name == EMBEDDED:
+        return str(embedded_folder()), None
+    if path.is_file() and path.suffix == ".gguf":
+        return str(path.parent), path.name
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise FileNotFoundError(f"{name} is no model folder: it has no config.json")
+        return str(path), None
+    if path.is_file():
+        raise ValueError(f"{name} is a file, but not a .gguf file; give the folder that holds config.json")
+    if path.suffix == ".gguf" or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise FileNotFoundError(f"there is no model at {name}")
+    return name, None
+
+
+def _device(device: str) -> str:
+    if device == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.device(device)
+    except RuntimeError as error:
+        raise ValueError(f"unknown device {device!r}; give auto, cpu, cuda, cuda:1 or mps") from error
+    return device
+
+
+def _explained(name: str, error: Exception) -> Exception:
+    """One line that says what was tried, of the same kind as the error."""
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if isinstance(error, OSError):
+        known = f"it is no local folder, no GGUF file, not {EMBEDDED!r}, and could not be had from the hub"
+        return OSError(f"cannot load {name!r}: {known} ({first})")
+    return ValueError(f"cannot load {name!r} as a causal language model: {first}")

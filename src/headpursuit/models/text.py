@@ -1,0 +1,144 @@
+"""Prompts in, token batches out; answers; and how likely a text is."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from headpursuit.models.language_model import LanguageModel
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Prompts side by side, padded on the left."""
+
+    indices: tuple[int, ...]
+    """Which prompts."""
+    input_ids: Int[Tensor, "n_prompts n_tokens"]
+    attention_mask: Int[Tensor, "n_prompts n_tokens"]
+
+    @property
+    def position_ids(self) -> Int[Tensor, "n_prompts n_tokens"]:
+        """Positions counted from each prompt's first token, which left padding would otherwise shift."""
+        return (self.attention_mask.cumsum(1) - 1).clamp_min(0)
+
+
+def batches(
+    model: LanguageModel, prompts: Sequence[str], batch_size: int, *, chat: bool = False, room: int = 0
+) -> list[Batch]:
+    """Tokenize prompts and batch those of similar length.
+
+    Args:
+        model: The model.
+        prompts: The texts.
+        batch_size: Prompts per batch.
+        chat: Put each prompt as a user's message into the model's chat template.
+        room: Tokens that must still fit into the context behind each prompt.
+
+    Raises:
+        ValueError: No prompts, an empty prompt, a prompt longer than the context, or no chat template.
+    """
+    if not prompts:
+        raise ValueError("there are no prompts")
+    if batch_size < 1:
+        raise ValueError(f"the batch size is {batch_size}; it must be at least 1")
+    ids = [_encode(model, i, prompt, chat) for i, prompt in enumerate(prompts)]
+    context = context_length(model)
+    for i, tokens in enumerate(ids):
+        if len(tokens) + room > context:
+            extra = f" and {room} new ones" if room else ""
+            raise ValueError(f"prompt {i + 1} takes {len(tokens)} tokens{extra}, but the context holds {context}")
+    order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
+    return [_pad(model, order[i : i + batch_size], ids) for i in range(0, len(order), batch_size)]
+
+
+def context_length(model: LanguageModel) -> int:
+    """Tokens the model can read at once; unlimited where its config names no limit."""
+    config = model.network.config.get_text_config(decoder=True)
+    return getattr(config, "max_position_embeddings", None) or 2**31
+
+
+def _encode(model: LanguageModel, number: int, prompt: str, chat: bool) -> list[int]:
+    if chat:
+        if model.tokenizer.chat_template is None:
+            raise ValueError(f"the tokenizer of {model.name or 'this model'} has no chat template; leave --chat out")
+        message = [{"role": "user", "content": prompt}]
+        text = model.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        ids = model.tokenizer.encode(text, add_special_tokens=False)
+    else:
+        ids = model.tokenizer.encode(prompt)
+    if not ids or not prompt.strip():
+        raise ValueError(f"prompt {number + 1} is empty")
+    return ids
+
+
+def _pad(model: LanguageModel, indices: list[int], ids: list[list[int]]) -> Batch:
+    longest = max(len(ids[i]) for i in indices)
+    pad = model.tokenizer.pad_token_id or 0
+    rows = [[pad] * (longest - len(ids[i])) + ids[i] for i in indices]
+    masks = [[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in indices]
+    return Batch(
+        tuple(indices), torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device)
+    )
+
+
+@torch.no_grad()
+def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> Batch:
+    """Answer greedily; the batch with the answers' tokens behind it, masked after the end of each answer."""
+    output = model.network.generate(
+        input_ids=batch.input_ids,
+        attention_mask=batch.attention_mask,
+        max_new_tokens=max_new_tokens,
+        do_sample=False,
+        num_beams=1,
+        pad_token_id=model.tokenizer.pad_token_id,
+    )
+    new = output[:, batch.input_ids.shape[1] :]
+    ends = torch.isin(new, torch.tensor(_end_ids(model), device=new.device))
+    running = (ends.cumsum(1) == 0).to(batch.attention_mask)
+    return Batch(batch.indices, output, torch.cat([batch.attention_mask, running], dim=1))
+
+
+def _end_ids(model: LanguageModel) -> list[int]:
+    end = model.network.generation_config.eos_token_id
+    ends = list(end) if isinstance(end, list | tuple) else [end]
+    return [i for i in [*ends, model.tokenizer.pad_token_id] if i is not None]
+
+
+def answer(
+    model: LanguageModel,
+    prompts: Sequence[str],
+    *,
+    max_new_tokens: int = 12,
+    batch_size: int = 64,
+    chat: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> list[str]:
+    """Greedy answers, without special tokens, in the order of the prompts."""
+    answers = [""] * len(prompts)
+    for batch in batches(model, prompts, batch_size, chat=chat, room=max_new_tokens):
+        full = continue_batch(model, batch, max_new_tokens)
+        start = batch.input_ids.shape[1]
+        for i, ids, mask in zip(full.indices, full.input_ids, full.attention_mask, strict=True):
+            answers[i] = model.tokenizer.decode(ids[start:][mask[start:].bool()], skip_special_tokens=True)
+        if progress:
+            progress(len(batch.indices))
+    return answers
+
+
+@torch.no_grad()
+def log_probabilities(
+    model: LanguageModel, texts: Sequence[str], batch_size: int = 8
+) -> Iterator[tuple[Float[Tensor, "n_predictions vocab"], Int[Tensor, " n_predictions"]]]:
+    """Log-probabilities of every next token of the texts, a batch at a time, and which token came."""
+    for batch in batches(model, texts, batch_size):
+        logits = model.network(
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            position_ids=batch.position_ids,
+            use_cache=False,
+        ).logits
+        real = (batch.attention_mask[:, 1:] * batch.attention_mask[:, :-1]).bool()
+        yield logits[:, :-1][real].float().log_softmax(-1), batch.input_ids[:, 1:][real]

@@ -1,0 +1,185 @@
+"""Between words and token ids, and the directions tokens have in the residual stream."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from headpursuit.concepts import Concept
+from headpursuit.models.anatomy import AnatomyError
+from headpursuit.models.language_model import LanguageModel
+
+MultiToken = Literal["drop", "first"]
+"""What becomes of a spelling that takes several tokens: it is dropped, or its first token stands for it."""
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """One way to write a word, and what the tokenizer makes of it."""
+
+    word: str
+    """As it stands in the concept."""
+    text: str
+    """With or without leading space, as is, in lower case, capitalised or in capitals."""
+    token_ids: tuple[int, ...]
+    pieces: tuple[str, ...]
+    dropped: str
+    """Why it contributes no token; empty if it does."""
+
+
+@dataclass(frozen=True)
+class ConceptTokens:
+    """The tokens of a concept under one tokenizer."""
+
+    concept: Concept
+    spellings: tuple[Spelling, ...]
+    token_ids: tuple[int, ...]
+    """All tokens that stand for the concept, sorted, each once: the restricted dictionary."""
+
+    @property
+    def dropped_words(self) -> tuple[str, ...]:
+        """Words of which no spelling is left."""
+        kept = {s.word for s in self.spellings if not s.dropped}
+        return tuple(word for word in self.concept.words if word not in kept)
+
+
+def tokens_of(model: LanguageModel, concept: Concept, multi_token: MultiToken = "drop") -> ConceptTokens:
+    """Map a concept to token ids: every spelling of every word that is a token of its own.
+
+    Spellings are the word as is, in lower case, capitalised and in capitals, each with and without a leading space.
+
+    Args:
+        model: The model whose tokenizer counts.
+        concept: The words.
+        multi_token: What becomes of spellings of several tokens: `drop`, or `first` token stands for it.
+
+    Raises:
+        ValueError: If no word is left, or the policy is unknown.
+    """
+    if multi_token not in get_args(MultiToken):
+        raise ValueError(f"unknown multi-token policy {multi_token!r}; choose {' or '.join(get_args(MultiToken))}")
+    spellings = tuple(
+        _spell(model, word, text, multi_token) for word in concept.words for text in _spellings_of(word)
+    )
+    ids = sorted({s.token_ids[0] for s in spellings if not s.dropped})
+    if not ids:
+        raise ValueError(
+            f"concept {concept.name!r} has no token in this vocabulary: each of its {len(concept.words)} words takes "
+            "several tokens; use other words, or the multi-token policy 'first'"
+        )
+    return ConceptTokens(concept, spellings, tuple(ids))
+
+
+def _spellings_of(word: str) -> list[str]:
+    forms = dict.fromkeys([word, word.lower(), word[:1].upper() + word[1:], word.upper()])
+    return [space + form for form in forms for space in (" ", "")]
+
+
+def _spell(model: LanguageModel, word: str, text: str, multi_token: MultiToken) -> Spelling:
+    tokenizer = model.tokenizer
+    ids = tuple(tokenizer.encode(text, add_special_tokens=False))
+    pieces = tuple(tokenizer.decode([i]) for i in ids)
+    if len(ids) > 1 and not pieces[0].strip():  # a lone space piece before the word says nothing about it
+        ids, pieces = ids[1:], pieces[1:]
+    return Spelling(word, text, ids, pieces, _reason_to_drop(model, ids, pieces, multi_token))
+
+
+def _reason_to_drop(
+    model: LanguageModel, ids: tuple[int, ...], pieces: tuple[str, ...], multi_token: MultiToken
+) -> str:
+    if not ids:
+        return "the tokenizer makes nothing of it"
+    if ids[0] in model.tokenizer.all_special_ids:
+        return "unknown to the tokenizer"
+    if len(ids) > 1 and multi_token == "drop":
+        return f"takes {len(ids)} tokens: {'|'.join(pieces)}"
+    if ids[0] >= n_tokens(model):
+        return "has no row in the unembedding"
+    return ""
+
+
+@dataclass(frozen=True)
+class Unembedding:
+    """The directions that tokens have in the residual stream."""
+
+    vectors: Float[Tensor, "vocab d_model"]
+    """Rows of the unembedding matrix, without padding rows beyond the tokenizer's vocabulary."""
+    sha256: str
+    """Hash of those rows: captures and edits belong to one unembedding."""
+
+
+def n_tokens(model: LanguageModel) -> int:
+    """Rows of the unembedding that stand for a token; checkpoints often pad beyond the tokenizer's vocabulary."""
+    return min(len(model.tokenizer), output_embedding(model).weight.shape[0])
+
+
+def output_embedding(model: LanguageModel) -> nn.Linear:
+    """The module that turns the final hidden state into logits.
+
+    Raises:
+        AnatomyError: If the model has none, or not a single matrix.
+    """
+    module = model.network.get_output_embeddings()
+    if getattr(module, "weight", None) is None or module.weight.dim() != 2:
+        raise AnatomyError(f"{type(model.network).__name__} has no single unembedding matrix to read tokens from")
+    return module
+
+
+@torch.no_grad()
+def unembedding(model: LanguageModel, *, gain: bool = False) -> Unembedding:
+    """Read the unembedding.
+
+    Args:
+        model: The model.
+        gain: Multiply by the final norm's gain, so that directions are those before the norm.
+    """
+    vectors = output_embedding(model).weight[: n_tokens(model)].detach()
+    raw = vectors.contiguous().cpu()
+    digest = hashlib.sha256(raw.view(torch.uint8).numpy().data).hexdigest()
+    if gain:
+        vectors = vectors.float() * final_gain(model).to(vectors.device)
+    return Unembedding(vectors, digest)
+
+
+@torch.no_grad()
+def final_gain(model: LanguageModel) -> Float[Tensor, " d_model"]:
+    """The gain of the norm before the unembedding, measured instead of read: families store w or 1 + w.
+
+    A balanced vector x of ±1 has mean 0 and variance 1, so any norm returns gain * x + bias, and
+    (norm(x) - norm(-x)) / 2 * x is the gain.
+
+    Raises:
+        AnatomyError: If no norm module produces the unembedding's input.
+    """
+    norm = _final_norm(model)
+    d_model = output_embedding(model).weight.shape[1]
+    like = next(norm.parameters(), torch.empty(0, device=model.device))
+    x = torch.ones(1, 1, d_model, dtype=like.dtype, device=like.device)
+    x[..., ::2] = -1
+    return ((norm(x) - norm(-x)).float() / 2 * x.float()).flatten()
+
+
+def _final_norm(model: LanguageModel) -> nn.Module:
+    """The last module named a norm whose output is the unembedding's input."""
+    from headpursuit.models.anatomy import probe_input
+
+    outputs: list[tuple[nn.Module, Tensor]] = []
+    entered: list[Tensor] = []
+    handles = [
+        module.register_forward_hook(lambda m, _, out: outputs.append((m, out)))
+        for module in model.network.modules()
+        if "norm" in type(module).__name__.lower()
+    ]
+    handles.append(output_embedding(model).register_forward_pre_hook(lambda _, args: entered.append(args[0])))
+    try:
+        model.network(**probe_input(model.network), use_cache=False)
+    finally:
+        for handle in handles:
+            handle.remove()
+    for module, output in reversed(outputs):
+        if isinstance(output, Tensor) and torch.equal(output, entered[-1]):
+            return module
+    raise AnatomyError("no norm produces the unembedding's input, so its gain cannot be measured; leave the gain out")

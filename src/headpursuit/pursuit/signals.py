@@ -1,0 +1,91 @@
+"""What heads write, compressed exactly to d_head rows.
+
+A head with mixed values Z (n_samples, d_head) and write weights W (d_head, d_model) writes H = Z W. Under a
+squared-error pursuit H matters only through HᵀH = Wᵀ(ZᵀZ)W, so with ZᵀZ = L Lᵀ the d_head rows A = LᵀW stand for all
+n_samples rows of H. Second moments add up: over batches, processes and machines.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Moments:
+    """First and second moments of the mixed values of one layer's heads."""
+
+    second: Float[Tensor, "n_heads d_head d_head"]
+    """Sum over samples of z zᵀ, float64."""
+    total: Float[Tensor, "n_heads d_head"]
+    """Sum over samples of z, float64."""
+    count: int
+    """Number of samples (captured token positions)."""
+
+    @classmethod
+    def of(cls, mixed: Float[Tensor, "n_samples n_heads d_head"]) -> "Moments":
+        """The moments of a batch; products in the dtype of `mixed` (at least float32), kept in float64."""
+        values = mixed.to(torch.promote_types(mixed.dtype, torch.float32)).transpose(0, 1)
+        # A product per batch in float32, sums over batches in float64: small batches lose nothing.
+        return cls((values.mT @ values).double(), values.double().sum(1), mixed.shape[0])
+
+    def __add__(self, other: "Moments") -> "Moments":
+        return Moments(self.second + other.second, self.total + other.total, self.count + other.count)
+
+    def covariance(self) -> Float[Tensor, "n_heads d_head d_head"]:
+        """Sum over samples of (z - mean)(z - mean)ᵀ: the second moments after centring."""
+        return self.second - self.total[:, :, None] * self.total[:, None, :] / self.count
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The signals H = left @ rows of a batch of heads, as a pursuit reads them."""
+
+    rows: Float[Tensor, "n_heads d_head d_model"]
+    """A = LᵀW: as many rows as the head has dimensions, with AᵀA = HᵀH."""
+    left: Float[Tensor, "n_heads n_samples d_head"] | None = None
+    """Orthonormal columns with H = left @ rows; only known from samples, only needed by the l1 rule."""
+
+    @classmethod
+    def from_moments(
+        cls, moments: Moments, write: Float[Tensor, "n_heads d_head d_model"], *, centre: bool = True
+    ) -> "Signals":
+        """Signals of one layer from its moments.
+
+        Args:
+            moments: The layer's moments.
+            write: The matching rows of the output projection, one matrix per head.
+            centre: Subtract the mean over samples first: what a head writes always says nothing about
+                what it writes when.
+        """
+        values, vectors = torch.linalg.eigh(moments.covariance() if centre else moments.second)
+        factor = (vectors * values.clamp_min(0).sqrt()[:, None, :]).mT
+        return cls(factor.to(write) @ write)
+
+    @classmethod
+    def from_samples(
+        cls,
+        mixed: Float[Tensor, "n_samples n_heads d_head"],
+        write: Float[Tensor, "n_heads d_head d_model"],
+        *,
+        centre: bool = True,
+    ) -> "Signals":
+        """Signals of one layer from its samples, which every rule can read."""
+        values = mixed.double().transpose(0, 1)
+        if centre:
+            values = values - values.mean(1, keepdim=True)
+        left, singular, right = torch.linalg.svd(values, full_matrices=False)
+        return cls((singular[:, :, None] * right).to(write) @ write, left.to(write))
+
+    @classmethod
+    def concatenate(cls, parts: list["Signals"]) -> "Signals":
+        """The heads of several layers as one batch; the layers must share d_head and samples."""
+        lefts = [part.left for part in parts if part.left is not None]
+        left = torch.cat(lefts) if len(lefts) == len(parts) else None
+        return cls(torch.cat([part.rows for part in parts]), left)
+
+    @property
+    def energy(self) -> Float[Tensor, " n_heads"]:
+        """Squared Frobenius norm of each head's H, float64."""
+        return self.rows.double().square().sum((1, 2))

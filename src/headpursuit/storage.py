@@ -1,0 +1,138 @@
+"""Folders of results that are either whole or not there.
+
+A folder is written beside its place, flushed, described by `manifest.json` with the SHA-256 of every file, and then renamed.
+Numbers are safetensors, everything else is JSON; nothing in them can execute.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's content."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file atomically: beside its place, flushed, then renamed."""
+    write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file atomically."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ValueError: If it is not JSON; the text names the file and the line.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} is not valid JSON ({error}); is it truncated?") from error
+
+
+def refuse_existing(path: Path) -> None:
+    """Fail early if a result's place is taken or cannot be made.
+
+    Raises:
+        FileExistsError: If something is there already.
+    """
+    if path.exists():
+        raise FileExistsError(f"{path} exists already; choose another output or remove it first")
+
+
+@contextmanager
+def new_folder(path: Path, kind: str, description: dict[str, Any]) -> Iterator[Path]:
+    """A folder to fill; it appears at `path` only when the block ends without an error.
+
+    Args:
+        path: Where the folder will be; must not exist.
+        kind: What it holds, such as `capture`; checked when it is read.
+        description: What `manifest.json` says beside the files' hashes.
+
+    Raises:
+        FileExistsError: If `path` exists.
+    """
+    refuse_existing(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    try:
+        yield partial
+        files = {f.relative_to(partial).as_posix(): sha256_of(f) for f in sorted(partial.rglob("*")) if f.is_file()}
+        manifest = {"kind": kind, "version": 1, **description, "files": files}
+        write_json(partial / MANIFEST, manifest)
+        for file in partial.rglob("*"):
+            _flush(file)
+        partial.chmod(0o755)
+        refuse_existing(path)
+        partial.rename(path)
+        _flush(path.parent)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def read_manifest(path: Path, kind: str) -> dict[str, Any]:
+    """Check a folder written by `new_folder` and return its manifest.
+
+    Raises:
+        FileNotFoundError: If the folder or its manifest is missing.
+        ValueError: If it holds something else, or a file is missing or was changed.
+    """
+    if not path.is_dir():
+        raise FileNotFoundError(f"there is no folder {path}; expected a {kind}")
+    if not (path / MANIFEST).is_file():
+        raise FileNotFoundError(f"{path} is no {kind}: it has no {MANIFEST}")
+    manifest = read_json(path / MANIFEST)
+    found = manifest.get("kind") if isinstance(manifest, dict) else None
+    if found != kind:
+        raise ValueError(f"{path} is no {kind}: its {MANIFEST} says {found!r}")
+    if manifest.get("version") != 1:
+        raise ValueError(f"{path} was written by another version of headpursuit (format {manifest.get('version')})")
+    for name, expected in manifest["files"].items():
+        file = path / name
+        if not file.is_file():
+            raise ValueError(f"{path} is incomplete: {name} is missing")
+        if sha256_of(file) != expected:
+            raise ValueError(f"{path} is damaged: {name} does not match its checksum; make it again")
+    return manifest
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
