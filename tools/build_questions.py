@@ -19,9 +19,10 @@ How it is made:
    comparatives are short lists by hand. They are all `heldout`: heads are ranked on questions about
    countries only.
 
-Wordings and subjects were chosen by the answers of the unedited SmolLM2-135M-Instruct (12 greedy tokens,
-without chat template), never by those of an edited model. Of its answers 59 % contain the country on
-`ranking`, 61 % on `heldout`, and 81 % are right on the unrelated questions.
+Here, wordings and subjects were chosen from several candidates by the answers of the unedited
+SmolLM2-135M-Instruct (12 greedy tokens, without chat template). Of its answers 59 % contain the country on
+`ranking`, 61 % on `heldout`, and 81 % are right on the unrelated questions. The two ranking phrasings and the
+held-out one about the plane were taken over from a prototype which had also looked at edited models.
 
 Answers are to be looked for as whole words after `normalise`, so that Niger is not found in Nigeria.
 "U.S." is no accepted answer, because it would be normalised to the pronoun "us".
