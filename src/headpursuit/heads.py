@@ -37,7 +37,7 @@ class Edit(Mapping[Head, float]):
     An edit is an immutable mapping; two edits are equal when they rescale the same heads alike.
     """
 
-    def __init__(self, scales: Mapping[Head, float]) -> None:
+    def __init__(self, scales: Mapping[Head, float | int]) -> None:
         for head, scale in scales.items():
             if not isinstance(head, Head):
                 raise TypeError(f"an edit maps heads to scales, but {head!r} is not a Head")
@@ -46,12 +46,12 @@ class Edit(Mapping[Head, float]):
         self._scales = {head: float(scales[head]) for head in sorted(scales)}
 
     @classmethod
-    def uniform(cls, heads: Iterable[Head], scale: float) -> "Edit":
+    def uniform(cls, heads: Iterable[Head], scale: float | int) -> "Edit":
         """The same scale for every head."""
         return cls(dict.fromkeys(heads, scale))
 
     @classmethod
-    def from_json(cls, scales: Mapping[str, float]) -> "Edit":
+    def from_json(cls, scales: Mapping[str, float | int]) -> "Edit":
         """Read `{"L12H3": -1.0}`, as written by `to_json`."""
         return cls({Head.parse(name): scale for name, scale in scales.items()})
 

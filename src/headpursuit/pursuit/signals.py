@@ -6,6 +6,7 @@ n_samples rows of H. Second moments add up: over batches, processes and machines
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Float
@@ -85,7 +86,14 @@ class Signals:
         left = torch.cat(lefts) if len(lefts) == len(parts) else None
         return cls(torch.cat([part.rows for part in parts]), left)
 
-    @property
+    def split(self, n_heads: int) -> list["Signals"]:
+        """Batches of at most `n_heads` heads."""
+        if n_heads >= len(self.rows):
+            return [self]
+        lefts = [None] * len(self.rows) if self.left is None else self.left.split(n_heads)
+        return [Signals(rows, left) for rows, left in zip(self.rows.split(n_heads), lefts, strict=False)]
+
+    @cached_property
     def energy(self) -> Float[Tensor, " n_heads"]:
         """Squared Frobenius norm of each head's H, float64."""
-        return self.rows.double().square().sum((1, 2))
+        return torch.linalg.vector_norm(self.rows, dim=(1, 2), dtype=torch.float64).square()

@@ -6,7 +6,7 @@ The problem, per head: which few atoms D_j of a dictionary explain all rows of H
     2. R = H - projection of H onto the span of all chosen atoms.
 The same atoms come out, with a cost that does not depend on the number of samples, as follows.
     1. B = A Dᵀ, where A = LᵀW are the head's d_head rows (see `signals`). The columns b_j of B have |b_j|² = |H D_j|².
-    2. Orthogonalise the chosen atom against the earlier ones: q. Then u = A q and g = D q.
+    2. Orthogonalise the chosen atom against the earlier ones: q. Then u = A q and g = D q; u is b_j, scaled.
     3. Against the new residual, b_j becomes b_j - g_j u. B is never rewritten: u and g are remembered, and
        u·b_j is corrected by the earlier steps as Σ_s (u·u_s) g_sj.
     4. |b_j|² <- |b_j|² - 2 g_j (u·b_j) + g_j² |u|², and the explained fraction grows by |u|² / |H|².
@@ -89,14 +89,10 @@ def pursue(
     Source: arXiv 2510.21518, Algorithm 1 and section 3; Tropp, Gilbert and Strauss (2006), Algorithm 3.1.
     """
     _check(signals, dictionary, n_steps, rule)
-    n_heads, d_head, _ = signals.rows.shape
+    d_head = signals.rows.shape[1]
     per_head = (d_head + n_steps) * len(dictionary) * signals.rows.element_size()
     size = max(1, memory_bytes // per_head)
-    parts = []
-    for start in range(0, n_heads, size):
-        batch = slice(start, start + size)
-        left = None if signals.left is None else signals.left[batch]
-        parts.append(_pursue_batch(Signals(signals.rows[batch], left), dictionary, n_steps, rule))
+    parts = [_pursue_batch(batch, dictionary, n_steps, rule) for batch in signals.split(size)]
     return Pursuit(torch.cat([p.atoms for p in parts]), torch.cat([p.explained for p in parts]))
 
 
@@ -133,18 +129,19 @@ class _State:
     """B, the remembered steps, and the running scores of a batch of heads."""
 
     def __init__(self, signals: Signals, dictionary: Dictionary, n_steps: int) -> None:
-        self.rows, self.left, self.atoms = signals.rows, signals.left, dictionary.atoms.to(signals.rows)
-        n_heads, self.d_head, d_model = self.rows.shape
+        rows, self.left, self.atoms = signals.rows, signals.left, dictionary.atoms.to(signals.rows)
+        n_heads, self.d_head, d_model = rows.shape
         n_atoms = len(dictionary)
         # B and below it the remembered g, so that one product reads both.
-        self.products = self.rows.new_empty(n_heads, self.d_head + n_steps, n_atoms)
-        self.products[:, : self.d_head] = self.rows @ self.atoms.T
-        self.basis = self.rows.new_zeros(n_heads, n_steps, d_model)
-        self.weights = self.rows.new_zeros(n_heads, n_steps, self.d_head)
+        self.products = rows.new_empty(n_heads, self.d_head + n_steps, n_atoms)
+        self.products[:, : self.d_head] = rows @ self.atoms.T
+        self.basis = rows.new_empty(n_heads, n_steps, d_model)
+        self.weights = rows.new_empty(n_heads, n_steps, self.d_head)
         self.scores = self.products[:, : self.d_head].square().sum(1)
         self.outside = self.atoms.square().sum(-1).expand(n_heads, n_atoms).clone()
-        self.tolerance = 128 * torch.finfo(self.rows.dtype).eps
-        self.energy = self.rows.square().sum((1, 2))
+        self.tolerance = 128 * torch.finfo(rows.dtype).eps
+        self.energy = signals.energy.to(rows.dtype)
+        self.unexplained = self.energy.clone()
         self.step = 0
 
     def residual_columns(
@@ -170,15 +167,16 @@ class _State:
 
     def take(self, wanted: Int[Tensor, " n_heads"]) -> tuple[Tensor, Tensor]:
         """Add atoms to the span. Returns those taken (-1 where nothing is left to explain) and |u|², float64."""
-        left = self.energy - self.weights.square().sum((1, 2))
-        chosen = torch.where(left > self.tolerance * self.energy, wanted, -1)
+        chosen = torch.where(self.unexplained > self.tolerance * self.energy, wanted, -1)
         taken = (chosen >= 0)[:, None]
         q = self.atoms[chosen.clamp_min(0)] * taken
         basis = self.basis[:, : self.step]
         for _ in range(2):  # Gram-Schmidt twice is as good as it gets
             q = q - (basis.mT @ (basis @ q[:, :, None]))[:, :, 0]
-        q = q / q.norm(dim=1, keepdim=True).clamp_min(torch.finfo(q.dtype).tiny)
-        u = (self.rows @ q[:, :, None])[:, :, 0]
+        length = q.norm(dim=1, keepdim=True).clamp_min(torch.finfo(q.dtype).tiny)
+        q = q / length
+        # A q is the residual column of the atom, scaled alike: B is read, not A.
+        u = self.residual_columns(chosen.clamp_min(0)[:, None])[:, :, 0] * taken / length
         self._remember(q, u, q @ self.atoms.T)
         self.outside[taken[:, 0], chosen[taken[:, 0]]] = 0
         return chosen, u.double().square().sum(1)
@@ -192,8 +190,10 @@ class _State:
         earlier = -(self.weights[:, : self.step] @ u[:, :, None])[:, :, 0]
         coefficients = torch.cat([u, earlier], dim=1)[:, None, :]
         inner = (coefficients @ self.products[:, : self.d_head + self.step])[:, 0]
-        self.scores.addcmul_(g, inner, value=-2).addcmul_(g.square(), u.square().sum(1, keepdim=True))
+        gain = u.square().sum(1)
+        self.scores.addcmul_(g, inner, value=-2).addcmul_(g.square(), gain[:, None])
         self.outside.addcmul_(g, g, value=-1)
+        self.unexplained -= gain
         self.basis[:, self.step], self.weights[:, self.step] = q, u
         self.products[:, self.d_head + self.step] = g
         self.step += 1

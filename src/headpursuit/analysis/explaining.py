@@ -1,0 +1,55 @@
+"""Name what each head writes, in tokens."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from headpursuit.analysis.captures import Capture
+from headpursuit.analysis.readings import read
+from headpursuit.heads import Head
+from headpursuit.models import LanguageModel
+from headpursuit.pursuit import Rule, pursue
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What one head writes: the tokens that explain it best."""
+
+    head: Head
+    tokens: tuple[str, ...]
+    """In the order they were chosen."""
+    token_ids: tuple[int, ...]
+    explained: tuple[float, ...]
+    """Fraction of the head's energy explained by the tokens up to each."""
+
+
+def explain(
+    model: LanguageModel,
+    capture: Capture,
+    *,
+    heads: Iterable[Head] | None = None,
+    n_atoms: int = 20,
+    rule: Rule = "l2",
+    centre: bool = True,
+    gain: bool = False,
+) -> list[Explanation]:
+    """Which few tokens of the whole vocabulary explain what each head writes.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture.
+        heads: Only these; all if None.
+        n_atoms: Tokens per head.
+        rule, centre, gain: See `read`.
+
+    Raises:
+        ValueError: See `read` and `pursue`.
+    """
+    reading = read(model, capture, rule=rule, centre=centre, gain=gain, heads=heads)
+    explanations = []
+    for names, signals in reading.batches:
+        result = pursue(signals, reading.dictionary, n_atoms, rule=rule)
+        for head, atoms, explained in zip(names, result.atoms.tolist(), result.explained.tolist(), strict=True):
+            ids = tuple(atom for atom in atoms if atom >= 0)
+            tokens = tuple(model.tokenizer.decode([i]) for i in ids)
+            explanations.append(Explanation(head, tokens, ids, tuple(explained[: len(ids)])))
+    return sorted(explanations, key=lambda e: e.head)

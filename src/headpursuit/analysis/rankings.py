@@ -1,0 +1,194 @@
+"""Rank every head of a model for a concept."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import torch
+
+from headpursuit.analysis.captures import Capture
+from headpursuit.analysis.readings import Reading, read
+from headpursuit.concepts import Concept
+from headpursuit.heads import Edit, Head
+from headpursuit.models import LanguageModel, MultiToken, tokens_of
+from headpursuit.pursuit import Rule, random_dictionaries, score_heads
+from headpursuit.storage import read_json, write_json
+
+Score = Literal["specificity", "explained"]
+
+
+@dataclass(frozen=True)
+class RankConfig:
+    """How heads are ranked; saved beside the ranking."""
+
+    score: Score = "specificity"
+    """`explained`: fraction of the head's energy that the concept's tokens explain, the paper's score. `specificity`:
+    that, minus the mean over random dictionaries of the same size."""
+    rule: Rule = "l2"
+    """How the pursuit chooses atoms; see `pursue`."""
+    n_atoms: int = 20
+    """Atoms chosen, at most as many as the concept has tokens."""
+    centre: bool = True
+    """Subtract what the head writes on average first."""
+    gain: bool = False
+    """Multiply token directions by the final norm's gain."""
+    n_draws: int = 16
+    """Random dictionaries."""
+    multi_token: MultiToken = "drop"
+    """What becomes of words of several tokens: `drop`, or their `first` token stands for them."""
+    seed: int = 0
+    """Seed of the random dictionaries."""
+
+
+@dataclass(frozen=True)
+class RankedHead:
+    """One head's scores for a concept."""
+
+    head: Head
+    explained: float
+    """Fraction of the head's energy, 0 to 1."""
+    specificity: float
+    """`explained` minus the mean over random dictionaries."""
+    z: float
+    """`specificity` in standard deviations of the random dictionaries."""
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """All heads of a model, best first."""
+
+    concept: str
+    entries: tuple[RankedHead, ...]
+    config: RankConfig
+    model: str
+    revision: str | None
+    unembedding_sha256: str
+    tokens: tuple[str, ...]
+    """The concept's tokens: the restricted dictionary."""
+    dropped_words: tuple[str, ...] = ()
+    """Words of the concept that no token stands for."""
+
+    def top(self, heads: int | str) -> tuple[Head, ...]:
+        """The best heads: a number of them, or a percentage such as `1%`.
+
+        Raises:
+            ValueError: If that is none, or more than the model has.
+        """
+        return tuple(entry.head for entry in self.entries[: count_of(heads, len(self.entries))])
+
+    def edit(self, heads: int | str = "1%", scale: float | int = -1) -> Edit:
+        """Rescale the best heads."""
+        return Edit.uniform(self.top(heads), scale)
+
+    def save(self, path: Path | str) -> None:
+        """Write the ranking as JSON."""
+        write_json(Path(path), self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, with heads by name."""
+        content = asdict(self)
+        content["entries"] = [{**asdict(entry), "head": str(entry.head)} for entry in self.entries]
+        return {"kind": "ranking", "version": 1} | content
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Ranking":
+        """Read a ranking.
+
+        Raises:
+            FileNotFoundError: If the file is missing.
+            ValueError: If it is no ranking.
+        """
+        return cls.from_json(read_json(Path(path)), str(path))
+
+    @classmethod
+    def from_json(cls, content: Any, origin: str = "this file") -> "Ranking":
+        """The reverse of `to_json`."""
+        if not isinstance(content, dict) or content.get("kind") != "ranking" or content.get("version") != 1:
+            raise ValueError(f"{origin} is no ranking written by headpursuit")
+        fields = {k: v for k, v in content.items() if k not in ("kind", "version")}
+        fields["entries"] = tuple(
+            RankedHead(**{**entry, "head": Head.parse(entry["head"])}) for entry in fields["entries"]
+        )
+        fields["config"] = RankConfig(**fields["config"])
+        return cls(**{**fields, "tokens": tuple(fields["tokens"]), "dropped_words": tuple(fields["dropped_words"])})
+
+
+def count_of(heads: int | str, n_heads: int) -> int:
+    """How many heads `3`, `"3"` or `"1%"` means; a percentage is rounded, and is at least one head.
+
+    Raises:
+        ValueError: If it cannot be read, or is not between 1 and all heads.
+    """
+    text = str(heads).strip()
+    try:
+        share = float(text.removesuffix("%"))
+        count = max(1, round(share / 100 * n_heads)) if text.endswith("%") and share > 0 else share
+    except ValueError as error:
+        raise ValueError(f"cannot read {heads!r} as a number of heads; write 3, or 1% of all heads") from error
+    if not math.isfinite(count) or count != int(count) or count < 1:
+        raise ValueError(f"{heads!r} is no number of heads; write 3, or 1% of all heads")
+    if count > n_heads:
+        raise ValueError(f"{heads} heads were asked for, but there are {n_heads}")
+    return int(count)
+
+
+def rank(
+    model: LanguageModel, capture: Capture, concept: Concept, config: RankConfig | None = None
+) -> Ranking:
+    """Rank all heads for a concept.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture.
+        concept: The words.
+        config: Score and options; see `RankConfig`.
+
+    Raises:
+        ValueError: If the capture is of another model, or the concept has no token in the vocabulary.
+
+    Source: arXiv 2510.21518, section 3.
+    Differences: 1. `specificity` is the default score, because heads of the first layers write nearly constant
+        vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
+    """
+    config = config or RankConfig()
+    if config.score not in get_args(Score):
+        raise ValueError(f"unknown score {config.score!r}; choose {' or '.join(get_args(Score))}")
+    return rank_reading(
+        model, read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain), capture, concept, config
+    )
+
+
+def rank_reading(
+    model: LanguageModel, reading: Reading, capture: Capture, concept: Concept, config: RankConfig
+) -> Ranking:
+    """`rank` for a capture that was read before: for one concept after another."""
+    found = tokens_of(model, concept, config.multi_token)
+    ids = torch.tensor(found.token_ids)
+    special = torch.tensor(model.tokenizer.all_special_ids, dtype=torch.int64)
+    special = special[special < len(reading.dictionary)]
+    draws = random_dictionaries(
+        len(reading.dictionary), len(ids), torch.cat([ids, special]), config.n_draws, config.seed
+    )
+    entries: list[RankedHead] = []
+    for heads, signals in reading.batches:
+        scores = score_heads(
+            signals, reading.dictionary, ids, draws, n_steps=min(config.n_atoms, len(ids)), rule=config.rule
+        )
+        columns = (scores.explained.tolist(), scores.specificity.tolist(), scores.z.tolist())
+        entries += [RankedHead(*row) for row in zip(heads, *columns, strict=True)]
+    return Ranking(
+        concept.name,
+        _sorted(entries, config.score),
+        config,
+        capture.model,
+        capture.revision,
+        capture.unembedding_sha256,
+        tuple(model.tokenizer.decode([i]) for i in found.token_ids),
+        found.dropped_words,
+    )
+
+
+def _sorted(entries: Sequence[RankedHead], score: Score) -> tuple[RankedHead, ...]:
+    return tuple(sorted(entries, key=lambda e: (-getattr(e, score), e.head)))
