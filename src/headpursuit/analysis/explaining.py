@@ -7,7 +7,7 @@ from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.readings import read
 from headpursuit.heads import Head
 from headpursuit.models import LanguageModel
-from headpursuit.pursuit import Rule, pursue
+from headpursuit.pursuit import Dictionary, Rule, pursue
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,10 @@ def explain(
         ValueError: See `read` and `pursue`.
     """
     reading = read(model, capture, rule=rule, centre=centre, gain=gain, heads=heads)
+    dictionary = Dictionary.of(reading.directions)
     explanations = []
     for names, signals in reading.batches:
-        result = pursue(signals, reading.dictionary, n_atoms, rule=rule)
+        result = pursue(signals, dictionary, n_atoms, rule=rule)
         for head, atoms, explained in zip(names, result.atoms.tolist(), result.explained.tolist(), strict=True):
             ids = tuple(atom for atom in atoms if atom >= 0)
             tokens = tuple(model.tokenizer.decode([i]) for i in ids)

@@ -167,14 +167,14 @@ def rank_reading(
     found = tokens_of(model, concept, config.multi_token)
     ids = torch.tensor(found.token_ids)
     special = torch.tensor(model.tokenizer.all_special_ids, dtype=torch.int64)
-    special = special[special < len(reading.dictionary)]
+    special = special[special < len(reading.directions)]
     draws = random_dictionaries(
-        len(reading.dictionary), len(ids), torch.cat([ids, special]), config.n_draws, config.seed
+        len(reading.directions), len(ids), torch.cat([ids, special]), config.n_draws, config.seed
     )
     entries: list[RankedHead] = []
     for heads, signals in reading.batches:
         scores = score_heads(
-            signals, reading.dictionary, ids, draws, n_steps=min(config.n_atoms, len(ids)), rule=config.rule
+            signals, reading.directions, ids, draws, n_steps=min(config.n_atoms, len(ids)), rule=config.rule
         )
         columns = (scores.explained.tolist(), scores.specificity.tolist(), scores.z.tolist())
         entries += [RankedHead(*row) for row in zip(heads, *columns, strict=True)]

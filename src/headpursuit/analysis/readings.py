@@ -1,21 +1,25 @@
-"""Where captures meet the model's weights: every head's signals, and the dictionary of all tokens."""
+"""Where captures meet the model's weights: every head's signals, and the directions of all tokens."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from jaxtyping import Float
+from torch import Tensor
+
 from headpursuit.analysis.captures import Capture
 from headpursuit.heads import Head
 from headpursuit.models import LanguageModel, unembedding, write_weights
-from headpursuit.pursuit import Dictionary, Rule, Signals
+from headpursuit.pursuit import Rule, Signals
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Signals of all heads of a capture, and the dictionary of all tokens."""
+    """Signals of all heads of a capture, and the directions of all tokens."""
 
     batches: tuple[tuple[tuple[Head, ...], Signals], ...]
     """Heads of one width together, in order of layers."""
-    dictionary: Dictionary
+    directions: Float[Tensor, "vocab d_model"]
+    """Directions of all tokens, as they stand in the unembedding."""
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -66,7 +70,7 @@ def read(
         (tuple(h for heads, _ in parts for h in heads), Signals.concatenate([s for _, s in parts]))
         for parts in groups.values()
     )
-    return Reading(batches, Dictionary.of(directions.vectors))
+    return Reading(batches, directions.vectors)
 
 
 def _signals(

@@ -53,7 +53,7 @@ def random_dictionaries(
 
 def score_heads(
     signals: Signals,
-    dictionary: Dictionary,
+    directions: Float[Tensor, "vocab d_model"],
     token_ids: Int[Tensor, " n_tokens"],
     draws: Int[Tensor, "n_draws n_tokens"],
     *,
@@ -64,7 +64,7 @@ def score_heads(
 
     Args:
         signals: The heads' signals.
-        dictionary: All token directions.
+        directions: All token directions, of any length.
         token_ids: The rows that belong to the concept: the restricted dictionary.
         draws: Rows of the random dictionaries, each as large as the concept (see `random_dictionaries`).
         n_steps: Atoms chosen from each dictionary.
@@ -74,10 +74,9 @@ def score_heads(
     Differences: 1. random dictionaries of the same size beside it, because heads that always write nearly the
         same vector are "explained" by anything.
     """
-    device = signals.rows.device
 
     def explained(rows: Int[Tensor, " n_tokens"]) -> Float[Tensor, " n_heads"]:
-        atoms = Dictionary(dictionary.atoms[rows.to(device)])
-        return pursue(signals, atoms, n_steps, rule=rule).explained[:, -1]
+        dictionary = Dictionary.of(directions[rows.to(directions.device)])
+        return pursue(signals, dictionary, n_steps, rule=rule).explained[:, -1]
 
     return Scores(explained(token_ids), torch.stack([explained(rows) for rows in draws]))

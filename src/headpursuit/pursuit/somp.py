@@ -6,7 +6,8 @@ The problem, per head: which few atoms D_j of a dictionary explain all rows of H
     2. R = H - projection of H onto the span of all chosen atoms.
 The same atoms come out, with a cost that does not depend on the number of samples, as follows.
     1. B = A Dᵀ, where A = LᵀW are the head's d_head rows (see `signals`). The columns b_j of B have |b_j|² = |H D_j|².
-    2. Orthogonalise the chosen atom against the earlier ones: q. Then u = A q and g = D q; u is b_j, scaled.
+    2. The chosen atom's part outside the span, at unit length, is q. Only u = A q and g = D q are ever needed: u is
+       b_j scaled, and g is D D_j less what the earlier atoms account for, scaled alike (a Cholesky step).
     3. Against the new residual, b_j becomes b_j - g_j u. B is never rewritten: u and g are remembered, and
        u·b_j is corrected by the earlier steps as Σ_s (u·u_s) g_sj.
     4. |b_j|² <- |b_j|² - 2 g_j (u·b_j) + g_j² |u|², and the explained fraction grows by |u|² / |H|².
@@ -26,7 +27,7 @@ from headpursuit.pursuit.signals import Signals
 
 Rule = Literal["l1", "l2", "forward"]
 
-_CANDIDATES = 16
+_CANDIDATES = 8
 """How many leading atoms are scored afresh at once."""
 
 
@@ -130,27 +131,35 @@ class _State:
 
     def __init__(self, signals: Signals, dictionary: Dictionary, n_steps: int) -> None:
         rows, self.left, self.atoms = signals.rows, signals.left, dictionary.atoms.to(signals.rows)
-        n_heads, self.d_head, d_model = rows.shape
+        n_heads, d_head, _ = rows.shape
         n_atoms = len(dictionary)
-        # B and below it the remembered g, so that one product reads both.
-        self.products = rows.new_empty(n_heads, self.d_head + n_steps, n_atoms)
-        self.products[:, : self.d_head] = rows @ self.atoms.T
-        self.basis = rows.new_empty(n_heads, n_steps, d_model)
-        self.weights = rows.new_empty(n_heads, n_steps, self.d_head)
-        self.scores = self.products[:, : self.d_head].square().sum(1)
+        self.products = rows @ self.atoms.T
+        self.all_u = rows.new_empty(n_heads, n_steps, d_head)
+        self.all_g = rows.new_empty(n_heads, n_steps, n_atoms)
+        # A few heads at a time: a second array of the size of B would cost more than the sum.
+        self.scores = torch.cat([part.square().sum(1) for part in self.products.split(16)])
         self.outside = self.atoms.square().sum(-1).expand(n_heads, n_atoms).clone()
         self.tolerance = 128 * torch.finfo(rows.dtype).eps
         self.energy = signals.energy.to(rows.dtype)
         self.unexplained = self.energy.clone()
         self.step = 0
 
+    @property
+    def u(self) -> Float[Tensor, "n_heads n_steps d_head"]:
+        """u of the steps so far."""
+        return self.all_u[:, : self.step]
+
+    @property
+    def g(self) -> Float[Tensor, "n_heads n_steps n_atoms"]:
+        """g of the steps so far."""
+        return self.all_g[:, : self.step]
+
     def residual_columns(
         self, atoms: Int[Tensor, "n_some n_candidates"], heads: slice = slice(None)
     ) -> Float[Tensor, "n_some d_head n_candidates"]:
         """b_j against the current residual, computed afresh, for some atoms of some heads."""
-        known = self.products[heads, : self.d_head + self.step]
-        columns = known.gather(2, atoms[:, None, :].expand(-1, known.shape[1], -1))
-        return columns[:, : self.d_head] - self.weights[heads, : self.step].mT @ columns[:, self.d_head :]
+        columns = _columns(self.products[heads], atoms)
+        return columns - self.u[heads].mT @ _columns(self.g[heads], atoms)
 
     def independent(self, scores: Float[Tensor, "n_heads n_atoms"]) -> Float[Tensor, "n_heads n_atoms"]:
         """Scores, with -inf for atoms that no longer point out of the span of those chosen."""
@@ -168,35 +177,28 @@ class _State:
     def take(self, wanted: Int[Tensor, " n_heads"]) -> tuple[Tensor, Tensor]:
         """Add atoms to the span. Returns those taken (-1 where nothing is left to explain) and |u|², float64."""
         chosen = torch.where(self.unexplained > self.tolerance * self.energy, wanted, -1)
-        taken = (chosen >= 0)[:, None]
-        q = self.atoms[chosen.clamp_min(0)] * taken
-        basis = self.basis[:, : self.step]
-        for _ in range(2):  # Gram-Schmidt twice is as good as it gets
-            q = q - (basis.mT @ (basis @ q[:, :, None]))[:, :, 0]
-        length = q.norm(dim=1, keepdim=True).clamp_min(torch.finfo(q.dtype).tiny)
-        q = q / length
-        # A q is the residual column of the atom, scaled alike: B is read, not A.
-        u = self.residual_columns(chosen.clamp_min(0)[:, None])[:, :, 0] * taken / length
-        self._remember(q, u, q @ self.atoms.T)
-        self.outside[taken[:, 0], chosen[taken[:, 0]]] = 0
+        taken, atom = chosen >= 0, chosen.clamp_min(0)[:, None]
+        scale = (taken / self.outside.gather(1, atom)[:, 0].clamp_min(self.tolerance).sqrt())[:, None]
+        u = self.residual_columns(atom)[:, :, 0] * scale
+        gram = self.atoms[atom[:, 0]] @ self.atoms.T
+        g = (gram - (_columns(self.g, atom).mT @ self.g)[:, 0]) * scale
+        self._remember(u, g)
+        self.outside[taken, chosen[taken]] = 0
         return chosen, u.double().square().sum(1)
 
-    def _remember(
-        self,
-        q: Float[Tensor, "n_heads d_model"],
-        u: Float[Tensor, "n_heads d_head"],
-        g: Float[Tensor, "n_heads n_atoms"],
-    ) -> None:
-        earlier = -(self.weights[:, : self.step] @ u[:, :, None])[:, :, 0]
-        coefficients = torch.cat([u, earlier], dim=1)[:, None, :]
-        inner = (coefficients @ self.products[:, : self.d_head + self.step])[:, 0]
+    def _remember(self, u: Float[Tensor, "n_heads d_head"], g: Float[Tensor, "n_heads n_atoms"]) -> None:
+        inner = u[:, None] @ self.products - (u[:, None] @ self.u.mT) @ self.g
         gain = u.square().sum(1)
-        self.scores.addcmul_(g, inner, value=-2).addcmul_(g.square(), gain[:, None])
+        self.scores.addcmul_(g, inner[:, 0], value=-2).addcmul_(g.square(), gain[:, None])
         self.outside.addcmul_(g, g, value=-1)
         self.unexplained -= gain
-        self.basis[:, self.step], self.weights[:, self.step] = q, u
-        self.products[:, self.d_head + self.step] = g
+        self.all_u[:, self.step], self.all_g[:, self.step] = u, g
         self.step += 1
+
+
+def _columns(matrix: Float[Tensor, "n_some n_rows n_atoms"], atoms: Int[Tensor, "n_some n_candidates"]) -> Tensor:
+    """Some columns of each matrix: (n_some, n_rows, n_candidates)."""
+    return matrix.gather(2, atoms[:, None].expand(-1, matrix.shape[1], -1))
 
 
 def _choose(state: _State, rule: Rule) -> Int[Tensor, " n_heads"]:
