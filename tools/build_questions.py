@@ -276,7 +276,7 @@ def target_questions() -> Iterator[dict]:
         for i, (city, answers) in enumerate(halves[split]):
             for j in range(i, i + PHRASINGS_PER_CITY):
                 prompt = phrasings[j % len(phrasings)].format(x=city)
-                yield question(prompt, answers, "countries", split=split, group="target")
+                yield question(prompt, answers, "countries", fact=city, split=split, group="target")
 
 
 def elements() -> Iterator[dict]:
@@ -348,13 +348,23 @@ def by_hand() -> Iterator[dict]:
 
 
 def question(
-    prompt: str, answers: Sequence[str], subject: str, *, split: str = "heldout", group: str = "unrelated"
+    prompt: str,
+    answers: Sequence[str],
+    subject: str,
+    *,
+    fact: str = "",
+    split: str = "heldout",
+    group: str = "unrelated",
 ) -> dict:
-    """One line of the file; refuses a prompt that contains one of its answers."""
+    """One line of the file; refuses a prompt that contains one of its answers.
+
+    Questions with the same fact ask for the same thing in other words; a question without one stands for itself.
+    """
     for answer in answers:
         if mentions(prompt, answer):
             raise ValueError(f"the prompt {prompt!r} contains its answer {answer!r}")
-    return {"prompt": prompt, "answers": list(answers), "group": group, "subject": subject, "split": split}
+    keys = {"group": group, "subject": subject, "fact": fact or prompt, "split": split}
+    return {"prompt": prompt, "answers": list(answers)} | keys
 
 
 def build() -> str:

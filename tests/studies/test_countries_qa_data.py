@@ -57,7 +57,7 @@ def taken_apart(rows):
 
 def check_fields(rows):
     for row in rows:
-        assert list(row) == ["prompt", "answers", "group", "subject", "split"]
+        assert list(row) == ["prompt", "answers", "group", "subject", "fact", "split"]
         assert row["group"] in ("target", "unrelated")
         assert row["split"] in ("ranking", "heldout")
         assert row["answers"]
