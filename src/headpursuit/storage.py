@@ -90,11 +90,7 @@ def new_folder(path: Path, kind: str, description: dict[str, Any]) -> Iterator[P
     partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     try:
         yield partial
-        files = {f.relative_to(partial).as_posix(): sha256_of(f) for f in sorted(partial.rglob("*")) if f.is_file()}
-        manifest = {"kind": kind, "version": 1, **description, "files": files}
-        write_json(partial / MANIFEST, manifest)
-        for file in partial.rglob("*"):
-            _flush(file)
+        finish_folder(partial, kind, description)
         partial.chmod(0o755)
         refuse_existing(path)
         partial.rename(path)
@@ -102,6 +98,15 @@ def new_folder(path: Path, kind: str, description: dict[str, Any]) -> Iterator[P
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> None:
+    """Flush every file of a folder, then describe them in its manifest: from now on the folder is whole."""
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    for file in files:
+        _flush(file)
+    hashes = {file.relative_to(path).as_posix(): sha256_of(file) for file in files}
+    write_json(path / MANIFEST, {"kind": kind, "version": 1, **description, "files": hashes})
 
 
 def read_manifest(path: Path, kind: str) -> dict[str, Any]:

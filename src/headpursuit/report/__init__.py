@@ -1,1 +1,6 @@
-"""report."""
+"""Reports of finished studies: one HTML page and two pictures, made from what is on disk, never from a model."""
+
+from headpursuit.report.heatmaps import heatmap
+from headpursuit.report.pages import render
+
+__all__ = ["heatmap", "render"]

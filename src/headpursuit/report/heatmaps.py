@@ -1,0 +1,156 @@
+"""The layer x head picture of a ranking, and the grid behind it."""
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from headpursuit.analysis import Ranking
+from headpursuit.heads import Head
+from headpursuit.report import pictures
+
+MapScore = Literal["specificity", "explained", "z"]
+
+_NAMES = {
+    "specificity": "specificity (explained − mean of random dictionaries)",
+    "explained": "explained fraction of the head's energy",
+    "z": "z (specificity in standard deviations of random dictionaries)",
+}
+
+
+@dataclass(frozen=True)
+class Grid:
+    """One score of every head, by layer and head."""
+
+    values: tuple[tuple[float, ...], ...]
+    """Layers from 0, heads from 0; NaN where a layer has no such head, or the score is not finite."""
+    limit: float
+    """Colours span 0 to `limit`, or minus to plus `limit` for scores that can be negative."""
+    diverging: bool
+
+
+def grid(ranking: Ranking, score: MapScore) -> Grid:
+    """Lay a ranking out by layer and head.
+
+    Raises:
+        ValueError: If the score is unknown or the ranking is empty.
+    """
+    if score not in get_args(MapScore):
+        raise ValueError(f"unknown score {score!r}; choose one of {', '.join(get_args(MapScore))}")
+    if not ranking.entries:
+        raise ValueError(f"the ranking for {ranking.concept!r} has no heads to draw")
+    n_layers = 1 + max(entry.head.layer for entry in ranking.entries)
+    n_heads = 1 + max(entry.head.index for entry in ranking.entries)
+    rows = [[math.nan] * n_heads for _ in range(n_layers)]
+    for entry in ranking.entries:
+        value = float(getattr(entry, score))
+        rows[entry.head.layer][entry.head.index] = value if math.isfinite(value) else math.nan
+    return Grid(tuple(map(tuple, rows)), _limit(rows, score), score != "explained")
+
+
+def heatmap(
+    ranking: Ranking,
+    path: Path | str,
+    *,
+    score: MapScore | None = None,
+    heads: Collection[Head] = (),
+) -> Path:
+    """Draw every head of a model: layers upwards, heads to the right, blank where a layer has fewer heads.
+
+    Args:
+        ranking: What to draw.
+        path: Picture to write; its ending says the format: .png, .svg or .pdf.
+        score: What the colours show; by default what the ranking is sorted by.
+        heads: Heads to outline; by default the best ten.
+
+    Returns:
+        `path`.
+
+    Raises:
+        ValueError: If the format or score is unknown, a head is not in the ranking, or the ranking is empty.
+    """
+    path = Path(path)
+    pictures.check_format(path)
+    score = score or ranking.config.score
+    laid_out = grid(ranking, score)
+    by_head = {entry.head: entry for entry in ranking.entries}
+    missing = [str(head) for head in heads if head not in by_head]
+    if missing:
+        raise ValueError(f"{', '.join(missing)} cannot be outlined: not in the ranking")
+    marked = tuple(heads) or tuple(e.head for e in ranking.entries[:10])
+    with pictures.style():
+        figure = _draw(laid_out, score, marked)
+        title = f"{ranking.concept}: heads of {Path(ranking.model).name}"
+        figure.axes[0].set_title(title, loc="left", fontweight="bold", parse_math=False, wrap=True)
+        _list_heads(figure, [(str(h), float(getattr(by_head[h], score))) for h in marked[:20]])
+        pictures.write(figure, path)
+    return path
+
+
+def _draw(laid_out: Grid, score: MapScore, marked: Collection[Head]) -> Any:
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    n_layers, n_heads = len(laid_out.values), len(laid_out.values[0])
+    # Inches per cell: large enough to see one head, small enough for 80 x 64 of them on a page.
+    cell = min(0.34, max(0.13, 11 / max(n_layers, n_heads)))
+    width, height = max(3.2, cell * n_heads), max(2.4, cell * n_layers)
+    figure = Figure(figsize=(width + 3.0, height + 1.2), layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_facecolor(pictures.BLANK)
+    image = axes.pcolormesh(
+        [i - 0.5 for i in range(n_heads + 1)],
+        [i - 0.5 for i in range(n_layers + 1)],
+        laid_out.values,
+        cmap=pictures.DIVERGING if laid_out.diverging else pictures.SEQUENTIAL,
+        vmin=-laid_out.limit if laid_out.diverging else 0,
+        vmax=laid_out.limit,
+        edgecolors="white",
+        linewidth=0.6 if cell > 0.2 else 0.25,
+        # Thousands of cells as vectors are slow to open.
+        rasterized=n_layers * n_heads > 2_000,
+    )
+    for head in marked:
+        box = Rectangle((head.index - 0.5, head.layer - 0.5), 1, 1, fill=False, ec="black", lw=1.6, zorder=3)
+        axes.add_patch(box)
+    axes.set_xticks(_ticks(n_heads))
+    axes.set_yticks(_ticks(n_layers))
+    axes.set_xlabel("head")
+    axes.set_ylabel("layer (0 is next to the input)")
+    axes.tick_params(length=2)
+    axes.spines[:].set_visible(False)
+    bar = figure.colorbar(image, ax=axes, location="bottom", fraction=0.04, pad=0.02, aspect=40)
+    bar.set_label(_NAMES[score])
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _list_heads(figure: Any, rows: list[tuple[str, float]]) -> None:
+    lines = "\n".join(f"{name:<7} {value:>7.3f}" for name, value in rows)
+    figure.axes[0].annotate(
+        f"outlined\n{lines}",
+        (1, 1),
+        xytext=(10, 0),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        va="top",
+        family="monospace",
+        fontsize=8,
+        linespacing=1.5,
+        parse_math=False,
+    )
+
+
+def _ticks(count: int) -> list[int]:
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 1000) if count / s <= 17)
+    return list(range(0, count, step))
+
+
+def _limit(rows: list[list[float]], score: MapScore) -> float:
+    sizes = sorted(abs(v) for row in rows for v in row if math.isfinite(v))
+    if not sizes:
+        return 1.0
+    # A head whose random dictionaries all explain the same has an enormous z; it must not bleach the others.
+    largest = sizes[int(0.99 * (len(sizes) - 1))] if score == "z" else sizes[-1]
+    return largest or 1.0

@@ -1,0 +1,57 @@
+"""The data of the page's interactive heatmap: plain lists that the page's own script draws."""
+
+import html
+import math
+from typing import Any, get_args
+
+from headpursuit.report import wording
+from headpursuit.report.heatmaps import MapScore, grid
+from headpursuit.studies.results import StudyResult
+
+TOKENS_SHOWN = 8
+"""Tokens in a head's label."""
+
+
+def heatmap_data(result: StudyResult) -> dict[str, Any]:
+    """Scores and labels of all heads.
+
+    Returns:
+        `scores` with `values` (layers x heads, null where there is no such head), `limit` and `diverging` for each score;
+        `labels` (layers x heads) in the drawing library's own mark-up, with everything a model wrote escaped;
+        `edited` as [layer, head] pairs; `score`, the one shown first.
+    """
+    scores = {}
+    for name in get_args(MapScore):
+        laid_out = grid(result.ranking, name)
+        values = [[_number(v) for v in row] for row in laid_out.values]
+        scores[name] = {"values": values, "limit": laid_out.limit, "diverging": laid_out.diverging}
+    rows = scores["explained"]["values"]
+    labels: list[list[str]] = [[""] * len(rows[0]) for _ in rows]
+    tokens = {note.head: note.tokens for note in result.notes}
+    edited = set(result.arms_of("edit")[0].heads)
+    for entry in result.ranking.entries:
+        lines = [
+            f"<b>{entry.head}</b>" + (" · edited" if str(entry.head) in edited else ""),
+            f"explained {wording.score(entry.explained)}",
+            f"specificity {wording.score(entry.specificity)}",
+            f"z {wording.z_score(entry.z)}",
+            *_token_lines(tokens.get(str(entry.head), ())),
+        ]
+        labels[entry.head.layer][entry.head.index] = "<br>".join(lines)
+    return {
+        "scores": scores,
+        "score": result.ranking.config.score,
+        "labels": labels,
+        "edited": [[e.head.layer, e.head.index] for e in result.ranking.entries if str(e.head) in edited],
+    }
+
+
+def _token_lines(tokens: tuple[str, ...]) -> list[str]:
+    # The library reads labels as mark-up, so `<` in a token must arrive as an entity.
+    shown = [html.escape(wording.token(t), quote=False) for t in tokens[:TOKENS_SHOWN]]
+    return ["  ".join(shown[i : i + 4]) for i in range(0, len(shown), 4)]
+
+
+def _number(value: float) -> float | None:
+    """JSON knows neither NaN nor infinity; five digits are more than the colours show."""
+    return float(f"{value:.5g}") if math.isfinite(value) else None

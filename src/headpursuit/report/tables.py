@@ -1,0 +1,148 @@
+"""The rows of the page's tables, as plain values."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from headpursuit.analysis import RankedHead
+from headpursuit.report import wording
+from headpursuit.studies.results import ArmKind, ArmSummary, StudyResult
+
+HEADS_LISTED = 30
+"""Best heads in the ranked table."""
+
+_CONTROLS: tuple[ArmKind, ...] = ("matched", "random")
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """A large number with what it is."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class ArmRow:
+    """An arm with its words; `arm` is None for the mean of a kind of controls."""
+
+    name: str
+    kind: ArmKind
+    title: str
+    arm: ArmSummary | None
+    target: dict[str, float]
+    """The mean of every fraction of the group, by the name it has in the results."""
+    unrelated: dict[str, float]
+    perplexity: float
+    perplexity_ratio: float
+    """Times that of the base."""
+    kl: float
+
+
+@dataclass(frozen=True)
+class HeadRow:
+    """A ranked head with what it writes."""
+
+    rank: int
+    entry: RankedHead
+    edited: bool
+    tokens: tuple[str, ...]
+
+
+def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
+    """What a reader in a hurry takes along."""
+    base, edit = result.arms_of("base")[0], result.arms_of("edit")[0]
+    n_heads = len(result.ranking.entries)
+    figures = [
+        KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
+        KeyFigure("scale", wording.number(result.config.scale), _scale_note(result.config.scale)),
+    ]
+    for group, label in (("target", "target, contains"), ("unrelated", "unrelated, contains")):
+        before, after = getattr(base, group).contains.value, getattr(edit, group).contains.value
+        figures.append(KeyFigure(label, f"{wording.rate(before)} → {wording.rate(after)}", _relative(before, after)))
+    matched = result.arms_of("matched")
+    if matched:
+        rates = [arm.target.contains.value for arm in matched]
+        spread = f"mean of {len(rates)} draws, {wording.rate(min(rates))} to {wording.rate(max(rates))}"
+        figures.append(KeyFigure("target, random heads of the same layers", wording.rate(wording.mean(rates)), spread))
+    return tuple(figures)
+
+
+def arm_rows(result: StudyResult) -> tuple[ArmRow, ...]:
+    """Every arm in the study's order, and after each kind of controls their mean."""
+    rows: list[ArmRow] = []
+    perplexity = result.arms_of("base")[0].damage.perplexity
+    arms = result.arms
+    for i, arm in enumerate(arms):
+        rows.append(_row(arm.name, wording.arm_title(arm, result), [arm], perplexity, arm))
+        last_of_kind = all(later.kind != arm.kind for later in arms[i + 1 :])
+        if arm.kind in _CONTROLS and last_of_kind and len(result.arms_of(arm.kind)) > 1:
+            of_kind = result.arms_of(arm.kind)
+            rows.append(_row(f"mean of {arm.kind}", f"{len(of_kind)} draws", of_kind, perplexity, None))
+    return tuple(rows)
+
+
+def head_rows(result: StudyResult) -> tuple[HeadRow, ...]:
+    """The best heads of the ranking, best first."""
+    edited = set(result.arms_of("edit")[0].heads)
+    tokens = {note.head: note.tokens for note in result.notes}
+    return tuple(
+        HeadRow(i, entry, str(entry.head) in edited, tokens.get(str(entry.head), ()))
+        for i, entry in enumerate(result.ranking.entries[:HEADS_LISTED], 1)
+    )
+
+
+def settings(result: StudyResult) -> tuple[tuple[str, str], ...]:
+    """The configuration, flat, by the names it has on disk."""
+    flat: dict[str, Any] = {}
+    for key, value in asdict(result.config).items():
+        flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    flat["unembedding_sha256"] = result.ranking.unembedding_sha256
+    return tuple((key, _setting(value)) for key, value in flat.items())
+
+
+def _row(
+    name: str, title: str, arms: Sequence[ArmSummary], base_perplexity: float, arm: ArmSummary | None
+) -> ArmRow:
+    perplexity = wording.mean([a.damage.perplexity for a in arms])
+    return ArmRow(
+        name,
+        arms[0].kind,
+        title,
+        arm,
+        _means([a.target for a in arms]),
+        _means([a.unrelated for a in arms]),
+        perplexity,
+        perplexity / base_perplexity if base_perplexity else float("nan"),
+        wording.mean([a.damage.kl for a in arms]),
+    )
+
+
+def _means(groups: Sequence[Any]) -> dict[str, float]:
+    estimates = ("contains", "exact", "f1", "concept_rate")
+    means = {name: wording.mean([getattr(g, name).value for g in groups]) for name in estimates}
+    means |= {name: wording.mean([getattr(g, name) for g in groups]) for name in ("empty", "repetition")}
+    changes = [g.contains_change.value for g in groups if g.contains_change is not None]
+    return means | {"contains_change": wording.mean(changes)}
+
+
+def _relative(before: float, after: float) -> str:
+    if not before:
+        return "the base has none right"
+    change = round(100 * (after / before - 1))
+    return f"{change:+d} % of the base".replace("-", "−") if change else "unchanged"
+
+
+def _scale_note(scale: float) -> str:
+    if scale < 0:
+        return "what the heads write is reversed"
+    if scale == 0:
+        return "what the heads write is removed"
+    return "what the heads write is " + ("weakened" if scale < 1 else "enhanced" if scale > 1 else "kept")
+
+
+def _setting(value: Any) -> str:
+    if value is None:
+        return "none"
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -1,0 +1,109 @@
+"""How numbers, tokens and arms are written, on the page and in the pictures."""
+
+import math
+import unicodedata
+from collections.abc import Sequence
+
+from headpursuit.studies.results import ArmSummary, Estimate, StudyResult
+
+LONGEST_TOKEN = 32
+"""Characters; a longer token is cut."""
+
+_MARKS = {" ": "·", "\n": "↵", "\t": "⇥"}
+
+
+def rate(value: float) -> str:
+    """A fraction with two decimals, without a negative zero."""
+    return f"{_finite(value, '.2f')}"
+
+
+def change(value: float) -> str:
+    """A signed difference of two fractions."""
+    text = _finite(value, "+.2f")
+    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "−")
+
+
+def interval(estimate: Estimate) -> str:
+    """The ends of a 95 % interval."""
+    return f"{rate(estimate.low)} to {rate(estimate.high)}".replace("-", "−")
+
+
+def score(value: float) -> str:
+    """An explained fraction or a specificity: three decimals."""
+    return _finite(value, ".3f").replace("-", "−")
+
+
+def z_score(value: float) -> str:
+    """One decimal; beyond a thousand the figure only says that random dictionaries hardly vary."""
+    if math.isfinite(value) and abs(value) >= 1000:
+        return "> 999" if value > 0 else "< −999"
+    return _finite(value, ".1f").replace("-", "−")
+
+
+def amount(value: float) -> str:
+    """A perplexity, a divergence or a ratio: three significant digits."""
+    if not math.isfinite(value):
+        return "not finite"
+    if value and abs(value) < 0.001:
+        return "< 0.001" if value > 0 else "−0.000"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
+def p_value(value: float | None) -> str:
+    """A p-value as `p = 0.012`; in words if there is none."""
+    if value is None:
+        return "not computed"
+    return "p < 0.001" if value < 0.001 else f"p = {value:.2g}"
+
+
+def number(value: float) -> str:
+    """A scale, as one would type it: -1, 0.5."""
+    return f"{value:g}".replace("-", "−")
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage with one decimal."""
+    return f"{100 * part / whole:.1f} %" if whole else "none"
+
+
+def token(text: str) -> str:
+    """A token made visible: `·` is a space, `↵` a line break; what cannot be printed is written as its code point."""
+    shown = "".join(_visible(c) for c in text)
+    return shown if len(shown) <= LONGEST_TOKEN else shown[: LONGEST_TOKEN - 1] + "…"
+
+
+def answer(text: str) -> str:
+    """An answer on one line; nothing in it can reorder or hide the text around it."""
+    shown = "".join(c if c == " " else _visible(c) for c in text.replace("\r\n", "\n").strip(" "))
+    return shown.replace("↵", " ↵ ").strip() if shown else ""
+
+
+def arm_title(arm: ArmSummary, result: StudyResult) -> str:
+    """What an arm does, in words."""
+    return {
+        "base": "unedited model",
+        "edit": f"ranked heads × {number(result.config.scale)}",
+        "matched": "random heads, same layers",
+        "random": "random heads, any layer",
+        "other": f"best heads for {result.config.other_concept}",
+    }[arm.kind]
+
+
+def mean(values: Sequence[float]) -> float:
+    """Mean; NaN of nothing."""
+    return math.fsum(values) / len(values) if values else math.nan
+
+
+def _finite(value: float, spec: str) -> str:
+    if not math.isfinite(value):
+        return "–"
+    text = format(value, spec)
+    return text.removeprefix("-") if not any(c in "123456789" for c in text) else text
+
+
+def _visible(character: str) -> str:
+    if character in _MARKS:
+        return _MARKS[character]
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+        return f"\\u{ord(character):04x}"
+    return character

@@ -1,0 +1,54 @@
+"""How answers are scored."""
+
+import re
+import string
+from collections import Counter
+from collections.abc import Sequence
+
+_ARTICLES = re.compile(r"\b(a|an|the)\b")
+_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation, " "))
+
+
+def normalise(text: str) -> str:
+    """Lower case, without punctuation and articles, single spaces.
+
+    Source: the SQuAD evaluation (Rajpurkar et al. 2016), as TriviaQA uses it.
+    Differences: 1. punctuation becomes a space, as in TriviaQA, so `Paris,France` is two words.
+    """
+    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+
+
+def exact_match(answer: str, accepted: Sequence[str]) -> float:
+    """1 if the answer is an accepted one after normalisation, else 0."""
+    return float(normalise(answer) in {normalise(a) for a in accepted})
+
+
+def f1(answer: str, accepted: Sequence[str]) -> float:
+    """Token F1 with the closest accepted answer, 0 to 1."""
+    return max(_token_f1(normalise(answer).split(), normalise(a).split()) for a in accepted)
+
+
+def _token_f1(found: list[str], expected: list[str]) -> float:
+    common = sum((Counter(found) & Counter(expected)).values())
+    return 2 * common / (len(found) + len(expected)) if common else 0.0
+
+
+def contains(answer: str, accepted: Sequence[str]) -> float:
+    """1 if an accepted answer occurs in the answer as whole words, else 0; so `Niger` is not in `Nigeria`."""
+    padded = f" {normalise(answer)} "
+    return float(any(f" {normalise(a)} " in padded for a in accepted))
+
+
+def is_empty(answer: str) -> bool:
+    """Whether an answer has no word at all."""
+    return not normalise(answer)
+
+
+def repetition(answer: str) -> float:
+    """Fraction of an answer's word pairs that occurred in it before, 0 to 1; 0 for fewer than two words.
+
+    Source: seq-rep-n of Welleck et al. (2020), with n = 2 because answers are short.
+    """
+    words = normalise(answer).split()
+    pairs = list(zip(words, words[1:], strict=False))
+    return 1 - len(set(pairs)) / len(pairs) if pairs else 0.0

@@ -1,0 +1,180 @@
+"""Run a study: rank heads on some questions, measure base, edit and controls on others, and judge."""
+
+import shlex
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, explain, rank, versions
+from headpursuit.concepts import Concept, load_concept
+from headpursuit.models import LanguageModel
+from headpursuit.storage import MANIFEST, finish_folder, read_json, write_json
+from headpursuit.studies.arms import ArmRunner, plan_arms
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.results import Arm, Example, HeadNote, StudyConfig, StudyResult
+from headpursuit.studies.summaries import p_value, summarise
+from headpursuit.studies.tasks import Task, load_task
+from headpursuit.studies.verdict import judge
+
+_NOTE_ATOMS = 5
+"""Tokens that name each head in the report."""
+
+
+def study(
+    model: LanguageModel,
+    config: StudyConfig,
+    path: Path | str,
+    *,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> StudyResult:
+    """Find a concept's heads, rescale them, and compare with controls.
+
+    Every finished part is kept in the folder at once, so an interrupted study goes on where it stopped.
+
+    Args:
+        model: The model.
+        config: Task, edit and controls; see `StudyConfig`.
+        path: The folder of the results.
+        resume: Go on with a study of the same config in that folder.
+        progress: Told about every stage.
+
+    Raises:
+        FileExistsError: If the folder exists and `resume` is not asked for.
+        ValueError: If the config cannot be carried out, or differs from the one to resume.
+        AnatomyError: If the model's heads cannot be certified.
+    """
+    task = load_task(config.task)
+    concept, other = load_concept(task.concept), load_concept(config.other_concept)
+    folder = _open(Path(path), config, resume)
+    rankings = _ranked(model, task, (concept, other), config, folder, progress)
+    notes = _noted(model, folder, progress)
+    planned = plan_arms(config, model.anatomy, *rankings)
+    runner = ArmRunner(model, task, config, progress)
+    (folder / "arms").mkdir(exist_ok=True)
+    arms = []
+    for number, (name, kind, edit) in enumerate(planned):
+        progress("arms", number, len(planned))
+        file = folder / "arms" / f"{name}.json"
+        content = _kept(file, lambda n=name, k=kind, e=edit: runner.run(n, k, e).to_json())
+        arms.append(Arm.from_json(content))
+    progress("arms", len(planned), len(planned))
+    result = _judged(model, task, concept, config, rankings[0], notes, arms, Path(path))
+    write_json(folder / "study.json", result.to_json())
+    finish_folder(folder, "study", {"task": task.name, "model": config.model, "versions": versions()})
+    return result
+
+
+def _open(folder: Path, config: StudyConfig, resume: bool) -> Path:
+    """Make the folder, or check that it holds the beginning of the same study."""
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        write_json(folder / "config.json", asdict(config))
+    elif not resume:
+        raise FileExistsError(f"{folder} exists already; choose another output, or continue an unfinished study with --resume")
+    elif (folder / MANIFEST).exists():
+        raise FileExistsError(f"the study in {folder} is finished; see it with `headpursuit report {folder}`")
+    elif read_json(folder / "config.json") != asdict(config):
+        raise ValueError(f"{folder} holds a study with other settings (config.json); choose another output")
+    return folder
+
+
+def _kept(file: Path, make: Callable[[], object]) -> object:
+    """A part of the study: read back if it was finished before, else made and kept."""
+    if not file.exists():
+        write_json(file, make())
+    return read_json(file)
+
+
+def _ranked(
+    model: LanguageModel,
+    task: Task,
+    concepts: tuple[Concept, Concept],
+    config: StudyConfig,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Ranking, Ranking]:
+    """Capture the ranking prompts and rank for both concepts."""
+    prompts = task.ranking_prompts
+    if not (folder / "capture").exists():
+        done = 0
+
+        def advance(n: int) -> None:
+            nonlocal done
+            done += n
+            progress("capture", done, len(prompts))
+
+        settings = CaptureConfig(
+            positions=config.positions,  # type: ignore[arg-type]
+            chat=config.chat,
+            max_new_tokens=config.max_new_tokens,
+            batch_size=config.batch_size,
+            samples=config.ranking.rule == "l1",
+        )
+        capture(model, prompts, settings, progress=advance).save(folder / "capture")
+    captured = Capture.load(folder / "capture")
+    rankings = []
+    for concept, file in zip(concepts, ("ranking.json", "other-ranking.json"), strict=True):
+        progress(f"rank {concept.name}", 0, 1)
+        settings = replace(config.ranking, seed=config.seed)
+        content = _kept(folder / file, lambda c=concept, s=settings: rank(model, captured, c, s).to_json())
+        rankings.append(Ranking.from_json(content))
+        progress(f"rank {concept.name}", 1, 1)
+    return rankings[0], rankings[1]
+
+
+def _noted(model: LanguageModel, folder: Path, progress: Progress) -> tuple[HeadNote, ...]:
+    """Name every head by its first tokens over the whole vocabulary."""
+    def note() -> list[dict[str, object]]:
+        explanations = explain(model, Capture.load(folder / "capture"), n_atoms=_NOTE_ATOMS)
+        return [{"head": str(e.head), "tokens": e.tokens, "explained": e.explained} for e in explanations]
+
+    progress("name heads", 0, 1)
+    content = _kept(folder / "notes.json", note)
+    progress("name heads", 1, 1)
+    assert isinstance(content, list)
+    return tuple(HeadNote(n["head"], tuple(n["tokens"]), tuple(n["explained"])) for n in content)
+
+
+def _judged(
+    model: LanguageModel,
+    task: Task,
+    concept: Concept,
+    config: StudyConfig,
+    ranking: Ranking,
+    notes: tuple[HeadNote, ...],
+    arms: list[Arm],
+    path: Path,
+) -> StudyResult:
+    summaries = summarise(task, concept, arms, config.seed)
+    p_matched, p_random = (p_value(task, arms, kind, config.seed) for kind in ("matched", "random"))
+    examples = tuple(
+        Example(q.prompt, q.answers, q.group, q.subject, {arm.name: arm.answers[i] for arm in arms})
+        for i, q in enumerate(task.heldout)
+    )
+    return StudyResult(
+        config=config,
+        concept=concept.name,
+        model_summary=model.anatomy.summary(),
+        certificate=str(model.certificate),
+        command=command(config, path),
+        ranking=ranking,
+        notes=notes,
+        arms=summaries,
+        examples=examples,
+        verdict=judge(summaries, p_matched, p_random),
+        versions=versions(),
+    )
+
+
+def command(config: StudyConfig, path: Path) -> str:
+    """The command line that runs a study, with every setting that is not the default."""
+    words = ["headpursuit", "study", config.task, config.model]
+    plain = asdict(config) | asdict(config.ranking)
+    defaults = asdict(StudyConfig("", "")) | asdict(StudyConfig("", "").ranking)
+    for name, value in plain.items():
+        if name not in ("task", "model", "ranking", "seed") and value != defaults[name]:
+            flag = name.replace("_", "-")
+            words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+    words += ["--seed", str(config.seed), "-o", path.name]
+    return shlex.join(words)

@@ -1,0 +1,131 @@
+"""From figures to words: what a study shows, and why."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from headpursuit.studies.results import ArmSummary, Verdict
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where the lines are drawn; fractions of the base's value unless said otherwise."""
+
+    weakest_base: float = 0.1
+    """Below this contains-rate the base has too little to suppress."""
+    smallest_effect: float = 0.1
+    """A smaller fall of the target rate is no effect."""
+    unrelated_loss: float = 0.3
+    """A larger fall on unrelated questions is over-intervention."""
+    perplexity_ratio: float = 2.0
+    """A higher ratio of perplexities on neutral text is over-intervention."""
+    empty_rise: float = 0.2
+    """More additional empty answers (fraction of the questions) are over-intervention."""
+    repetition_rise: float = 0.3
+    """More additional repetition is over-intervention."""
+    control_share: float = 0.5
+    """Controls that reach more than this share of the edit's effect are as good as it."""
+    significance: float = 0.05
+
+
+def judge(
+    arms: Sequence[ArmSummary],
+    p_matched: float,
+    p_random: float,
+    thresholds: Thresholds | None = None,
+) -> Verdict:
+    """Decide what a suppression study shows.
+
+    In this order: too weak a base is `undecidable`; a model that falls apart is `over-intervened`; a small or uncertain fall
+    is `no effect`; a fall that random heads reach as well is `not better than random`; what is left is `specific`.
+    """
+    t = thresholds or Thresholds()
+    base, edit = (next(a for a in arms if a.kind == kind) for kind in ("base", "edit"))
+    before, after = base.target.contains.value, edit.target.contains.value
+    facts = _facts(arms, base, edit, p_matched, p_random)
+
+    def verdict(outcome: str, sentence: str) -> Verdict:
+        return Verdict(outcome, sentence, tuple(facts), p_matched, p_random)  # type: ignore[arg-type]
+
+    if before < t.weakest_base:
+        return verdict(
+            "undecidable", f"The unedited model is right on only {before:.0%} of the target questions: nothing to suppress."
+        )
+    broken = _broken(base, edit, t)
+    if broken:
+        return verdict("over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}.")
+    change = edit.target.contains_change
+    fall = 1 - after / before
+    if fall < t.smallest_effect or change is None or change.high >= 0:
+        return verdict("no effect", "Rescaling these heads does not reliably lower the target rate.")
+    for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
+        share = _mean_fall(arms, kind, before) / fall
+        if p >= t.significance or share > t.control_share:
+            return verdict(
+                "not better than random",
+                f"Random heads of {where} reach {max(share, 0):.0%} of the effect (p = {p:.2g}): it is not these heads' own.",
+            )
+    return verdict(
+        "specific",
+        f"These {len(edit.heads)} heads carry the concept: rescaling them takes {fall:.0%} of the correct target answers, "
+        f"{_lost(base, edit)} of the unrelated ones, and random heads do not do the same.",
+    )
+
+
+def _broken(base: ArmSummary, edit: ArmSummary, t: Thresholds) -> list[str]:
+    signs = []
+    if base.unrelated.contains.value > 0:
+        loss = 1 - edit.unrelated.contains.value / base.unrelated.contains.value
+        if loss > t.unrelated_loss:
+            signs.append(f"unrelated questions lose {loss:.0%} of their correct answers")
+    ratio = edit.damage.perplexity / base.damage.perplexity
+    if not ratio <= t.perplexity_ratio:
+        signs.append(f"perplexity on neutral text is {ratio:.1f} times the base's")
+    for name in ("target", "unrelated"):
+        now, then = getattr(edit, name), getattr(base, name)
+        if now.empty - then.empty > t.empty_rise:
+            signs.append(f"{now.empty:.0%} of the {name} answers are empty")
+        if now.repetition - then.repetition > t.repetition_rise:
+            signs.append(f"{name} answers repeat themselves ({now.repetition:.0%} of word pairs)")
+    return signs
+
+
+def _mean_fall(arms: Sequence[ArmSummary], kind: str, before: float) -> float:
+    return 1 - float(np.mean([a.target.contains.value for a in arms if a.kind == kind])) / before
+
+
+def _lost(base: ArmSummary, edit: ArmSummary) -> str:
+    before = base.unrelated.contains.value
+    loss = 1 - edit.unrelated.contains.value / before if before else 0.0
+    return f"{loss:.0%}" if loss >= 0.005 else "none"
+
+
+def _facts(
+    arms: Sequence[ArmSummary], base: ArmSummary, edit: ArmSummary, p_matched: float, p_random: float
+) -> list[str]:
+    lines = [
+        _compare("Target questions (contains-rate)", base.target.contains, edit.target.contains),
+        _compare("Unrelated questions (contains-rate)", base.unrelated.contains, edit.unrelated.contains),
+        _compare("Answers that name any word of the concept", base.target.concept_rate, edit.target.concept_rate),
+    ]
+    for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
+        rates = [a.target.contains.value for a in arms if a.kind == kind]
+        as_strong = sum(rate <= edit.target.contains.value for rate in rates)
+        lines.append(
+            f"{len(rates)} draws of random heads of {where}: target rate {np.mean(rates):.2f} on average "
+            f"({min(rates):.2f} to {max(rates):.2f}), {as_strong} as low as the edit's; permutation p = {p:.2g}."
+        )
+    for arm in (a for a in arms if a.kind == "other"):
+        lines.append(f"As many heads of another concept ({arm.name}): target rate {arm.target.contains.value:.2f}.")
+    ratio = edit.damage.perplexity / base.damage.perplexity
+    lines.append(f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token.")
+    return lines
+
+
+def _compare(what: str, before: object, after: object) -> str:
+    return f"{what}: {_interval(before)} before, {_interval(after)} after."
+
+
+def _interval(e: object) -> str:
+    return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"  # type: ignore[attr-defined]
