@@ -1,4 +1,4 @@
-"""Reports of finished studies: one HTML page and two pictures, made from what is on disk, never from a model."""
+"""Reports of finished studies: one HTML page and two pictures, made from what is on disk."""
 
 from headpursuit.report.heatmaps import heatmap
 from headpursuit.report.pages import render

@@ -36,7 +36,7 @@ def arms_chart(result: StudyResult, path: Path | str) -> Path:
     pictures.check_format(path)
     with pictures.style():
         figure = Figure(figsize=(8.4, 1.4 + 0.26 * len(result.arms)), layout="constrained")
-        panels = figure.subplots(1, 2, sharey=True)
+        panels = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.08})
         for panel, (group, title) in zip(panels, GROUPS.items(), strict=True):
             _draw(panel, result.arms, group, title)
         panels[0].set_yticks(range(len(result.arms)))
@@ -61,6 +61,7 @@ def _draw(panel: Any, arms: tuple[ArmSummary, ...], group: str, title: str) -> N
     if base is not None:
         panel.axvline(base, color="#222222", linestyle=":", linewidth=1, zorder=1)
     panel.set_xlim(-0.02, 1.02)
+    panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     panel.set_title(title, loc="left", fontsize=10)
     panel.set_xlabel("fraction of answers that contain an accepted one")
     panel.grid(axis="x", color="#dddddd", linewidth=0.6)

@@ -11,8 +11,8 @@ SHOWN = 12
 """Questions of each group shown before the rest is folded away."""
 
 RULE = (
-    "Shown first: questions the unedited model answers correctly, because only those can get lost, and among them "
-    "one per accepted answer before a second. Otherwise the order is that of the SHA-256 of the question. "
+    "Shown first: questions the unedited model answers correctly, because only those can get lost, and among "
+    "them one per accepted answer before a second. Otherwise the order is that of the questions’ SHA-256. "
     "What the edit or the controls answered plays no part."
 )
 """How examples are chosen, in the words of the page."""

@@ -62,7 +62,7 @@ def heatmap(
         ranking: What to draw.
         path: Picture to write; its ending says the format: .png, .svg or .pdf.
         score: What the colours show; by default what the ranking is sorted by.
-        heads: Heads to outline; by default the best ten.
+        heads: Heads to outline; by default the best tenth, at most ten.
 
     Returns:
         `path`.
@@ -78,7 +78,7 @@ def heatmap(
     missing = [str(head) for head in heads if head not in by_head]
     if missing:
         raise ValueError(f"{', '.join(missing)} cannot be outlined: not in the ranking")
-    marked = tuple(heads) or tuple(e.head for e in ranking.entries[:10])
+    marked = tuple(heads) or tuple(e.head for e in ranking.entries[: _n_outlined(len(ranking.entries))])
     with pictures.style():
         figure = _draw(laid_out, score, marked)
         title = f"{ranking.concept}: heads of {Path(ranking.model).name}"
@@ -91,6 +91,7 @@ def heatmap(
 def _draw(laid_out: Grid, score: MapScore, marked: Collection[Head]) -> Any:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
 
     n_layers, n_heads = len(laid_out.values), len(laid_out.values[0])
     # Inches per cell: large enough to see one head, small enough for 80 x 64 of them on a page.
@@ -111,11 +112,13 @@ def _draw(laid_out: Grid, score: MapScore, marked: Collection[Head]) -> Any:
         # Thousands of cells as vectors are slow to open.
         rasterized=n_layers * n_heads > 2_000,
     )
+    # Black on white, so that the outline is seen on pale and on dark cells.
+    halo = [withStroke(linewidth=3.2, foreground="white")]
     for head in marked:
-        box = Rectangle((head.index - 0.5, head.layer - 0.5), 1, 1, fill=False, ec="black", lw=1.6, zorder=3)
-        axes.add_patch(box)
-    axes.set_xticks(_ticks(n_heads))
-    axes.set_yticks(_ticks(n_layers))
+        corner = (head.index - 0.5, head.layer - 0.5)
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec="black", lw=1.4, zorder=3, path_effects=halo))
+    axes.set_xticks(_ticks(n_heads, cell))
+    axes.set_yticks(_ticks(n_layers, cell))
     axes.set_xlabel("head")
     axes.set_ylabel("layer (0 is next to the input)")
     axes.tick_params(length=2)
@@ -142,8 +145,12 @@ def _list_heads(figure: Any, rows: list[tuple[str, float]]) -> None:
     )
 
 
-def _ticks(count: int) -> list[int]:
-    step = next(s for s in (1, 2, 5, 10, 20, 50, 100, 1000) if count / s <= 17)
+def _n_outlined(n_heads: int) -> int:
+    return max(1, min(10, n_heads // 10))
+
+
+def _ticks(count: int, cell: float) -> list[int]:
+    step = next((s for s in (1, 2, 5) if s * cell >= 0.28), 10)
     return list(range(0, count, step))
 
 

@@ -16,11 +16,11 @@ def heatmap_data(result: StudyResult) -> dict[str, Any]:
     """Scores and labels of all heads.
 
     Returns:
-        `scores` with `values` (layers x heads, null where there is no such head), `limit` and `diverging` for each score;
+        `scores`: of each score `values` (layers x heads, null for no such head), `limit` and `diverging`;
         `labels` (layers x heads) in the drawing library's own mark-up, with everything a model wrote escaped;
         `edited` as [layer, head] pairs; `score`, the one shown first.
     """
-    scores = {}
+    scores: dict[str, dict[str, Any]] = {}
     for name in get_args(MapScore):
         laid_out = grid(result.ranking, name)
         values = [[_number(v) for v in row] for row in laid_out.values]

@@ -1,7 +1,8 @@
 """One self-contained page for a finished study.
 
-Everything is inside the file: no font, script, style or picture is loaded from elsewhere, and the page's content policy
-forbids it. Whatever a model wrote is escaped by the template, in the embedded data and in the labels of the heatmap.
+Everything is inside the file: no font, script, style or picture is loaded from elsewhere, and the page's
+content policy forbids it. Whatever a model wrote is escaped: in the page, in the embedded data, and in the
+labels of the heatmap.
 """
 
 from importlib import resources
@@ -68,6 +69,7 @@ def page_of(result: StudyResult) -> str:
         change=wording.change,
         interval=wording.interval,
         score=wording.score,
+        number=wording.number,
         z_score=wording.z_score,
         amount=wording.amount,
         p_value=wording.p_value,

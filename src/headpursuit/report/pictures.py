@@ -1,6 +1,7 @@
 """What all static pictures share: style, colours and how they reach the disk.
 
-matplotlib is imported only when something is drawn, and never through pyplot: no window system, no settings of the user touched.
+matplotlib is imported only when something is drawn, and never through pyplot: no window system, and no
+setting of the user's is changed.
 """
 
 import io

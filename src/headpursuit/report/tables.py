@@ -55,17 +55,28 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
     base, edit = result.arms_of("base")[0], result.arms_of("edit")[0]
     n_heads = len(result.ranking.entries)
     figures = [
-        KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
-        KeyFigure("scale", wording.number(result.config.scale), _scale_note(result.config.scale)),
+        KeyFigure(
+            "heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"
+        ),
+        KeyFigure("their scale", wording.number(result.config.scale), _scale_note(result.config.scale)),
     ]
-    for group, label in (("target", "target, contains"), ("unrelated", "unrelated, contains")):
+    for group, label in (
+        ("target", "target questions answered correctly"),
+        ("unrelated", "unrelated questions answered correctly"),
+    ):
         before, after = getattr(base, group).contains.value, getattr(edit, group).contains.value
-        figures.append(KeyFigure(label, f"{wording.rate(before)} → {wording.rate(after)}", _relative(before, after)))
+        figures.append(
+            KeyFigure(label, f"{wording.rate(before)} → {wording.rate(after)}", _relative(before, after))
+        )
     matched = result.arms_of("matched")
     if matched:
         rates = [arm.target.contains.value for arm in matched]
         spread = f"mean of {len(rates)} draws, {wording.rate(min(rates))} to {wording.rate(max(rates))}"
-        figures.append(KeyFigure("target, random heads of the same layers", wording.rate(wording.mean(rates)), spread))
+        figures.append(
+            KeyFigure(
+                "target questions, random heads of the same layers", wording.rate(wording.mean(rates)), spread
+            )
+        )
     return tuple(figures)
 
 
@@ -131,7 +142,9 @@ def _relative(before: float, after: float) -> str:
     if not before:
         return "the base has none right"
     change = round(100 * (after / before - 1))
-    return f"{change:+d} % of the base".replace("-", "−") if change else "unchanged"
+    if not change:
+        return "unchanged"
+    return f"{abs(change)} % {'fewer' if change < 0 else 'more'} than unedited"
 
 
 def _scale_note(scale: float) -> str:

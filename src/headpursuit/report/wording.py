@@ -14,7 +14,7 @@ _MARKS = {" ": "·", "\n": "↵", "\t": "⇥"}
 
 def rate(value: float) -> str:
     """A fraction with two decimals, without a negative zero."""
-    return f"{_finite(value, '.2f')}"
+    return _finite(value, ".2f")
 
 
 def change(value: float) -> str:
@@ -41,12 +41,10 @@ def z_score(value: float) -> str:
 
 
 def amount(value: float) -> str:
-    """A perplexity, a divergence or a ratio: three significant digits."""
+    """A perplexity: three significant digits."""
     if not math.isfinite(value):
         return "not finite"
-    if value and abs(value) < 0.001:
-        return "< 0.001" if value > 0 else "−0.000"
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:#.3g}".rstrip(".") if abs(value) < 1000 else f"{value:,.0f}"
 
 
 def p_value(value: float | None) -> str:
@@ -67,7 +65,7 @@ def share(part: int, whole: int) -> str:
 
 
 def token(text: str) -> str:
-    """A token made visible: `·` is a space, `↵` a line break; what cannot be printed is written as its code point."""
+    """A token made visible: `·` is a space, `↵` a line break, and what cannot be printed its code point."""
     shown = "".join(_visible(c) for c in text)
     return shown if len(shown) <= LONGEST_TOKEN else shown[: LONGEST_TOKEN - 1] + "…"
 

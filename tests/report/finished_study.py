@@ -1,0 +1,208 @@
+"""Finished studies as they lie on disk, made without a model."""
+
+import random
+from dataclasses import asdict
+
+from headpursuit.analysis import RankConfig, RankedHead, Ranking
+from headpursuit.heads import Head
+from headpursuit.storage import new_folder, write_json
+from headpursuit.studies.results import (
+    ArmSummary,
+    Damage,
+    Estimate,
+    Example,
+    GroupSummary,
+    HeadNote,
+    StudyConfig,
+    StudyResult,
+    Verdict,
+)
+
+CAPITALS = {
+    "Kabul": "Afghanistan",
+    "Seoul": "Korea",
+    "Lima": "Peru",
+    "Sofia": "Bulgaria",
+    "Amman": "Jordan",
+    "Niamey": "Niger",
+    "Ottawa": "Canada",
+    "Tunis": "Tunisia",
+    "Cairo": "Egypt",
+    "Bern": "Switzerland",
+    "Oslo": "Norway",
+    "Riga": "Latvia",
+    "Quito": "Ecuador",
+    "Accra": "Ghana",
+    "Hanoi": "Vietnam",
+    "Dhaka": "Bangladesh",
+}
+CITIES, LANDS = list(CAPITALS), list(CAPITALS.values())
+PLURALS = {
+    "cat": "cats",
+    "baby": "babies",
+    "leaf": "leaves",
+    "child": "children",
+    "box": "boxes",
+    "man": "men",
+}
+
+
+BASE = 0.46, 0.48
+"""Contains-rates of the base on both groups."""
+
+
+def estimate(value, width=0.07):
+    return Estimate(value, max(0.0, value - width), min(1.0, value + width))
+
+
+def group(n, contains, concept_rate, base):
+    change = (
+        None if base is None else Estimate(contains - base, contains - base - 0.08, contains - base + 0.08)
+    )
+    return GroupSummary(
+        n,
+        estimate(contains),
+        estimate(contains / 3),
+        estimate(contains / 2),
+        estimate(concept_rate),
+        0.01,
+        0.02,
+        change,
+    )
+
+
+def ranking(head_counts=(9,) * 30, score="specificity", model="smollm2-135m", concept="countries", seed=3):
+    rng = random.Random(seed)
+    entries = []
+    for layer, count in enumerate(head_counts):
+        for index in range(count):
+            null = 0.5 if layer == 0 else 0.06
+            gain = rng.gauss(0.01, 0.015) + (0.3 * rng.random() ** 14 if layer > len(head_counts) / 2 else 0)
+            entries.append(
+                RankedHead(Head(layer, index), min(1.0, max(0.0, null + gain)), gain, gain / 0.012)
+            )
+    entries.sort(key=lambda e: (-getattr(e, score), e.head))
+    tokens = tuple(f" {land}" for land in LANDS)
+    return Ranking(
+        concept,
+        tuple(entries),
+        RankConfig(score=score),
+        model,
+        None,
+        "5f" * 32,
+        tokens,
+        ("Papua New Guinea", "Côte d'Ivoire"),
+    )
+
+
+def arm(name, kind, heads, target, unrelated, damage):
+    before = None if kind == "base" else BASE
+    return ArmSummary(
+        name,
+        kind,
+        tuple(str(e.head) for e in heads),
+        None if kind == "base" else -1.0,
+        group(160, *target, before and before[0]),
+        group(151, *unrelated, before and before[1]),
+        Damage(*damage),
+        0 if kind == "base" else 412,
+    )
+
+
+def arms_of(ranked, n_controls, n_edited=3):
+    rng = random.Random(1)
+    best = ranked.entries[:n_edited]
+    arms = [
+        arm("base", "base", (), (BASE[0], 0.66), (BASE[1], 0.01), (18.2, 0.0)),
+        arm("edit", "edit", best, (0.04, 0.11), (0.44, 0.01), (19.4, 0.081)),
+    ]
+    for kind in ("matched", "random"):
+        for i in range(n_controls):
+            rates = BASE[0] + rng.gauss(-0.04, 0.05), BASE[1] + rng.gauss(-0.02, 0.03)
+            damage = 18.4 + 2 * rng.random(), 0.15 * rng.random()
+            drawn = rng.sample(ranked.entries, n_edited)
+            arms.append(arm(f"{kind}-{i}", kind, drawn, (rates[0], 0.6), (rates[1], 0.01), damage))
+    arms.append(
+        arm("other", "other", ranked.entries[5 : 5 + n_edited], (0.41, 0.61), (0.4, 0.01), (18.9, 0.044))
+    )
+    return tuple(arms)
+
+
+def answers_for(arms, right, rng, target):
+    wrong = rng.choice(LANDS) if target else "the same"
+    keep = {"base": 0.5, "edit": 0.05 if target else 0.45}
+    return {
+        arm.name: rng.choice((f" {right}.", f" {right}. The city is the capital of {right}\nand"))
+        if rng.random() < keep.get(arm.kind, 0.45)
+        else rng.choice(
+            (f" {wrong}, and it is known for", " the sun.\n\nThe sun is", " a large number of people", "")
+        )
+        for arm in arms
+    }
+
+
+def examples_for(arms, n_target=40, n_unrelated=20):
+    rng = random.Random(2)
+    rows = []
+    for i in range(n_target):
+        city, land = CITIES[i % len(CITIES)], LANDS[i % len(LANDS)]
+        prompt = (
+            f"My friend {'ABCDEFGH'[i // len(CITIES)]} lives in {city}, which is a city in the country of"
+        )
+        rows.append(Example(prompt, (land,), "target", "countries", answers_for(arms, land, rng, True)))
+    for i in range(n_unrelated):
+        one, many = list(PLURALS.items())[i % len(PLURALS)]
+        prompt = f"{i}. The plural of dog is dogs and the plural of {one} is"
+        rows.append(Example(prompt, (many,), "unrelated", "plurals", answers_for(arms, many, rng, False)))
+    return tuple(rows)
+
+
+def notes_for(ranked):
+    rng = random.Random(4)
+    pool = [f" {w}" for w in LANDS + CITIES] + ["ing", "\n", " the", ",", "�", " 日本", " été", "��"]
+    return tuple(
+        HeadNote(str(e.head), tuple(rng.sample(pool, 10)), tuple(0.05 * (i + 1) for i in range(10)))
+        for e in sorted(ranked.entries, key=lambda e: e.head)
+    )
+
+
+def study_result(ranked=None, n_controls=5, **changes):
+    ranked = ranked or ranking()
+    arms = arms_of(ranked, n_controls)
+    verdict = Verdict(
+        "specific",
+        "These 3 heads carry the concept: rescaling them takes 91% of the correct target answers, 8% of the "
+        "unrelated ones, and random heads do not do the same.",
+        (
+            "Target questions (contains-rate): 0.46 [0.39, 0.53] before, 0.04 [0.00, 0.11] after.",
+            "Unrelated questions (contains-rate): 0.48 [0.41, 0.55] before, 0.44 [0.37, 0.51] after.",
+            "5 draws of random heads of the same layers: target rate 0.45 on average (0.41 to 0.51), 0 as "
+            "low as the edit's; permutation p = 0.0002.",
+            "Neutral text: perplexity 1.07 times the base's, KL 0.081 nats per token.",
+        ),
+        0.0002,
+        0.012,
+    )
+    fields = dict(
+        config=StudyConfig("countries-qa", ranked.model, controls=n_controls),
+        concept=ranked.concept,
+        model_summary="30 layers of 9 heads, 64 wide: 270 heads",
+        certificate="heads + bias = projection output: largest difference 2.1e-07\nscale 1: bit-equal",
+        command="headpursuit study countries-qa smollm2-135m --heads 1% --scale -1 --controls 5 --seed 0",
+        ranking=ranked,
+        notes=notes_for(ranked),
+        arms=arms,
+        examples=examples_for(arms),
+        verdict=verdict,
+        versions={"python": "3.11.2", "torch": "2.13.0", "transformers": "5.23.0", "headpursuit": "0.1.0"},
+    )
+    return StudyResult(**{**fields, **changes})
+
+
+def save(result, path):
+    """Write a study as studies are written."""
+    with new_folder(path, "study", {"task": result.config.task}) as folder:
+        write_json(folder / "config.json", asdict(result.config))
+        write_json(folder / "study.json", result.to_json())
+        result.ranking.save(folder / "ranking.json")
+    return path
