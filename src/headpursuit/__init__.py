@@ -1,1 +1,73 @@
-"""headpursuit."""
+"""Find the attention heads that carry a concept, prove it causally, and switch the concept down or up.
+
+    import headpursuit as hp
+
+    model = hp.load("smollm2-135m")
+    capture = hp.capture(model, ["The city of Paris is located in the country of"])
+    ranking = hp.rank(model, capture, hp.load_concept("countries"))
+    with hp.rescale(model, ranking.edit(heads=2, scale=-1)):
+        ...  # model.network.generate(...)
+
+Source: "Head Pursuit: Probing Attention Specialization in Multimodal Transformers", arXiv 2510.21518.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, explain, rank
+    from headpursuit.concepts import Concept, load_concept
+    from headpursuit.heads import Edit, Head
+    from headpursuit.models import LanguageModel, load, rescale
+    from headpursuit.studies import StudyConfig, StudyResult, study
+
+_HOME = {
+    "Capture": "analysis",
+    "CaptureConfig": "analysis",
+    "Concept": "concepts",
+    "Edit": "heads",
+    "Head": "heads",
+    "LanguageModel": "models",
+    "RankConfig": "analysis",
+    "Ranking": "analysis",
+    "StudyConfig": "studies",
+    "StudyResult": "studies",
+    "capture": "analysis",
+    "explain": "analysis",
+    "load": "models",
+    "load_concept": "concepts",
+    "rank": "analysis",
+    "rescale": "models",
+    "study": "studies",
+}
+"""Where each public name lives; imported at the first use, so that `headpursuit --help` need not wait for torch."""
+
+__all__ = [
+    "Capture",
+    "CaptureConfig",
+    "Concept",
+    "Edit",
+    "Head",
+    "LanguageModel",
+    "RankConfig",
+    "Ranking",
+    "StudyConfig",
+    "StudyResult",
+    "capture",
+    "explain",
+    "load",
+    "load_concept",
+    "rank",
+    "rescale",
+    "study",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

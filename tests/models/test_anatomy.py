@@ -87,7 +87,9 @@ def test_half_precision_is_certified(dtype):
 
 def test_unknown_heads_are_named_with_what_there_is():
     anatomy = locate(tiny.network("qwen3"))
-    with pytest.raises(ValueError, match=r"L3H0 does not exist: the model has 12 heads: layers 0-2 with 4 heads of width 16"):
+    with pytest.raises(
+        ValueError, match=r"L3H0 does not exist: the model has 12 heads: layers 0-2 with 4 heads of width 16"
+    ):
         anatomy.site_of(Head(3, 0))
     with pytest.raises(ValueError, match="L0H4 does not exist"):
         anatomy.site_of(Head(0, 4))

@@ -110,7 +110,10 @@ def test_hooks_are_gone_after_an_error():
 
 def test_an_unknown_head_changes_nothing():
     network = tiny.network("llama")
-    with pytest.raises(ValueError, match="L7H0 does not exist"), rescale(network, Edit({Head(0, 0): 0, Head(7, 0): 0})):
+    with (
+        pytest.raises(ValueError, match="L7H0 does not exist"),
+        rescale(network, Edit({Head(0, 0): 0, Head(7, 0): 0})),
+    ):
         pass
     assert not any(module._forward_pre_hooks for module in network.modules())
 

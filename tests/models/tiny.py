@@ -20,7 +20,12 @@ CONFIGS = {
     "gpt2": lambda: hf.GPT2Config(vocab_size=300, n_embd=32, n_layer=3, n_head=4, n_positions=64),
     "gpt_neox": lambda: hf.GPTNeoXConfig(**SIZES, max_position_embeddings=64),
     "opt": lambda: hf.OPTConfig(
-        vocab_size=300, hidden_size=32, num_attention_heads=4, num_hidden_layers=3, ffn_dim=48, word_embed_proj_dim=32
+        vocab_size=300,
+        hidden_size=32,
+        num_attention_heads=4,
+        num_hidden_layers=3,
+        ffn_dim=48,
+        word_embed_proj_dim=32,
     ),
     "phi": lambda: hf.PhiConfig(**SIZES, max_position_embeddings=64),
     "falcon": lambda: hf.FalconConfig(vocab_size=300, hidden_size=32, num_attention_heads=4, num_hidden_layers=3),

@@ -2,6 +2,7 @@
 
 from headpursuit.analysis.captures import Capture, CaptureConfig, capture, versions
 from headpursuit.analysis.explaining import Explanation, explain
+from headpursuit.analysis.prompts import read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
 from headpursuit.analysis.readings import Reading, read
 
@@ -18,5 +19,6 @@ __all__ = [
     "explain",
     "rank",
     "read",
+    "read_prompts",
     "versions",
 ]

@@ -116,7 +116,7 @@ class Ranking:
 
 
 def count_of(heads: int | str, n_heads: int) -> int:
-    """How many heads `3`, `"3"` or `"1%"` means; a percentage is rounded, and is at least one head.
+    """How many heads `3`, `"3"` or `"1%"` means; a percentage is rounded down (at most that share), but not to none.
 
     Raises:
         ValueError: If it cannot be read, or is not between 1 and all heads.
@@ -124,7 +124,7 @@ def count_of(heads: int | str, n_heads: int) -> int:
     text = str(heads).strip()
     try:
         share = float(text.removesuffix("%"))
-        count = max(1, round(share / 100 * n_heads)) if text.endswith("%") and share > 0 else share
+        count = max(1, math.floor(share / 100 * n_heads + 1e-9)) if text.endswith("%") and share > 0 else share
     except ValueError as error:
         raise ValueError(f"cannot read {heads!r} as a number of heads; write 3, or 1% of all heads") from error
     if not math.isfinite(count) or count != int(count) or count < 1:
@@ -134,9 +134,7 @@ def count_of(heads: int | str, n_heads: int) -> int:
     return int(count)
 
 
-def rank(
-    model: LanguageModel, capture: Capture, concept: Concept, config: RankConfig | None = None
-) -> Ranking:
+def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankConfig | None = None) -> Ranking:
     """Rank all heads for a concept.
 
     Args:
@@ -156,7 +154,11 @@ def rank(
     if config.score not in get_args(Score):
         raise ValueError(f"unknown score {config.score!r}; choose {' or '.join(get_args(Score))}")
     return rank_reading(
-        model, read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain), capture, concept, config
+        model,
+        read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain),
+        capture,
+        concept,
+        config,
     )
 
 

@@ -9,7 +9,14 @@ from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.text import answer, log_probabilities
-from headpursuit.models.vocabulary import ConceptTokens, MultiToken, Spelling, tokens_of, unembedding
+from headpursuit.models.vocabulary import (
+    ConceptTokens,
+    MultiToken,
+    Spelling,
+    collisions,
+    tokens_of,
+    unembedding,
+)
 
 __all__ = [
     "EMBEDDED",
@@ -25,6 +32,7 @@ __all__ = [
     "Positions",
     "Spelling",
     "answer",
+    "collisions",
     "load",
     "log_probabilities",
     "quiet",

@@ -6,7 +6,6 @@ is the layer's output projection. `certificate` then proves the result numerical
 """
 
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -81,9 +80,7 @@ class Anatomy:
                 groups[-1].append(site)
             else:
                 groups.append([site])
-        parts = [
-            f"layers {g[0].layer}-{g[-1].layer} with {g[0].n_heads} heads of width {g[0].d_head}" for g in groups
-        ]
+        parts = [f"layers {g[0].layer}-{g[-1].layer} with {g[0].n_heads} heads of width {g[0].d_head}" for g in groups]
         return f"{self.n_heads} heads: " + ", ".join(parts)
 
 
@@ -239,5 +236,3 @@ def write_weights(network: nn.Module, site: HeadSite) -> Float[Tensor, "n_heads 
             f"{site.path} takes {matrix.shape[0]} inputs, but {site.n_heads} heads of width {site.d_head} give {width}"
         )
     return matrix.float().reshape(site.n_heads, site.d_head, -1)
-
-

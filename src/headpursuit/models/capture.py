@@ -61,9 +61,7 @@ def read_mixed(
         full = continue_batch(model, batch, max_new_tokens) if answering else batch
         chosen = _chosen(full, positions, batch.input_ids.shape[1])
         rows = chosen.nonzero()[:, 0].tolist()
-        yield MixedBatch(
-            _forward(model, full, chosen), tuple(batch.indices[row] for row in rows), len(batch.indices)
-        )
+        yield MixedBatch(_forward(model, full, chosen), tuple(batch.indices[row] for row in rows), len(batch.indices))
 
 
 def _chosen(batch: Batch, positions: Positions, prompt_length: int) -> Bool[Tensor, "n_prompts n_tokens"]:

@@ -88,11 +88,10 @@ def certify(network: PreTrainedModel, anatomy: Anatomy) -> Certificate:
         moved = _forward(network, anatomy, clean=clean, double={clean.attention[s]: index for s in sites})
         part = Anatomy(tuple(sites))
         isolation = max(
-            isolation, _worst(part, tolerance, lambda s, i=index, m=moved: _isolation(s, i, m, clean), _NOT_ISOLATED)
+            isolation,
+            _worst(part, tolerance, lambda s, i=index, m=moved: _isolation(s, i, m, clean), _NOT_ISOLATED),
         )
-    return Certificate(
-        len(anatomy.sites), anatomy.n_heads, conservation, isolation, silence, identity, tolerance
-    )
+    return Certificate(len(anatomy.sites), anatomy.n_heads, conservation, isolation, silence, identity, tolerance)
 
 
 _NOT_CONSERVED = "the heads' contributions and the bias do not add up to the projection's output"

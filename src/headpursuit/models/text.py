@@ -79,9 +79,7 @@ def _pad(model: LanguageModel, indices: list[int], ids: list[list[int]]) -> Batc
     pad = model.tokenizer.pad_token_id or 0
     rows = [[pad] * (longest - len(ids[i])) + ids[i] for i in indices]
     masks = [[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in indices]
-    return Batch(
-        tuple(indices), torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device)
-    )
+    return Batch(tuple(indices), torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device))
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 """Between words and token ids, and the directions tokens have in the residual stream."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -61,9 +62,7 @@ def tokens_of(model: LanguageModel, concept: Concept, multi_token: MultiToken = 
     """
     if multi_token not in get_args(MultiToken):
         raise ValueError(f"unknown multi-token policy {multi_token!r}; choose {' or '.join(get_args(MultiToken))}")
-    spellings = tuple(
-        _spell(model, word, text, multi_token) for word in concept.words for text in _spellings_of(word)
-    )
+    spellings = tuple(s for word in concept.words for s in _spell_all(model, word, multi_token))
     ids = sorted({s.token_ids[0] for s in spellings if not s.dropped})
     if not ids:
         raise ValueError(
@@ -71,6 +70,23 @@ def tokens_of(model: LanguageModel, concept: Concept, multi_token: MultiToken = 
             "several tokens; use other words, or the multi-token policy 'first'"
         )
     return ConceptTokens(concept, spellings, tuple(ids))
+
+
+def collisions(
+    model: LanguageModel, found: ConceptTokens, others: Sequence[Concept], multi_token: MultiToken = "drop"
+) -> dict[str, tuple[str, ...]]:
+    """Tokens that a concept shares with others, by the other's name; only those with shared tokens."""
+    shared = {}
+    for other in others:
+        spellings = (s for word in other.words for s in _spell_all(model, word, multi_token))
+        ids = {s.token_ids[0] for s in spellings if not s.dropped} & set(found.token_ids)
+        if ids:
+            shared[other.name] = tuple(model.tokenizer.decode([i]) for i in sorted(ids))
+    return shared
+
+
+def _spell_all(model: LanguageModel, word: str, multi_token: MultiToken) -> list[Spelling]:
+    return [_spell(model, word, text, multi_token) for text in _spellings_of(word)]
 
 
 def _spellings_of(word: str) -> list[str]:

@@ -146,12 +146,12 @@ class _State:
 
     @property
     def u(self) -> Float[Tensor, "n_heads n_steps d_head"]:
-        """u of the steps so far."""
+        """U of the steps so far."""
         return self.all_u[:, : self.step]
 
     @property
     def g(self) -> Float[Tensor, "n_heads n_steps n_atoms"]:
-        """g of the steps so far."""
+        """G of the steps so far."""
         return self.all_g[:, : self.step]
 
     def residual_columns(

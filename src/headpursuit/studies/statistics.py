@@ -26,9 +26,7 @@ def bootstrap(scores: Sequence[float], facts: Sequence[str], seed: int) -> Estim
     return Estimate(float(np.mean(scores)), float(low), float(high))
 
 
-def permutation_p(
-    edit: Sequence[float], controls: Sequence[Sequence[float]], facts: Sequence[str], seed: int
-) -> float:
+def permutation_p(edit: Sequence[float], controls: Sequence[Sequence[float]], facts: Sequence[str], seed: int) -> float:
     """Could the edit's scores be one more control's? One-sided p-value for the edit scoring lower.
 
     Within each fact, the edit's label goes to one of the arms at random; the statistic is the labelled arm's mean score.

@@ -46,7 +46,7 @@ def study(
     """
     task = load_task(config.task)
     concept, other = load_concept(task.concept), load_concept(config.other_concept)
-    folder = _open(Path(path), config, resume)
+    folder = prepare_folder(Path(path), config, resume=resume)
     rankings = _ranked(model, task, (concept, other), config, folder, progress)
     notes = _noted(model, folder, progress)
     planned = plan_arms(config, model.anatomy, *rankings)
@@ -65,13 +65,20 @@ def study(
     return result
 
 
-def _open(folder: Path, config: StudyConfig, resume: bool) -> Path:
-    """Make the folder, or check that it holds the beginning of the same study."""
+def prepare_folder(folder: Path, config: StudyConfig, *, resume: bool) -> Path:
+    """Make a study's folder, or check that it holds the beginning of the same study.
+
+    Raises:
+        FileExistsError: If it exists and `resume` is not asked for, or the study in it is finished.
+        ValueError: If the study in it has another config.
+    """
     if not folder.exists():
         folder.mkdir(parents=True)
         write_json(folder / "config.json", asdict(config))
     elif not resume:
-        raise FileExistsError(f"{folder} exists already; choose another output, or continue an unfinished study with --resume")
+        raise FileExistsError(
+            f"{folder} exists already; choose another output, or continue an unfinished study with --resume"
+        )
     elif (folder / MANIFEST).exists():
         raise FileExistsError(f"the study in {folder} is finished; see it with `headpursuit report {folder}`")
     elif read_json(folder / "config.json") != asdict(config):
@@ -125,6 +132,7 @@ def _ranked(
 
 def _noted(model: LanguageModel, folder: Path, progress: Progress) -> tuple[HeadNote, ...]:
     """Name every head by its first tokens over the whole vocabulary."""
+
     def note() -> list[dict[str, object]]:
         explanations = explain(model, Capture.load(folder / "capture"), n_atoms=_NOTE_ATOMS)
         return [{"head": str(e.head), "tokens": e.tokens, "explained": e.explained} for e in explanations]
@@ -175,6 +183,8 @@ def command(config: StudyConfig, path: Path) -> str:
     for name, value in plain.items():
         if name not in ("task", "model", "ranking", "seed") and value != defaults[name]:
             flag = name.replace("_", "-")
-            words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+            words += (
+                [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+            )
     words += ["--seed", str(config.seed), "-o", path.name]
     return shlex.join(words)

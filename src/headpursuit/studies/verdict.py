@@ -50,7 +50,8 @@ def judge(
 
     if before < t.weakest_base:
         return verdict(
-            "undecidable", f"The unedited model is right on only {before:.0%} of the target questions: nothing to suppress."
+            "undecidable",
+            f"The unedited model is right on only {before:.0%} of the target questions: nothing to suppress.",
         )
     broken = _broken(base, edit, t)
     if broken:
@@ -68,8 +69,8 @@ def judge(
             )
     return verdict(
         "specific",
-        f"These {len(edit.heads)} heads carry the concept: rescaling them takes {fall:.0%} of the correct target answers, "
-        f"{_lost(base, edit)} of the unrelated ones, and random heads do not do the same.",
+        f"Rescaling these {len(edit.heads)} heads takes {fall:.0%} of the correct target answers and {_lost(base, edit)} of "
+        "the unrelated ones; random heads do not do the same.",
     )
 
 
@@ -109,6 +110,11 @@ def _facts(
         _compare("Unrelated questions (contains-rate)", base.unrelated.contains, edit.unrelated.contains),
         _compare("Answers that name any word of the concept", base.target.concept_rate, edit.target.concept_rate),
     ]
+    if edit.target.concept_rate.value > base.target.concept_rate.value / 2:
+        lines.append(
+            "Most answers still name some word of the concept: the edit changes which one the model names, not whether it "
+            "names one."
+        )
     for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
         rates = [a.target.contains.value for a in arms if a.kind == kind]
         as_strong = sum(rate <= edit.target.contains.value for rate in rates)

@@ -1,0 +1,190 @@
+"""capture, explain and rank."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headpursuit.cli.console import one_line_errors, out, print_table, progress, quoted
+from headpursuit.cli.options import (
+    AtomsOption,
+    BatchOption,
+    CaptureArgument,
+    CapturedModelOption,
+    CentreOption,
+    ChatOption,
+    ConceptOption,
+    DeviceOption,
+    DrawsOption,
+    DtypeOption,
+    GainOption,
+    ModelArgument,
+    MultiTokenOption,
+    RevisionOption,
+    RuleOption,
+    ScoreOption,
+    SeedOption,
+)
+
+if TYPE_CHECKING:
+    from headpursuit.analysis import Capture, Ranking
+    from headpursuit.models import LanguageModel
+
+
+@one_line_errors
+def capture(
+    model: ModelArgument,
+    prompts: Annotated[
+        Path, typer.Option(help="Prompts: .jsonl (key prompt), .csv (column prompt), .txt (one a line).")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
+    positions: Annotated[str, typer.Option(help="last, prompt, generated or all.")] = "last",
+    samples: Annotated[bool, typer.Option("--samples/--no-samples", help="Keep mixed values one by one.")] = True,
+    max_new_tokens: Annotated[int, typer.Option(help="Length of the answers, where they are captured.")] = 16,
+    batch_size: BatchOption = 32,
+    chat: ChatOption = False,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    revision: RevisionOption = None,
+) -> None:
+    """Record what every head does while the model reads prompts or its own answers."""
+    from headpursuit.analysis import CaptureConfig, read_prompts
+    from headpursuit.analysis import capture as run
+    from headpursuit.models import load, quiet
+    from headpursuit.storage import refuse_existing
+
+    quiet()
+    refuse_existing(output)
+    texts = read_prompts(prompts)
+    config = CaptureConfig(positions, chat, max_new_tokens, batch_size, samples)  # type: ignore[arg-type]
+    loaded = load(model, device=device, dtype=dtype, revision=revision)
+    out.print(str(loaded.certificate), markup=False)
+    with progress() as advance:
+        done = 0
+
+        def count(n: int) -> None:
+            nonlocal done
+            done += n
+            advance("capture", done, len(texts))
+
+        captured = run(loaded, texts, config, progress=count)
+    captured.save(output)
+    out.print(f"captured {captured.n_samples} positions of {len(texts)} prompts: {output}", markup=False)
+
+
+@one_line_errors
+def explain(
+    capture: CaptureArgument,
+    head: Annotated[list[str] | None, typer.Option(help="A head in full, like L24H3; may be repeated.")] = None,
+    atoms: Annotated[int, typer.Option(help="Tokens per head.")] = 20,
+    rule: RuleOption = "l2",
+    centre: CentreOption = True,
+    gain: GainOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    model: CapturedModelOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+) -> None:
+    """Name what each head writes: the tokens that explain it best."""
+    from dataclasses import asdict
+
+    from headpursuit.analysis import explain as run
+    from headpursuit.heads import Head
+
+    heads = [Head.parse(name) for name in head] if head else None
+    captured, loaded = _open(capture, model, device, dtype)
+    found = run(loaded, captured, heads=heads, n_atoms=atoms, rule=rule, centre=centre, gain=gain)  # type: ignore[arg-type]
+    if as_json:
+        typer.echo(json.dumps([{**asdict(e), "head": str(e.head)} for e in found], ensure_ascii=False, indent=1))
+    elif heads:
+        for e in found:
+            rows = [
+                (str(i), repr(t), f"{x:.3f}") for i, (t, x) in enumerate(zip(e.tokens, e.explained, strict=True), 1)
+            ]
+            print_table(f"{e.head}", (">step", "token", ">explained"), rows)
+    else:
+        rows = [(str(e.head), f"{e.explained[-1] if e.explained else 0:.3f}", quoted(e.tokens)) for e in found]
+        print_table(f"{atoms} tokens for each head", ("head", ">explained", "tokens, best first"), rows)
+
+
+@one_line_errors
+def rank(
+    capture: CaptureArgument,
+    concept: ConceptOption,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Folder for ranking.json, heatmap.png and heatmap.svg."),
+    ] = None,
+    score: ScoreOption = "specificity",
+    rule: RuleOption = "l2",
+    n_atoms: AtomsOption = 20,
+    n_draws: DrawsOption = 16,
+    multi_token: MultiTokenOption = "drop",
+    centre: CentreOption = True,
+    gain: GainOption = False,
+    seed: SeedOption = 0,
+    top: Annotated[int, typer.Option(help="Heads to print.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    model: CapturedModelOption = None,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+) -> None:
+    """Rank all heads for a concept."""
+    from headpursuit.analysis import RankConfig
+    from headpursuit.analysis import rank as run
+    from headpursuit.concepts import load_concept
+    from headpursuit.storage import refuse_existing
+
+    words = load_concept(concept)
+    if output is not None:
+        refuse_existing(output)
+    config = RankConfig(score, rule, n_atoms, centre, gain, n_draws, multi_token, seed)  # type: ignore[arg-type]
+    captured, loaded = _open(capture, model, device, dtype)
+    ranking = run(loaded, captured, words, config)
+    if as_json:
+        typer.echo(json.dumps(ranking.to_json(), ensure_ascii=False, indent=1))
+    else:
+        print_ranking(ranking, top)
+    if output is not None:
+        _save(ranking, output)
+
+
+def print_ranking(ranking: "Ranking", top: int) -> None:
+    """The best heads as a table, and which words stood for the concept."""
+    rows = [
+        (str(i), str(e.head), f"{e.explained:.3f}", f"{e.specificity:.3f}", f"{e.z:.1f}")
+        for i, e in enumerate(ranking.entries[:top], 1)
+    ]
+    title = f"{ranking.concept}: best {len(rows)} of {len(ranking.entries)} heads by {ranking.config.score}"
+    print_table(title, (">", "head", ">explained", ">specificity", ">z"), rows)
+    dropped = f"; {len(ranking.dropped_words)} words have no token of their own" if ranking.dropped_words else ""
+    out.print(f"{len(ranking.tokens)} tokens stand for the concept{dropped}", markup=False)
+
+
+def _save(ranking: "Ranking", output: Path) -> None:
+    from headpursuit.report import heatmap
+    from headpursuit.storage import new_folder
+
+    with new_folder(output, "ranking", {"concept": ranking.concept, "model": ranking.model}) as folder:
+        ranking.save(folder / "ranking.json")
+        for ending in ("png", "svg"):
+            heatmap(ranking, folder / f"heatmap.{ending}")
+    out.print(f"written: {output}/ranking.json, heatmap.png, heatmap.svg", markup=False)
+
+
+def _open(path: Path, model: str | None, device: str, dtype: str) -> "tuple[Capture, LanguageModel]":
+    """A capture and the model it was made with."""
+    from headpursuit.analysis import Capture
+    from headpursuit.models import load, quiet
+
+    quiet()
+    captured = Capture.load(path)
+    name = model or captured.model
+    revision = None if model else captured.revision
+    try:
+        return captured, load(name, device=device, dtype=dtype, revision=revision)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"{error}; the capture was made with {captured.model!r}: say where it is with --model"
+        ) from error

@@ -1,0 +1,43 @@
+"""The command `headpursuit`."""
+
+from typing import Annotated
+
+import typer
+
+from headpursuit.cli import analyse, concepts, studies
+
+app = typer.Typer(
+    name="headpursuit",
+    help="Find the attention heads that carry a concept, prove it causally, and switch the concept down or up.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+app.command("demo")(studies.demo)
+app.command("capture")(analyse.capture)
+app.command("explain")(analyse.explain)
+app.command("rank")(analyse.rank)
+app.command("study")(studies.study)
+app.command("report")(studies.report)
+app.add_typer(concepts.app, name="concepts")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"headpursuit {version('headpursuit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None: ...
+
+
+def main() -> None:
+    """Entry point of the command."""
+    app()

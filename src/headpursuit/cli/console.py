@@ -1,0 +1,84 @@
+"""How the command line speaks: errors in one line, progress on stderr, tables on stdout."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+out = Console(highlight=False)
+notes = Console(stderr=True, highlight=False)
+
+
+def one_line_errors(command: F) -> F:
+    """End a command with one clear line: exit code 2 for what the user can mend, 130 for Ctrl-C."""
+
+    @functools.wraps(command)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except KeyboardInterrupt:
+            _fail("interrupted; nothing half-written is left, finished parts are kept", 130)
+        except Exception as error:
+            if not isinstance(error, _mendable()):
+                raise
+            _fail(str(error) or type(error).__name__, 2)
+
+    return run  # type: ignore[return-value]
+
+
+def _mendable() -> tuple[type[Exception], ...]:
+    """Errors that the user can do something about; only loaded ones can have been raised."""
+    kinds: list[type[Exception]] = [ValueError, OSError, MemoryError]
+    for module, name in (
+        ("headpursuit.models", "AnatomyError"),
+        ("safetensors", "SafetensorError"),
+        ("torch", "OutOfMemoryError"),
+    ):
+        if module in sys.modules and hasattr(sys.modules[module], name):
+            kinds.append(getattr(sys.modules[module], name))
+    return tuple(kinds)
+
+
+def _fail(message: str, code: int) -> None:
+    line = " ".join(message.split())
+    notes.print(Text(f"headpursuit: {line}"), soft_wrap=True)
+    raise typer.Exit(code)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar per stage, on stderr."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=notes) as bars:
+        stages: dict[str, TaskID] = {}
+
+        def advance(stage: str, done: int, total: int) -> None:
+            if stage not in stages:
+                stages[stage] = bars.add_task(stage, total=total)
+            bars.update(stages[stage], completed=done, total=total)
+
+        yield advance
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table; columns whose name starts with `>` are right-aligned."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for name in columns:
+        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    out.print(table)
+
+
+def quoted(tokens: Iterable[str]) -> str:
+    """Tokens with their spaces visible."""
+    return " ".join(repr(token) for token in tokens)

@@ -1,0 +1,36 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+ModelArgument: TypeAlias = Annotated[
+    str, typer.Argument(metavar="MODEL", help="smollm2-135m, a hub id, a local folder, or a GGUF file.")
+]
+CaptureArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="CAPTURE", help="A folder written by `capture`.")]
+CapturedModelOption: TypeAlias = Annotated[
+    str | None, typer.Option("--model", help="The captured model, if it is not where it was.")
+]
+DeviceOption: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")]
+DtypeOption: TypeAlias = Annotated[str, typer.Option(help="auto (float32 on a CPU), float32, bfloat16 or float16.")]
+RevisionOption: TypeAlias = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
+BatchOption: TypeAlias = Annotated[int, typer.Option(help="Prompts per batch.")]
+ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")]
+RuleOption: TypeAlias = Annotated[str, typer.Option(help="How the pursuit chooses atoms: l2, l1 or forward.")]
+CentreOption: TypeAlias = Annotated[
+    bool, typer.Option("--centre/--no-centre", help="Subtract what a head writes on average first.")
+]
+GainOption: TypeAlias = Annotated[
+    bool, typer.Option("--gain", help="Multiply token directions by the final norm's gain.")
+]
+SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of everything random.")]
+ConceptOption: TypeAlias = Annotated[
+    str, typer.Option(help="A built-in concept (see `concepts list`) or a text file with one word a line.")
+]
+ScoreOption: TypeAlias = Annotated[str, typer.Option(help="specificity, or explained (the paper's).")]
+AtomsOption: TypeAlias = Annotated[int, typer.Option("--n-atoms", help="Atoms chosen per dictionary.")]
+DrawsOption: TypeAlias = Annotated[int, typer.Option("--n-draws", help="Random dictionaries to compare with.")]
+MultiTokenOption: TypeAlias = Annotated[
+    str, typer.Option(help="Words of several tokens: drop them, or their first token stands for them.")
+]

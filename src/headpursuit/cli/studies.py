@@ -1,0 +1,163 @@
+"""demo, study and report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headpursuit.cli.analyse import print_ranking
+from headpursuit.cli.console import one_line_errors, out, print_table, progress, quoted
+from headpursuit.cli.options import (
+    AtomsOption,
+    BatchOption,
+    CentreOption,
+    ChatOption,
+    DeviceOption,
+    DrawsOption,
+    DtypeOption,
+    GainOption,
+    ModelArgument,
+    MultiTokenOption,
+    RevisionOption,
+    RuleOption,
+    ScoreOption,
+    SeedOption,
+)
+
+if TYPE_CHECKING:
+    from headpursuit.studies import StudyConfig, StudyResult
+
+ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished study in the output folder.")]
+
+
+@one_line_errors
+def study(
+    task: Annotated[str, typer.Argument(help="What is measured: countries-qa.")],
+    model: ModelArgument,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="The folder of the results; TASK-MODEL by default.")
+    ] = None,
+    heads: Annotated[
+        str, typer.Option(help="How many heads to edit: a number, or at most a percentage of all.")
+    ] = "1%",
+    scale: Annotated[
+        float, typer.Option(help="What they are multiplied by: -1 suppresses, 0 removes, 5 enhances.")
+    ] = -1.0,
+    controls: Annotated[int, typer.Option(help="Draws of random heads, of the same layers and of any layer.")] = 5,
+    other_concept: Annotated[str, typer.Option(help="A concept whose best heads are a further control.")] = "months",
+    positions: Annotated[str, typer.Option(help="Positions the ranking reads: last, prompt, generated, all.")] = "last",
+    score: ScoreOption = "specificity",
+    rule: RuleOption = "l2",
+    n_atoms: AtomsOption = 20,
+    n_draws: DrawsOption = 16,
+    multi_token: MultiTokenOption = "drop",
+    centre: CentreOption = True,
+    gain: GainOption = False,
+    max_new_tokens: Annotated[int, typer.Option(help="Length of the answers.")] = 12,
+    batch_size: BatchOption = 64,
+    chat: ChatOption = False,
+    seed: SeedOption = 0,
+    device: DeviceOption = "auto",
+    dtype: DtypeOption = "auto",
+    revision: RevisionOption = None,
+    resume: ResumeOption = False,
+) -> None:
+    """Rank heads, rescale the best ones, compare with random heads on held-out questions, and judge."""
+    from headpursuit.analysis import RankConfig
+    from headpursuit.studies import StudyConfig
+
+    ranking = RankConfig(score, rule, n_atoms, centre, gain, n_draws, multi_token, seed)  # type: ignore[arg-type]
+    config = StudyConfig(
+        task=task,
+        model=model,
+        revision=revision,
+        heads=heads,
+        scale=scale,
+        controls=controls,
+        other_concept=other_concept,
+        ranking=ranking,
+        positions=positions,
+        chat=chat,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        seed=seed,
+        device=device,
+        dtype=dtype,
+    )
+    _run(config, output or Path(f"{task}-{Path(model).name}"), resume=resume)
+
+
+@one_line_errors
+def demo(
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the results.")] = Path("demo"),
+) -> None:
+    """Everything on a real small model: heads for countries, found, rescaled, and compared with random heads."""
+    from headpursuit.models import EMBEDDED
+    from headpursuit.storage import MANIFEST
+    from headpursuit.studies import StudyConfig, StudyResult
+
+    if (output / MANIFEST).exists():
+        out.print(f"{output} holds a finished demo; remove it to run it again", markup=False)
+        _show(StudyResult.load(output), output)
+        return
+    _run(StudyConfig("countries-qa", EMBEDDED), output, resume=output.exists())
+
+
+@one_line_errors
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="STUDY", help="A folder written by `study`.")],
+) -> None:
+    """Render the page and pictures of a study again, without the model."""
+    from headpursuit.report import render
+
+    out.print(f"written: {render(folder)}", markup=False)
+
+
+def _run(config: "StudyConfig", output: Path, *, resume: bool) -> None:
+    from headpursuit.concepts import load_concept
+    from headpursuit.models import load, quiet
+    from headpursuit.studies import load_task, prepare_folder
+    from headpursuit.studies import study as run
+
+    quiet()
+    load_concept(load_task(config.task).concept), load_concept(config.other_concept)
+    prepare_folder(output, config, resume=resume)
+    model = load(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
+    out.print(str(model.certificate), markup=False)
+    with progress() as advance:
+        result = run(model, config, output, resume=True, progress=advance)
+    _show(result, output)
+
+
+def _show(result: "StudyResult", output: Path) -> None:
+    """Ranking, arms and verdict in the terminal, and the page."""
+    from headpursuit.report import render
+
+    print_ranking(result.ranking, 10)
+    tokens = {note.head: note.tokens for note in result.notes}
+    edit = next(arm for arm in result.arms if arm.kind == "edit")
+    for head in edit.heads:
+        out.print(f"{head} writes {quoted(tokens[head])}", markup=False)
+    rows = [
+        (
+            arm.name,
+            " ".join(arm.heads),
+            f"{arm.target.contains.value:.2f} [{arm.target.contains.low:.2f}, {arm.target.contains.high:.2f}]",
+            f"{arm.unrelated.contains.value:.2f} [{arm.unrelated.contains.low:.2f}, {arm.unrelated.contains.high:.2f}]",
+            f"{arm.damage.perplexity:.1f}",
+            f"{arm.damage.kl:.3f}",
+        )
+        for arm in result.arms
+    ]
+    columns = ("arm", "heads", ">target contains", ">unrelated contains", ">perplexity", ">KL")
+    print_table(f"held-out questions, heads at scale {result.config.scale:g}", columns, rows)
+    example = next((e for e in result.examples if e.group == "target"), None)
+    if example:
+        out.print(f"{example.prompt!r}", markup=False)
+        for arm in ("base", "edit", "matched-1"):
+            if arm in example.answers:
+                out.print(f"  {arm}: {example.answers[arm]!r}", markup=False)
+    out.print(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", markup=False, style="bold")
+    for reason in result.verdict.reasons:
+        out.print(f"  {reason}", markup=False)
+    out.print(f"\nreport: {render(output)}", markup=False)
