@@ -1,7 +1,7 @@
 """Folders of results that are either whole or not there.
 
-A folder is written beside its place, flushed, described by `manifest.json` with the SHA-256 of every file, and then renamed.
-Numbers are safetensors, everything else is JSON; nothing in them can execute.
+A folder is written beside its place, flushed, described by `manifest.json` with the SHA-256 of every file, and then
+renamed. Numbers are safetensors, everything else is JSON; nothing in them can execute.
 """
 
 import hashlib

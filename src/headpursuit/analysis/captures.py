@@ -65,7 +65,7 @@ class Capture:
             FileExistsError: If `path` exists.
         """
         with new_folder(Path(path), "capture", self._description()) as folder:
-            moments = {}
+            moments: dict[str, Tensor] = {}
             for layer, m in self.moments.items():
                 moments |= {f"second.{layer}": m.second, f"total.{layer}": m.total}
             save_file({k: v.contiguous() for k, v in moments.items()}, folder / "moments.safetensors")

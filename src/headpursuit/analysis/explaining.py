@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.readings import read
 from headpursuit.heads import Head
-from headpursuit.models import LanguageModel
+from headpursuit.models import LanguageModel, token_text
 from headpursuit.pursuit import Dictionary, Rule, pursue
 
 
@@ -39,7 +39,9 @@ def explain(
         capture: The capture.
         heads: Only these; all if None.
         n_atoms: Tokens per head.
-        rule, centre, gain: See `read`.
+        rule: How the pursuit chooses atoms; see `pursue`.
+        centre: Subtract what each head writes on average first.
+        gain: Multiply token directions by the final norm's gain.
 
     Raises:
         ValueError: See `read` and `pursue`.
@@ -51,6 +53,6 @@ def explain(
         result = pursue(signals, dictionary, n_atoms, rule=rule)
         for head, atoms, explained in zip(names, result.atoms.tolist(), result.explained.tolist(), strict=True):
             ids = tuple(atom for atom in atoms if atom >= 0)
-            tokens = tuple(model.tokenizer.decode([i]) for i in ids)
+            tokens = tuple(token_text(model, i) for i in ids)
             explanations.append(Explanation(head, tokens, ids, tuple(explained[: len(ids)])))
     return sorted(explanations, key=lambda e: e.head)

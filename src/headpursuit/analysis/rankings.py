@@ -12,7 +12,7 @@ from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
-from headpursuit.models import LanguageModel, MultiToken, tokens_of
+from headpursuit.models import LanguageModel, MultiToken, token_text, tokens_of
 from headpursuit.pursuit import Rule, random_dictionaries, score_heads
 from headpursuit.storage import read_json, write_json
 
@@ -187,7 +187,7 @@ def rank_reading(
         capture.model,
         capture.revision,
         capture.unembedding_sha256,
-        tuple(model.tokenizer.decode([i]) for i in found.token_ids),
+        tuple(token_text(model, i) for i in found.token_ids),
         found.dropped_words,
     )
 

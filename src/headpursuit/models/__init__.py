@@ -14,6 +14,7 @@ from headpursuit.models.vocabulary import (
     MultiToken,
     Spelling,
     collisions,
+    token_text,
     tokens_of,
     unembedding,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "quiet",
     "read_mixed",
     "rescale",
+    "token_text",
     "tokens_of",
     "unembedding",
     "write_weights",

@@ -1,8 +1,8 @@
 """Where every head's mixed values are: the slices of the attention output projections' inputs.
 
-Names are not trusted. A short forward pass is watched: attention produces an output with a visible head count
-(scaled dot product attention, or a softmax over token pairs), and the next linear module that takes all heads side by side
-is the layer's output projection. `certificate` then proves the result numerically.
+Names are not trusted. A short forward pass is watched: attention produces an output with a visible head count (scaled
+dot product attention, or a softmax over token pairs), and the next linear module that takes all heads side by side is
+the layer's output projection. `certificate` then proves the result numerically.
 """
 
 import re
@@ -125,7 +125,8 @@ class Watch(TorchFunctionMode):
 
 def probe_input(network: PreTrainedModel) -> dict[str, Tensor]:
     """A short harmless input: a few ordinary token ids."""
-    vocab = network.get_input_embeddings().num_embeddings
+    embedding: Any = network.get_input_embeddings()
+    vocab = embedding.weight.shape[0]
     ids = torch.arange(_PROBE_LENGTH, device=network.device)[None] + vocab // 2
     return {"input_ids": ids % vocab, "attention_mask": torch.ones_like(ids)}
 
@@ -219,7 +220,7 @@ def write_weights(network: nn.Module, site: HeadSite) -> Float[Tensor, "n_heads 
 
     Read off the weight where it is a plain matrix, else (quantised weights, adapters) by sending unit vectors through.
     """
-    module = projection(network, site)
+    module: Any = projection(network, site)
     width = site.n_heads * site.d_head
     weight = getattr(module, "weight", None)
     if type(module).__name__ == "Conv1D":

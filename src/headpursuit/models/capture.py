@@ -50,8 +50,8 @@ def read_mixed(
     Raises:
         ValueError: Unknown positions, or prompts that cannot be read (see `batches`); before the model runs.
 
-    An answer is captured by reading prompt and answer again in one pass, which gives every answer token the mixed values it
-    had while the model answered, and leaves out what is padding behind an answer's end.
+    An answer is captured by reading prompt and answer again in one pass, which gives every answer token the mixed
+    values it had while the model answered, and leaves out what is padding behind an answer's end.
     """
     if positions not in get_args(Positions):
         raise ValueError(f"unknown positions {positions!r}; choose {', '.join(get_args(Positions))}")

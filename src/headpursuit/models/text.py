@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
@@ -85,7 +86,8 @@ def _pad(model: LanguageModel, indices: list[int], ids: list[list[int]]) -> Batc
 @torch.no_grad()
 def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> Batch:
     """Answer greedily; the batch with the answers' tokens behind it, masked after the end of each answer."""
-    output = model.network.generate(
+    network: Any = model.network
+    output = network.generate(
         input_ids=batch.input_ids,
         attention_mask=batch.attention_mask,
         max_new_tokens=max_new_tokens,
@@ -120,7 +122,8 @@ def answer(
         full = continue_batch(model, batch, max_new_tokens)
         start = batch.input_ids.shape[1]
         for i, ids, mask in zip(full.indices, full.input_ids, full.attention_mask, strict=True):
-            answers[i] = model.tokenizer.decode(ids[start:][mask[start:].bool()], skip_special_tokens=True)
+            kept = ids[start:][mask[start:].bool()]
+            answers[i] = str(model.tokenizer.decode(kept, skip_special_tokens=True))
         if progress:
             progress(len(batch.indices))
     return answers

@@ -17,6 +17,11 @@ MultiToken = Literal["drop", "first"]
 """What becomes of a spelling that takes several tokens: it is dropped, or its first token stands for it."""
 
 
+def token_text(model: LanguageModel, token_id: int) -> str:
+    """A token as text, with its leading space if it has one."""
+    return str(model.tokenizer.decode([token_id]))
+
+
 @dataclass(frozen=True)
 class Spelling:
     """One way to write a word, and what the tokenizer makes of it."""
@@ -81,7 +86,7 @@ def collisions(
         spellings = (s for word in other.words for s in _spell_all(model, word, multi_token))
         ids = {s.token_ids[0] for s in spellings if not s.dropped} & set(found.token_ids)
         if ids:
-            shared[other.name] = tuple(model.tokenizer.decode([i]) for i in sorted(ids))
+            shared[other.name] = tuple(token_text(model, i) for i in sorted(ids))
     return shared
 
 
@@ -95,9 +100,8 @@ def _spellings_of(word: str) -> list[str]:
 
 
 def _spell(model: LanguageModel, word: str, text: str, multi_token: MultiToken) -> Spelling:
-    tokenizer = model.tokenizer
-    ids = tuple(tokenizer.encode(text, add_special_tokens=False))
-    pieces = tuple(tokenizer.decode([i]) for i in ids)
+    ids = tuple(model.tokenizer.encode(text, add_special_tokens=False))
+    pieces = tuple(token_text(model, i) for i in ids)
     if len(ids) > 1 and not pieces[0].strip():  # a lone space piece before the word says nothing about it
         ids, pieces = ids[1:], pieces[1:]
     return Spelling(word, text, ids, pieces, _reason_to_drop(model, ids, pieces, multi_token))

@@ -1,14 +1,11 @@
 """How long work tells how far it is."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import TypeAlias
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Called as work advances, with a stage, how many of its steps are done, and of how many."""
 
 
-class Progress(Protocol):
-    """Called as work advances."""
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` steps of a stage are finished."""
-
-
-def silent(stage: str, done: int, total: int) -> None:
+def silent(stage: str, done: int, total: int) -> None:  # noqa: ARG001
     """Tells nobody."""

@@ -29,8 +29,8 @@ def bootstrap(scores: Sequence[float], facts: Sequence[str], seed: int) -> Estim
 def permutation_p(edit: Sequence[float], controls: Sequence[Sequence[float]], facts: Sequence[str], seed: int) -> float:
     """Could the edit's scores be one more control's? One-sided p-value for the edit scoring lower.
 
-    Within each fact, the edit's label goes to one of the arms at random; the statistic is the labelled arm's mean score.
-    With few control draws this is far finer than counting draws, but says nothing about draws that were not made.
+    Within each fact, the edit's label goes to one of the arms at random; the statistic is the labelled arm's mean
+    score. With few control draws this is far finer than counting draws, but says nothing of draws that were not made.
 
     Args:
         edit: Score per question under the edit.

@@ -3,15 +3,18 @@
 import shlex
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, explain, rank, versions
+from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, explain, rank, versions
 from headpursuit.concepts import Concept, load_concept
+from headpursuit.heads import Edit
 from headpursuit.models import LanguageModel
 from headpursuit.storage import MANIFEST, finish_folder, read_json, write_json
 from headpursuit.studies.arms import ArmRunner, plan_arms
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, Example, HeadNote, StudyConfig, StudyResult
+from headpursuit.studies.results import Arm, ArmKind, Example, HeadNote, StudyConfig, StudyResult
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Task, load_task
 from headpursuit.studies.verdict import judge
@@ -56,7 +59,7 @@ def study(
     for number, (name, kind, edit) in enumerate(planned):
         progress("arms", number, len(planned))
         file = folder / "arms" / f"{name}.json"
-        content = _kept(file, lambda n=name, k=kind, e=edit: runner.run(n, k, e).to_json())
+        content = _kept(file, partial(_run_arm, runner, name, kind, edit))
         arms.append(Arm.from_json(content))
     progress("arms", len(planned), len(planned))
     result = _judged(model, task, concept, config, rankings[0], notes, arms, Path(path))
@@ -86,7 +89,7 @@ def prepare_folder(folder: Path, config: StudyConfig, *, resume: bool) -> Path:
     return folder
 
 
-def _kept(file: Path, make: Callable[[], object]) -> object:
+def _kept(file: Path, make: Callable[[], Any]) -> Any:
     """A part of the study: read back if it was finished before, else made and kept."""
     if not file.exists():
         write_json(file, make())
@@ -123,11 +126,18 @@ def _ranked(
     rankings = []
     for concept, file in zip(concepts, ("ranking.json", "other-ranking.json"), strict=True):
         progress(f"rank {concept.name}", 0, 1)
-        settings = replace(config.ranking, seed=config.seed)
-        content = _kept(folder / file, lambda c=concept, s=settings: rank(model, captured, c, s).to_json())
-        rankings.append(Ranking.from_json(content))
+        make = partial(_rank, model, captured, concept, replace(config.ranking, seed=config.seed))
+        rankings.append(Ranking.from_json(_kept(folder / file, make)))
         progress(f"rank {concept.name}", 1, 1)
     return rankings[0], rankings[1]
+
+
+def _rank(model: LanguageModel, captured: Capture, concept: Concept, config: RankConfig) -> dict[str, Any]:
+    return rank(model, captured, concept, config).to_json()
+
+
+def _run_arm(runner: ArmRunner, name: str, kind: ArmKind, edit: Edit) -> dict[str, Any]:
+    return runner.run(name, kind, edit).to_json()
 
 
 def _noted(model: LanguageModel, folder: Path, progress: Progress) -> tuple[HeadNote, ...]:
@@ -140,7 +150,6 @@ def _noted(model: LanguageModel, folder: Path, progress: Progress) -> tuple[Head
     progress("name heads", 0, 1)
     content = _kept(folder / "notes.json", note)
     progress("name heads", 1, 1)
-    assert isinstance(content, list)
     return tuple(HeadNote(n["head"], tuple(n["tokens"]), tuple(n["explained"])) for n in content)
 
 

