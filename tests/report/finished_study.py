@@ -56,9 +56,7 @@ def estimate(value, width=0.07):
 
 
 def group(n, contains, concept_rate, base):
-    change = (
-        None if base is None else Estimate(contains - base, contains - base - 0.08, contains - base + 0.08)
-    )
+    change = None if base is None else Estimate(contains - base, contains - base - 0.08, contains - base + 0.08)
     return GroupSummary(
         n,
         estimate(contains),
@@ -78,9 +76,7 @@ def ranking(head_counts=(9,) * 30, score="specificity", model="smollm2-135m", co
         for index in range(count):
             null = 0.5 if layer == 0 else 0.06
             gain = rng.gauss(0.01, 0.015) + (0.3 * rng.random() ** 14 if layer > len(head_counts) / 2 else 0)
-            entries.append(
-                RankedHead(Head(layer, index), min(1.0, max(0.0, null + gain)), gain, gain / 0.012)
-            )
+            entries.append(RankedHead(Head(layer, index), min(1.0, max(0.0, null + gain)), gain, gain / 0.012))
     entries.sort(key=lambda e: (-getattr(e, score), e.head))
     tokens = tuple(f" {land}" for land in LANDS)
     return Ranking(
@@ -122,9 +118,7 @@ def arms_of(ranked, n_controls, n_edited=3):
             damage = 18.4 + 2 * rng.random(), 0.15 * rng.random()
             drawn = rng.sample(ranked.entries, n_edited)
             arms.append(arm(f"{kind}-{i}", kind, drawn, (rates[0], 0.6), (rates[1], 0.01), damage))
-    arms.append(
-        arm("other", "other", ranked.entries[5 : 5 + n_edited], (0.41, 0.61), (0.4, 0.01), (18.9, 0.044))
-    )
+    arms.append(arm("other", "other", ranked.entries[5 : 5 + n_edited], (0.41, 0.61), (0.4, 0.01), (18.9, 0.044)))
     return tuple(arms)
 
 
@@ -134,9 +128,7 @@ def answers_for(arms, right, rng, target):
     return {
         arm.name: rng.choice((f" {right}.", f" {right}. The city is the capital of {right}\nand"))
         if rng.random() < keep.get(arm.kind, 0.45)
-        else rng.choice(
-            (f" {wrong}, and it is known for", " the sun.\n\nThe sun is", " a large number of people", "")
-        )
+        else rng.choice((f" {wrong}, and it is known for", " the sun.\n\nThe sun is", " a large number of people", ""))
         for arm in arms
     }
 
@@ -146,9 +138,7 @@ def examples_for(arms, n_target=40, n_unrelated=20):
     rows = []
     for i in range(n_target):
         city, land = CITIES[i % len(CITIES)], LANDS[i % len(LANDS)]
-        prompt = (
-            f"My friend {'ABCDEFGH'[i // len(CITIES)]} lives in {city}, which is a city in the country of"
-        )
+        prompt = f"My friend {'ABCDEFGH'[i // len(CITIES)]} lives in {city}, which is a city in the country of"
         rows.append(Example(prompt, (land,), "target", "countries", answers_for(arms, land, rng, True)))
     for i in range(n_unrelated):
         one, many = list(PLURALS.items())[i % len(PLURALS)]

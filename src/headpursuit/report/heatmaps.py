@@ -30,7 +30,7 @@ class Grid:
     diverging: bool
 
 
-def grid(ranking: Ranking, score: MapScore) -> Grid:
+def grid(ranking: Ranking, score: str) -> Grid:
     """Lay a ranking out by layer and head.
 
     Raises:
@@ -53,7 +53,7 @@ def heatmap(
     ranking: Ranking,
     path: Path | str,
     *,
-    score: MapScore | None = None,
+    score: str | None = None,
     heads: Collection[Head] = (),
 ) -> Path:
     """Draw every head of a model: layers upwards, heads to the right, blank where a layer has fewer heads.
@@ -61,7 +61,7 @@ def heatmap(
     Args:
         ranking: What to draw.
         path: Picture to write; its ending says the format: .png, .svg or .pdf.
-        score: What the colours show; by default what the ranking is sorted by.
+        score: What the colours show: `specificity`, `explained` or `z`; by default what the ranking is sorted by.
         heads: Heads to outline; by default the best tenth, at most ten.
 
     Returns:
@@ -88,7 +88,7 @@ def heatmap(
     return path
 
 
-def _draw(laid_out: Grid, score: MapScore, marked: Collection[Head]) -> Any:
+def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
@@ -154,7 +154,7 @@ def _ticks(count: int, cell: float) -> list[int]:
     return list(range(0, count, step))
 
 
-def _limit(rows: list[list[float]], score: MapScore) -> float:
+def _limit(rows: list[list[float]], score: str) -> float:
     sizes = sorted(abs(v) for row in rows for v in row if math.isfinite(v))
     if not sizes:
         return 1.0

@@ -43,7 +43,7 @@
       xaxis: Object.assign({ title: { text: "head" }, range: [-0.5, nHeads - 0.5], dtick: step(nHeads) }, axis),
       yaxis: Object.assign({ title: { text: "layer" }, range: [-0.5, nLayers - 0.5], dtick: step(nLayers) }, axis),
       modebar: { bgcolor: "rgba(0,0,0,0)", color: c.text, activecolor: c.text },
-      hoverlabel: { bgcolor: c.label, bordercolor: c.text, font: { color: c.text, size: 13 }, align: "left" },
+      hoverlabel: { bgcolor: c.label, bordercolor: c.text, font: { color: c.text, size: 13, family: getComputedStyle(document.body).fontFamily }, align: "left" },
       shapes: data.edited.map(function (head) {
         return {
           type: "rect", x0: head[1] - 0.5, x1: head[1] + 0.5, y0: head[0] - 0.5, y1: head[0] + 0.5,

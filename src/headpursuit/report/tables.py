@@ -55,9 +55,7 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
     base, edit = result.arms_of("base")[0], result.arms_of("edit")[0]
     n_heads = len(result.ranking.entries)
     figures = [
-        KeyFigure(
-            "heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"
-        ),
+        KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
         KeyFigure("their scale", wording.number(result.config.scale), _scale_note(result.config.scale)),
     ]
     for group, label in (
@@ -65,18 +63,12 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
         ("unrelated", "unrelated questions answered correctly"),
     ):
         before, after = getattr(base, group).contains.value, getattr(edit, group).contains.value
-        figures.append(
-            KeyFigure(label, f"{wording.rate(before)} → {wording.rate(after)}", _relative(before, after))
-        )
+        figures.append(KeyFigure(label, f"{wording.rate(before)} → {wording.rate(after)}", _relative(before, after)))
     matched = result.arms_of("matched")
     if matched:
         rates = [arm.target.contains.value for arm in matched]
-        spread = f"mean of {len(rates)} draws, {wording.rate(min(rates))} to {wording.rate(max(rates))}"
-        figures.append(
-            KeyFigure(
-                "target questions, random heads of the same layers", wording.rate(wording.mean(rates)), spread
-            )
-        )
+        spread = f"same layers; {len(rates)} draws, {wording.rate(min(rates))} to {wording.rate(max(rates))}"
+        figures.append(KeyFigure("target questions, random heads instead", wording.rate(wording.mean(rates)), spread))
     return tuple(figures)
 
 
@@ -113,9 +105,7 @@ def settings(result: StudyResult) -> tuple[tuple[str, str], ...]:
     return tuple((key, _setting(value)) for key, value in flat.items())
 
 
-def _row(
-    name: str, title: str, arms: Sequence[ArmSummary], base_perplexity: float, arm: ArmSummary | None
-) -> ArmRow:
+def _row(name: str, title: str, arms: Sequence[ArmSummary], base_perplexity: float, arm: ArmSummary | None) -> ArmRow:
     perplexity = wording.mean([a.damage.perplexity for a in arms])
     return ArmRow(
         name,

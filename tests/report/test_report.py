@@ -1,0 +1,278 @@
+"""The page: complete, self-contained, deterministic, and safe whatever a model wrote."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from html.parser import HTMLParser
+
+import pytest
+from finished_study import ranking, save, study_result
+
+from headpursuit.report import examples, pages, render
+from headpursuit.storage import new_folder, write_json
+from headpursuit.studies.results import Verdict
+
+EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp;{{ 7*7 }}\u2028�"
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags with attributes, visible text, and the scripts."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.tags, self.text, self.scripts, self._script = [], "", [], False
+        self.feed(html)
+        self.data = json.loads(self.scripts[0])
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self._script = tag == "script"
+        if self._script:
+            self.scripts.append("")
+
+    def handle_endtag(self, tag):
+        self._script = False
+
+    def handle_data(self, data):
+        if self._script:
+            self.scripts[-1] += data
+        else:
+            self.text += data
+
+    def count(self, tag):
+        return sum(t == tag for t, _ in self.tags)
+
+
+def page_of(result):
+    return Page(pages.page_of(result))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    result = study_result()
+    return result, Page(render(save(result, tmp_path_factory.mktemp("plain") / "study")).read_text(encoding="utf-8"))
+
+
+def test_the_page_and_the_pictures_are_in_the_folder(tmp_path):
+    folder = save(study_result(), tmp_path / "study")
+    assert render(folder) == folder / "report.html"
+    pictures = {path.name: path.read_bytes() for path in (folder / "figures").iterdir()}
+    assert set(pictures) == {"heatmap.png", "heatmap.svg", "arms.png", "arms.svg"}
+    assert pictures["arms.png"].startswith(b"\x89PNG")
+    assert b"<svg" in pictures["heatmap.svg"]
+
+
+def test_everything_a_reader_needs_is_on_it(plain):
+    result, page = plain
+    wanted = [
+        "countries-qa",
+        "smollm2-135m",
+        result.verdict.outcome,
+        result.verdict.sentence,
+        *result.verdict.reasons,
+        "p < 0.001",
+        "p = 0.012",
+        "1.1 % of 270",
+        "0.46 → 0.04",
+        "91 % fewer than unedited",
+        *(arm.name for arm in result.arms),
+        "mean of matched",
+        "mean of random",
+        *(str(entry.head) for entry in result.ranking.entries[:30]),
+        *(example.prompt for example in result.examples),
+        "·Peru",
+        "Papua New Guinea",
+        result.command,
+        "Seed 0",
+        "torch",
+        "2.13.0",
+        "scale 1: bit-equal",
+        "arXiv:2510.21518",
+    ]
+    assert [text for text in wanted if text not in page.text] == []
+
+
+def test_the_mean_of_the_controls_is_their_mean(plain):
+    result, page = plain
+    rates = [arm.target.contains.value for arm in result.arms_of("matched")]
+    row = page.text.split("mean of matched")[1].split("random-0")[0]
+    assert row.split()[2] == f"{sum(rates) / len(rates):.2f}"
+
+
+def test_the_heatmap_has_every_head_with_its_scores_and_tokens(plain):
+    result, page = plain
+    best = result.ranking.entries[0]
+    label = page.data["labels"][best.head.layer][best.head.index]
+    assert f"<b>{best.head}</b> · edited" in label
+    assert f"explained {best.explained:.3f}" in label
+    assert f"specificity {best.specificity:.3f}" in label
+    note = next(note for note in result.notes if note.head == str(best.head))
+    assert note.tokens[0].strip() in label
+    assert set(page.data["scores"]) == {"explained", "specificity", "z"}
+    assert sum(label != "" for row in page.data["labels"] for label in row) == 270
+    assert page.data["scores"]["explained"]["values"][best.head.layer][best.head.index] == pytest.approx(
+        best.explained, rel=1e-4
+    )
+
+
+def test_nothing_is_loaded_from_anywhere(plain):
+    _, page = plain
+    links = [attrs["href"] for tag, attrs in page.tags if tag == "a"]
+    assert {link for link in links if not link.startswith("#")} == {"https://arxiv.org/abs/2510.21518"}
+    assert [attrs for _, attrs in page.tags if {"src", "srcset", "data", "poster", "action"} & set(attrs)] == []
+    assert [attrs["href"] for tag, attrs in page.tags if tag == "link"] == ["data:,"]
+    policy = next(attrs["content"] for tag, attrs in page.tags if tag == "meta" and "http-equiv" in attrs)
+    assert policy.startswith("default-src 'none';")
+    assert "http" not in policy
+
+
+def test_its_links_lead_to_sections_that_exist(plain):
+    _, page = plain
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    anchors = {attrs["href"][1:] for tag, attrs in page.tags if tag == "a" and attrs["href"].startswith("#")}
+    labels = {attrs["aria-labelledby"] for _, attrs in page.tags if "aria-labelledby" in attrs}
+    assert anchors | labels <= set(ids)
+
+
+def test_every_table_has_a_caption(plain):
+    _, page = plain
+    assert page.count("table") == page.count("caption") > 0
+
+
+def test_what_a_model_wrote_is_text_and_nothing_else(plain):
+    result, page = plain
+    evil = replace(
+        result,
+        verdict=Verdict("undecidable", EVIL, (EVIL,), None, None),
+        command=EVIL,
+        certificate=EVIL,
+        notes=tuple(replace(note, tokens=("</script>", EVIL, "<b>x</b>", "'\"")) for note in result.notes),
+        examples=tuple(
+            replace(e, prompt=e.prompt + EVIL, accepted=(EVIL,), answers=dict.fromkeys(e.answers, EVIL))
+            for e in result.examples
+        ),
+        ranking=replace(result.ranking, tokens=(EVIL,), dropped_words=(EVIL,)),
+    )
+    found = page_of(evil)
+    assert len(found.scripts) == len(page.scripts) == 3
+    assert found.count("img") == 0
+    assert EVIL in found.text
+    assert "49" not in found.text.split("Certificate")[1].split("Configuration")[0]
+    label = found.data["labels"][0][0]
+    assert "&lt;/script&gt;" in label and "&lt;b&gt;x&lt;/b&gt;" in label
+    assert set(re.findall(r"<[^>]*>", label)) == {"<b>", "</b>", "<br>"}
+
+
+def test_half_characters_and_hidden_marks_are_shown_as_what_they_are(plain):
+    result, _ = plain
+    odd = ("\ud83d", "\u202eright to left", "tab\there", "line\nbreak", "\x00", " two  spaces", "x" * 500)
+    notes = tuple(replace(note, tokens=odd) for note in result.notes)
+    text = page_of(replace(result, notes=notes)).text
+    for shown in ("\\ud83d", "\\u202eright·to·left", "tab⇥here", "line↵break", "\\u0000", "·two··spaces"):
+        assert shown in text
+    assert "x" * 31 + "…" in text and "x" * 32 not in text
+
+
+def test_rendering_again_gives_the_same_bytes(tmp_path):
+    folder = save(study_result(), tmp_path / "study")
+    files = ("report.html", "figures/heatmap.png", "figures/heatmap.svg", "figures/arms.png", "figures/arms.svg")
+    render(folder)
+    first = {name: (folder / name).read_bytes() for name in files}
+    (folder / "report.html").write_text("older")
+    render(folder)
+    assert {name: (folder / name).read_bytes() for name in files} == first
+    assert {path.name for path in folder.iterdir() if path.name.startswith(".")} == set()
+
+
+def test_a_page_stays_small_for_a_large_model(tmp_path):
+    ranked = ranking((64,) * 80)
+    path = render(save(study_result(ranked, n_controls=1), tmp_path / "study"))
+    assert path.stat().st_size < 7_000_000
+
+
+def test_figures_that_are_not_numbers_are_no_error(plain):
+    result, _ = plain
+    worst = replace(result.ranking.entries[0], z=float("inf"), specificity=float("nan"))
+    huge = replace(result.ranking.entries[1], z=1e38)
+    broken = replace(result.arms[1], damage=replace(result.arms[1].damage, perplexity=float("inf")))
+    changed = replace(
+        result,
+        ranking=replace(result.ranking, entries=(worst, huge, *result.ranking.entries[2:])),
+        arms=(result.arms[0], broken, *result.arms[2:]),
+    )
+    page = page_of(changed)
+    assert "> 999" in page.text
+    assert "not finite" in page.text
+    assert page.data["scores"]["z"]["values"][worst.head.layer][worst.head.index] is None
+    assert page.data["scores"]["z"]["limit"] < 100
+
+
+def test_a_study_without_controls_or_dropped_words(plain):
+    result = study_result(n_controls=0)
+    result = replace(
+        result,
+        arms=result.arms[:2],
+        ranking=replace(result.ranking, dropped_words=()),
+        verdict=Verdict("no effect", "Nothing happened.", (), None, None),
+    )
+    text = page_of(result).text
+    assert "not computed" in text
+    assert "random heads instead" not in text
+    assert "No word of the concept was dropped." in text
+
+
+@pytest.mark.parametrize("kind", ["base", "edit"])
+def test_a_study_without_the_arms_to_compare_is_refused(kind, tmp_path):
+    result = study_result(n_controls=1)
+    folder = save(replace(result, arms=tuple(a for a in result.arms if a.kind != kind)), tmp_path / "study")
+    with pytest.raises(ValueError, match=f"has no {kind} arm"):
+        render(folder)
+    assert not (folder / "report.html").exists()
+
+
+def test_what_is_no_finished_study_is_refused_by_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        render(tmp_path / "nowhere")
+    unfinished = tmp_path / "unfinished"
+    unfinished.mkdir()
+    write_json(unfinished / "config.json", asdict(study_result().config))
+    with pytest.raises(ValueError, match="unfinished"):
+        render(unfinished)
+    with new_folder(tmp_path / "capture", "capture", {}):
+        pass
+    with pytest.raises(ValueError, match="is no study"):
+        render(tmp_path / "capture")
+    damaged = save(study_result(), tmp_path / "damaged")
+    (damaged / "study.json").write_text("{}")
+    with pytest.raises(ValueError, match="damaged"):
+        render(damaged)
+
+
+def test_examples_are_chosen_without_looking_at_the_edit(plain):
+    result, _ = plain
+    shown = examples.examples_of(result, "target")
+    assert [e.prompt for e in examples.examples_of(other_answers(result), "target")] == [e.prompt for e in shown]
+    assert sorted(e.prompt for e in shown) == sorted(e.prompt for e in result.examples if e.group == "target")
+    right = [e.answers[0].correct for e in shown]
+    assert right == sorted(right, reverse=True)
+    first = [e.accepted for e in shown if e.answers[0].correct]
+    n_different = len(set(first))
+    assert len(set(first[:n_different])) == n_different
+    assert [a.arm for a in shown[0].answers] == ["base", "edit", "matched-0", "random-0"]
+
+
+def other_answers(result):
+    changed = tuple(
+        replace(e, answers={name: text if name == "base" else "same" for name, text in e.answers.items()})
+        for e in reversed(result.examples)
+    )
+    return replace(result, examples=changed)
+
+
+def test_importing_the_room_draws_in_no_drawing_library():
+    code = "import sys, headpursuit.report; print([m for m in ('matplotlib', 'plotly') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
