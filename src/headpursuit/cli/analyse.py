@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headpursuit.cli.console import one_line_errors, out, print_table, progress, quoted
+from headpursuit.cli.opening import open_model
 from headpursuit.cli.options import (
     AtomsOption,
     BatchOption,
@@ -51,14 +52,12 @@ def capture(
     """Record what every head does while the model reads prompts or its own answers."""
     from headpursuit.analysis import CaptureConfig, read_prompts
     from headpursuit.analysis import capture as run
-    from headpursuit.models import load, quiet
     from headpursuit.storage import refuse_existing
 
-    quiet()
     refuse_existing(output)
     texts = read_prompts(prompts)
     config = CaptureConfig(positions, chat, max_new_tokens, batch_size, samples)  # type: ignore[arg-type]
-    loaded = load(model, device=device, dtype=dtype, revision=revision)
+    loaded = open_model(model, device=device, dtype=dtype, revision=revision)
     out.print(str(loaded.certificate), markup=False)
     with progress() as advance:
         done = 0
@@ -176,14 +175,12 @@ def _save(ranking: "Ranking", output: Path) -> None:
 def _open(path: Path, model: str | None, device: str, dtype: str) -> "tuple[Capture, LanguageModel]":
     """A capture and the model it was made with."""
     from headpursuit.analysis import Capture
-    from headpursuit.models import load, quiet
 
-    quiet()
     captured = Capture.load(path)
     name = model or captured.model
     revision = None if model else captured.revision
     try:
-        return captured, load(name, device=device, dtype=dtype, revision=revision)
+        return captured, open_model(name, device=device, dtype=dtype, revision=revision)
     except FileNotFoundError as error:
         raise FileNotFoundError(
             f"{error}; the capture was made with {captured.model!r}: say where it is with --model"

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from headpursuit.cli.console import one_line_errors, out, print_table
+from headpursuit.cli.opening import open_model
 from headpursuit.cli.options import MultiTokenOption
 
 app = typer.Typer(help="Word lists, and what a tokenizer makes of them.", no_args_is_help=True)
@@ -34,12 +35,11 @@ def audit(
 ) -> None:
     """Which tokens each word becomes, which words are dropped and why, and what is shared with other concepts."""
     from headpursuit.concepts import builtin_concepts, load_concept
-    from headpursuit.models import collisions, load, quiet, tokens_of
+    from headpursuit.models import collisions, tokens_of
 
-    quiet()
     words = load_concept(concept)
     others = [load_concept(name) for name in against or builtin_concepts() if name != concept]
-    loaded = load(model, device="cpu")
+    loaded = open_model(model, device="cpu")
     found = tokens_of(loaded, words, multi_token)  # type: ignore[arg-type]
     rows = []
     for word in words.words:

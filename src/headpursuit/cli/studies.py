@@ -7,6 +7,7 @@ import typer
 
 from headpursuit.cli.analyse import print_ranking
 from headpursuit.cli.console import one_line_errors, out, print_table, progress, quoted
+from headpursuit.cli.opening import open_model
 from headpursuit.cli.options import (
     AtomsOption,
     BatchOption,
@@ -115,17 +116,15 @@ def report(
 
 def _run(config: "StudyConfig", output: Path, *, resume: bool) -> None:
     from headpursuit.concepts import load_concept
-    from headpursuit.models import load, quiet
-    from headpursuit.studies import load_task, prepare_folder
+    from headpursuit.studies import load_task, check_place
     from headpursuit.studies import study as run
 
-    quiet()
     load_concept(load_task(config.task).concept), load_concept(config.other_concept)
-    prepare_folder(output, config, resume=resume)
-    model = load(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
+    check_place(output, config, resume=resume)
+    model = open_model(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
     out.print(str(model.certificate), markup=False)
     with progress() as advance:
-        result = run(model, config, output, resume=True, progress=advance)
+        result = run(model, config, output, resume=resume, progress=advance)
     _show(result, output)
 
 

@@ -3,7 +3,7 @@
 from headpursuit.models.anatomy import Anatomy, AnatomyError, HeadSite, write_weights
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
-from headpursuit.models.embedded import EMBEDDED
+from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
@@ -34,6 +34,7 @@ __all__ = [
     "Spelling",
     "answer",
     "collisions",
+    "embedded_is_cached",
     "load",
     "log_probabilities",
     "quiet",

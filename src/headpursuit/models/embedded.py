@@ -48,6 +48,11 @@ def embedded_folder() -> Path:
     return folder
 
 
+def embedded_is_cached() -> bool:
+    """Whether the embedded model is ready without a network."""
+    return _is_whole(cache_folder() / EMBEDDED)
+
+
 def _is_whole(folder: Path) -> bool:
     """Whether every file is there with its full size; hashing half a gigabyte at each start would cost a second."""
     if not (folder / "manifest.json").is_file():

@@ -2,7 +2,7 @@
 
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import StudyConfig, StudyResult
-from headpursuit.studies.study import prepare_folder, study
+from headpursuit.studies.study import check_place, study
 from headpursuit.studies.tasks import load_task, task_names
 
-__all__ = ["Progress", "StudyConfig", "StudyResult", "load_task", "prepare_folder", "study", "task_names"]
+__all__ = ["Progress", "StudyConfig", "StudyResult", "load_task", "check_place", "study", "task_names"]

@@ -2,10 +2,11 @@
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from headpursuit.analysis import RankConfig, Ranking
+from headpursuit.analysis import RankConfig, Ranking, count_of
 from headpursuit.heads import Edit
+from headpursuit.models import Positions
 from headpursuit.storage import MANIFEST, read_json, read_manifest
 
 ArmKind = Literal["base", "edit", "matched", "random", "other"]
@@ -39,6 +40,16 @@ class StudyConfig:
     """Seed of control draws, bootstrap and permutations."""
     device: str = "cpu"
     dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        count_of(self.heads, 10**9)
+        if self.positions not in get_args(Positions):
+            raise ValueError(f"unknown positions {self.positions!r}; choose {', '.join(get_args(Positions))}")
+        for name in ("controls", "max_new_tokens", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.scale == 1:
+            raise ValueError("a scale of 1 changes nothing; give another")
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "StudyConfig":

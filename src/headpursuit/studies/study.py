@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, explain, rank, versions
+from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, count_of, explain, rank, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
 from headpursuit.models import LanguageModel
@@ -49,7 +49,9 @@ def study(
     """
     task = load_task(config.task)
     concept, other = load_concept(task.concept), load_concept(config.other_concept)
-    folder = prepare_folder(Path(path), config, resume=resume)
+    check_place(Path(path), config, resume=resume)
+    count_of(config.heads, model.anatomy.n_heads)
+    folder = _begin(Path(path), config)
     rankings = _ranked(model, task, (concept, other), config, folder, progress)
     notes = _noted(model, folder, progress)
     planned = plan_arms(config, model.anatomy, *rankings)
@@ -68,24 +70,29 @@ def study(
     return result
 
 
-def prepare_folder(folder: Path, config: StudyConfig, *, resume: bool) -> Path:
-    """Make a study's folder, or check that it holds the beginning of the same study.
+def check_place(folder: Path, config: StudyConfig, *, resume: bool) -> None:
+    """Check that a study can be written to a folder: that it is free, or holds the beginning of the same study.
 
     Raises:
         FileExistsError: If it exists and `resume` is not asked for, or the study in it is finished.
         ValueError: If the study in it has another config.
     """
     if not folder.exists():
-        folder.mkdir(parents=True)
-        write_json(folder / "config.json", asdict(config))
-    elif not resume:
+        return
+    if not resume:
         raise FileExistsError(
             f"{folder} exists already; choose another output, or continue an unfinished study with --resume"
         )
-    elif (folder / MANIFEST).exists():
+    if (folder / MANIFEST).exists():
         raise FileExistsError(f"the study in {folder} is finished; see it with `headpursuit report {folder}`")
-    elif read_json(folder / "config.json") != asdict(config):
+    if read_json(folder / "config.json") != asdict(config):
         raise ValueError(f"{folder} holds a study with other settings (config.json); choose another output")
+
+
+def _begin(folder: Path, config: StudyConfig) -> Path:
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        write_json(folder / "config.json", asdict(config))
     return folder
 
 
