@@ -1,5 +1,7 @@
 """Tiny random models of many families, and a tiny tokenizer, all from configs: nothing is downloaded."""
 
+from contextlib import ExitStack, contextmanager
+
 import torch
 import transformers as hf
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -70,3 +72,55 @@ def tokenizer(words=()):
 
 def language_model(family="llama", words=(), seed=0):
     return LanguageModel(network(family, seed), tokenizer(words), f"tiny-{family}")
+
+
+def word_tokenizer(n_words=300):
+    """One token per word: `w5` is token 5, so prompts and answers can be read off as ids."""
+    vocab = {"<pad>": 0, "<unk>": 1} | {f"w{i}": i for i in range(2, n_words)}
+    words = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return hf.PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>", unk_token="<unk>")
+
+
+def word_model(family="llama", seed=0, n_words=300):
+    return LanguageModel(network(family, seed), word_tokenizer(n_words), f"tiny-{family}")
+
+
+def text_of(ids):
+    return " ".join(f"w{i}" for i in ids)
+
+
+OUTPUT_PROJECTIONS = {
+    "llama": "model.layers.{}.self_attn.o_proj",
+    "gpt2": "transformer.h.{}.attn.c_proj",
+    "opt": "model.decoder.layers.{}.self_attn.out_proj",
+}
+
+
+@contextmanager
+def watched(network, family):
+    """By layer, the inputs of each output projection, one entry per forward pass; found by name."""
+    seen = {layer: [] for layer in range(3)}
+    with ExitStack() as stack:
+        for layer, inputs in seen.items():
+            module = network.get_submodule(OUTPUT_PROJECTIONS[family].format(layer))
+            hook = module.register_forward_pre_hook(lambda _, args, inputs=inputs: inputs.append(args[0].clone()))
+            stack.callback(hook.remove)
+        yield seen
+
+
+@torch.no_grad()
+def mixed_of(network, family, ids):
+    """Mixed values of one unpadded prompt in a plain forward pass: layer -> (n_tokens, 4, 8)."""
+    with watched(network, family) as seen:
+        network(torch.tensor([list(ids)]))
+    return {layer: inputs[0][0].unflatten(-1, (4, 8)) for layer, inputs in seen.items()}
+
+
+@torch.no_grad()
+def greedy(network, ids, n_new):
+    """The answer to one prompt, by a whole forward pass per token."""
+    ids = list(ids)
+    for _ in range(n_new):
+        ids.append(int(network(torch.tensor([ids])).logits[0, -1].argmax()))
+    return ids[-n_new:]

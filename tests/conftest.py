@@ -1,0 +1,17 @@
+import jaxtyping
+import pytest
+import torch
+
+_THREADS = torch.get_num_threads()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Tiny tensors are several times slower on many threads, most of all beside other work."""
+    torch.set_num_threads(_THREADS if item.get_closest_marker("slow") else 1)
+
+
+@pytest.fixture
+def as_users_run_it(monkeypatch):
+    """Without the shape and type checks of the test run, which would refuse some wrong arguments first."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
