@@ -27,7 +27,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     Raises:
         FileNotFoundError: If a local path does not exist.
         OSError: If a hub model cannot be had.
-        ValueError: If the checkpoint is no causal language model, or an option is unknown.
+        ValueError: If the checkpoint is no causal language model, an option is unknown, or the device is not there.
     """
     device = _device(device)
     if dtype not in ("auto", *_DTYPES):
@@ -81,6 +81,11 @@ def _device(device: str) -> str:
         torch.device(device)
     except RuntimeError as error:
         raise ValueError(f"unknown device {device!r}; give auto, cpu, cuda, cuda:1 or mps") from error
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:  # torch asserts that it was built for the device
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"device {device!r} cannot be used here: {reason}") from error
     return device
 
 
