@@ -116,7 +116,7 @@ def report(
 
 def _run(config: "StudyConfig", output: Path, *, resume: bool) -> None:
     from headpursuit.concepts import load_concept
-    from headpursuit.studies import load_task, check_place
+    from headpursuit.studies import check_place, load_task
     from headpursuit.studies import study as run
 
     load_concept(load_task(config.task).concept), load_concept(config.other_concept)
