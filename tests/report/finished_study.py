@@ -113,12 +113,12 @@ def arms_of(ranked, n_controls, n_edited=3):
         arm("edit", "edit", best, (0.04, 0.11), (0.44, 0.01), (19.4, 0.081)),
     ]
     for kind in ("matched", "random"):
-        for i in range(n_controls):
+        for i in range(1, n_controls + 1):
             rates = BASE[0] + rng.gauss(-0.04, 0.05), BASE[1] + rng.gauss(-0.02, 0.03)
             damage = 18.4 + 2 * rng.random(), 0.15 * rng.random()
             drawn = rng.sample(ranked.entries, n_edited)
             arms.append(arm(f"{kind}-{i}", kind, drawn, (rates[0], 0.6), (rates[1], 0.01), damage))
-    arms.append(arm("other", "other", ranked.entries[5 : 5 + n_edited], (0.41, 0.61), (0.4, 0.01), (18.9, 0.044)))
+    arms.append(arm("months", "other", ranked.entries[5 : 5 + n_edited], (0.41, 0.61), (0.4, 0.01), (18.9, 0.044)))
     return tuple(arms)
 
 

@@ -1,6 +1,7 @@
 """The layer x head picture of a ranking, and the grid behind it."""
 
 import math
+import textwrap
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,8 +83,10 @@ def heatmap(
     with pictures.style():
         figure = _draw(laid_out, score, marked)
         title = f"{ranking.concept}: heads of {Path(ranking.model).name}"
-        figure.axes[0].set_title(title, loc="left", fontweight="bold", parse_math=False, wrap=True)
-        _list_heads(figure, [(str(h), float(getattr(by_head[h], score))) for h in marked[:20]])
+        title = textwrap.fill(title, int(11 * figure.get_figwidth()))
+        figure.axes[0].set_title(title, loc="left", fontweight="bold", parse_math=False)
+        rows = sorted(((str(h), float(getattr(by_head[h], score))) for h in marked), key=lambda row: -row[1])
+        _list_heads(figure, rows[:20])
         pictures.write(figure, path)
     return path
 

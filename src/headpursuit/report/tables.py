@@ -54,21 +54,20 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
     """What a reader in a hurry takes along."""
     base, edit = result.arms_of("base")[0], result.arms_of("edit")[0]
     n_heads = len(result.ranking.entries)
+    target, unrelated = base.target.contains.value, base.unrelated.contains.value
     figures = [
         KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
+        _before_after("target questions answered correctly", target, edit.target.contains.value),
+        _before_after("unrelated questions answered correctly", unrelated, edit.unrelated.contains.value),
         KeyFigure("their scale", wording.number(result.config.scale), _scale_note(result.config.scale)),
     ]
-    for group, label in (
-        ("target", "target questions answered correctly"),
-        ("unrelated", "unrelated questions answered correctly"),
-    ):
-        before, after = getattr(base, group).contains.value, getattr(edit, group).contains.value
-        figures.append(KeyFigure(label, f"{wording.rate(before)} → {wording.rate(after)}", _relative(before, after)))
-    matched = result.arms_of("matched")
-    if matched:
-        rates = [arm.target.contains.value for arm in matched]
+    rates = [arm.target.contains.value for arm in result.arms_of("matched")]
+    if rates:
+        label = "target questions with random heads instead"
         spread = f"same layers; {len(rates)} draws, {wording.rate(min(rates))} to {wording.rate(max(rates))}"
-        figures.append(KeyFigure("target questions, random heads instead", wording.rate(wording.mean(rates)), spread))
+        figures.append(KeyFigure(label, f"{wording.rate(target)} → {wording.rate(wording.mean(rates))}", spread))
+    named = base.target.concept_rate.value, edit.target.concept_rate.value
+    figures.append(_before_after("target answers naming any word of the concept", *named))
     return tuple(figures)
 
 
@@ -126,6 +125,10 @@ def _means(groups: Sequence[Any]) -> dict[str, float]:
     means |= {name: wording.mean([getattr(g, name) for g in groups]) for name in ("empty", "repetition")}
     changes = [g.contains_change.value for g in groups if g.contains_change is not None]
     return means | {"contains_change": wording.mean(changes)}
+
+
+def _before_after(label: str, before: float, after: float) -> KeyFigure:
+    return KeyFigure(label, f"{wording.rate(before)} → {wording.rate(after)}", _relative(before, after))
 
 
 def _relative(before: float, after: float) -> str:

@@ -66,7 +66,7 @@ def share(part: int, whole: int) -> str:
 
 def token(text: str) -> str:
     """A token made visible: `·` is a space, `↵` a line break, and what cannot be printed its code point."""
-    shown = "".join(_visible(c) for c in text)
+    shown = "".join(_visible(c) for c in text) or "(empty)"
     return shown if len(shown) <= LONGEST_TOKEN else shown[: LONGEST_TOKEN - 1] + "…"
 
 
@@ -102,6 +102,6 @@ def _finite(value: float, spec: str) -> str:
 def _visible(character: str) -> str:
     if character in _MARKS:
         return _MARKS[character]
-    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+    if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"):
         return f"\\u{ord(character):04x}"
     return character
