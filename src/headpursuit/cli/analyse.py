@@ -22,6 +22,7 @@ from headpursuit.cli.options import (
     GainOption,
     ModelArgument,
     MultiTokenOption,
+    PositionsChoice,
     RevisionOption,
     RuleOption,
     ScoreOption,
@@ -40,7 +41,7 @@ def capture(
         Path, typer.Option(help="Prompts: .jsonl (key prompt), .csv (column prompt), .txt (one a line).")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
-    positions: Annotated[str, typer.Option(help="last, prompt, generated or all.")] = "last",
+    positions: Annotated[PositionsChoice, typer.Option(help="Which token positions.")] = "last",
     samples: Annotated[bool, typer.Option("--samples/--no-samples", help="Keep mixed values one by one.")] = True,
     max_new_tokens: Annotated[int, typer.Option(help="Length of the answers, where they are captured.")] = 16,
     batch_size: BatchOption = 32,
@@ -56,7 +57,7 @@ def capture(
 
     refuse_existing(output)
     texts = read_prompts(prompts)
-    config = CaptureConfig(positions, chat, max_new_tokens, batch_size, samples)  # type: ignore[arg-type]
+    config = CaptureConfig(positions, chat, max_new_tokens, batch_size, samples)
     loaded = open_model(model, device=device, dtype=dtype, revision=revision)
     out.print(str(loaded.certificate), markup=False)
     with progress() as advance:
@@ -93,7 +94,7 @@ def explain(
 
     heads = [Head.parse(name) for name in head] if head else None
     captured, loaded = _open(capture, model, device, dtype)
-    found = run(loaded, captured, heads=heads, n_atoms=atoms, rule=rule, centre=centre, gain=gain)  # type: ignore[arg-type]
+    found = run(loaded, captured, heads=heads, n_atoms=atoms, rule=rule, centre=centre, gain=gain)
     if as_json:
         typer.echo(json.dumps([{**asdict(e), "head": str(e.head)} for e in found], ensure_ascii=False, indent=1))
     elif heads:
@@ -138,7 +139,7 @@ def rank(
     words = load_concept(concept)
     if output is not None:
         refuse_existing(output)
-    config = RankConfig(score, rule, n_atoms, centre, gain, n_draws, multi_token, seed)  # type: ignore[arg-type]
+    config = RankConfig(score, rule, n_atoms, centre, gain, n_draws, multi_token, seed)
     captured, loaded = _open(capture, model, device, dtype)
     ranking = run(loaded, captured, words, config)
     if as_json:

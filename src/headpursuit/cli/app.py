@@ -22,12 +22,13 @@ app.command("report")(studies.report)
 app.add_typer(concepts.app, name="concepts")
 
 
-def _version(wanted: bool) -> None:
+def _version(wanted: bool) -> bool:
     if wanted:
         from importlib.metadata import version
 
         typer.echo(f"headpursuit {version('headpursuit')}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()

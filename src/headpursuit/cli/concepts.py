@@ -40,7 +40,7 @@ def audit(
     words = load_concept(concept)
     others = [load_concept(name) for name in against or builtin_concepts() if name != concept]
     loaded = open_model(model, device="cpu")
-    found = tokens_of(loaded, words, multi_token)  # type: ignore[arg-type]
+    found = tokens_of(loaded, words, multi_token)
     rows = []
     for word in words.words:
         kept = [s for s in found.spellings if s.word == word and not s.dropped]
@@ -53,5 +53,5 @@ def audit(
         f"(policy for words of several tokens: {multi_token})",
         markup=False,
     )
-    for other, shared in collisions(loaded, found, others, multi_token).items():  # type: ignore[arg-type]
+    for other, shared in collisions(loaded, found, others, multi_token).items():
         out.print(f"shared with {other}: " + " ".join(repr(token) for token in shared), markup=False)

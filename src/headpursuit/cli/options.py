@@ -1,9 +1,18 @@
-"""Options that several commands share."""
+"""Options that several commands share.
+
+Choices are written out here, so that `--help` need not import torch; a test compares them with the library's.
+"""
 
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import typer
+
+RuleChoice: TypeAlias = Literal["l1", "l2", "forward"]
+ScoreChoice: TypeAlias = Literal["specificity", "explained"]
+MultiTokenChoice: TypeAlias = Literal["drop", "first"]
+PositionsChoice: TypeAlias = Literal["last", "prompt", "generated", "all"]
+DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 ModelArgument: TypeAlias = Annotated[
     str, typer.Argument(metavar="MODEL", help="smollm2-135m, a hub id, a local folder, or a GGUF file.")
@@ -13,11 +22,11 @@ CapturedModelOption: TypeAlias = Annotated[
     str | None, typer.Option("--model", help="The captured model, if it is not where it was.")
 ]
 DeviceOption: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")]
-DtypeOption: TypeAlias = Annotated[str, typer.Option(help="auto (float32 on a CPU), float32, bfloat16 or float16.")]
+DtypeOption: TypeAlias = Annotated[DtypeChoice, typer.Option(help="auto is float32 on a CPU.")]
 RevisionOption: TypeAlias = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
 BatchOption: TypeAlias = Annotated[int, typer.Option(help="Prompts per batch.")]
 ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")]
-RuleOption: TypeAlias = Annotated[str, typer.Option(help="How the pursuit chooses atoms: l2, l1 or forward.")]
+RuleOption: TypeAlias = Annotated[RuleChoice, typer.Option(help="How the pursuit chooses atoms.")]
 CentreOption: TypeAlias = Annotated[
     bool, typer.Option("--centre/--no-centre", help="Subtract what a head writes on average first.")
 ]
@@ -28,9 +37,11 @@ SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of everything ran
 ConceptOption: TypeAlias = Annotated[
     str, typer.Option(help="A built-in concept (see `concepts list`) or a text file with one word a line.")
 ]
-ScoreOption: TypeAlias = Annotated[str, typer.Option(help="specificity, or explained (the paper's).")]
+ScoreOption: TypeAlias = Annotated[
+    ScoreChoice, typer.Option(help="What heads are sorted by; explained is the paper's.")
+]
 AtomsOption: TypeAlias = Annotated[int, typer.Option("--n-atoms", help="Atoms chosen per dictionary.")]
 DrawsOption: TypeAlias = Annotated[int, typer.Option("--n-draws", help="Random dictionaries to compare with.")]
 MultiTokenOption: TypeAlias = Annotated[
-    str, typer.Option(help="Words of several tokens: drop them, or their first token stands for them.")
+    MultiTokenChoice, typer.Option(help="Words of several tokens: drop them, or their first token stands for them.")
 ]

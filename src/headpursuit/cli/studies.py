@@ -19,6 +19,7 @@ from headpursuit.cli.options import (
     GainOption,
     ModelArgument,
     MultiTokenOption,
+    PositionsChoice,
     RevisionOption,
     RuleOption,
     ScoreOption,
@@ -46,7 +47,7 @@ def study(
     ] = -1.0,
     controls: Annotated[int, typer.Option(help="Draws of random heads, of the same layers and of any layer.")] = 5,
     other_concept: Annotated[str, typer.Option(help="A concept whose best heads are a further control.")] = "months",
-    positions: Annotated[str, typer.Option(help="Positions the ranking reads: last, prompt, generated, all.")] = "last",
+    positions: Annotated[PositionsChoice, typer.Option(help="Positions the ranking reads.")] = "last",
     score: ScoreOption = "specificity",
     rule: RuleOption = "l2",
     n_atoms: AtomsOption = 20,
@@ -67,7 +68,7 @@ def study(
     from headpursuit.analysis import RankConfig
     from headpursuit.studies import StudyConfig
 
-    ranking = RankConfig(score, rule, n_atoms, centre, gain, n_draws, multi_token, seed)  # type: ignore[arg-type]
+    ranking = RankConfig(score, rule, n_atoms, centre, gain, n_draws, multi_token, seed)
     config = StudyConfig(
         task=task,
         model=model,

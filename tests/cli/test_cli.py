@@ -1,0 +1,226 @@
+"""The command line on a tiny random model in a local folder, as a user types it."""
+
+import json
+from importlib import import_module
+from typing import get_args
+
+import pytest
+import tiny
+from typer.testing import CliRunner
+
+from headpursuit.cli import options
+from headpursuit.cli.app import app
+
+WORDS = (" red", " green", " blue", "red")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "tiny"
+    model = tiny.language_model("llama", WORDS)
+    model.network.save_pretrained(path)
+    model.tokenizer.save_pretrained(path)
+    return path
+
+
+@pytest.fixture
+def prompts(tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("the sky is\n\nthe grass is\nthe long road to the sea is\n")
+    return file
+
+
+@pytest.fixture
+def words(tmp_path):
+    file = tmp_path / "hues.txt"
+    file.write_text("# description: three colours\nred\ngreen\nblue\nultramarine\n")
+    return file
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def captured(folder, prompts, tmp_path, *more):
+    result = run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap", "--device", "cpu", *more)
+    assert result.exit_code == 0, result.output
+    return tmp_path / "cap", result
+
+
+def assert_refused(result, text):
+    """One clear line, exit code 2, no traceback."""
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    lines = [line for line in result.stderr.splitlines() if line.startswith("headpursuit: ")]
+    assert len(lines) == 1
+    assert text in lines[0]
+    assert "Traceback" not in result.output
+
+
+def test_capture_says_what_it_certified_and_captured(folder, prompts, tmp_path):
+    path, result = captured(folder, prompts, tmp_path)
+    assert "certified: 12 heads in 3 layers" in result.stdout
+    assert "captured 3 positions of 3 prompts" in result.stdout
+    manifest = json.loads((path / "manifest.json").read_text())
+    assert manifest["model"] == str(folder)
+    assert set(manifest["files"]) == {"moments.safetensors", "samples.safetensors"}
+
+
+@pytest.mark.parametrize("positions", ["prompt", "generated", "all"])
+def test_capture_positions(folder, prompts, tmp_path, positions):
+    captured(folder, prompts, tmp_path, "--positions", positions, "--max-new-tokens", 4)
+    manifest = json.loads((tmp_path / "cap" / "manifest.json").read_text())
+    assert manifest["config"]["positions"] == positions
+    assert manifest["n_samples"] > 3
+
+
+def test_capture_without_samples(folder, prompts, tmp_path):
+    path, _ = captured(folder, prompts, tmp_path, "--no-samples")
+    assert not (path / "samples.safetensors").exists()
+    assert_refused(run("explain", path, "--rule", "l1"), "the l1 rule needs samples")
+
+
+def test_explain_prints_every_head_and_one_in_full(folder, prompts, tmp_path):
+    path, _ = captured(folder, prompts, tmp_path)
+    table = run("explain", path, "--atoms", 2)
+    assert table.exit_code == 0, table.output
+    assert all(f"L{layer}H{head}" in table.stdout for layer in range(3) for head in range(4))
+    full = json.loads(run("explain", path, "--head", "L1H2", "--atoms", 3, "--json").stdout)
+    assert [e["head"] for e in full] == ["L1H2"]
+    assert len(full[0]["tokens"]) <= 3
+    assert "L1H2" in run("explain", path, "--head", "L1H2").stdout
+
+
+def test_rank_prints_and_writes(folder, prompts, words, tmp_path):
+    path, _ = captured(folder, prompts, tmp_path)
+    out = tmp_path / "hues"
+    result = run("rank", path, "--concept", words, "-o", out, "--n-draws", 4)
+    assert result.exit_code == 0, result.output
+    assert "hues: best 10 of 12 heads by specificity" in result.stdout
+    assert "4 tokens stand for the concept; 1 words have no token of their own" in result.stdout
+    assert {f.name for f in out.iterdir()} == {"manifest.json", "ranking.json", "heatmap.png", "heatmap.svg"}
+    ranking = json.loads((out / "ranking.json").read_text())
+    assert sorted(ranking["tokens"]) == [" blue", " green", " red", "red"]
+    shown = json.loads(run("rank", path, "--concept", words, "--json", "--score", "explained").stdout)
+    values = [entry["explained"] for entry in shown["entries"]]
+    assert values == sorted(values, reverse=True)
+
+
+def test_concepts_list_and_audit(folder, words):
+    assert "countries" in run("concepts", "list").stdout
+    result = run("concepts", "audit", words, "--model", folder, "--against", "colours")
+    assert result.exit_code == 0, result.output
+    assert "4 words, 4 tokens, 1 words dropped" in result.stdout
+    assert "takes" in result.stdout
+    assert "shared with colours" in result.stdout
+
+
+def test_outputs_that_exist_are_refused_before_the_model_is_loaded(prompts, words, tmp_path):
+    assert_refused(run("capture", "no-model", "--prompts", prompts, "-o", tmp_path), "exists already")
+    assert_refused(run("rank", "no-capture", "--concept", words, "-o", tmp_path), "exists already")
+    assert_refused(run("study", "countries-qa", "no-model", "-o", tmp_path), "exists already")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.jsonl", '{"prompt": "x"}\n{"prompt": \n', "a.jsonl, line 2: no valid JSON"),
+        ("a.jsonl", '{"text": "x"}\n', 'a.jsonl, line 1: no JSON object with the key "prompt"'),
+        ("a.jsonl", '{"prompt": ""}\n', "a.jsonl, line 1: the prompt is empty"),
+        ("a.csv", "text,label\nx,y\n", "has no column named prompt in its first line (found text, label)"),
+        ("a.txt", "\n \n", "a.txt holds no prompts"),
+        ("a.parquet", "x", "is no .jsonl, .csv, .txt file"),
+        ("a.txt", "word " * 200, "but the context holds 64"),
+    ],
+)
+def test_bad_prompt_files(folder, tmp_path, name, content, text):
+    (tmp_path / name).write_text(content)
+    result = run("capture", folder, "--prompts", tmp_path / name, "-o", tmp_path / "cap")
+    assert_refused(result, text)
+    assert not (tmp_path / "cap").exists()
+
+
+def test_missing_and_foreign_input(folder, prompts, words, tmp_path):
+    path, _ = captured(folder, prompts, tmp_path)
+    assert_refused(run("capture", folder, "--prompts", "none.txt", "-o", tmp_path / "x"), "there is no file none.txt")
+    assert_refused(run("capture", tmp_path / "no", "--prompts", prompts, "-o", tmp_path / "x"), "there is no model at")
+    assert_refused(run("rank", tmp_path / "no", "--concept", words), "expected a capture")
+    assert_refused(run("rank", path, "--concept", "no-such-concept"), "neither a built-in concept nor a file")
+    assert_refused(run("explain", path, "--head", "L9H9"), "L9H9 does not exist: the model has 12 heads")
+    assert_refused(run("explain", path, "--head", "nine"), "'nine' is not a head")
+    assert_refused(run("report", path), "is no study")
+    assert_refused(run("study", "nope", folder), "there is no task 'nope'")
+    (tmp_path / "void.txt").write_text("zzzzqq\n")
+    assert_refused(run("rank", path, "--concept", tmp_path / "void.txt"), "has no token in this vocabulary")
+
+
+def test_a_truncated_capture_is_refused_by_name(folder, prompts, words, tmp_path):
+    path, _ = captured(folder, prompts, tmp_path)
+    file = path / "moments.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    assert_refused(run("rank", path, "--concept", words), "moments.safetensors does not match its checksum")
+
+
+def test_a_study_refuses_too_many_heads_before_it_writes_anything(folder, tmp_path):
+    out = tmp_path / "study"
+    assert_refused(run("study", "countries-qa", folder, "--heads", 13, "-o", out), "there are 12")
+    assert_refused(
+        run("study", "countries-qa", folder, "--heads", "x", "-o", out), "cannot read 'x' as a number of heads"
+    )
+    assert_refused(run("study", "countries-qa", folder, "--controls", 0, "-o", out), "controls is 0")
+    assert_refused(run("study", "countries-qa", folder, "--other-concept", "no", "-o", out), "neither a built-in")
+    assert not out.exists()
+
+
+def test_ctrl_c_ends_with_130_and_leaves_nothing(folder, prompts, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("headpursuit.analysis.captures.save_file", interrupt)
+    result = run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap")
+    assert result.exit_code == 130
+    assert "headpursuit: interrupted" in result.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["prompts.txt"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(folder, prompts, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("headpursuit.analysis.captures.save_file", full)
+    assert_refused(run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap"), "No space left on device")
+    assert [p.name for p in tmp_path.iterdir()] == ["prompts.txt"]
+
+
+def test_bugs_are_not_hidden(folder, prompts, tmp_path, monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("headpursuit.models.read_mixed", broken)
+    monkeypatch.setattr("headpursuit.analysis.captures.read_mixed", broken)
+    result = run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap")
+    assert isinstance(result.exception, RuntimeError)
+
+
+@pytest.mark.parametrize(
+    ("choice", "home", "name"),
+    [
+        ("RuleChoice", "pursuit", "Rule"),
+        ("ScoreChoice", "analysis.rankings", "Score"),
+        ("MultiTokenChoice", "models", "MultiToken"),
+        ("PositionsChoice", "models", "Positions"),
+    ],
+)
+def test_choices_are_the_librarys(choice, home, name):
+    assert get_args(getattr(options, choice)) == get_args(getattr(import_module(f"headpursuit.{home}"), name))
+
+
+def test_an_unknown_choice_is_a_usage_error(tmp_path):
+    result = run("explain", tmp_path, "--rule", "l7")
+    assert result.exit_code == 2
+    assert "'l7' is not one of" in result.stderr
+
+
+def test_version_and_help():
+    assert run("--version").stdout.startswith("headpursuit 0.")
+    assert all(name in run("--help").stdout for name in ("demo", "capture", "explain", "rank", "study", "report"))

@@ -1,0 +1,70 @@
+import json
+
+import pytest
+
+from headpursuit.storage import new_folder, read_json, read_manifest, write_json
+
+
+def make(path, content="x"):
+    with new_folder(path, "thing", {"note": 1}) as folder:
+        (folder / "sub").mkdir()
+        (folder / "sub" / "a.txt").write_text(content)
+    return path
+
+
+def test_a_folder_is_described_by_its_manifest(tmp_path):
+    manifest = read_manifest(make(tmp_path / "t"), "thing")
+    assert manifest["note"] == 1
+    assert list(manifest["files"]) == ["sub/a.txt"]
+    assert [p.name for p in tmp_path.iterdir()] == ["t"]
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    one, two = make(tmp_path / "1"), make(tmp_path / "2")
+    assert (one / "manifest.json").read_bytes() == (two / "manifest.json").read_bytes()
+
+
+def test_nothing_is_left_after_an_error(tmp_path):
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "t", "thing", {}) as folder:
+        (folder / "a.txt").write_text("x")
+        raise KeyboardInterrupt
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path):
+    write_json(tmp_path / "a.json", {"old": 1})
+    with pytest.raises(TypeError):
+        write_json(tmp_path / "a.json", {"new": object()})
+    assert read_json(tmp_path / "a.json") == {"old": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_an_existing_place_is_refused(tmp_path):
+    make(tmp_path / "t")
+    with pytest.raises(FileExistsError, match="exists already"), new_folder(tmp_path / "t", "thing", {}):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (lambda p: (p / "sub" / "a.txt").write_text("y"), "a.txt does not match its checksum"),
+        (lambda p: (p / "sub" / "a.txt").unlink(), "sub/a.txt is missing"),
+        (lambda p: (p / "manifest.json").write_text('{"kind":'), "not valid JSON"),
+        (lambda p: (p / "manifest.json").write_text("[]"), "is no thing"),
+        (lambda p: (p / "manifest.json").write_text(json.dumps({"kind": "thing", "version": 9})), "another version"),
+        (lambda p: (p / "manifest.json").unlink(), "has no manifest.json"),
+    ],
+)
+def test_damage_is_named(tmp_path, damage, text):
+    path = make(tmp_path / "t")
+    damage(path)
+    with pytest.raises((ValueError, FileNotFoundError), match=text):
+        read_manifest(path, "thing")
+
+
+def test_another_kind_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is no other: its manifest.json says 'thing'"):
+        read_manifest(make(tmp_path / "t"), "other")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        read_manifest(tmp_path / "none", "thing")
