@@ -67,7 +67,7 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
         spread = f"same layers; {len(rates)} draws, {wording.rate(min(rates))} to {wording.rate(max(rates))}"
         figures.append(KeyFigure(label, f"{wording.rate(target)} → {wording.rate(wording.mean(rates))}", spread))
     named = base.target.concept_rate.value, edit.target.concept_rate.value
-    figures.append(_before_after("target answers naming any word of the concept", *named))
+    figures.append(_before_after("target answers naming the concept at all", *named))
     return tuple(figures)
 
 
