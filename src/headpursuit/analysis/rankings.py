@@ -124,9 +124,10 @@ def count_of(heads: int | str, n_heads: int) -> int:
     text = str(heads).strip()
     try:
         share = float(text.removesuffix("%"))
-        count = max(1, math.floor(share / 100 * n_heads + 1e-9)) if text.endswith("%") and share > 0 else share
     except ValueError as error:
         raise ValueError(f"cannot read {heads!r} as a number of heads; write 3, or 1% of all heads") from error
+    of_all = text.endswith("%") and 0 < share < math.inf
+    count = max(1, math.floor(share / 100 * n_heads + 1e-9)) if of_all else share
     if not math.isfinite(count) or count != int(count) or count < 1:
         raise ValueError(f"{heads!r} is no number of heads; write 3, or 1% of all heads")
     if count > n_heads:
@@ -144,7 +145,8 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         config: Score and options; see `RankConfig`.
 
     Raises:
-        ValueError: If the capture is of another model, or the concept has no token in the vocabulary.
+        ValueError: If the capture is of another model or holds too little (see `read`), the concept has no token in the
+            vocabulary, or there are too few random dictionaries for a z-score.
 
     Source: arXiv 2510.21518, section 3.
     Differences: 1. `specificity` is the default score, because heads of the first layers write nearly constant
@@ -153,6 +155,8 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
     config = config or RankConfig()
     if config.score not in get_args(Score):
         raise ValueError(f"unknown score {config.score!r}; choose {' or '.join(get_args(Score))}")
+    if config.n_draws < 2:
+        raise ValueError(f"n_draws is {config.n_draws}; a z-score needs at least 2 random dictionaries")
     return rank_reading(
         model,
         read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain),

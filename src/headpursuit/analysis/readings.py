@@ -47,7 +47,8 @@ def read(
         heads: Only these; all if None.
 
     Raises:
-        ValueError: If the capture is of another model, has no samples for l1, or a head does not exist.
+        ValueError: If the capture is of another model, has no samples for l1 or only one for centring, or a head does
+            not exist.
     """
     directions = unembedding(model, gain=gain)
     if directions.sha256 != capture.unembedding_sha256:
@@ -57,6 +58,10 @@ def read(
         )
     if rule == "l1" and capture.samples is None:
         raise ValueError("the l1 rule needs samples, but the capture kept only moments; capture with samples or use l2")
+    if centre and capture.n_samples < 2:
+        raise ValueError(
+            "the capture holds one sample, and centring leaves nothing of it; capture more prompts, or do not centre"
+        )
     wanted = None if heads is None else sorted(set(heads))
     for head in wanted or ():
         model.anatomy.site_of(head)
