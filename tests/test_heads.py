@@ -1,0 +1,72 @@
+import copy
+
+import pytest
+
+from headpursuit.heads import Edit, Head
+
+
+@pytest.mark.parametrize("text", ["L12H3", "l12h3", " L12H3 ", "L012H03"])
+def test_a_head_is_read_from_its_name(text):
+    assert Head.parse(text) == Head(12, 3)
+
+
+@pytest.mark.parametrize("text", ["", "L12", "H3", "12.3", "L-1H2", "L1H2,L2H3", "L1 H2", "LxHy"])
+def test_what_is_no_head_is_refused(text):
+    with pytest.raises(ValueError, match=f"{text!r} is not a head; write the layer and the head from zero, like L12H3"):
+        Head.parse(text)
+
+
+def test_a_head_is_written_as_it_is_read():
+    assert str(Head(12, 3)) == "L12H3"
+    assert Head.parse(str(Head(0, 0))) == Head(0, 0)
+
+
+def test_heads_sort_by_layer_then_index():
+    heads = [Head(10, 0), Head(2, 5), Head(2, 10)]
+    assert sorted(heads) == [Head(2, 5), Head(2, 10), Head(10, 0)]
+
+
+def test_an_edit_holds_its_heads_in_order():
+    edit = Edit({Head(3, 1): 2, Head(0, 4): -1})
+    assert list(edit.items()) == [(Head(0, 4), -1.0), (Head(3, 1), 2.0)]
+    assert edit[Head(3, 1)] == 2.0
+    assert len(edit) == 2
+    assert Head(1, 1) not in edit
+
+
+def test_the_same_scales_make_the_same_edit():
+    one, other = Edit({Head(3, 1): 2, Head(0, 4): -1}), Edit({Head(0, 4): -1.0, Head(3, 1): 2.0})
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != Edit({Head(3, 1): 2})
+
+
+def test_uniform_scales_all_alike():
+    assert Edit.uniform([Head(1, 1), Head(0, 0)], 0) == Edit({Head(0, 0): 0, Head(1, 1): 0})
+
+
+def test_an_edit_comes_back_from_json():
+    edit = Edit({Head(3, 1): 2, Head(0, 4): -1})
+    assert edit.to_json() == {"L0H4": -1.0, "L3H1": 2.0}
+    assert Edit.from_json(edit.to_json()) == edit
+
+
+def test_an_edit_cannot_be_changed():
+    scales = {Head(0, 0): -1.0}
+    edit = Edit(scales)
+    scales[Head(1, 1)] = 3.0
+    with pytest.raises(TypeError, match="does not support item assignment"):
+        edit[Head(0, 0)] = 2
+    assert edit == Edit({Head(0, 0): -1})
+    assert copy.deepcopy(edit) == edit
+
+
+@pytest.mark.parametrize("scale", [float("nan"), float("inf"), float("-inf")])
+def test_a_scale_that_is_no_finite_number_is_refused(scale):
+    with pytest.raises(ValueError, match="the scale of L1H2 is .*; it must be a finite number"):
+        Edit({Head(1, 2): scale})
+
+
+def test_a_name_instead_of_a_head_is_refused(as_users_run_it):
+    with pytest.raises(TypeError, match="an edit maps heads to scales, but 'L1H2' is not a Head"):
+        Edit({"L1H2": -1})
