@@ -20,7 +20,8 @@ def plan_arms(
     The other concept's arm takes its best heads that are not the edit's.
 
     Raises:
-        ValueError: If the edit cannot be controlled: too many heads, or too few others in a layer.
+        ValueError: If the edit cannot be controlled: too many heads, too few others in a layer, or another concept named
+            like one of the arms.
     """
     edit = ranking.edit(config.heads, config.scale)
     arms: list[tuple[str, ArmKind, Edit]] = [("base", "base", Edit({})), ("edit", "edit", edit)]
@@ -29,6 +30,8 @@ def plan_arms(
         draws = random_heads(edit, anatomy.heads, config.controls, config.seed, layer_matched=layer_matched)
         for number, heads in enumerate(draws, start=1):
             arms.append((f"{kind}-{number}", kind, Edit.uniform(heads, config.scale)))
+    if other.concept in {name for name, _, _ in arms}:  # its answers would be read from the other arm's file
+        raise ValueError(f"the other concept is named {other.concept!r}, as another arm is; rename it")
     others = [entry.head for entry in other.entries if entry.head not in edit][: len(edit)]
     arms.append((other.concept, "other", Edit.uniform(others, config.scale)))
     return arms

@@ -19,8 +19,8 @@ def normalise(text: str) -> str:
 
 
 def exact_match(answer: str, accepted: Sequence[str]) -> float:
-    """1 if the answer is an accepted one after normalisation, else 0."""
-    return float(normalise(answer) in {normalise(a) for a in accepted})
+    """1 if the answer is an accepted one after normalisation, else 0; an answer without words is none."""
+    return float(not is_empty(answer) and normalise(answer) in {normalise(a) for a in accepted})
 
 
 def f1(answer: str, accepted: Sequence[str]) -> float:
@@ -36,7 +36,7 @@ def _token_f1(found: list[str], expected: list[str]) -> float:
 def contains(answer: str, accepted: Sequence[str]) -> float:
     """1 if an accepted answer occurs in the answer as whole words, else 0; so `Niger` is not in `Nigeria`."""
     padded = f" {normalise(answer)} "
-    return float(any(f" {normalise(a)} " in padded for a in accepted))
+    return float(any(f" {normalise(a)} " in padded for a in accepted if not is_empty(a)))
 
 
 def is_empty(answer: str) -> bool:
