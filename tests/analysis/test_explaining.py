@@ -35,7 +35,9 @@ def test_equals_the_plain_algorithm_on_what_each_head_writes(model, captured, ru
     assert [e.head for e in found] == list(model.anatomy.heads)
     for e in found:
         h = written(model, e.head)
-        atoms, explained = plain_somp(h - h.mean(0) if centre else h, model.network.lm_head.weight[:280], 5, rule)
+        atoms, explained = plain_somp(
+            h - h.mean(0) if centre else h, model.network.lm_head.weight[:280].detach(), 5, rule
+        )
         assert list(e.token_ids) == atoms
         torch.testing.assert_close(torch.tensor(e.explained), torch.tensor(explained), atol=1e-5, rtol=0)
 

@@ -128,9 +128,7 @@ def check_unrelated_questions_have_nothing_to_do_with_countries(rows):
 def check_target_answers_are_countries(rows):
     countries = {build_questions.normalise(name) for name in words_of("countries")}
     for row in of(rows, group="target"):
-        assert any(build_questions.normalise(answer) in countries for answer in row["answers"]), row[
-            "answers"
-        ]
+        assert any(build_questions.normalise(answer) in countries for answer in row["answers"]), row["answers"]
 
 
 def check_neutral_text(paragraphs):

@@ -1,0 +1,83 @@
+import pytest
+
+from headpursuit.studies.metrics import contains, exact_match, f1, is_empty, normalise, repetition
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The  Eiffel Tower!", "eiffel tower"),
+        ("a an the", ""),
+        ("An apple, a day", "apple day"),
+        ("Theatre and anthem", "theatre and anthem"),
+        ("Paris,France", "paris france"),
+        ("  U.S.A.\n", "u s"),  # the article `a` goes, as in TriviaQA
+        ("Côte d'Ivoire", "côte d ivoire"),
+    ],
+)
+def test_normalisation(text, expected):
+    assert normalise(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("the France.", 1), ("FRANCE", 1), ("France, of course", 0), ("Franc", 0), ("", 0)]
+)
+def test_exact_match(answer, expected):
+    assert exact_match(answer, ("France", "French Republic")) == expected
+
+
+def test_any_accepted_answer_counts():
+    assert exact_match("french republic", ("France", "French Republic")) == 1
+    assert contains("in the French Republic.", ("France", "French Republic")) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "expected"),
+    [
+        ("France", ("France",), 1),
+        ("it is France", ("France",), 2 * (1 / 3) * 1 / (1 / 3 + 1)),
+        ("South Korea", ("Korea", "South Korea"), 1),
+        ("North Korea", ("South Korea",), 0.5),
+        ("Spain", ("France",), 0),
+        ("", ("France",), 0),
+        ("France France France", ("France",), 0.5),
+    ],
+)
+def test_f1_of_the_closest_answer(answer, accepted, expected):
+    assert f1(answer, accepted) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("answer", "accepted", "expected"),
+    [
+        (" France. It is", ("France",), 1),
+        ("Nigeria", ("Niger",), 0),
+        ("Niger", ("Niger",), 1),
+        ("Niger", ("Nigeria",), 0),
+        ("the United Arab Emirates", ("United Arab Emirates",), 1),
+        ("United Emirates Arab", ("United Arab Emirates",), 0),
+        ("Guinea-Bissau", ("Guinea-Bissau",), 1),
+        ("", ("France",), 0),
+        ("...", ("France",), 0),
+    ],
+)
+def test_an_answer_contains_whole_words(answer, accepted, expected):
+    assert contains(answer, accepted) == expected
+
+
+@pytest.mark.parametrize("score", [contains, exact_match, f1])
+def test_an_empty_answer_matches_nothing_not_even_an_article(score):
+    assert score(" ?", ("A", "The")) == 0
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("", True), (" .\n!", True), ("the", True), ("no", False)])
+def test_answers_without_words_are_empty(answer, expected):
+    assert is_empty(answer) is expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [("", 0), ("France", 0), ("one two three", 0), ("no no no no", 2 / 3), ("x y x y x", 0.5), ("la la", 0)],
+)
+def test_repetition_is_the_share_of_word_pairs_seen_before(answer, expected):
+    assert repetition(answer) == pytest.approx(expected)

@@ -1,0 +1,162 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
+from headpursuit.studies.verdict import Thresholds, judge
+
+
+def group(rate, change=None, **changes):
+    exact = Estimate(rate, rate - 0.05, rate + 0.05)
+    moved = None if change is None else Estimate(change, change - 0.05, change + 0.05)
+    return replace(GroupSummary(100, exact, exact, exact, exact, 0.0, 0.0, moved), **changes)
+
+
+def arm(kind, target, unrelated, name=None, scale=-1.0, perplexity=10.0):
+    heads = () if kind == "base" else ("L1H1", "L2H2")
+    change = None if kind == "base" else target - 0.6
+    return ArmSummary(
+        name or kind,
+        kind,
+        heads,
+        None if kind == "base" else scale,
+        group(target, change),
+        group(unrelated, None if change is None else unrelated - 0.5),
+        Damage(perplexity, 0.1),
+        0 if kind == "base" else 20,
+    )
+
+
+BASE = arm("base", 0.6, 0.5)
+EDIT = arm("edit", 0.06, 0.48)
+CONTROLS = [
+    arm("matched", 0.55, 0.48, "matched-1"),
+    arm("matched", 0.5, 0.5, "matched-2"),
+    arm("random", 0.6, 0.5, "random-1"),
+    arm("random", 0.58, 0.5, "random-2"),
+]
+OTHER = arm("other", 0.59, 0.5, "months")
+
+
+def verdict(base=BASE, edit=EDIT, controls=CONTROLS, p_matched=0.001, p_random=0.001, thresholds=None):
+    return judge([base, edit, *controls, OTHER], p_matched, p_random, thresholds)
+
+
+def edited(target=None, unrelated=None, **changes):
+    """The edit, with some figures of its groups changed."""
+    return replace(
+        EDIT,
+        target=replace(EDIT.target, **(target or {})),
+        unrelated=replace(EDIT.unrelated, **(unrelated or {})),
+        **changes,
+    )
+
+
+def test_a_fall_that_random_heads_do_not_reach_is_specific():
+    found = verdict()
+    assert found.outcome == "specific"
+    assert found.sentence == (
+        "Rescaling these 2 heads takes 90% of the correct target answers and 4% of the unrelated ones; "
+        "random heads do not do the same."
+    )
+    assert (found.p_matched, found.p_random) == (0.001, 0.001)
+
+
+def test_unrelated_answers_that_are_kept_are_said_to_be():
+    assert "and none of the unrelated ones" in verdict(edit=arm("edit", 0.06, 0.5)).sentence
+
+
+def test_a_base_that_knows_too_little_is_undecidable():
+    found = verdict(base=arm("base", 0.09, 0.5), edit=arm("edit", 0.0, 0.5))
+    assert found.outcome == "undecidable"
+    assert "right on only 9% of the target questions" in found.sentence
+
+
+@pytest.mark.parametrize("scale", [1.0, 5.0])
+def test_enhancement_is_undecidable(scale):
+    found = verdict(edit=arm("edit", 0.06, 0.5, scale=scale))
+    assert found.outcome == "undecidable"
+    assert f"A scale of {scale:g} enhances" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("edit", "sign"),
+    [
+        (arm("edit", 0.06, 0.3), "unrelated questions lose 40% of their correct answers"),
+        (arm("edit", 0.06, 0.48, perplexity=25.0), "perplexity on neutral text is 2.5 times the base's"),
+        (arm("edit", 0.06, 0.48, perplexity=float("nan")), "perplexity on neutral text is nan times"),
+        (edited(target={"empty": 0.25}), "25% of the target answers are empty"),
+        (edited(unrelated={"empty": 0.25}), "25% of the unrelated answers are empty"),
+        (edited(target={"repetition": 0.4}), "target answers repeat themselves .40% of word pairs"),
+        (edited(unrelated={"repetition": 0.4}), "unrelated answers repeat themselves"),
+    ],
+)
+def test_each_sign_of_a_broken_model_is_over_intervention(edit, sign):
+    found = verdict(edit=edit)
+    assert found.outcome == "over-intervened"
+    assert re.search(sign, found.sentence)
+
+
+def test_what_the_base_does_anyway_is_no_sign_of_breaking():
+    base = replace(BASE, target=replace(BASE.target, empty=0.3, repetition=0.5))
+    edit = edited(target={"empty": 0.45, "repetition": 0.75})
+    assert verdict(base=base, edit=edit).outcome == "specific"
+
+
+def test_silence_is_not_booked_as_suppression():
+    silent = arm("edit", 0.0, 0.48)
+    silent = replace(silent, target=replace(silent.target, empty=1.0))
+    assert verdict(edit=silent).outcome == "over-intervened"
+
+
+def test_a_small_fall_is_no_effect():
+    assert verdict(edit=arm("edit", 0.55, 0.5)).outcome == "no effect"
+
+
+def test_an_uncertain_fall_is_no_effect():
+    unsure = edited(target={"contains_change": Estimate(-0.5, -1.0, 0.0)})
+    assert verdict(edit=unsure).outcome == "no effect"
+
+
+@pytest.mark.parametrize(("which", "where"), [("p_matched", "the same layers"), ("p_random", "any layer")])
+def test_an_effect_that_may_be_chance_is_not_better_than_random(which, where):
+    found = verdict(**{which: 0.05})
+    assert found.outcome == "not better than random"
+    assert f"Random heads of {where} reach" in found.sentence
+    assert "(p = 0.05)" in found.sentence
+
+
+@pytest.mark.parametrize(("kind", "where"), [("matched", "the same layers"), ("random", "any layer")])
+def test_an_effect_that_random_heads_reach_is_not_better_than_random(kind, where):
+    others = [c for c in CONTROLS if c.kind != kind]
+    found = verdict(controls=[*others, arm(kind, 0.2, 0.5, "one"), arm(kind, 0.32, 0.5, "two")])
+    assert found.outcome == "not better than random"
+    assert f"Random heads of {where} reach 63% of the effect" in found.sentence
+
+
+def test_breaking_the_model_comes_before_any_praise_or_blame():
+    assert verdict(edit=arm("edit", 0.06, 0.1), p_matched=1.0).outcome == "over-intervened"
+
+
+def test_thresholds_can_be_moved():
+    assert verdict(thresholds=Thresholds(unrelated_loss=0.03)).outcome == "over-intervened"
+
+
+def test_reasons_give_the_figures():
+    reasons = verdict(p_matched=0.012).reasons
+    assert reasons[0] == "Target questions (contains-rate): 0.60 [0.55, 0.65] before, 0.06 [0.01, 0.11] after."
+    assert any(
+        "2 draws of random heads of the same layers: target rate 0.53 on average (0.50 to 0.55), 0 as low" in reason
+        and "p = 0.012" in reason
+        for reason in reasons
+    )
+    assert "As many heads of another concept (months): target rate 0.59." in reasons
+    assert reasons[-1] == "Neutral text: perplexity 1.00 times the base's, KL 0.100 nats per token."
+
+
+def test_an_edit_that_only_changes_which_word_is_named_says_so():
+    swapped = edited(target={"concept_rate": Estimate(0.55, 0.5, 0.6)})
+    note = "Most answers still name some word of the concept"
+    assert any(reason.startswith(note) for reason in verdict(edit=swapped).reasons)
+    assert not any(reason.startswith(note) for reason in verdict().reasons)
