@@ -29,7 +29,7 @@ CONFIGS = {
         ffn_dim=48,
         word_embed_proj_dim=32,
     ),
-    "phi": lambda: hf.PhiConfig(**SIZES, max_position_embeddings=64),
+    "phi": lambda: hf.PhiConfig(**SIZES, max_position_embeddings=64, pad_token_id=0),
     "falcon": lambda: hf.FalconConfig(vocab_size=300, hidden_size=32, num_attention_heads=4, num_hidden_layers=3),
     "falcon_new": lambda: hf.FalconConfig(
         vocab_size=300,

@@ -38,8 +38,8 @@ class StudyConfig:
     batch_size: int = 64
     seed: int = 0
     """Seed of control draws, bootstrap and permutations."""
-    device: str = "cpu"
-    dtype: str = "float32"
+    device: str = "auto"
+    dtype: str = "auto"
 
     def __post_init__(self) -> None:
         count_of(self.heads, 10**9)
@@ -199,6 +199,7 @@ class StudyResult:
     """Every held-out question."""
     verdict: Verdict
     versions: dict[str, str]
+    """Packages, device and dtype it ran with."""
 
     def arms_of(self, kind: ArmKind) -> tuple[ArmSummary, ...]:
         """The arms of one kind."""

@@ -10,7 +10,7 @@ from typing import Any
 from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, count_of, explain, rank, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
-from headpursuit.models import LanguageModel
+from headpursuit.models import LanguageModel, tokens_of
 from headpursuit.storage import MANIFEST, finish_folder, read_json, write_json
 from headpursuit.studies.arms import ArmRunner, plan_arms
 from headpursuit.studies.progress import Progress, silent
@@ -51,6 +51,8 @@ def study(
     concept, other = load_concept(task.concept), load_concept(config.other_concept)
     check_place(Path(path), config, resume=resume)
     count_of(config.heads, model.anatomy.n_heads)
+    for words in (concept, other):
+        tokens_of(model, words, config.ranking.multi_token)
     folder = _begin(Path(path), config)
     rankings = _ranked(model, task, (concept, other), config, folder, progress)
     notes = _noted(model, folder, progress)
@@ -187,7 +189,7 @@ def _judged(
         arms=summaries,
         examples=examples,
         verdict=judge(summaries, p_matched, p_random),
-        versions=versions(),
+        versions=versions() | {"device": model.device.type, "dtype": str(model.network.dtype).removeprefix("torch.")},
     )
 
 
