@@ -20,8 +20,8 @@ def plan_arms(
     The other concept's arm takes its best heads that are not the edit's.
 
     Raises:
-        ValueError: If the edit cannot be controlled: too many heads, too few others in a layer, or another concept named
-            like one of the arms.
+        ValueError: If the edit cannot be controlled: too many heads, too few others in a layer, or another concept
+            named like one of the arms.
     """
     edit = ranking.edit(config.heads, config.scale)
     arms: list[tuple[str, ArmKind, Edit]] = [("base", "base", Edit({})), ("edit", "edit", edit)]
