@@ -1,0 +1,415 @@
+import json
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+
+import pytest
+import tiny
+import torch
+
+from headpursuit.analysis import Capture, RankConfig, Ranking
+from headpursuit.heads import Edit, Head
+from headpursuit.models import answer
+from headpursuit.models.scaling import Applied
+from headpursuit.studies import StudyConfig, StudyResult, study, tasks
+from headpursuit.studies import arms as running
+from headpursuit.studies.study import command
+from headpursuit.studies.tasks import Question, Task, load_task
+
+running_study = sys.modules["headpursuit.studies.study"]  # the package's `study` is the function
+
+N_NEW = 4
+ARMS = ["base", "edit", "matched-1", "matched-2", "random-1", "random-2", "shapes"]
+NEUTRAL = ("w11 w12 w13 w14", "w90 w91 w92")
+
+
+def prompt(number):
+    return tiny.text_of([5 + number, 40 + 7 * number, 100 + 3 * number])
+
+
+def tiny_task(folder):
+    """Questions that the unedited model answers rightly, since its own answers are the accepted ones."""
+    (folder / "colours.txt").write_text("w20\nw61\nw133\n")
+    (folder / "shapes.txt").write_text("w21\nw62\nw134\n")
+    prompts = [prompt(i) for i in range(18)]
+    given = answer(tiny.word_model(), prompts, max_new_tokens=N_NEW)
+    questions = [
+        Question(
+            text,
+            (" ".join(right.split()[:2]),),
+            "unrelated" if i >= 12 else "target",
+            "subject",
+            f"fact {i // 2}",
+            "ranking" if i < 4 else "heldout",
+        )
+        for i, (text, right) in enumerate(zip(prompts, given, strict=True))
+    ]
+    return Task("tiny-qa", str(folder / "colours.txt"), tuple(questions), NEUTRAL)
+
+
+def tiny_config(folder, **changes):
+    usual = StudyConfig(
+        "tiny-qa",
+        "tiny",
+        heads="2",
+        scale=-20.0,
+        controls=2,
+        other_concept=str(folder / "shapes.txt"),
+        ranking=RankConfig(n_draws=4),
+        max_new_tokens=N_NEW,
+        batch_size=5,
+    )
+    return replace(usual, **changes)
+
+
+@pytest.fixture(scope="module")
+def words(tmp_path_factory):
+    return tmp_path_factory.mktemp("words")
+
+
+@pytest.fixture(scope="module")
+def task(words):
+    return tiny_task(words)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def only_task(task):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(tasks._TASKS, "tiny-qa", lambda: task)
+        yield
+
+
+@pytest.fixture
+def config(words):
+    return tiny_config(words)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.word_model()
+
+
+@pytest.fixture(scope="module")
+def finished(model, words, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("finished") / "study"
+    return study(model, tiny_config(words), folder), folder
+
+
+@contextmanager
+def breaking_in(arm, error=KeyboardInterrupt):
+    """Run arms until one is reached, and note which were begun."""
+    begun, run = [], running.ArmRunner.run
+
+    def run_or_break(self, name, kind, edit):
+        begun.append(name)
+        if name == arm:
+            raise error
+        return run(self, name, kind, edit)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running.ArmRunner, "run", run_or_break)
+        yield begun
+
+
+def test_the_folder_holds_every_part_and_what_it_was_made_with(finished, config):
+    _, folder = finished
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        "config.json",
+        "manifest.json",
+        "capture/manifest.json",
+        "capture/moments.safetensors",
+        "ranking.json",
+        "other-ranking.json",
+        "notes.json",
+        "study.json",
+        *(f"arms/{name}.json" for name in ARMS),
+    }
+    assert json.loads((folder / "config.json").read_text()) == asdict(config)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["files"].keys() == files - {"manifest.json"}
+
+
+def test_a_finished_study_comes_back_equal(finished):
+    result, folder = finished
+    assert StudyResult.load(folder) == result
+
+
+def test_heads_are_ranked_on_the_ranking_prompts_alone(finished, task):
+    captured = Capture.load(finished[1] / "capture")
+    assert captured.n_prompts == 4
+    z = torch.stack([tiny.mixed_of(tiny.network("llama"), "llama", ids_of(prompt(i)))[1][-1] for i in range(4)])
+    torch.testing.assert_close(captured.moments[1].total, z.double().sum(0), atol=1e-5, rtol=1e-4)
+    assert not set(task.ranking_prompts) & {q.prompt for q in task.heldout}
+
+
+def ids_of(text):
+    return [int(word[1:]) for word in text.split()]
+
+
+def test_the_edit_is_the_best_heads_and_controls_avoid_them(finished):
+    result, folder = finished
+    assert [arm.name for arm in result.arms] == ARMS
+    best = tuple(str(head) for head in sorted(result.ranking.top(2)))
+    assert result.arms[1].heads == best
+    assert result.arms[1].scale == -20
+    for arm in result.arms[2:]:
+        assert len(arm.heads) == 2
+        assert not set(arm.heads) & set(best)
+    layers = sorted(Head.parse(h).layer for h in best)
+    for arm in result.arms_of("matched"):
+        assert sorted(Head.parse(h).layer for h in arm.heads) == layers
+    other = Ranking.load(folder / "other-ranking.json")
+    assert other.concept == "shapes"
+    assert result.arms[-1].heads == tuple(
+        str(head) for head in sorted([h for h in other.top(12) if str(h) not in best][:2])
+    )
+
+
+def test_every_arm_answers_as_a_network_with_scaled_weights_does(finished, task):
+    result, _ = finished
+    answers = set()
+    for arm in result.arms:
+        network = tiny.network("llama")
+        for head in map(Head.parse, arm.heads):
+            part = slice(8 * head.index, 8 * head.index + 8)
+            network.model.layers[head.layer].self_attn.o_proj.weight.data[:, part] *= -20
+        given = [example.answers[arm.name] for example in result.examples]
+        assert given == [plain_answer(network, q.prompt) for q in task.heldout]
+        answers.add(tuple(given))
+        with torch.no_grad():
+            found = damage(network)
+        assert arm.damage.perplexity == pytest.approx(found[0], rel=1e-3)
+        assert arm.damage.kl == pytest.approx(found[1], rel=1e-3, abs=1e-6)
+    assert len(answers) > 3
+
+
+def plain_answer(network, text):
+    ids = tiny.greedy(network, ids_of(text), N_NEW)
+    return tiny.text_of(ids[: ids.index(0)] if 0 in ids else ids)  # padding ends an answer
+
+
+def damage(network):
+    """Perplexity and KL(base || network) on the neutral text, plainly."""
+    losses, divergences = [], []
+    for text in NEUTRAL:
+        ids = torch.tensor([ids_of(text)])
+        before, after = (n(ids).logits[0, :-1].log_softmax(-1) for n in (tiny.network("llama"), network))
+        losses.append(torch.nn.functional.nll_loss(after, ids[0, 1:], reduction="none"))
+        divergences.append(torch.nn.functional.kl_div(after, before, log_target=True, reduction="none").sum(1))
+    return float(torch.cat(losses).mean().exp()), float(torch.cat(divergences).mean())
+
+
+def test_rates_are_those_of_the_answers(finished, task):
+    result, _ = finished
+    assert [len(result.examples), result.arms[0].target.n_questions, result.arms[0].unrelated.n_questions] == [14, 8, 6]
+    for arm in result.arms:
+        for group in ("target", "unrelated"):
+            rows = [e for e in result.examples if e.group == group]
+            right = [f" {e.accepted[0]} " in f" {e.answers[arm.name]} " for e in rows]
+            assert getattr(arm, group).contains.value == pytest.approx(sum(right) / len(rows))
+            named = [bool({"w20", "w61", "w133"} & set(e.answers[arm.name].split())) for e in rows]
+            assert getattr(arm, group).concept_rate.value == pytest.approx(sum(named) / len(rows))
+    base, edit = result.arms[:2]
+    assert base.target.contains.value == 1
+    assert edit.target.contains.value < 1
+    assert base.target.contains_change is None
+    assert edit.target.contains_change.value == pytest.approx(edit.target.contains.value - 1)
+
+
+def test_the_counter_proves_which_arms_were_edited(finished):
+    counts = [arm.n_forwards for arm in finished[0].arms]
+    assert counts[0] == 0
+    assert set(counts[1:]) == {3 * N_NEW}  # three batches; the prompt and all tokens but the last
+
+
+def test_a_result_says_what_it_is_of(finished, model):
+    result, _ = finished
+    assert result.concept == "colours"
+    assert result.model_summary == "12 heads: layers 0-2 with 4 heads of width 8"
+    assert result.certificate.startswith("certified: 12 heads in 3 layers")
+    assert [note.head for note in result.notes] == [str(head) for head in model.anatomy.heads]
+    assert result.verdict.outcome in ("specific", "not better than random", "over-intervened", "no effect")
+
+
+def test_a_study_repeats_exactly(finished, model, config, tmp_path):
+    result, folder = finished
+    again = study(model, config, tmp_path / "study")
+    assert again == result
+    assert (tmp_path / "study" / "study.json").read_bytes() == (folder / "study.json").read_bytes()
+
+
+def test_an_interrupted_study_goes_on_where_it_stopped(finished, model, config, tmp_path, monkeypatch):
+    folder = tmp_path / "study"
+    with breaking_in("matched-2") as begun, pytest.raises(KeyboardInterrupt):
+        study(model, config, folder)
+    assert begun == ARMS[:4]
+    assert sorted(path.stem for path in (folder / "arms").iterdir()) == sorted(ARMS[:3])
+
+    monkeypatch.setattr(running_study, "capture", None)  # finished before, so not to be called again
+    monkeypatch.setattr(running_study, "rank", None)
+    monkeypatch.setattr(running_study, "explain", None)
+    with breaking_in(None) as begun:
+        result = study(model, config, folder, resume=True)
+    assert begun == ARMS[3:]
+    assert result == finished[0]
+    assert StudyResult.load(folder) == result
+
+
+def test_a_study_interrupted_while_capturing_leaves_no_half_capture(model, config, tmp_path, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running_study.Capture, "_description", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            study(model, config, tmp_path / "study")
+    assert [path.name for path in (tmp_path / "study").iterdir()] == ["config.json"]
+    assert study(model, config, tmp_path / "study", resume=True).concept == "colours"
+
+
+def test_another_config_cannot_be_resumed(model, config, tmp_path):
+    with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study")
+    with pytest.raises(ValueError, match="study holds a study with other settings .config.json"):
+        study(model, replace(config, scale=-1.0), tmp_path / "study", resume=True)
+
+
+def test_an_unfinished_study_is_not_begun_again_without_being_asked_to(model, config, tmp_path):
+    with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study")
+    with pytest.raises(FileExistsError, match="study exists already; .* continue an unfinished study with --resume"):
+        study(model, config, tmp_path / "study")
+
+
+@pytest.mark.parametrize(
+    ("resume", "reason"), [(False, "exists already"), (True, "is finished; see it with `headpursuit report")]
+)
+def test_a_finished_study_is_not_run_again(finished, model, config, resume, reason):
+    with breaking_in(None) as begun, pytest.raises(FileExistsError, match=reason):
+        study(model, config, finished[1], resume=resume)
+    assert not begun
+
+
+def test_an_unfinished_study_is_not_read(model, config, tmp_path):
+    with breaking_in("random-1"), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study")
+    with pytest.raises(ValueError, match="the study in .* is unfinished; continue it with --resume"):
+        StudyResult.load(tmp_path / "study")
+
+
+@pytest.fixture
+def copied(finished, tmp_path):
+    folder = tmp_path / "study"
+    for file in finished[1].rglob("*"):
+        if file.is_file():
+            (folder / file.relative_to(finished[1])).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file.relative_to(finished[1])).write_bytes(file.read_bytes())
+    return folder
+
+
+@pytest.mark.parametrize("name", ["study.json", "ranking.json", "arms/edit.json", "capture/moments.safetensors"])
+def test_a_changed_file_is_refused_by_name(copied, name):
+    file = copied / name
+    file.write_bytes(file.read_bytes().replace(b"0", b"1", 1))
+    with pytest.raises(ValueError, match=f"study is damaged: {name} does not match its checksum"):
+        StudyResult.load(copied)
+
+
+def test_a_missing_file_is_refused_by_name(copied):
+    (copied / "arms" / "base.json").unlink()
+    with pytest.raises(ValueError, match="study is incomplete: arms/base.json is missing"):
+        StudyResult.load(copied)
+
+
+def test_what_is_no_study_is_refused(finished, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no folder .*gone; expected a study"):
+        StudyResult.load(tmp_path / "gone")
+    with pytest.raises(ValueError, match="capture is no study: its manifest.json says 'capture'"):
+        StudyResult.load(finished[1] / "capture")
+
+
+def test_an_edit_that_touches_nothing_is_not_taken_for_one(model, task, config, monkeypatch):
+    @contextmanager
+    def idle(*_):
+        yield Applied()
+
+    monkeypatch.setattr(running, "rescale", idle)
+    runner = running.ArmRunner(model, task, config, lambda *_: None)
+    with pytest.raises(RuntimeError, match="the edit of arm edit touched no forward pass; its answers would be the"):
+        runner.run("edit", "edit", Edit({Head(0, 0): -1}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"heads": "13"}, "13 heads were asked for, but there are 12"),
+        ({"task": "nonsense"}, "there is no task 'nonsense'; there is countries-qa, tiny-qa"),
+        ({"other_concept": "weekdays"}, "concept 'weekdays' has no token in this vocabulary"),
+    ],
+)
+def test_what_cannot_be_carried_out_is_refused_before_anything_is_written(model, config, tmp_path, changes, reason):
+    with tiny.watched(model.network, "llama") as seen:
+        with pytest.raises(ValueError, match=reason):
+            study(model, replace(config, **changes), tmp_path / "study")
+        assert not any(seen.values())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_concept_is_refused_before_anything_is_written(model, config, tmp_path):
+    with pytest.raises(FileNotFoundError, match="'nonsense' is neither a built-in concept nor a file"):
+        study(model, replace(config, other_concept="nonsense"), tmp_path / "study")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"controls": 0}, "controls is 0; it must be at least 1"),
+        ({"max_new_tokens": 0}, "max_new_tokens is 0; it must be at least 1"),
+        ({"batch_size": -1}, "batch_size is -1; it must be at least 1"),
+        ({"positions": "first"}, "unknown positions 'first'; choose last, prompt, generated, all"),
+        ({"scale": 1.0}, "a scale of 1 changes nothing"),
+        ({"heads": "0"}, "'0' is no number of heads"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(changes, reason):
+    with pytest.raises(ValueError, match=reason):
+        StudyConfig("countries-qa", "m", **changes)
+
+
+def test_settings_come_back_from_json(config):
+    assert StudyConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
+
+
+def test_progress_names_every_stage(model, config, tmp_path):
+    told = []
+    study(model, config, tmp_path / "study", progress=lambda *stage: told.append(stage))
+    assert list(dict.fromkeys(stage for stage, _, _ in told)) == [
+        "capture",
+        "rank colours",
+        "rank shapes",
+        "name heads",
+        "arms",
+        *(f"arm {name}" for name in ARMS),
+    ]
+    assert [(done, total) for stage, done, total in told if stage == "arm edit"] == [(5, 14), (10, 14), (14, 14)]
+
+
+def test_the_l1_rule_captures_samples(model, words, tmp_path):
+    config = tiny_config(words, ranking=RankConfig(rule="l1", n_draws=4), controls=1)
+    study(model, config, tmp_path / "study")
+    assert Capture.load(tmp_path / "study" / "capture").samples is not None
+
+
+def test_the_command_names_what_is_not_the_default(tmp_path):
+    config = StudyConfig(
+        "countries-qa", "some/model", heads="3", ranking=RankConfig(rule="l1", centre=False), chat=True, seed=4
+    )
+    assert command(config, tmp_path / "my study") == (
+        "headpursuit study countries-qa some/model --heads 3 --chat --rule l1 --no-centre --seed 4 -o 'my study'"
+    )
+
+
+def test_the_shipped_task_is_known():
+    assert load_task("countries-qa").concept == "countries"
