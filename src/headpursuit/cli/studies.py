@@ -27,7 +27,7 @@ from headpursuit.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from headpursuit.studies import StudyConfig, StudyResult
+    from headpursuit.studies import Estimate, StudyConfig, StudyResult
 
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished study in the output folder.")]
 
@@ -142,22 +142,33 @@ def _show(result: "StudyResult", output: Path) -> None:
         (
             arm.name,
             " ".join(arm.heads),
-            f"{arm.target.contains.value:.2f} [{arm.target.contains.low:.2f}, {arm.target.contains.high:.2f}]",
-            f"{arm.unrelated.contains.value:.2f} [{arm.unrelated.contains.low:.2f}, {arm.unrelated.contains.high:.2f}]",
+            _interval(arm.target.contains),
+            _interval(arm.unrelated.contains),
             f"{arm.damage.perplexity:.1f}",
             f"{arm.damage.kl:.3f}",
         )
         for arm in result.arms
     ]
-    columns = ("arm", "heads", ">target contains", ">unrelated contains", ">perplexity", ">KL")
+    columns = ("arm", "heads", ">target contains", ">unrelated contains", ">ppl", ">KL")
     print_table(f"held-out questions, heads at scale {result.config.scale:g}", columns, rows)
-    example = next((e for e in result.examples if e.group == "target"), None)
-    if example:
-        out.print(f"{example.prompt!r}", markup=False)
-        for arm in ("base", "edit", "matched-1"):
-            if arm in example.answers:
-                out.print(f"  {arm}: {example.answers[arm]!r}", markup=False)
+    _show_example(result)
     out.print(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", markup=False, style="bold")
     for reason in result.verdict.reasons:
         out.print(f"  {reason}", markup=False)
     out.print(f"\nreport: {render(output)}", markup=False)
+
+
+def _interval(estimate: "Estimate") -> str:
+    return f"{estimate.value:.2f} ({estimate.low:.2f}-{estimate.high:.2f})"
+
+
+def _show_example(result: "StudyResult") -> None:
+    """The first target question that the base answers correctly."""
+    from headpursuit.studies import contains
+
+    right = (e for e in result.examples if e.group == "target" and contains(e.answers["base"], e.accepted))
+    example = next(right, None)
+    if example is not None:
+        out.print(repr(example.prompt), markup=False)
+        for arm in ("base", "edit", "matched-1"):
+            out.print(f"  {arm}: {example.answers[arm]!r}", markup=False)
