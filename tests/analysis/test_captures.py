@@ -100,9 +100,10 @@ def test_a_saved_capture_comes_back_equal(model, tmp_path, samples):
     assert [path.name for path in tmp_path.iterdir()] == ["cap"]
 
 
-def test_an_output_that_exists_is_refused_and_left_alone(model, tmp_path):
+def test_an_output_that_exists_is_refused_before_writing_and_left_alone(model, tmp_path, monkeypatch):
     (tmp_path / "cap").mkdir()
     (tmp_path / "cap" / "notes.txt").write_text("mine")
+    monkeypatch.setattr("headpursuit.storage.tempfile", None)
     with pytest.raises(FileExistsError, match="cap exists already; choose another output or remove it first"):
         capture(model, PROMPTS).save(tmp_path / "cap")
     assert [path.name for path in tmp_path.rglob("*")] == ["cap", "notes.txt"]

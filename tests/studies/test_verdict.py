@@ -110,8 +110,10 @@ def test_silence_is_not_booked_as_suppression():
     assert verdict(edit=silent).outcome == "over-intervened"
 
 
-def test_a_small_fall_is_no_effect():
-    assert verdict(edit=arm("edit", 0.55, 0.5)).outcome == "no effect"
+def test_a_small_fall_is_no_effect_however_certain():
+    small = arm("edit", 0.55, 0.5)
+    certain = replace(small.target, contains_change=Estimate(-0.05, -0.06, -0.04))
+    assert verdict(edit=replace(small, target=certain)).outcome == "no effect"
 
 
 def test_an_uncertain_fall_is_no_effect():
