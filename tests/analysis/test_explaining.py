@@ -45,7 +45,7 @@ def test_equals_the_plain_algorithm_on_what_each_head_writes(model, captured, ru
 def test_the_gain_multiplies_the_dictionary(model, captured):
     head = Head(2, 1)
     found = explain(model, captured, heads=[head], n_atoms=4, centre=False, gain=True)
-    directions = model.network.lm_head.weight[:280].detach() * model.network.model.norm.weight
+    directions = (model.network.lm_head.weight[:280] * model.network.model.norm.weight).detach()
     atoms, explained = plain_somp(written(model, head), directions, 4, "l2")
     assert list(found[0].token_ids) == atoms
     assert found[0].explained == pytest.approx(explained, abs=1e-5)
