@@ -73,11 +73,11 @@ def test_directions_before_the_final_norm_are_found_with_the_gain():
 def test_explained_is_the_plain_algorithms_with_the_concepts_tokens_alone(model, captured, centre):
     ranking = rank(model, captured, CONCEPT, RankConfig(n_atoms=3, centre=centre))
     assert len(ranking.entries) == 12
-    atoms = model.network.lm_head.weight[list(TOKENS)]
+    atoms = model.network.lm_head.weight.data[list(TOKENS)]
     for entry in ranking.entries:
         layer, index = entry.head.layer, entry.head.index
         z = torch.cat([tiny.mixed_of(model.network, "llama", ids)[layer][:, index] for ids in IDS])
-        weight = model.network.model.layers[layer].self_attn.o_proj.weight[:, 8 * index : 8 * index + 8]
+        weight = model.network.model.layers[layer].self_attn.o_proj.weight.data[:, 8 * index : 8 * index + 8]
         h = z.double() @ weight.T.double()
         wanted = plain_somp(h - h.mean(0) if centre else h, atoms, 3, "l2")[1][-1]
         assert entry.explained == pytest.approx(wanted, abs=1e-5)
