@@ -1,6 +1,5 @@
 """The whole road on the real embedded model, SmolLM2-135M-Instruct; fetched once, then offline."""
 
-import importlib.util
 import sys
 from pathlib import Path
 
@@ -9,11 +8,20 @@ import torch
 
 import headpursuit as hp
 from headpursuit.models import answer, write_weights
+from headpursuit.pursuit import random_heads
 from headpursuit.studies import load_task
 from headpursuit.studies.metrics import contains
 
 sys.path.insert(0, str(Path(__file__).parent / "pursuit"))
 from oracle import plain_somp  # noqa: E402
+
+THREADS = torch.get_num_threads()
+
+
+@pytest.fixture(autouse=True)
+def all_threads():
+    """A real model needs them."""
+    torch.set_num_threads(THREADS)
 
 
 @pytest.fixture(scope="module")
@@ -68,28 +76,29 @@ def test_other_concepts_rank_other_heads_best(model, capture):
 
 
 def test_flipping_them_takes_the_countries_and_leaves_the_rest(model, task, capture):
-    """A part of the study `countries-qa`: every fourth held-out question, one control."""
+    """A part of the study `countries-qa`: every fourth held-out question, five layer-matched controls."""
     questions = task.heldout[::4]
+    targets = [q for q in questions if q.group == "target"]
+    unrelated = [q for q in questions if q.group == "unrelated"]
     edit = hp.rank(model, capture, hp.load_concept("countries")).edit("1%", scale=-1)
-    control = hp.Edit.uniform([hp.Head(29, 7), hp.Head(23, 7)], -1)
+    controls = random_heads(edit, model.anatomy.heads, 5, 0, layer_matched=True)
 
-    def rates(scales):
+    def rate(asked, scales):
         with hp.rescale(model, scales):
-            answers = answer(model, [q.prompt for q in questions])
-        scores = [(q.group, contains(a, q.answers)) for q, a in zip(questions, answers, strict=True)]
-        return {g: torch.tensor([s for h, s in scores if h == g]).mean().item() for g in ("target", "unrelated")}
+            answers = answer(model, [q.prompt for q in asked])
+        return sum(contains(a, q.answers) for q, a in zip(asked, answers, strict=True)) / len(asked)
 
-    base, edited, controlled = rates(hp.Edit({})), rates(edit), rates(control)
-    assert base["target"] > 0.4
-    assert edited["target"] <= 0.15 * base["target"]
-    assert edited["unrelated"] >= 0.85 * base["unrelated"]
-    assert controlled["target"] >= 0.65 * base["target"]
+    base = rate(targets, hp.Edit({}))
+    assert base > 0.4
+    assert rate(targets, edit) <= 0.15 * base
+    assert rate(unrelated, edit) >= 0.85 * rate(unrelated, hp.Edit({}))
+    controlled = [rate(targets, hp.Edit.uniform(heads, -1)) for heads in controls]
+    assert sum(controlled) / 5 >= 0.65 * base
 
 
 def test_the_readme_example_runs_as_printed(capsys):
     text = (Path(__file__).parents[1] / "README.md").read_text()
     code = text.split("```python\n")[1].split("```")[0]
-    expected = text.split("```python\n")[1].split("```text\n")[1].split("```")[0]
-    assert importlib.util.find_spec("headpursuit")
+    expected = text.split("```text\n")[1].split("```")[0]
     exec(compile(code, "README.md", "exec"), {})
     assert capsys.readouterr().out == expected

@@ -286,9 +286,7 @@ def elements() -> Iterator[dict]:
     for symbol in ELEMENTS.split():
         name = element(symbol).name
         answers = [name] + ([BRITISH_SPELLING[name]] if name in BRITISH_SPELLING else [])
-        yield question(
-            f"In the periodic table, H stands for hydrogen and {symbol} stands for", answers, "elements"
-        )
+        yield question(f"In the periodic table, H stands for hydrogen and {symbol} stands for", answers, "elements")
 
 
 def arithmetic() -> Iterator[dict]:
@@ -391,9 +389,7 @@ def main() -> int:
     if not check:
         TARGET.write_text(text, encoding="utf-8", newline="\n")
         rows = [json.loads(line) for line in text.splitlines()]
-        for (split, group, subject), n in Counter(
-            (r["split"], r["group"], r["subject"]) for r in rows
-        ).items():
+        for (split, group, subject), n in Counter((r["split"], r["group"], r["subject"]) for r in rows).items():
             print(f"{n:4}  {split}  {group}  {subject}")
         return 0
     on_disk = TARGET.read_bytes().decode("utf-8") if TARGET.exists() else ""

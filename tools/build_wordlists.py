@@ -224,9 +224,7 @@ def chosen(selection: str, available: Iterable[str], package: str) -> list[str]:
     """The selection's words, all of which the package must still have."""
     words, available = selection.split(), set(available)
     if missing := [word for word in words if word not in available]:
-        raise ValueError(
-            f"{package} no longer has {', '.join(missing)}; correct the selection in this script"
-        )
+        raise ValueError(f"{package} no longer has {', '.join(missing)}; correct the selection in this script")
     return words
 
 
@@ -383,9 +381,7 @@ def animals() -> str:
 
     config = load_config(Path(coolname.__file__).parent / "data")
     return text(
-        alphabetical(
-            [*without(config["animal"]["words"], NOT_COMMON_ANIMALS, "coolname"), *MORE_ANIMALS.split()]
-        ),
+        alphabetical([*without(config["animal"]["words"], NOT_COMMON_ANIMALS, "coolname"), *MORE_ANIMALS.split()]),
         "Common animals, wild and domestic",
         f"{version('coolname')}, its list of animals; rare species left out, {BY_HAND}",
         "BSD-2-Clause, Copyright (c) 2015 Alexander Lukanin",
@@ -466,9 +462,7 @@ def elements() -> str:
     """Chemical elements."""
     from mendeleev import get_all_elements
 
-    names = [
-        element.name.lower() for element in sorted(get_all_elements(), key=lambda each: each.atomic_number)
-    ]
+    names = [element.name.lower() for element in sorted(get_all_elements(), key=lambda each: each.atomic_number)]
     return text(
         [*names, *MORE_ELEMENTS.split()],
         "Chemical elements by atomic number, then British spellings",
@@ -510,19 +504,13 @@ LISTS: tuple[Callable[[], str], ...] = (
 
 def main() -> int:
     """Write or check the lists."""
-    parser = argparse.ArgumentParser(
-        description="Write the built-in word lists that come from other packages' data."
-    )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 and name the files which differ"
-    )
+    parser = argparse.ArgumentParser(description="Write the built-in word lists that come from other packages' data.")
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name the files which differ")
     check = parser.parse_args().check
     try:
         contents = {f"{build.__name__}.txt": build() for build in LISTS} | {"LICENCES.md": licences()}
     except ModuleNotFoundError as error:
-        print(
-            f"{error.name} is missing; install the packages with: pip install -e '.[data]'", file=sys.stderr
-        )
+        print(f"{error.name} is missing; install the packages with: pip install -e '.[data]'", file=sys.stderr)
         return 2
     different = []
     for name, content in contents.items():

@@ -3,7 +3,8 @@
     import headpursuit as hp
 
     model = hp.load("smollm2-135m")
-    capture = hp.capture(model, ["The city of Paris is located in the country of"])
+    cities = hp.load_concept("capitals").words
+    capture = hp.capture(model, [f"The city of {city} is located in the country of" for city in cities])
     ranking = hp.rank(model, capture, hp.load_concept("countries"))
     with hp.rescale(model, ranking.edit(heads=2, scale=-1)):
         ...  # model.network.generate(...)

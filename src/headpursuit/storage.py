@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +68,13 @@ def refuse_existing(path: Path) -> None:
 
     Raises:
         FileExistsError: If something is there already.
+        PermissionError: If the folder it belongs into cannot be written to.
     """
     if path.exists():
         raise FileExistsError(f"{path} exists already; choose another output or remove it first")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise PermissionError(f"{path} cannot be made: {parent} is no folder that can be written to")
 
 
 @contextmanager
@@ -94,17 +98,22 @@ def new_folder(path: Path, kind: str, description: dict[str, Any]) -> Iterator[P
         partial.chmod(0o755)
         refuse_existing(path)
         partial.rename(path)
-        _flush(path.parent)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    _flush_folder(path.parent)
 
 
 def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> None:
     """Flush every file of a folder, then describe them in its manifest: from now on the folder is whole."""
-    files = sorted(file for file in path.rglob("*") if file.is_file())
+    # Names with a dot are what an interrupted write left behind.
+    found = (
+        f for f in path.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)
+    )
+    files = sorted(found)
     for file in files:
-        _flush(file)
+        with file.open("rb+") as content:
+            os.fsync(content.fileno())
     hashes = {file.relative_to(path).as_posix(): sha256_of(file) for file in files}
     write_json(path / MANIFEST, {"kind": kind, "version": 1, **description, "files": hashes})
 
@@ -126,6 +135,8 @@ def read_manifest(path: Path, kind: str) -> dict[str, Any]:
         raise ValueError(f"{path} is no {kind}: its {MANIFEST} says {found!r}")
     if manifest.get("version") != 1:
         raise ValueError(f"{path} was written by another version of headpursuit (format {manifest.get('version')})")
+    if not isinstance(manifest.get("files"), dict):
+        raise ValueError(f"{path} is no {kind} that this version can read: its {MANIFEST} lists no files")
     for name, expected in manifest["files"].items():
         file = path / name
         if not file.is_file():
@@ -135,9 +146,24 @@ def read_manifest(path: Path, kind: str) -> dict[str, Any]:
     return manifest
 
 
-def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+@contextmanager
+def understood(origin: Path | str, kind: str) -> Iterator[None]:
+    """Turn a missing or unknown field into one clear line.
+
+    Raises:
+        ValueError: Naming the file and what is wrong with it.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{origin} is no {kind} that this version can read ({error})") from error
+
+
+def _flush_folder(path: Path) -> None:
+    """Make a rename last, where the system lets folders be flushed."""
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -82,8 +82,8 @@ def test_a_capture_says_what_it_was_made_of(model):
 
 def test_progress_counts_prompts(model):
     done = []
-    capture(model, PROMPTS, CaptureConfig(batch_size=2), progress=done.append)
-    assert done == [2, 1]
+    capture(model, PROMPTS, CaptureConfig(batch_size=2), progress=lambda *step: done.append(step))
+    assert done == [(2, 3), (3, 3)]
 
 
 @pytest.mark.parametrize("samples", [True, False])

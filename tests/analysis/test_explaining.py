@@ -79,7 +79,9 @@ def test_a_head_that_does_not_exist_is_refused(model, captured):
 
 
 def test_a_capture_of_another_model_is_refused(captured):
-    with pytest.raises(ValueError, match="made with tiny-llama, whose unembedding differs from that of tiny-llama"):
+    with pytest.raises(
+        ValueError, match="made with tiny-llama in float32; the unembedding of tiny-llama in float32 differs"
+    ):
         explain(tiny.word_model(seed=1), captured)
 
 

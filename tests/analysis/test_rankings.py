@@ -166,7 +166,9 @@ def test_a_concept_that_leaves_no_tokens_for_random_dictionaries_is_refused(mode
 
 
 def test_a_capture_of_another_model_is_refused(captured):
-    with pytest.raises(ValueError, match="the capture was made with tiny-llama, whose unembedding differs"):
+    with pytest.raises(
+        ValueError, match="made with tiny-llama in float32; the unembedding of tiny-llama in float32 differs"
+    ):
         rank(tiny.word_model(seed=1), captured, CONCEPT)
 
 

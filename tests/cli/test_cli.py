@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from headpursuit.cli import options
 from headpursuit.cli.app import app
+from headpursuit.studies import StudyConfig, tasks
+from headpursuit.studies.tasks import Question, Task
 
 WORDS = (" red", " green", " blue", "red")
 
@@ -82,10 +84,10 @@ def test_capture_without_samples(folder, prompts, tmp_path):
 
 def test_explain_prints_every_head_and_one_in_full(folder, prompts, tmp_path):
     path, _ = captured(folder, prompts, tmp_path)
-    table = run("explain", path, "--atoms", 2)
+    table = run("explain", path, "--n-atoms", 2)
     assert table.exit_code == 0, table.output
     assert all(f"L{layer}H{head}" in table.stdout for layer in range(3) for head in range(4))
-    full = json.loads(run("explain", path, "--head", "L1H2", "--atoms", 3, "--json").stdout)
+    full = json.loads(run("explain", path, "--head", "L1H2", "--n-atoms", 3, "--json").stdout)
     assert [e["head"] for e in full] == ["L1H2"]
     assert len(full[0]["tokens"]) <= 3
     assert "L1H2" in run("explain", path, "--head", "L1H2").stdout
@@ -224,3 +226,106 @@ def test_an_unknown_choice_is_a_usage_error(tmp_path):
 def test_version_and_help():
     assert run("--version").stdout.startswith("headpursuit 0.")
     assert all(name in run("--help").stdout for name in ("demo", "capture", "explain", "rank", "study", "report"))
+
+
+@pytest.fixture
+def task(monkeypatch, words):
+    """A task with few questions in place of countries-qa."""
+    prompts = [f"the {thing} in the {place} is" for thing in ("sky", "sea", "hat") for place in ("east", "west")]
+    questions = [
+        Question(text, ("red", "green", "blue"), group, "hue", text, split)
+        for text in prompts
+        for group, split in (("target", "ranking"), ("target", "heldout"), ("unrelated", "heldout"))
+    ]
+    made = Task("countries-qa", str(words), tuple(questions), ("the long road to the sea", "a small house"))
+    monkeypatch.setitem(tasks._TASKS, "countries-qa", lambda: made)
+    other = words.with_name("others.txt")
+    other.write_text("blue\n")
+    return "--other-concept", other, "--heads", 2, "--controls", 2, "--max-new-tokens", 3, "--n-draws", 3
+
+
+def test_a_study_prints_its_verdict_and_writes_its_page(folder, task, tmp_path):
+    out = tmp_path / "study"
+    result = run("study", "countries-qa", folder, "-o", out, *task, "--scale", -3)
+    assert result.exit_code == 0, result.output
+    assert "held-out questions, heads at scale -3" in result.stdout
+    assert "UNDECIDABLE: The unedited model is right on only" in result.stdout
+    page = out / "report.html"
+    assert page.is_file()
+    content = page.read_bytes()
+    page.unlink()
+    assert run("report", out).exit_code == 0
+    assert page.read_bytes() == content
+    assert_refused(run("study", "countries-qa", folder, "-o", out, *task, "--scale", -3, "--resume"), "is finished")
+
+
+def test_study_options_reach_the_study(folder, task, tmp_path):
+    options = ("--no-centre", "--gain", "--score", "explained", "--rule", "forward", "--n-atoms", 3, "--seed", 7)
+    more = ("--multi-token", "first", "--positions", "all", "--dtype", "bfloat16", "--batch-size", 4)
+    out = tmp_path / "study"
+    result = run("study", "countries-qa", folder, "-o", out, *task, *options, *more)
+    assert result.exit_code == 0, result.output
+    config = json.loads((out / "config.json").read_text())
+    assert config["positions"] == "all"
+    assert config["batch_size"] == 4
+    assert config["seed"] == 7
+    assert config["ranking"] == {
+        "score": "explained",
+        "rule": "forward",
+        "n_atoms": 3,
+        "centre": False,
+        "gain": True,
+        "n_draws": 3,
+        "multi_token": "first",
+        "seed": 7,
+    }
+    assert json.loads((out / "model.json").read_text())["dtype"] == "bfloat16"
+
+
+def test_an_interrupted_study_is_resumed(folder, task, tmp_path, monkeypatch):
+    out = tmp_path / "study"
+
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("headpursuit.studies.arms.answer", interrupt)
+        assert run("study", "countries-qa", folder, "-o", out, *task).exit_code == 130
+    assert_refused(run("report", out), "is unfinished; continue it with --resume")
+    assert_refused(run("study", "countries-qa", folder, "-o", out, *task), "continue an unfinished study with --resume")
+    assert run("study", "countries-qa", folder, "-o", out, *task, "--resume").exit_code == 0
+
+
+def test_the_demo_runs_once_and_is_shown_again(folder, task, tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("headpursuit.models.load"), "embedded_folder", lambda: folder)
+    monkeypatch.setattr("headpursuit.models.embedded_is_cached", lambda: True)
+    out = tmp_path / "demo"
+    made = StudyConfig("countries-qa", "smollm2-135m", heads="2", controls=2, other_concept=str(task[1]))
+    monkeypatch.setattr("headpursuit.studies.StudyConfig", lambda *_: made)
+    first = run("demo", "-o", out)
+    assert first.exit_code == 0, first.output
+    again = run("demo", "-o", out)
+    assert "holds a finished demo" in again.stdout
+    assert first.stdout.splitlines()[-1] == again.stdout.splitlines()[-1]
+
+
+def test_a_capture_is_read_again_in_its_dtype_and_from_elsewhere(folder, prompts, words, tmp_path):
+    path, _ = captured(folder, prompts, tmp_path, "--dtype", "bfloat16")
+    assert run("rank", path, "--concept", words, "--top", 3, "--gain", "--no-centre").exit_code == 0
+    assert_refused(run("rank", path, "--concept", words, "--dtype", "float32"), "give the model and dtype")
+    moved = folder.with_name("moved")
+    folder.rename(moved)
+    try:
+        assert_refused(run("explain", path), "say where it is with --model")
+        assert run("explain", path, "--model", moved, "--n-atoms", 2).exit_code == 0
+    finally:
+        moved.rename(folder)
+
+
+def test_an_audit_shows_every_spelling_and_survives_words_without_tokens(folder, words, tmp_path):
+    result = run("concepts", "audit", words, "--model", folder, "--spellings")
+    assert "' RED'" in result.stdout
+    (tmp_path / "void.txt").write_text("zzzzqq\n")
+    void = run("concepts", "audit", tmp_path / "void.txt", "--model", folder)
+    assert void.exit_code == 0, void.output
+    assert "1 words, 0 tokens, 1 words dropped" in void.stdout

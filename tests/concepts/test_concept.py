@@ -104,13 +104,9 @@ def test_builtin_name_wins_over_a_file_unless_written_as_a_path(tmp_path, monkey
     assert load_concept("./countries").words == ("Atlantis",)
 
 
-@pytest.mark.parametrize(
-    ("given", "meant"), [("contries", "countries"), ("Colors", "colours"), ("MONTHS", "months")]
-)
+@pytest.mark.parametrize(("given", "meant"), [("contries", "countries"), ("Colors", "colours"), ("MONTHS", "months")])
 def test_unknown_name_lists_the_builtin_ones_and_suggests_the_closest(given, meant):
-    message = (
-        f"{given!r} is neither a built-in concept nor a file; did you mean {meant!r}? built in are animals, "
-    )
+    message = f"{given!r} is neither a built-in concept nor a file; did you mean {meant!r}? built in are animals, "
     with pytest.raises(FileNotFoundError, match=re.escape(message)) as error:
         load_concept(given)
     assert all(name in str(error.value) for name in builtin_concepts())

@@ -94,8 +94,8 @@ def test_answers_stop_before_their_end_token():
 
 def test_progress_counts_prompts():
     done = []
-    answer(tiny.word_model(), PROMPTS, max_new_tokens=1, batch_size=3, progress=done.append)
-    assert done == [3, 1]
+    answer(tiny.word_model(), PROMPTS, max_new_tokens=1, batch_size=3, progress=lambda *step: done.append(step))
+    assert done == [(3, 4), (4, 4)]
 
 
 @pytest.mark.parametrize("family", tiny.OUTPUT_PROJECTIONS)
@@ -116,3 +116,36 @@ def test_log_probabilities_equal_cross_entropy_of_single_texts(family):
 def test_log_probabilities_sum_to_one():
     for p, _ in log_probabilities(tiny.word_model(), PROMPTS):
         torch.testing.assert_close(p.exp().sum(1), torch.ones(len(p)))
+
+
+def test_an_end_token_that_the_tokenizer_appends_is_left_out():
+    model = tiny.word_model()
+    model.tokenizer.add_special_tokens({"bos_token": "w3", "eos_token": "w4"})
+    model.tokenizer._tokenizer.post_processor = TemplateProcessing("w3 $A w4", special_tokens=[("w3", 3), ("w4", 4)])
+    ids = batches(model, [tiny.text_of([7, 8])], 1)[0].input_ids[0].tolist()
+    assert model.tokenizer.encode(tiny.text_of([7, 8])) == [3, 7, 8, 4]
+    assert ids == [3, 7, 8]
+
+
+def test_a_token_the_model_does_not_embed_is_named():
+    model = tiny.word_model()
+    model.network.resize_token_embeddings(50)
+    with pytest.raises(ValueError, match="prompt 2 has token 60, but the model embeds 50 tokens"):
+        batches(model, [tiny.text_of([7]), tiny.text_of([60])], 2)
+
+
+def test_a_padding_token_the_model_does_not_embed_does_no_harm():
+    model = tiny.word_model()
+    alone = answer(model, PROMPTS, max_new_tokens=3, batch_size=1)
+    model.tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    assert model.tokenizer.pad_token_id >= model.network.get_input_embeddings().weight.shape[0]
+    assert answer(model, PROMPTS, max_new_tokens=3, batch_size=4) == alone
+
+
+def test_answers_are_plainly_greedy_whatever_the_checkpoint_asks_for():
+    model = tiny.word_model()
+    plain = answer(model, PROMPTS, max_new_tokens=6)
+    asked = model.network.generation_config
+    asked.repetition_penalty, asked.do_sample, asked.temperature, asked.min_new_tokens = 5.0, True, 9.0, 3
+    assert answer(model, PROMPTS, max_new_tokens=6) == plain
+    assert model.network.generation_config is asked

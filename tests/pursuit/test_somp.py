@@ -181,3 +181,28 @@ def test_wrong_input_is_refused():
         pursue(from_moments, Dictionary.of(dictionary[:0]), 3)
     with pytest.raises(ValueError, match="d_model 20, the dictionary has 19"):
         pursue(from_moments, Dictionary.of(dictionary[:, 1:]), 3)
+
+
+@pytest.mark.parametrize("spread", [1e-2, 1e-4])
+def test_centring_is_exact_where_the_mean_is_far_larger_than_the_spread(spread):
+    """Float32 samples that are nearly constant: what is left after centring must not be rounding."""
+    mixed, write, dictionary = problem(11, n_samples=60, dtype=torch.float32)
+    mixed = 1 + spread * mixed
+    moments = Moments.of(mixed[:25]) + Moments.of(mixed[25:])
+    found = pursue(Signals.from_moments(moments, write), Dictionary.of(dictionary), 5)
+    for head in range(3):
+        written = mixed[:, head].double() @ write[head].double()
+        atoms, explained = plain_somp(written - written.mean(0), dictionary, 5, "l2")
+        assert found.atoms[head].tolist() == atoms
+        assert found.explained[head].tolist() == pytest.approx(explained, abs=1e-5)
+
+
+def test_a_head_that_writes_the_same_always_is_nothing_once_centred():
+    mixed, write, dictionary = problem(12, dtype=torch.float32)
+    mixed[:, 1] = mixed[0, 1]
+    moments = Moments.of(mixed[:7]) + Moments.of(mixed[7:])
+    for signals in (Signals.from_moments(moments, write), Signals.from_samples(mixed, write)):
+        found = pursue(signals, Dictionary.of(dictionary), 4)
+        assert found.atoms[1].tolist() == [-1] * 4
+        assert found.explained[1].tolist() == [0.0] * 4
+        assert (found.explained[[0, 2]] > 0).all()

@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+import scipy.stats
 from scipy.stats import kstest
 
 from headpursuit.studies import statistics
@@ -15,8 +16,8 @@ def normal(seed, *shape):
     return np.random.default_rng(seed).normal(size=shape)
 
 
-def bootstrap(scores, names, seed):
-    return statistics.bootstrap(np.asarray(scores, dtype=float).tolist(), names, seed)
+def bootstrap(scores, names, seed, **options):
+    return statistics.bootstrap(np.asarray(scores, dtype=float).tolist(), names, seed, **options)
 
 
 def permutation_p(edit, controls, names, seed):
@@ -45,9 +46,17 @@ def test_the_interval_holds_the_value_and_is_the_usual_one_for_many_facts():
     assert width(estimate) == pytest.approx(2 * 1.96 * scores.std() / 20, rel=0.05)
 
 
-def test_equal_scores_leave_no_doubt():
-    estimate = bootstrap([1.0] * 10, facts(5, 2), 0)
-    assert (estimate.value, estimate.low, estimate.high) == (1, 1, 1)
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_equal_scores_leave_the_doubt_that_so_few_facts_leave(score):
+    estimate = bootstrap([score] * 10, facts(5, 2), 0)
+    exact = scipy.stats.binomtest(int(5 * score), 5).proportion_ci(0.95, "exact")
+    assert estimate.value == score
+    assert (estimate.low, estimate.high) == pytest.approx((exact.low, exact.high))
+
+
+def test_changes_that_are_all_zero_are_zero():
+    estimate = bootstrap([0.0] * 10, facts(5, 2), 0, fraction=False)
+    assert (estimate.value, estimate.low, estimate.high) == (0, 0, 0)
 
 
 def test_the_interval_shrinks_with_facts():

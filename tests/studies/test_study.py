@@ -19,7 +19,7 @@ from headpursuit.studies.tasks import Question, Task, load_task
 running_study = sys.modules["headpursuit.studies.study"]  # the package's `study` is the function
 
 N_NEW = 4
-ARMS = ["base", "edit", "matched-1", "matched-2", "random-1", "random-2", "shapes"]
+ARMS = ["base", "edit", "matched-1", "matched-2", "random-1", "random-2", "other-shapes"]
 NEUTRAL = ("w11 w12 w13 w14", "w90 w91 w92")
 
 
@@ -116,6 +116,7 @@ def test_the_folder_holds_every_part_and_what_it_was_made_with(finished, config)
     files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert files == {
         "config.json",
+        "model.json",
         "manifest.json",
         "capture/manifest.json",
         "capture/moments.safetensors",
@@ -264,7 +265,7 @@ def test_a_study_interrupted_while_capturing_leaves_no_half_capture(model, confi
         patch.setattr(running_study.Capture, "_description", interrupt)
         with pytest.raises(KeyboardInterrupt):
             study(model, config, tmp_path / "study")
-    assert [path.name for path in (tmp_path / "study").iterdir()] == ["config.json"]
+    assert {path.name for path in (tmp_path / "study").iterdir()} == {"config.json", "model.json"}
     assert study(model, config, tmp_path / "study", resume=True).concept == "colours"
 
 
@@ -368,8 +369,8 @@ def test_a_missing_concept_is_refused_before_anything_is_written(model, config, 
         ({"controls": 0}, "controls is 0; it must be at least 1"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0; it must be at least 1"),
         ({"batch_size": -1}, "batch_size is -1; it must be at least 1"),
-        ({"positions": "first"}, "unknown positions 'first'; choose last, prompt, generated, all"),
-        ({"scale": 1.0}, "a scale of 1 changes nothing"),
+        ({"scale": 1.0}, "the scale is 1; give a finite number other than 1"),
+        ({"scale": float("nan")}, "the scale is nan; give a finite number other than 1"),
         ({"heads": "0"}, "'0' is no number of heads"),
     ],
 )
@@ -413,3 +414,27 @@ def test_the_command_names_what_is_not_the_default(tmp_path):
 
 def test_the_shipped_task_is_known():
     assert load_task("countries-qa").concept == "countries"
+
+
+def test_another_model_cannot_go_on_with_a_study(model, config, tmp_path):
+    with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study")
+    with pytest.raises(ValueError, match="was begun with another model, revision or dtype"):
+        study(tiny.word_model(seed=1), config, tmp_path / "study", resume=True)
+
+
+def test_a_concept_is_no_control_for_itself(model, config, tmp_path, words):
+    with pytest.raises(ValueError, match="the other concept is colours itself"):
+        study(model, replace(config, other_concept=str(words / "colours.txt")), tmp_path / "study")
+
+
+def test_a_folder_of_something_else_is_not_taken_for_a_study(model, config, tmp_path):
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(FileExistsError, match="photos exists and is no study"):
+        study(model, config, tmp_path / "photos", resume=True)
+
+
+def test_prompts_that_do_not_fit_are_found_before_anything_is_written(model, config, tmp_path):
+    with pytest.raises(ValueError, match="but the context holds"):
+        study(model, replace(config, max_new_tokens=10_000), tmp_path / "study")
+    assert list(tmp_path.iterdir()) == []

@@ -137,6 +137,14 @@ def test_an_effect_that_random_heads_reach_is_not_better_than_random(kind, where
     assert f"Random heads of {where} reach 63% of the effect" in found.sentence
 
 
+@pytest.mark.parametrize("kind", ["matched", "random"])
+def test_one_draw_as_strong_as_the_edit_is_enough_to_doubt(kind):
+    others = [c for c in CONTROLS if c.kind != kind]
+    found = verdict(controls=[*others, arm(kind, 0.06, 0.5, "one"), *(arm(kind, 0.6, 0.5, f"n{i}") for i in range(9))])
+    assert found.outcome == "not better than random"
+    assert "the strongest draw 100%" in found.sentence
+
+
 def test_breaking_the_model_comes_before_any_praise_or_blame():
     assert verdict(edit=arm("edit", 0.06, 0.1), p_matched=1.0).outcome == "over-intervened"
 
@@ -150,10 +158,10 @@ def test_reasons_give_the_figures():
     assert reasons[0] == "Target questions (contains-rate): 0.60 [0.55, 0.65] before, 0.06 [0.01, 0.11] after."
     assert any(
         "2 draws of random heads of the same layers: target rate 0.53 on average (0.50 to 0.55), 0 as low" in reason
-        and "p = 0.012" in reason
+        and "so p = 0.33 over draws, and p = 0.012 over questions" in reason
         for reason in reasons
     )
-    assert "As many heads of another concept (months): target rate 0.59." in reasons
+    assert "As many heads that rank best for another concept on the same prompts (months): target rate 0.59." in reasons
     assert reasons[-1] == "Neutral text: perplexity 1.00 times the base's, KL 0.100 nats per token."
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from headpursuit.models import LanguageModel, Positions, read_mixed, unembedding
 from headpursuit.pursuit import Moments
-from headpursuit.storage import new_folder, read_manifest
+from headpursuit.storage import new_folder, read_manifest, understood
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class CaptureConfig:
     samples: bool = True
     """Whether mixed values were kept one by one, which the l1 rule needs."""
 
+    def __post_init__(self) -> None:
+        for name in ("max_new_tokens", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+
 
 @dataclass(frozen=True)
 class Capture:
@@ -45,8 +50,10 @@ class Capture:
     model: str
     """Name of the model, as given to `load`."""
     revision: str | None
+    dtype: str
+    """What the network computed in, such as `float32`."""
     unembedding_sha256: str
-    """Which unembedding the capture belongs to."""
+    """Which unembedding the capture belongs to, in that dtype."""
     n_prompts: int
     prompt_of: tuple[int, ...] = ()
     """Number of the prompt of each sample; empty without samples."""
@@ -75,8 +82,7 @@ class Capture:
                 save_file(kept, folder / "samples.safetensors")
 
     def _description(self) -> dict[str, Any]:
-        names = ("model", "revision", "unembedding_sha256", "n_prompts", "versions")
-        return {name: getattr(self, name) for name in names} | {
+        return {name: getattr(self, name) for name in _DESCRIBED} | {
             "n_samples": self.n_samples,
             "layers": sorted(self.moments),
             "config": asdict(self.config),
@@ -92,19 +98,27 @@ class Capture:
         """
         folder = Path(path)
         manifest = read_manifest(folder, "capture")
+        with understood(folder, "capture"):
+            return cls._from_folder(folder, manifest)
+
+    @classmethod
+    def _from_folder(cls, folder: Path, manifest: dict[str, Any]) -> "Capture":
         tensors = load_file(folder / "moments.safetensors")
         moments = {
             layer: Moments(tensors[f"second.{layer}"], tensors[f"total.{layer}"], manifest["n_samples"])
             for layer in manifest["layers"]
         }
         samples, prompt_of = None, ()
-        if (folder / "samples.safetensors").is_file():
+        if "samples.safetensors" in manifest["files"]:
             kept = load_file(folder / "samples.safetensors")
             samples = {layer: kept[f"mixed.{layer}"] for layer in manifest["layers"]}
             prompt_of = tuple(kept["prompt_of"].tolist())
-        names = ("model", "revision", "unembedding_sha256", "n_prompts", "versions")
-        known = {name: manifest[name] for name in names}
+        known = {name: manifest[name] for name in _DESCRIBED}
         return cls(moments, samples, CaptureConfig(**manifest["config"]), prompt_of=prompt_of, **known)
+
+
+_DESCRIBED = ("model", "revision", "dtype", "unembedding_sha256", "n_prompts", "versions")
+"""Fields of a capture that stand in its manifest as they are."""
 
 
 def capture(
@@ -112,7 +126,7 @@ def capture(
     prompts: Sequence[str],
     config: CaptureConfig | None = None,
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Capture:
     """Record every head's mixed values over prompts.
 
@@ -120,7 +134,7 @@ def capture(
         model: The model.
         prompts: The texts.
         config: Positions and the like; see `CaptureConfig`.
-        progress: Called with the number of prompts done after each batch.
+        progress: Called after each batch with the prompts done and all prompts.
 
     Raises:
         ValueError: If the prompts cannot be read, or nothing was captured.
@@ -130,6 +144,7 @@ def capture(
     parts: dict[int, Moments] = {}
     samples: dict[int, list[Tensor]] = {}
     prompt_of: list[int] = []
+    done = 0
     reading = read_mixed(
         model,
         prompts,
@@ -145,8 +160,9 @@ def capture(
             if config.samples:
                 samples.setdefault(layer, []).append(mixed.float().cpu())
         prompt_of.extend(batch.prompt_of if config.samples else ())
+        done += batch.n_prompts
         if progress:
-            progress(batch.n_prompts)
+            progress(done, len(prompts))
     _check_moments(parts)
     return Capture(
         {layer: Moments(m.second.cpu(), m.total.cpu(), m.count) for layer, m in sorted(parts.items())},
@@ -154,6 +170,7 @@ def capture(
         config,
         model.name,
         model.revision,
+        model.dtype,
         unembedding(model).sha256,
         len(prompts),
         tuple(prompt_of),

@@ -1,6 +1,7 @@
 """Read prompts from a file."""
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +37,7 @@ def read_prompts(path: Path | str) -> list[str]:
 
 
 def _from_txt(text: str, _: Path) -> Iterator[tuple[int, object]]:
-    return ((number, line) for number, line in enumerate(text.splitlines(), start=1) if line.strip())
+    return ((number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
 
 
 def _from_jsonl(text: str, file: Path) -> Iterator[tuple[int, object]]:
@@ -51,7 +52,7 @@ def _from_jsonl(text: str, file: Path) -> Iterator[tuple[int, object]]:
 
 
 def _from_csv(text: str, file: Path) -> Iterator[tuple[int, object]]:
-    rows = csv.DictReader(text.splitlines(keepends=True))
+    rows = csv.DictReader(io.StringIO(text, newline=""))
     if "prompt" not in (rows.fieldnames or ()):
         found = ", ".join(rows.fieldnames or ()) or "nothing"
         raise ValueError(f"{file} has no column named prompt in its first line (found {found})")

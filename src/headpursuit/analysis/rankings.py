@@ -14,7 +14,7 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel, MultiToken, token_text, tokens_of
 from headpursuit.pursuit import Rule, random_dictionaries, score_heads
-from headpursuit.storage import read_json, write_json
+from headpursuit.storage import read_json, understood, write_json
 
 Score = Literal["specificity", "explained"]
 
@@ -40,6 +40,14 @@ class RankConfig:
     """What becomes of words of several tokens: `drop`, or their `first` token stands for them."""
     seed: int = 0
     """Seed of the random dictionaries."""
+
+    def __post_init__(self) -> None:
+        if self.score not in get_args(Score):
+            raise ValueError(f"unknown score {self.score!r}; choose {' or '.join(get_args(Score))}")
+        if self.n_draws < 2:
+            raise ValueError(f"n_draws is {self.n_draws}; a z-score needs at least 2 random dictionaries")
+        if self.n_atoms < 1:
+            raise ValueError(f"n_atoms is {self.n_atoms}; a pursuit chooses at least one atom")
 
 
 @dataclass(frozen=True)
@@ -107,6 +115,11 @@ class Ranking:
         """The reverse of `to_json`."""
         if not isinstance(content, dict) or content.get("kind") != "ranking" or content.get("version") != 1:
             raise ValueError(f"{origin} is no ranking written by headpursuit")
+        with understood(origin, "ranking"):
+            return cls._from_fields(content)
+
+    @classmethod
+    def _from_fields(cls, content: dict[str, Any]) -> "Ranking":
         fields = {k: v for k, v in content.items() if k not in ("kind", "version")}
         fields["entries"] = tuple(
             RankedHead(**{**entry, "head": Head.parse(entry["head"])}) for entry in fields["entries"]
@@ -153,10 +166,6 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
     """
     config = config or RankConfig()
-    if config.score not in get_args(Score):
-        raise ValueError(f"unknown score {config.score!r}; choose {' or '.join(get_args(Score))}")
-    if config.n_draws < 2:
-        raise ValueError(f"n_draws is {config.n_draws}; a z-score needs at least 2 random dictionaries")
     return rank_reading(
         model,
         read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain),

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.heads import Head
-from headpursuit.models import LanguageModel, unembedding, write_weights
-from headpursuit.pursuit import Rule, Signals
+from headpursuit.models import HeadSite, LanguageModel, unembedding, write_weights
+from headpursuit.pursuit import Moments, Rule, Signals
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def read(
     directions = unembedding(model, gain=gain)
     if directions.sha256 != capture.unembedding_sha256:
         raise ValueError(
-            f"the capture was made with {capture.model or 'another model'}, whose unembedding differs from that of "
-            f"{model.name or 'this model'}; give the model that was captured"
+            f"the capture was made with {capture.model or 'another model'} in {capture.dtype}; the unembedding of "
+            f"{model.name or 'this model'} in {model.dtype} differs; give the model and dtype that were captured"
         )
     if rule == "l1" and capture.samples is None:
         raise ValueError("the l1 rule needs samples, but the capture kept only moments; capture with samples or use l2")
@@ -69,7 +69,7 @@ def read(
     for site in model.anatomy.sites:
         indices = [i for i in range(site.n_heads) if wanted is None or Head(site.layer, i) in wanted]
         if indices:
-            signals = _signals(model, capture, site.layer, indices, rule, centre)
+            signals = _signals(model, capture, site, indices, rule, centre)
             groups.setdefault(site.d_head, []).append(([Head(site.layer, i) for i in indices], signals))
     batches = tuple(
         (tuple(h for heads, _ in parts for h in heads), Signals.concatenate([s for _, s in parts]))
@@ -79,13 +79,12 @@ def read(
 
 
 def _signals(
-    model: LanguageModel, capture: Capture, layer: int, indices: list[int], rule: Rule, centre: bool
+    model: LanguageModel, capture: Capture, site: HeadSite, indices: list[int], rule: Rule, centre: bool
 ) -> Signals:
-    site = next(site for site in model.anatomy.sites if site.layer == layer)
     write = write_weights(model.network, site)[indices]
     if rule == "l1":
         assert capture.samples is not None
-        return Signals.from_samples(capture.samples[layer][:, indices].to(write), write, centre=centre)
-    m = capture.moments[layer]
-    chosen = type(m)(m.second[indices].to(write.device), m.total[indices].to(write.device), m.count)
+        return Signals.from_samples(capture.samples[site.layer][:, indices].to(write), write, centre=centre)
+    m = capture.moments[site.layer]
+    chosen = Moments(m.second[indices].to(write.device), m.total[indices].to(write.device), m.count)
     return Signals.from_moments(chosen, write, centre=centre)

@@ -1,6 +1,7 @@
 """capture, explain and rank."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,18 +58,13 @@ def capture(
 
     refuse_existing(output)
     texts = read_prompts(prompts)
-    config = CaptureConfig(positions, chat, max_new_tokens, batch_size, samples)
+    config = CaptureConfig(
+        positions=positions, chat=chat, max_new_tokens=max_new_tokens, batch_size=batch_size, samples=samples
+    )
     loaded = open_model(model, device=device, dtype=dtype, revision=revision)
     out.print(str(loaded.certificate), markup=False)
     with progress() as advance:
-        done = 0
-
-        def count(n: int) -> None:
-            nonlocal done
-            done += n
-            advance("capture", done, len(texts))
-
-        captured = run(loaded, texts, config, progress=count)
+        captured = run(loaded, texts, config, progress=partial(advance, "capture"))
     captured.save(output)
     out.print(f"captured {captured.n_samples} positions of {len(texts)} prompts: {output}", markup=False)
 
@@ -77,7 +73,7 @@ def capture(
 def explain(
     capture: CaptureArgument,
     head: Annotated[list[str] | None, typer.Option(help="A head in full, like L24H3; may be repeated.")] = None,
-    atoms: Annotated[int, typer.Option(help="Tokens per head.")] = 20,
+    n_atoms: Annotated[int, typer.Option("--n-atoms", min=1, help="Tokens per head.")] = 20,
     rule: RuleOption = "l2",
     centre: CentreOption = True,
     gain: GainOption = False,
@@ -94,7 +90,7 @@ def explain(
 
     heads = [Head.parse(name) for name in head] if head else None
     captured, loaded = _open(capture, model, device, dtype)
-    found = run(loaded, captured, heads=heads, n_atoms=atoms, rule=rule, centre=centre, gain=gain)
+    found = run(loaded, captured, heads=heads, n_atoms=n_atoms, rule=rule, centre=centre, gain=gain)
     if as_json:
         typer.echo(json.dumps([{**asdict(e), "head": str(e.head)} for e in found], ensure_ascii=False, indent=1))
     elif heads:
@@ -105,7 +101,7 @@ def explain(
             print_table(f"{e.head}", (">step", "token", ">explained"), rows)
     else:
         rows = [(str(e.head), f"{e.explained[-1] if e.explained else 0:.3f}", quoted(e.tokens)) for e in found]
-        print_table(f"{atoms} tokens for each head", ("head", ">explained", "tokens, best first"), rows)
+        print_table(f"{n_atoms} tokens for each head", ("head", ">explained", "tokens, best first"), rows)
 
 
 @one_line_errors
@@ -139,7 +135,16 @@ def rank(
     words = load_concept(concept)
     if output is not None:
         refuse_existing(output)
-    config = RankConfig(score, rule, n_atoms, centre, gain, n_draws, multi_token, seed)
+    config = RankConfig(
+        score=score,
+        rule=rule,
+        n_atoms=n_atoms,
+        centre=centre,
+        gain=gain,
+        n_draws=n_draws,
+        multi_token=multi_token,
+        seed=seed,
+    )
     captured, loaded = _open(capture, model, device, dtype)
     ranking = run(loaded, captured, words, config)
     if as_json:
@@ -181,8 +186,7 @@ def _open(path: Path, model: str | None, device: str, dtype: str) -> "tuple[Capt
     name = model or captured.model
     revision = None if model else captured.revision
     try:
-        return captured, open_model(name, device=device, dtype=dtype, revision=revision)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(
-            f"{error}; the capture was made with {captured.model!r}: say where it is with --model"
-        ) from error
+        wanted = captured.dtype if dtype == "auto" else dtype
+        return captured, open_model(name, device=device, dtype=wanted, revision=revision)
+    except OSError as error:
+        raise OSError(f"{error}; the capture was made with {captured.model!r}: say where it is with --model") from error

@@ -32,15 +32,23 @@ def audit(
         typer.Option(help="Other concepts to look for shared tokens in; all built-in ones by default."),
     ] = None,
     multi_token: MultiTokenOption = "drop",
+    spellings: Annotated[bool, typer.Option("--spellings", help="Show every spelling that was tried.")] = False,
 ) -> None:
     """Which tokens each word becomes, which words are dropped and why, and what is shared with other concepts."""
     from headpursuit.concepts import builtin_concepts, load_concept
-    from headpursuit.models import collisions, tokens_of
+    from headpursuit.models import collisions, spell
 
     words = load_concept(concept)
     others = [load_concept(name) for name in against or builtin_concepts() if name != concept]
-    loaded = open_model(model, device="cpu")
-    found = tokens_of(loaded, words, multi_token)
+    loaded = open_model(model, weights=False)
+    found = spell(loaded, words, multi_token)
+    if spellings:
+        every = [
+            (s.word, repr(s.text), str(s.token_ids[0]) if not s.dropped else "", s.dropped) for s in found.spellings
+        ]
+        print_table(
+            f"spellings of {words.name} under {model}", ("word", "spelling", ">token id", "dropped because"), every
+        )
     rows = []
     for word in words.words:
         kept = [s for s in found.spellings if s.word == word and not s.dropped]

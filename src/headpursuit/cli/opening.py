@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from headpursuit.models import LanguageModel
 
 
-def open_model(name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None) -> "LanguageModel":
+def open_model(
+    name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None, weights: bool = True
+) -> "LanguageModel":
     """`models.load` for a terminal: without transformers' own bars, and with a word before a long download."""
     from headpursuit.models import EMBEDDED, embedded_is_cached, load, quiet
 
     quiet()
     if name == EMBEDDED and not embedded_is_cached():
         notes.print(f"fetching {EMBEDDED} once (93 MB, then half a minute of unpacking)", markup=False)
-    return load(name, device=device, dtype=dtype, revision=revision)
+    return load(name, device=device, dtype=dtype, revision=revision, weights=weights)

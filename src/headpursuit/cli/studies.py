@@ -68,7 +68,16 @@ def study(
     from headpursuit.analysis import RankConfig
     from headpursuit.studies import StudyConfig
 
-    ranking = RankConfig(score, rule, n_atoms, centre, gain, n_draws, multi_token, seed)
+    ranking = RankConfig(
+        score=score,
+        rule=rule,
+        n_atoms=n_atoms,
+        centre=centre,
+        gain=gain,
+        n_draws=n_draws,
+        multi_token=multi_token,
+        seed=seed,
+    )
     config = StudyConfig(
         task=task,
         model=model,
@@ -93,7 +102,7 @@ def study(
 def demo(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the results.")] = Path("demo"),
 ) -> None:
-    """Everything on a real small model: heads for countries, found, rescaled, and compared with random heads."""
+    """The main job on a real small model: heads for countries, found, rescaled, compared with random heads, judged."""
     from headpursuit.models import EMBEDDED
     from headpursuit.storage import MANIFEST
     from headpursuit.studies import StudyConfig, StudyResult

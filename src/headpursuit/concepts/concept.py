@@ -45,13 +45,9 @@ class Concept:
 
     def __post_init__(self) -> None:
         if not self.name.strip():
-            raise ValueError(
-                f"the concept's name is {self.name!r}; give it one that tables can show, like 'countries'"
-            )
+            raise ValueError(f"the concept's name is {self.name!r}; give it one that tables can show, like 'countries'")
         if isinstance(self.words, str):
-            raise TypeError(
-                f"the words of {self.name!r} are one string; give several, like ({self.words!r},)"
-            )
+            raise TypeError(f"the words of {self.name!r} are one string; give several, like ({self.words!r},)")
         words = tuple(self.words)
         for position, word in enumerate(words, start=1):
             if not isinstance(word, str):

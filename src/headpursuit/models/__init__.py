@@ -8,12 +8,13 @@ from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
-from headpursuit.models.text import answer, log_probabilities
+from headpursuit.models.text import answer, batches, log_probabilities
 from headpursuit.models.vocabulary import (
     ConceptTokens,
     MultiToken,
     Spelling,
     collisions,
+    spell,
     token_text,
     tokens_of,
     unembedding,
@@ -33,6 +34,7 @@ __all__ = [
     "Positions",
     "Spelling",
     "answer",
+    "batches",
     "collisions",
     "embedded_is_cached",
     "load",
@@ -40,6 +42,7 @@ __all__ = [
     "quiet",
     "read_mixed",
     "rescale",
+    "spell",
     "token_text",
     "tokens_of",
     "unembedding",

@@ -144,7 +144,7 @@ def locate(network: PreTrainedModel) -> Anatomy:
         AnatomyError: If no attention output or no matching projection was seen, or a projection ran more than once.
     """
     events = _watch_forward(network)
-    paths: dict[str, Attended] = {}
+    paths: dict[str, tuple[int, int]] = {}
     pending: Attended | None = None
     for event in events:
         if isinstance(event, Attended):
@@ -153,16 +153,17 @@ def locate(network: PreTrainedModel) -> Anatomy:
             path, width = event
             if path in paths:
                 raise AnatomyError(f"the projection {path} runs more than once in a forward pass")
-            paths[path] = Attended(pending.n_heads, width // pending.n_heads)
+            paths[path] = pending.n_heads, width // pending.n_heads
             pending = None
     if not paths:
         raise AnatomyError(
             f"no attention heads were seen in a forward pass of {type(network).__name__}: no softmax attention "
-            "followed by a linear output projection"
+            "followed by a linear output projection (attention implementation "
+            f"{network.config._attn_implementation!r}; only eager and sdpa can be watched)"
         )
     sites = [
-        HeadSite(layer, path, seen.n_heads, seen.d_head or 0)
-        for (path, seen), layer in zip(paths.items(), _layer_numbers(list(paths)), strict=True)
+        HeadSite(layer, path, n_heads, d_head)
+        for (path, (n_heads, d_head)), layer in zip(paths.items(), _layer_numbers(list(paths)), strict=True)
     ]
     return Anatomy(tuple(sorted(sites, key=lambda site: site.layer)))
 

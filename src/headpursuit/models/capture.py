@@ -82,7 +82,7 @@ def _forward(
         for site in model.anatomy.sites:
 
             def keep(_: Any, args: tuple[Any, ...], site: Any = site) -> None:
-                mixed[site.layer] = args[0][chosen].unflatten(-1, (site.n_heads, site.d_head))
+                mixed[site.layer] = args[0][chosen.to(args[0].device)].unflatten(-1, (site.n_heads, site.d_head))
 
             handle = projection(model.network, site).register_forward_pre_hook(keep)
             stack.callback(handle.remove)

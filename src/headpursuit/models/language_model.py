@@ -12,7 +12,10 @@ from headpursuit.models.certificate import Certificate, certify
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """What `load` returns; build it yourself around a transformers model that you already have."""
+    """What `load` returns; build it yourself around a transformers model that you already have.
+
+    The network is put into eval mode, and the tokenizer pads on the left, with the end token if it has none of its own.
+    """
 
     network: PreTrainedModel
     """The transformers model, in eval mode."""
@@ -41,6 +44,11 @@ class LanguageModel:
     def certificate(self) -> Certificate:
         """What was measured when the heads were certified."""
         return certified(self.network)[1]
+
+    @property
+    def dtype(self) -> str:
+        """What the network computes in, such as `float32`."""
+        return str(self.network.dtype).removeprefix("torch.")
 
     @property
     def device(self) -> torch.device:

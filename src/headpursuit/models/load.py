@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from headpursuit.models.embedded import EMBEDDED, embedded_folder, forget_gguf
@@ -13,7 +13,9 @@ from headpursuit.models.language_model import LanguageModel
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None) -> LanguageModel:
+def load(
+    name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None, weights: bool = True
+) -> LanguageModel:
     """Load a causal language model and its tokenizer.
 
     The heads are located and certified when they are first needed.
@@ -23,6 +25,7 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
         device: `auto` takes a GPU if there is one, else the CPU; or any torch device.
         dtype: `auto` is float32 on a CPU and the checkpoint's own on a GPU; or float32, bfloat16, float16.
         revision: Branch, tag or commit of a hub model.
+        weights: Without them only the tokenizer and the shapes are there, which takes no time: enough for `tokens_of`.
 
     Raises:
         FileNotFoundError: If a local path does not exist.
@@ -39,6 +42,10 @@ def load(name: str, *, device: str = "auto", dtype: str = "auto", revision: str 
     wanted: Any = _DTYPES.get(dtype, torch.float32 if device == "cpu" or gguf else "auto")
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        if not weights:
+            config = AutoConfig.from_pretrained(source, **options)
+            with torch.device("meta"):
+                return LanguageModel(AutoModelForCausalLM.from_config(config), tokenizer, name)
         network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _explained(name, error) from error
@@ -74,9 +81,8 @@ def _source(name: str) -> tuple[str, str | None]:
 
 def _device(device: str) -> str:
     if device == "auto":
-        if torch.cuda.is_available():
-            return "cuda"
-        return "mps" if torch.backends.mps.is_available() else "cpu"
+        # Not Apple's GPU: it has no float64, which moments are summed in.
+        return "cuda" if torch.cuda.is_available() else "cpu"
     try:
         torch.device(device)
     except RuntimeError as error:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._dynamo.eval_frame import OptimizedModule
 
 from headpursuit.heads import Edit
 from headpursuit.models.anatomy import Anatomy, HeadSite, projection
@@ -29,6 +30,8 @@ class Applied:
 @contextmanager
 def rescale_sites(network: nn.Module, anatomy: Anatomy, edit: Edit) -> Iterator[Applied]:
     """`rescale` for a network whose anatomy is known, certified or not."""
+    if isinstance(network, OptimizedModule) or getattr(network, "_compiled_call", None) is not None:
+        raise ValueError("the model is compiled, and torch ignores hooks on a compiled model; rescale it uncompiled")
     factors: dict[HeadSite, Tensor] = {}
     for head, scale in edit.items():
         site = anatomy.site_of(head)

@@ -1,12 +1,14 @@
 """Prompts in, token batches out; answers; and how likely a text is."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from transformers import GenerationConfig
 
 from headpursuit.models.language_model import LanguageModel
 
@@ -69,15 +71,39 @@ def _encode(model: LanguageModel, number: int, prompt: str, chat: bool) -> list[
         text = model.tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
         ids = model.tokenizer.encode(text, add_special_tokens=False)
     else:
-        ids = model.tokenizer.encode(prompt)
+        ids = _without_end(model, prompt)
     if not ids or not prompt.strip():
         raise ValueError(f"prompt {number + 1} is empty")
+    rows = embedding_rows(model)
+    if max(ids) >= rows:
+        raise ValueError(
+            f"prompt {number + 1} has token {max(ids)}, but the model embeds {rows} tokens; "
+            "the tokenizer is another model's"
+        )
     return ids
+
+
+def _without_end(model: LanguageModel, prompt: str) -> list[int]:
+    """A prompt's tokens with what the tokenizer puts before it, but without the end token that some put behind it."""
+    ids = model.tokenizer.encode(prompt)
+    plain = model.tokenizer.encode(prompt, add_special_tokens=False)
+    special = set(model.tokenizer.all_special_ids)
+    while len(ids) > len(plain) and ids[-1] in special and ids[-1:] != plain[-1:]:
+        ids = ids[:-1]
+    return ids
+
+
+def embedding_rows(model: LanguageModel) -> int:
+    """How many token ids the model can read."""
+    embedding: Any = model.network.get_input_embeddings()
+    return embedding.weight.shape[0]
 
 
 def _pad(model: LanguageModel, indices: list[int], ids: list[list[int]]) -> Batch:
     longest = max(len(ids[i]) for i in indices)
-    pad = model.tokenizer.pad_token_id or 0
+    pad = model.tokenizer.pad_token_id
+    if pad is None or pad >= embedding_rows(model):
+        pad = 0  # masked, so any token serves
     rows = [[pad] * (longest - len(ids[i])) + ids[i] for i in indices]
     masks = [[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in indices]
     return Batch(tuple(indices), torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device))
@@ -87,18 +113,30 @@ def _pad(model: LanguageModel, indices: list[int], ids: list[list[int]]) -> Batc
 def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> Batch:
     """Answer greedily; the batch with the answers' tokens behind it, masked after the end of each answer."""
     network: Any = model.network
-    output = network.generate(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        max_new_tokens=max_new_tokens,
-        do_sample=False,
-        num_beams=1,
-        pad_token_id=model.tokenizer.pad_token_id,
-    )
+    with _plainly_greedy(network):
+        output = network.generate(
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            max_new_tokens=max_new_tokens,
+            pad_token_id=model.tokenizer.pad_token_id or 0,
+        )
     new = output[:, batch.input_ids.shape[1] :]
     ends = torch.isin(new, torch.tensor(_end_ids(model), device=new.device))
     running = (ends.cumsum(1) == 0).to(batch.attention_mask)
     return Batch(batch.indices, output, torch.cat([batch.attention_mask, running], dim=1))
+
+
+@contextmanager
+def _plainly_greedy(network: Any) -> Iterator[None]:
+    """Set aside what the checkpoint says about generating: penalties, sampling, static caches, compilation."""
+    kept = network.generation_config
+    network.generation_config = GenerationConfig(
+        bos_token_id=kept.bos_token_id, eos_token_id=kept.eos_token_id, do_sample=False, disable_compile=True
+    )
+    try:
+        yield
+    finally:
+        network.generation_config = kept
 
 
 def _end_ids(model: LanguageModel) -> list[int]:
@@ -114,32 +152,33 @@ def answer(
     max_new_tokens: int = 12,
     batch_size: int = 64,
     chat: bool = False,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
     """Greedy answers, without special tokens, in the order of the prompts."""
-    answers = [""] * len(prompts)
+    answers, done = [""] * len(prompts), 0
     for batch in batches(model, prompts, batch_size, chat=chat, room=max_new_tokens):
         full = continue_batch(model, batch, max_new_tokens)
         start = batch.input_ids.shape[1]
         for i, ids, mask in zip(full.indices, full.input_ids, full.attention_mask, strict=True):
             kept = ids[start:][mask[start:].bool()]
             answers[i] = str(model.tokenizer.decode(kept, skip_special_tokens=True))
+        done += len(batch.indices)
         if progress:
-            progress(len(batch.indices))
+            progress(done, len(prompts))
     return answers
 
 
-@torch.no_grad()
 def log_probabilities(
     model: LanguageModel, texts: Sequence[str], batch_size: int = 8
 ) -> Iterator[tuple[Float[Tensor, "n_predictions vocab"], Int[Tensor, " n_predictions"]]]:
     """Log-probabilities of every next token of the texts, a batch at a time, and which token came."""
     for batch in batches(model, texts, batch_size):
-        logits = model.network(
-            input_ids=batch.input_ids,
-            attention_mask=batch.attention_mask,
-            position_ids=batch.position_ids,
-            use_cache=False,
-        ).logits
+        with torch.no_grad():
+            logits = model.network(
+                input_ids=batch.input_ids,
+                attention_mask=batch.attention_mask,
+                position_ids=batch.position_ids,
+                use_cache=False,
+            ).logits
         real = (batch.attention_mask[:, 1:] * batch.attention_mask[:, :-1]).bool()
         yield logits[:, :-1][real].float().log_softmax(-1), batch.input_ids[:, 1:][real]

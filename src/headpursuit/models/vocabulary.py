@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.concepts import Concept
-from headpursuit.models.anatomy import AnatomyError
+from headpursuit.models.anatomy import AnatomyError, probe_input
 from headpursuit.models.language_model import LanguageModel
 
 MultiToken = Literal["drop", "first"]
@@ -63,18 +64,23 @@ def tokens_of(model: LanguageModel, concept: Concept, multi_token: MultiToken = 
         multi_token: What becomes of spellings of several tokens: `drop`, or `first` token stands for it.
 
     Raises:
-        ValueError: If no word is left, or the policy is unknown.
+        ValueError: If no token stands for the concept, or the policy is unknown.
     """
-    if multi_token not in get_args(MultiToken):
-        raise ValueError(f"unknown multi-token policy {multi_token!r}; choose {' or '.join(get_args(MultiToken))}")
-    spellings = tuple(s for word in concept.words for s in _spell_all(model, word, multi_token))
-    ids = sorted({s.token_ids[0] for s in spellings if not s.dropped})
-    if not ids:
+    found = spell(model, concept, multi_token)
+    if not found.token_ids:
         raise ValueError(
             f"concept {concept.name!r} has no token in this vocabulary: each of its {len(concept.words)} words takes "
             "several tokens; use other words, or the multi-token policy 'first'"
         )
-    return ConceptTokens(concept, spellings, tuple(ids))
+    return found
+
+
+def spell(model: LanguageModel, concept: Concept, multi_token: MultiToken = "drop") -> ConceptTokens:
+    """`tokens_of`, also for a concept that no token stands for."""
+    if multi_token not in get_args(MultiToken):
+        raise ValueError(f"unknown multi-token policy {multi_token!r}; choose {' or '.join(get_args(MultiToken))}")
+    spellings = tuple(s for word in concept.words for s in _spell_all(model, word, multi_token))
+    return ConceptTokens(concept, spellings, tuple(sorted({s.token_ids[0] for s in spellings if not s.dropped})))
 
 
 def collisions(
@@ -83,8 +89,7 @@ def collisions(
     """Tokens that a concept shares with others, by the other's name; only those with shared tokens."""
     shared = {}
     for other in others:
-        spellings = (s for word in other.words for s in _spell_all(model, word, multi_token))
-        ids = {s.token_ids[0] for s in spellings if not s.dropped} & set(found.token_ids)
+        ids = set(spell(model, other, multi_token).token_ids) & set(found.token_ids)
         if ids:
             shared[other.name] = tuple(token_text(model, i) for i in sorted(ids))
     return shared
@@ -184,21 +189,16 @@ def final_gain(model: LanguageModel) -> Float[Tensor, " d_model"]:
 
 def _final_norm(model: LanguageModel) -> nn.Module:
     """The last module named a norm whose output is the unembedding's input."""
-    from headpursuit.models.anatomy import probe_input
-
     outputs: list[tuple[nn.Module, Tensor]] = []
     entered: list[Tensor] = []
-    handles = [
-        module.register_forward_hook(lambda m, _, out: outputs.append((m, out)))
-        for module in model.network.modules()
-        if "norm" in type(module).__name__.lower()
-    ]
-    handles.append(output_embedding(model).register_forward_pre_hook(lambda _, args: entered.append(args[0])))
-    try:
+    with ExitStack() as stack:
+        for module in model.network.modules():
+            if "norm" in type(module).__name__.lower():
+                handle = module.register_forward_hook(lambda m, _, out: outputs.append((m, out)))
+                stack.callback(handle.remove)
+        handle = output_embedding(model).register_forward_pre_hook(lambda _, args: entered.append(args[0]))
+        stack.callback(handle.remove)
         model.network(**probe_input(model.network), use_cache=False)
-    finally:
-        for handle in handles:
-            handle.remove()
     for module, output in reversed(outputs):
         if isinstance(output, Tensor) and torch.equal(output, entered[-1]):
             return module

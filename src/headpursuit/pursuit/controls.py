@@ -14,7 +14,7 @@ def random_heads(
     Args:
         chosen: The heads of the edit.
         all_heads: Every head of the model.
-        n_draws: Number of draws; all differ as long as there are enough different ones.
+        n_draws: Number of draws; fewer come back where there are not as many different ones.
         seed: Same seed, same draws.
         layer_matched: Take as many from each layer as the edit does, else from anywhere.
 
@@ -43,5 +43,5 @@ def random_heads(
         if draw not in draws:
             draws.append(draw)
         if len(draws) == n_draws:
-            return draws
-    return [draws[i % len(draws)] for i in range(n_draws)]
+            break
+    return draws

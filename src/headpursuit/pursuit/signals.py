@@ -26,10 +26,17 @@ class Moments:
 
     @classmethod
     def of(cls, mixed: Float[Tensor, "n_samples n_heads d_head"]) -> "Moments":
-        """The moments of a batch; products in the dtype of `mixed` (at least float32), kept in float64."""
+        """The moments of a batch.
+
+        What the batch has in common is set apart in float64 before the product in float32, so that centring later does
+        not subtract two nearly equal float32 numbers.
+        """
         values = mixed.to(torch.promote_types(mixed.dtype, torch.float32)).transpose(0, 1)
-        # A product per batch in float32, sums over batches in float64: small batches lose nothing.
-        return cls((values.mT @ values).double(), values.double().sum(1), mixed.shape[0])
+        n_samples = mixed.shape[0]
+        centre = values.double().mean(1, keepdim=True) if n_samples else values.double().sum(1, keepdim=True)
+        spread = (values.double() - centre).to(values.dtype)
+        second = (spread.mT @ spread).double() + n_samples * centre.mT @ centre
+        return cls(second, n_samples * centre[:, 0], n_samples)
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.second + other.second, self.total + other.total, self.count + other.count)
@@ -60,7 +67,11 @@ class Signals:
             centre: Subtract the mean over samples first: what a head writes always says nothing about
                 what it writes when.
         """
-        values, vectors = torch.linalg.eigh(moments.covariance() if centre else moments.second)
+        matrix = moments.covariance() if centre else moments.second
+        # A head that writes the same always leaves rounding behind when it is centred: nothing, not a signal.
+        energy = matrix.diagonal(dim1=1, dim2=2).sum(1)
+        constant = energy <= 1e-12 * moments.second.diagonal(dim1=1, dim2=2).sum(1)
+        values, vectors = torch.linalg.eigh(torch.where(constant[:, None, None], 0.0, matrix))
         factor = (vectors * values.clamp_min(0).sqrt()[:, None, :]).mT
         return cls(factor.to(write) @ write)
 
@@ -75,16 +86,19 @@ class Signals:
         """Signals of one layer from its samples, which every rule can read."""
         values = mixed.double().transpose(0, 1)
         if centre:
-            values = values - values.mean(1, keepdim=True)
+            spread = values - values.mean(1, keepdim=True)
+            constant = spread.square().sum((1, 2)) <= 1e-12 * values.square().sum((1, 2))
+            values = torch.where(constant[:, None, None], 0.0, spread)
         left, singular, right = torch.linalg.svd(values, full_matrices=False)
         return cls((singular[:, :, None] * right).to(write) @ write, left.to(write))
 
     @classmethod
     def concatenate(cls, parts: list["Signals"]) -> "Signals":
         """The heads of several layers as one batch; the layers must share d_head and samples."""
-        lefts = [part.left for part in parts if part.left is not None]
+        device = parts[0].rows.device
+        lefts = [part.left.to(device) for part in parts if part.left is not None]
         left = torch.cat(lefts) if len(lefts) == len(parts) else None
-        return cls(torch.cat([part.rows for part in parts]), left)
+        return cls(torch.cat([part.rows.to(device) for part in parts]), left)
 
     def split(self, n_heads: int) -> list["Signals"]:
         """Batches of at most `n_heads` heads."""

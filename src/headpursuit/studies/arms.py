@@ -20,8 +20,7 @@ def plan_arms(
     The other concept's arm takes its best heads that are not the edit's.
 
     Raises:
-        ValueError: If the edit cannot be controlled: too many heads, too few others in a layer, or another concept
-            named like one of the arms.
+        ValueError: If the edit cannot be controlled: too many heads, or too few others in a layer.
     """
     edit = ranking.edit(config.heads, config.scale)
     arms: list[tuple[str, ArmKind, Edit]] = [("base", "base", Edit({})), ("edit", "edit", edit)]
@@ -30,10 +29,8 @@ def plan_arms(
         draws = random_heads(edit, anatomy.heads, config.controls, config.seed, layer_matched=layer_matched)
         for number, heads in enumerate(draws, start=1):
             arms.append((f"{kind}-{number}", kind, Edit.uniform(heads, config.scale)))
-    if other.concept in {name for name, _, _ in arms}:  # its answers would be read from the other arm's file
-        raise ValueError(f"the other concept is named {other.concept!r}, as another arm is; rename it")
     others = [entry.head for entry in other.entries if entry.head not in edit][: len(edit)]
-    arms.append((other.concept, "other", Edit.uniform(others, config.scale)))
+    arms.append((f"other-{other.concept}", "other", Edit.uniform(others, config.scale)))
     return arms
 
 
@@ -47,13 +44,6 @@ class ArmRunner:
     def run(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
         """Answer the held-out questions and read the neutral text under an edit."""
         prompts = [question.prompt for question in self._task.heldout]
-        done = 0
-
-        def advance(n: int) -> None:
-            nonlocal done
-            done += n
-            self._progress(f"arm {name}", done, len(prompts))
-
         with rescale(self._model, edit) as applied:
             answers = answer(
                 self._model,
@@ -61,7 +51,7 @@ class ArmRunner:
                 max_new_tokens=self._config.max_new_tokens,
                 batch_size=self._config.batch_size,
                 chat=self._config.chat,
-                progress=advance,
+                progress=lambda done, total: self._progress(f"arm {name}", done, total),
             )
             touched = applied.n_forwards
         if edit and touched == 0:

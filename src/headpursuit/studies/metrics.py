@@ -1,21 +1,20 @@
 """How answers are scored."""
 
 import re
-import string
 from collections import Counter
 from collections.abc import Sequence
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = str.maketrans(dict.fromkeys(string.punctuation, " "))
+_PUNCTUATION = re.compile(r"[^\w\s]|_")
 
 
 def normalise(text: str) -> str:
     """Lower case, without punctuation and articles, single spaces.
 
-    Source: the SQuAD evaluation (Rajpurkar et al. 2016), as TriviaQA uses it.
-    Differences: 1. punctuation becomes a space, as in TriviaQA, so `Paris,France` is two words.
+    Source: the SQuAD evaluation (Rajpurkar et al. 2016).
+    Differences: 1. punctuation becomes a space, so `Paris,France` is two words. 2. all of Unicode's punctuation counts.
     """
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split())
+    return " ".join(_ARTICLES.sub(" ", _PUNCTUATION.sub(" ", text.lower())).split())
 
 
 def exact_match(answer: str, accepted: Sequence[str]) -> float:

@@ -1,5 +1,6 @@
 """A study's results: what is kept on disk, and read back without a model."""
 
+import math
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -7,7 +8,7 @@ from typing import Any, Literal, get_args
 from headpursuit.analysis import RankConfig, Ranking, count_of
 from headpursuit.heads import Edit
 from headpursuit.models import Positions
-from headpursuit.storage import MANIFEST, read_json, read_manifest
+from headpursuit.storage import MANIFEST, read_json, read_manifest, understood
 
 ArmKind = Literal["base", "edit", "matched", "random", "other"]
 """Unedited; the ranked heads; random heads of the same layers; random heads of any layer; heads of another concept."""
@@ -29,7 +30,7 @@ class StudyConfig:
     other_concept: str = "months"
     """The concept whose best heads are a further control."""
     ranking: RankConfig = field(default_factory=RankConfig)
-    positions: str = "last"
+    positions: Positions = "last"
     """Positions of the ranking prompts that are captured."""
     chat: bool = False
     """Put prompts into the chat template."""
@@ -48,8 +49,8 @@ class StudyConfig:
         for name in ("controls", "max_new_tokens", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
-        if self.scale == 1:
-            raise ValueError("a scale of 1 changes nothing; give another")
+        if self.scale == 1 or not math.isfinite(self.scale):
+            raise ValueError(f"the scale is {self.scale:g}; give a finite number other than 1, which changes nothing")
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "StudyConfig":
@@ -137,7 +138,8 @@ class Verdict:
     reasons: tuple[str, ...]
     """The measurements behind it, one sentence each."""
     p_matched: float | None
-    """Permutation p-value against random heads of the same layers; None if it was not computed."""
+    """Permutation p-value over questions against random heads of the same layers; None if it was not computed. It takes
+    the draws as given: how far other draws would fall, only more draws can say."""
     p_random: float | None
     """The same against random heads of any layer."""
 
@@ -223,12 +225,16 @@ class StudyResult:
         if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
             raise ValueError(f"the study in {folder} is unfinished; continue it with --resume")
         read_manifest(folder, "study")
-        content = read_json(folder / "study.json")
+        with understood(folder, "study"):
+            return cls._from_json(read_json(folder / "study.json"), Ranking.load(folder / "ranking.json"))
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any], ranking: Ranking) -> "StudyResult":
         return cls(
             **{
                 **content,
                 "config": StudyConfig.from_json(content["config"]),
-                "ranking": Ranking.load(folder / "ranking.json"),
+                "ranking": ranking,
                 "notes": tuple(
                     HeadNote(n["head"], tuple(n["tokens"]), tuple(n["explained"])) for n in content["notes"]
                 ),

@@ -10,19 +10,28 @@ from headpursuit.studies.results import Estimate
 _RESAMPLES = 5_000
 
 
-def bootstrap(scores: Sequence[float], facts: Sequence[str], seed: int) -> Estimate:
+def bootstrap(scores: Sequence[float], facts: Sequence[str], seed: int, *, fraction: bool = True) -> Estimate:
     """Mean score with its 95 % percentile interval, resampling facts.
+
+    Resampling cannot see beyond scores that are all 0 or all 1; there the exact (Clopper-Pearson) limit for as many
+    facts is given.
 
     Args:
         scores: One per question.
         facts: What each question asks for.
         seed: Same seed, same interval.
+        fraction: Whether scores lie between 0 and 1; False for changes.
     """
     totals, counts = _by_fact(np.asarray([scores], dtype=float), facts)
     rng = np.random.default_rng(seed)
     drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=_RESAMPLES)
     means = (drawn @ totals[0]) / (drawn @ counts)
     low, high = np.percentile(means, [2.5, 97.5])
+    limit = 0.025 ** (1 / len(counts))
+    if fraction and not any(scores):
+        high = 1 - limit
+    if fraction and all(score == 1 for score in scores):
+        low = limit
     return Estimate(float(np.mean(scores)), float(low), float(high))
 
 

@@ -1,8 +1,10 @@
 """Run a study: rank heads on some questions, measure base, edit and controls on others, and judge."""
 
 import shlex
+import shutil
+import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,8 @@ from typing import Any
 from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, count_of, explain, rank, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
-from headpursuit.models import LanguageModel, tokens_of
-from headpursuit.storage import MANIFEST, finish_folder, read_json, write_json
+from headpursuit.models import LanguageModel, batches, tokens_of, unembedding
+from headpursuit.storage import MANIFEST, finish_folder, read_json, refuse_existing, write_json
 from headpursuit.studies.arms import ArmRunner, plan_arms
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmKind, Example, HeadNote, StudyConfig, StudyResult
@@ -49,13 +51,15 @@ def study(
     """
     task = load_task(config.task)
     concept, other = load_concept(task.concept), load_concept(config.other_concept)
+    if other.name == concept.name:
+        raise ValueError(f"the other concept is {other.name} itself; choose another with --other-concept")
     check_place(Path(path), config, resume=resume)
-    count_of(config.heads, model.anatomy.n_heads)
-    for words in (concept, other):
-        tokens_of(model, words, config.ranking.multi_token)
+    _check_feasible(model, task, (concept, other), config)
     folder = _begin(Path(path), config)
-    rankings = _ranked(model, task, (concept, other), config, folder, progress)
-    notes = _noted(model, folder, progress)
+    _check_model(model, folder)
+    captured = _captured(model, task, config, folder, progress)
+    rankings = _ranked(model, captured, (concept, other), config, folder, progress)
+    notes = _noted(model, captured, config, folder, progress)
     planned = plan_arms(config, model.anatomy, *rankings)
     runner = ArmRunner(model, task, config, progress)
     (folder / "arms").mkdir(exist_ok=True)
@@ -87,15 +91,46 @@ def check_place(folder: Path, config: StudyConfig, *, resume: bool) -> None:
         )
     if (folder / MANIFEST).exists():
         raise FileExistsError(f"the study in {folder} is finished; see it with `headpursuit report {folder}`")
+    if not (folder / "config.json").is_file():
+        raise FileExistsError(f"{folder} exists and is no study; choose another output")
     if read_json(folder / "config.json") != asdict(config):
         raise ValueError(f"{folder} holds a study with other settings (config.json); choose another output")
 
 
+def _check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, Concept], config: StudyConfig) -> None:
+    """Find out before anything is written whether heads, controls, words and prompts fit the model."""
+    n_heads = model.anatomy.n_heads
+    wanted = count_of(config.heads, n_heads)
+    if 2 * wanted > n_heads:
+        raise ValueError(f"{wanted} of {n_heads} heads leave too few for random controls; edit at most {n_heads // 2}")
+    for concept in concepts:
+        tokens_of(model, concept, config.ranking.multi_token)
+    for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
+        batches(model, prompts, config.batch_size, chat=config.chat, room=config.max_new_tokens)
+    batches(model, task.neutral_texts, config.batch_size)
+
+
 def _begin(folder: Path, config: StudyConfig) -> Path:
+    """Make the study's folder, with its config in it from the first moment."""
     if not folder.exists():
-        folder.mkdir(parents=True)
-        write_json(folder / "config.json", asdict(config))
+        refuse_existing(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+        try:
+            write_json(partial / "config.json", asdict(config))
+            partial.chmod(0o755)
+            partial.rename(folder)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     return folder
+
+
+def _check_model(model: LanguageModel, folder: Path) -> None:
+    """Refuse to go on with another model than the study began with."""
+    identity = {"unembedding_sha256": unembedding(model).sha256, "revision": model.revision, "dtype": model.dtype}
+    if _kept(folder / "model.json", lambda: identity) != identity:
+        raise ValueError(f"the study in {folder} was begun with another model, revision or dtype (model.json)")
 
 
 def _kept(file: Path, make: Callable[[], Any]) -> Any:
@@ -105,37 +140,34 @@ def _kept(file: Path, make: Callable[[], Any]) -> Any:
     return read_json(file)
 
 
-def _ranked(
-    model: LanguageModel,
-    task: Task,
-    concepts: tuple[Concept, Concept],
-    config: StudyConfig,
-    folder: Path,
-    progress: Progress,
-) -> tuple[Ranking, Ranking]:
-    """Capture the ranking prompts and rank for both concepts."""
-    prompts = task.ranking_prompts
+def _captured(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Capture:
+    """Capture the ranking prompts."""
     if not (folder / "capture").exists():
-        done = 0
-
-        def advance(n: int) -> None:
-            nonlocal done
-            done += n
-            progress("capture", done, len(prompts))
-
         settings = CaptureConfig(
-            positions=config.positions,  # type: ignore[arg-type]
+            positions=config.positions,
             chat=config.chat,
             max_new_tokens=config.max_new_tokens,
             batch_size=config.batch_size,
             samples=config.ranking.rule == "l1",
         )
-        capture(model, prompts, settings, progress=advance).save(folder / "capture")
-    captured = Capture.load(folder / "capture")
+        captured = capture(model, task.ranking_prompts, settings, progress=partial(progress, "capture"))
+        captured.save(folder / "capture")
+    return Capture.load(folder / "capture")
+
+
+def _ranked(
+    model: LanguageModel,
+    captured: Capture,
+    concepts: tuple[Concept, Concept],
+    config: StudyConfig,
+    folder: Path,
+    progress: Progress,
+) -> tuple[Ranking, Ranking]:
+    """Rank all heads for both concepts, on the same prompts."""
     rankings = []
     for concept, file in zip(concepts, ("ranking.json", "other-ranking.json"), strict=True):
         progress(f"rank {concept.name}", 0, 1)
-        make = partial(_rank, model, captured, concept, replace(config.ranking, seed=config.seed))
+        make = partial(_rank, model, captured, concept, config.ranking)
         rankings.append(Ranking.from_json(_kept(folder / file, make)))
         progress(f"rank {concept.name}", 1, 1)
     return rankings[0], rankings[1]
@@ -149,12 +181,15 @@ def _run_arm(runner: ArmRunner, name: str, kind: ArmKind, edit: Edit) -> dict[st
     return runner.run(name, kind, edit).to_json()
 
 
-def _noted(model: LanguageModel, folder: Path, progress: Progress) -> tuple[HeadNote, ...]:
-    """Name every head by its first tokens over the whole vocabulary."""
+def _noted(
+    model: LanguageModel, captured: Capture, config: StudyConfig, folder: Path, progress: Progress
+) -> tuple[HeadNote, ...]:
+    """Name every head by its first tokens over the whole vocabulary, read as the ranking reads it."""
 
     def note() -> list[dict[str, object]]:
-        explanations = explain(model, Capture.load(folder / "capture"), n_atoms=_NOTE_ATOMS)
-        return [{"head": str(e.head), "tokens": e.tokens, "explained": e.explained} for e in explanations]
+        how = config.ranking
+        found = explain(model, captured, n_atoms=_NOTE_ATOMS, rule=how.rule, centre=how.centre, gain=how.gain)
+        return [{"head": str(e.head), "tokens": e.tokens, "explained": e.explained} for e in found]
 
     progress("name heads", 0, 1)
     content = _kept(folder / "notes.json", note)
@@ -189,7 +224,7 @@ def _judged(
         arms=summaries,
         examples=examples,
         verdict=judge(summaries, p_matched, p_random),
-        versions=versions() | {"device": model.device.type, "dtype": str(model.network.dtype).removeprefix("torch.")},
+        versions=versions() | {"device": model.device.type, "dtype": model.dtype},
     )
 
 
@@ -204,5 +239,5 @@ def command(config: StudyConfig, path: Path) -> str:
             words += (
                 [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
             )
-    words += ["--seed", str(config.seed), "-o", path.name]
+    words += ["--seed", str(config.seed), "-o", path.name or "study"]
     return shlex.join(words)

@@ -56,8 +56,8 @@ def _summarise_group(
 ) -> GroupSummary:
     facts = [question.fact for question, _, _ in rows]
 
-    def estimate(score: Callable[[Question, str, str], float]) -> Estimate:
-        return bootstrap([score(*row) for row in rows], facts, seed)
+    def estimate(score: Callable[[Question, str, str], float], *, fraction: bool = True) -> Estimate:
+        return bootstrap([score(*row) for row in rows], facts, seed, fraction=fraction)
 
     def gained(question: Question, answer: str, before: str) -> float:
         return contains(answer, question.answers) - contains(before, question.answers)
@@ -70,5 +70,5 @@ def _summarise_group(
         concept_rate=estimate(lambda _, a, __: contains(a, concept.words)),
         empty=float(np.mean([is_empty(answer) for _, answer, _ in rows])),
         repetition=float(np.mean([repetition(answer) for _, answer, _ in rows])),
-        contains_change=None if is_base else estimate(gained),
+        contains_change=None if is_base else estimate(gained, fraction=False),
     )

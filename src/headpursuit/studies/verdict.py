@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headpursuit.studies.results import ArmSummary, Verdict
+from headpursuit.studies.results import ArmSummary, Estimate, Verdict
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Thresholds:
     """Below this contains-rate the base has too little to suppress."""
     smallest_effect: float = 0.1
     """A smaller fall of the target rate is no effect."""
-    unrelated_loss: float = 0.3
+    unrelated_loss: float = 0.15
     """A larger fall on unrelated questions is over-intervention."""
     perplexity_ratio: float = 2.0
     """A higher ratio of perplexities on neutral text is over-intervention."""
@@ -38,8 +38,8 @@ def judge(
     """Decide what a suppression study shows.
 
     In this order: too weak a base, or an edit that enhances, is `undecidable`; a model that falls apart is
-    `over-intervened`; a small or uncertain fall is `no effect`; a fall that random heads reach as well is
-    `not better than random`; what is left is `specific`.
+    `over-intervened`; a small or uncertain fall is `no effect`; a fall that random heads, or any single draw
+    of them, reach as well is `not better than random`; what is left is `specific`.
     """
     t = thresholds or Thresholds()
     base, edit = (next(a for a in arms if a.kind == kind) for kind in ("base", "edit"))
@@ -64,11 +64,13 @@ def judge(
     if fall < t.smallest_effect or change is None or change.high >= 0:
         return verdict("no effect", "Rescaling these heads does not reliably lower the target rate.")
     for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
-        share = _mean_fall(arms, kind, before) / fall
-        if p >= t.significance or share > t.control_share:
+        rates = _target_rates(arms, kind)
+        share = (1 - float(np.mean(rates)) / before) / fall
+        if p >= t.significance or share > t.control_share or min(rates) <= after:
             return verdict(
                 "not better than random",
-                f"Random heads of {where} reach {max(share, 0):.0%} of the effect (p = {p:.2g}); it is not special.",
+                f"Random heads of {where} reach {max(share, 0):.0%} of the effect on average (p = {p:.2g}), the "
+                f"strongest draw {max((1 - min(rates) / before) / fall, 0):.0%}; these heads are not special.",
             )
     return verdict(
         "specific",
@@ -95,8 +97,8 @@ def _broken(base: ArmSummary, edit: ArmSummary, t: Thresholds) -> list[str]:
     return signs
 
 
-def _mean_fall(arms: Sequence[ArmSummary], kind: str, before: float) -> float:
-    return 1 - float(np.mean([a.target.contains.value for a in arms if a.kind == kind])) / before
+def _target_rates(arms: Sequence[ArmSummary], kind: str) -> list[float]:
+    return [arm.target.contains.value for arm in arms if arm.kind == kind]
 
 
 def _lost(base: ArmSummary, edit: ArmSummary) -> str:
@@ -119,22 +121,26 @@ def _facts(
             "it names one."
         )
     for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
-        rates = [a.target.contains.value for a in arms if a.kind == kind]
+        rates = _target_rates(arms, kind)
         as_strong = sum(rate <= edit.target.contains.value for rate in rates)
         lines.append(
             f"{len(rates)} draws of random heads of {where}: target rate {np.mean(rates):.2f} on average "
-            f"({min(rates):.2f} to {max(rates):.2f}), {as_strong} as low as the edit's; permutation p = {p:.2g}."
+            f"({min(rates):.2f} to {max(rates):.2f}), {as_strong} as low as the edit's, so p = "
+            f"{(1 + as_strong) / (1 + len(rates)):.2g} over draws, and p = {p:.2g} over questions."
         )
     for arm in (a for a in arms if a.kind == "other"):
-        lines.append(f"As many heads of another concept ({arm.name}): target rate {arm.target.contains.value:.2f}.")
+        lines.append(
+            f"As many heads that rank best for another concept on the same prompts ({arm.name}): target rate "
+            f"{arm.target.contains.value:.2f}."
+        )
     ratio = edit.damage.perplexity / base.damage.perplexity
     lines.append(f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token.")
     return lines
 
 
-def _compare(what: str, before: object, after: object) -> str:
+def _compare(what: str, before: Estimate, after: Estimate) -> str:
     return f"{what}: {_interval(before)} before, {_interval(after)} after."
 
 
-def _interval(e: object) -> str:
-    return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"  # type: ignore[attr-defined]
+def _interval(e: Estimate) -> str:
+    return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"

@@ -54,7 +54,7 @@ def parse_questions(text: str, origin: str) -> tuple[Question, ...]:
         ValueError: A line that is no question; the text names it.
     """
     questions = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
         try:
