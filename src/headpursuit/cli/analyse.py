@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headpursuit.cli.console import one_line_errors, out, print_table, progress, quoted
+from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
 from headpursuit.cli.opening import open_model
 from headpursuit.cli.options import (
     AtomsOption,
@@ -62,11 +62,11 @@ def capture(
         positions=positions, chat=chat, max_new_tokens=max_new_tokens, batch_size=batch_size, samples=samples
     )
     loaded = open_model(model, device=device, dtype=dtype, revision=revision)
-    out.print(str(loaded.certificate), markup=False)
+    say(str(loaded.certificate))
     with progress() as advance:
         captured = run(loaded, texts, config, progress=partial(advance, "capture"))
     captured.save(output)
-    out.print(f"captured {captured.n_samples} positions of {len(texts)} prompts: {output}", markup=False)
+    say(f"captured {captured.n_samples} positions of {len(texts)} prompts: {output}")
 
 
 @one_line_errors
@@ -164,7 +164,7 @@ def print_ranking(ranking: "Ranking", top: int) -> None:
     title = f"{ranking.concept}: best {len(rows)} of {len(ranking.entries)} heads by {ranking.config.score}"
     print_table(title, (">", "head", ">explained", ">specificity", ">z"), rows)
     dropped = f"; {len(ranking.dropped_words)} words have no token of their own" if ranking.dropped_words else ""
-    out.print(f"{len(ranking.tokens)} tokens stand for the concept{dropped}", markup=False)
+    say(f"{len(ranking.tokens)} tokens stand for the concept{dropped}")
 
 
 def _save(ranking: "Ranking", output: Path) -> None:
@@ -175,7 +175,7 @@ def _save(ranking: "Ranking", output: Path) -> None:
         ranking.save(folder / "ranking.json")
         for ending in ("png", "svg"):
             heatmap(ranking, folder / f"heatmap.{ending}")
-    out.print(f"written: {output}/ranking.json, heatmap.png, heatmap.svg", markup=False)
+    say(f"written: {output}/ranking.json, heatmap.png, heatmap.svg")
 
 
 def _open(path: Path, model: str | None, device: str, dtype: str) -> "tuple[Capture, LanguageModel]":

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from headpursuit.cli.console import one_line_errors, out, print_table
+from headpursuit.cli.console import one_line_errors, print_table, say
 from headpursuit.cli.opening import open_model
 from headpursuit.cli.options import MultiTokenOption
 
@@ -56,10 +56,9 @@ def audit(
         ids = {s.token_ids[0]: s.pieces[0] for s in kept}
         rows.append((word, "  ".join(f"{piece!r} {i}" for i, piece in ids.items()), "" if ids else lost[0].dropped))
     print_table(f"{words.name} under {model}", ("word", "tokens (text, id)", "dropped because"), rows)
-    out.print(
+    say(
         f"{len(words.words)} words, {len(found.token_ids)} tokens, {len(found.dropped_words)} words dropped "
-        f"(policy for words of several tokens: {multi_token})",
-        markup=False,
+        f"(policy for words of several tokens: {multi_token})"
     )
     for other, shared in collisions(loaded, found, others, multi_token).items():
-        out.print(f"shared with {other}: " + " ".join(repr(token) for token in shared), markup=False)
+        say(f"shared with {other}: " + " ".join(repr(token) for token in shared))

@@ -70,9 +70,14 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
         yield advance
 
 
+def say(text: str, style: str = "") -> None:
+    """One line on stdout, never broken: paths in it can be copied and parsed."""
+    out.print(text, markup=False, soft_wrap=True, style=style)
+
+
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """A table; columns whose name starts with `>` are right-aligned."""
-    out.print(title, markup=False, style="bold", soft_wrap=True)
+    say(title, "bold")
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in columns:
         table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")

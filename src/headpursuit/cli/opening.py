@@ -16,5 +16,5 @@ def open_model(
 
     quiet()
     if name == EMBEDDED and not embedded_is_cached():
-        notes.print(f"fetching {EMBEDDED} once (93 MB, then half a minute of unpacking)", markup=False)
+        notes.print(f"fetching {EMBEDDED} once (93 MB, then half a minute of unpacking)")
     return load(name, device=device, dtype=dtype, revision=revision, weights=weights)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headpursuit.cli.analyse import print_ranking
-from headpursuit.cli.console import one_line_errors, out, print_table, progress, quoted
+from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
 from headpursuit.cli.opening import open_model
 from headpursuit.cli.options import (
     AtomsOption,
@@ -108,7 +108,7 @@ def demo(
     from headpursuit.studies import StudyConfig, StudyResult
 
     if (output / MANIFEST).exists():
-        out.print(f"{output} holds a finished demo; remove it to run it again", markup=False)
+        say(f"{output} holds a finished demo; remove it to run it again")
         _show(StudyResult.load(output), output)
         return
     _run(StudyConfig("countries-qa", EMBEDDED), output, resume=output.exists())
@@ -121,7 +121,7 @@ def report(
     """Render the page and pictures of a study again, without the model."""
     from headpursuit.report import render
 
-    out.print(f"written: {render(folder)}", markup=False)
+    say(f"written: {render(folder)}")
 
 
 def _run(config: "StudyConfig", output: Path, *, resume: bool) -> None:
@@ -132,7 +132,7 @@ def _run(config: "StudyConfig", output: Path, *, resume: bool) -> None:
     load_concept(load_task(config.task).concept), load_concept(config.other_concept)
     check_place(output, config, resume=resume)
     model = open_model(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
-    out.print(str(model.certificate), markup=False)
+    say(str(model.certificate))
     with progress() as advance:
         result = run(model, config, output, resume=resume, progress=advance)
     _show(result, output)
@@ -146,7 +146,7 @@ def _show(result: "StudyResult", output: Path) -> None:
     tokens = {note.head: note.tokens for note in result.notes}
     edit = next(arm for arm in result.arms if arm.kind == "edit")
     for head in edit.heads:
-        out.print(f"{head} writes {quoted(tokens[head])}", markup=False)
+        say(f"{head} writes {quoted(tokens[head])}")
     rows = [
         (
             arm.name,
@@ -161,10 +161,10 @@ def _show(result: "StudyResult", output: Path) -> None:
     columns = ("arm", "heads", ">target contains", ">unrelated contains", ">ppl", ">KL")
     print_table(f"held-out questions, heads at scale {result.config.scale:g}", columns, rows)
     _show_example(result)
-    out.print(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", markup=False, style="bold")
+    say(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", "bold")
     for reason in result.verdict.reasons:
-        out.print(f"  {reason}", markup=False)
-    out.print(f"\nreport: {render(output)}", markup=False)
+        say(f"  {reason}")
+    say(f"\nreport: {render(output)}")
 
 
 def _interval(estimate: "Estimate") -> str:
@@ -178,6 +178,6 @@ def _show_example(result: "StudyResult") -> None:
     right = (e for e in result.examples if e.group == "target" and contains(e.answers["base"], e.accepted))
     example = next(right, None)
     if example is not None:
-        out.print(repr(example.prompt), markup=False)
+        say(repr(example.prompt))
         for arm in ("base", "edit", "matched-1"):
-            out.print(f"  {arm}: {example.answers[arm]!r}", markup=False)
+            say(f"  {arm}: {example.answers[arm]!r}")
