@@ -155,7 +155,7 @@ def test_thresholds_can_be_moved():
 
 def test_reasons_give_the_figures():
     reasons = verdict(p_matched=0.012).reasons
-    assert reasons[0] == "Target questions (contains-rate): 0.60 [0.55, 0.65] before, 0.06 [0.01, 0.11] after."
+    assert reasons[0] == "Target questions (contains-rate): 0.60 (0.55-0.65) before, 0.06 (0.01-0.11) after."
     assert any(
         "2 draws of random heads of the same layers: target rate 0.53 on average (0.50 to 0.55), 0 as low" in reason
         and "so p = 0.33 over draws, and p = 0.012 over questions" in reason

@@ -7,28 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headpursuit.cli import options
 from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
 from headpursuit.cli.opening import open_model
-from headpursuit.cli.options import (
-    AtomsOption,
-    BatchOption,
-    CaptureArgument,
-    CapturedModelOption,
-    CentreOption,
-    ChatOption,
-    ConceptOption,
-    DeviceOption,
-    DrawsOption,
-    DtypeOption,
-    GainOption,
-    ModelArgument,
-    MultiTokenOption,
-    PositionsChoice,
-    RevisionOption,
-    RuleOption,
-    ScoreOption,
-    SeedOption,
-)
 
 if TYPE_CHECKING:
     from headpursuit.analysis import Capture, Ranking
@@ -37,19 +18,19 @@ if TYPE_CHECKING:
 
 @one_line_errors
 def capture(
-    model: ModelArgument,
+    model: options.ModelArgument,
     prompts: Annotated[
         Path, typer.Option(help="Prompts: .jsonl (key prompt), .csv (column prompt), .txt (one a line).")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
-    positions: Annotated[PositionsChoice, typer.Option(help="Which token positions.")] = "last",
+    positions: Annotated[options.PositionsChoice, typer.Option(help="Which token positions.")] = "last",
     samples: Annotated[bool, typer.Option("--samples/--no-samples", help="Keep mixed values one by one.")] = True,
     max_new_tokens: Annotated[int, typer.Option(help="Length of the answers, where they are captured.")] = 16,
-    batch_size: BatchOption = 32,
-    chat: ChatOption = False,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    revision: RevisionOption = None,
+    batch_size: options.BatchOption = 32,
+    chat: options.ChatOption = False,
+    device: options.DeviceOption = "auto",
+    dtype: options.DtypeOption = "auto",
+    revision: options.RevisionOption = None,
 ) -> None:
     """Record what every head does while the model reads prompts or its own answers."""
     from headpursuit.analysis import CaptureConfig, read_prompts
@@ -71,16 +52,16 @@ def capture(
 
 @one_line_errors
 def explain(
-    capture: CaptureArgument,
+    capture: options.CaptureArgument,
     head: Annotated[list[str] | None, typer.Option(help="A head in full, like L24H3; may be repeated.")] = None,
     n_atoms: Annotated[int, typer.Option("--n-atoms", min=1, help="Tokens per head.")] = 20,
-    rule: RuleOption = "l2",
-    centre: CentreOption = True,
-    gain: GainOption = False,
+    rule: options.RuleOption = "l2",
+    centre: options.CentreOption = True,
+    gain: options.GainOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    model: CapturedModelOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
+    model: options.CapturedModelOption = None,
+    device: options.DeviceOption = "auto",
+    dtype: options.DtypeOption = "auto",
 ) -> None:
     """Name what each head writes: the tokens that explain it best."""
     from dataclasses import asdict
@@ -106,25 +87,25 @@ def explain(
 
 @one_line_errors
 def rank(
-    capture: CaptureArgument,
-    concept: ConceptOption,
+    capture: options.CaptureArgument,
+    concept: options.ConceptOption,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for ranking.json, heatmap.png and heatmap.svg."),
     ] = None,
-    score: ScoreOption = "specificity",
-    rule: RuleOption = "l2",
-    n_atoms: AtomsOption = 20,
-    n_draws: DrawsOption = 16,
-    multi_token: MultiTokenOption = "drop",
-    centre: CentreOption = True,
-    gain: GainOption = False,
-    seed: SeedOption = 0,
+    score: options.ScoreOption = "specificity",
+    rule: options.RuleOption = "l2",
+    n_atoms: options.AtomsOption = 20,
+    n_draws: options.DrawsOption = 16,
+    multi_token: options.MultiTokenOption = "drop",
+    centre: options.CentreOption = True,
+    gain: options.GainOption = False,
+    seed: options.SeedOption = 0,
     top: Annotated[int, typer.Option(help="Heads to print.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    model: CapturedModelOption = None,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
+    model: options.CapturedModelOption = None,
+    device: options.DeviceOption = "auto",
+    dtype: options.DtypeOption = "auto",
 ) -> None:
     """Rank all heads for a concept."""
     from headpursuit.analysis import RankConfig

@@ -5,29 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from headpursuit.cli import options
 from headpursuit.cli.analyse import print_ranking
 from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
 from headpursuit.cli.opening import open_model
-from headpursuit.cli.options import (
-    AtomsOption,
-    BatchOption,
-    CentreOption,
-    ChatOption,
-    DeviceOption,
-    DrawsOption,
-    DtypeOption,
-    GainOption,
-    ModelArgument,
-    MultiTokenOption,
-    PositionsChoice,
-    RevisionOption,
-    RuleOption,
-    ScoreOption,
-    SeedOption,
-)
 
 if TYPE_CHECKING:
-    from headpursuit.studies import Estimate, StudyConfig, StudyResult
+    from headpursuit.studies import StudyConfig, StudyResult
 
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished study in the output folder.")]
 
@@ -35,7 +19,7 @@ ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with an unfi
 @one_line_errors
 def study(
     task: Annotated[str, typer.Argument(help="What is measured: countries-qa.")],
-    model: ModelArgument,
+    model: options.ModelArgument,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder of the results; TASK-MODEL by default.")
     ] = None,
@@ -47,21 +31,21 @@ def study(
     ] = -1.0,
     controls: Annotated[int, typer.Option(help="Draws of random heads, of the same layers and of any layer.")] = 5,
     other_concept: Annotated[str, typer.Option(help="A concept whose best heads are a further control.")] = "months",
-    positions: Annotated[PositionsChoice, typer.Option(help="Positions the ranking reads.")] = "last",
-    score: ScoreOption = "specificity",
-    rule: RuleOption = "l2",
-    n_atoms: AtomsOption = 20,
-    n_draws: DrawsOption = 16,
-    multi_token: MultiTokenOption = "drop",
-    centre: CentreOption = True,
-    gain: GainOption = False,
+    positions: Annotated[options.PositionsChoice, typer.Option(help="Positions the ranking reads.")] = "last",
+    score: options.ScoreOption = "specificity",
+    rule: options.RuleOption = "l2",
+    n_atoms: options.AtomsOption = 20,
+    n_draws: options.DrawsOption = 16,
+    multi_token: options.MultiTokenOption = "drop",
+    centre: options.CentreOption = True,
+    gain: options.GainOption = False,
     max_new_tokens: Annotated[int, typer.Option(help="Length of the answers.")] = 12,
-    batch_size: BatchOption = 64,
-    chat: ChatOption = False,
-    seed: SeedOption = 0,
-    device: DeviceOption = "auto",
-    dtype: DtypeOption = "auto",
-    revision: RevisionOption = None,
+    batch_size: options.BatchOption = 64,
+    chat: options.ChatOption = False,
+    seed: options.SeedOption = 0,
+    device: options.DeviceOption = "auto",
+    dtype: options.DtypeOption = "auto",
+    revision: options.RevisionOption = None,
     resume: ResumeOption = False,
 ) -> None:
     """Rank heads, rescale the best ones, compare with random heads on held-out questions, and judge."""
@@ -151,8 +135,8 @@ def _show(result: "StudyResult", output: Path) -> None:
         (
             arm.name,
             " ".join(arm.heads),
-            _interval(arm.target.contains),
-            _interval(arm.unrelated.contains),
+            str(arm.target.contains),
+            str(arm.unrelated.contains),
             f"{arm.damage.perplexity:.1f}",
             f"{arm.damage.kl:.3f}",
         )
@@ -165,10 +149,6 @@ def _show(result: "StudyResult", output: Path) -> None:
     for reason in result.verdict.reasons:
         say(f"  {reason}")
     say(f"\nreport: {render(output)}")
-
-
-def _interval(estimate: "Estimate") -> str:
-    return f"{estimate.value:.2f} ({estimate.low:.2f}-{estimate.high:.2f})"
 
 
 def _show_example(result: "StudyResult") -> None:

@@ -2,12 +2,11 @@
 
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.progress import Progress
-from headpursuit.studies.results import Estimate, StudyConfig, StudyResult
+from headpursuit.studies.results import StudyConfig, StudyResult
 from headpursuit.studies.study import check_place, study
 from headpursuit.studies.tasks import load_task, task_names
 
 __all__ = [
-    "Estimate",
     "Progress",
     "StudyConfig",
     "StudyResult",

@@ -139,8 +139,4 @@ def _facts(
 
 
 def _compare(what: str, before: Estimate, after: Estimate) -> str:
-    return f"{what}: {_interval(before)} before, {_interval(after)} after."
-
-
-def _interval(e: Estimate) -> str:
-    return f"{e.value:.2f} [{e.low:.2f}, {e.high:.2f}]"
+    return f"{what}: {before} before, {after} after."
