@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import torch
 
 from headpursuit.analysis.captures import Capture
-from headpursuit.analysis.readings import Reading, read
+from headpursuit.analysis.readings import read
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel, MultiToken, token_text, tokens_of
@@ -166,20 +166,8 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
     """
     config = config or RankConfig()
-    return rank_reading(
-        model,
-        read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain),
-        capture,
-        concept,
-        config,
-    )
-
-
-def rank_reading(
-    model: LanguageModel, reading: Reading, capture: Capture, concept: Concept, config: RankConfig
-) -> Ranking:
-    """`rank` for a capture that was read before: for one concept after another."""
     found = tokens_of(model, concept, config.multi_token)
+    reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
     ids = torch.tensor(found.token_ids)
     special = torch.tensor(model.tokenizer.all_special_ids, dtype=torch.int64)
     special = special[special < len(reading.directions)]
