@@ -111,3 +111,10 @@ def test_weights_that_are_no_plain_matrix_are_read_by_sending_unit_vectors():
     parent = network.get_submodule(site.path.rpartition(".")[0])
     parent.o_proj = PackedLinear(parent.o_proj)
     torch.testing.assert_close(write_weights(network, site), expected)
+
+
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_write_weights_carry_no_gradient(family):
+    """Else every pursuit would remember all its steps for a backward pass."""
+    network = tiny.network(family)
+    assert not any(write_weights(network, site).requires_grad for site in locate(network).sites)

@@ -237,4 +237,4 @@ def write_weights(network: nn.Module, site: HeadSite) -> Float[Tensor, "n_heads 
         raise AnatomyError(
             f"{site.path} takes {matrix.shape[0]} inputs, but {site.n_heads} heads of width {site.d_head} give {width}"
         )
-    return matrix.float().reshape(site.n_heads, site.d_head, -1)
+    return matrix.detach().float().reshape(site.n_heads, site.d_head, -1)
