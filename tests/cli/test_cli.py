@@ -248,7 +248,7 @@ def test_a_study_prints_its_verdict_and_writes_its_page(folder, task, tmp_path):
     out = tmp_path / "study"
     result = run("study", "countries-qa", folder, "-o", out, *task, "--scale", -3)
     assert result.exit_code == 0, result.output
-    assert "held-out questions, heads at scale -3" in result.stdout
+    assert "held-out questions answered correctly, heads at scale -3" in result.stdout
     assert "UNDECIDABLE: The unedited model is right on only" in result.stdout
     page = out / "report.html"
     assert page.is_file()

@@ -142,8 +142,8 @@ def _show(result: "StudyResult", output: Path) -> None:
         )
         for arm in result.arms
     ]
-    columns = ("arm", "heads", ">target contains", ">unrelated contains", ">ppl", ">KL")
-    print_table(f"held-out questions, heads at scale {result.config.scale:g}", columns, rows)
+    columns = ("arm", "heads", ">target", ">unrelated", ">ppl", ">KL")
+    print_table(f"held-out questions answered correctly, heads at scale {result.config.scale:g}", columns, rows)
     _show_example(result)
     say(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", "bold")
     for reason in result.verdict.reasons:
