@@ -150,3 +150,13 @@ def test_the_embedded_model_is_loaded_from_its_folder(checkpoint, monkeypatch):
     model = load(EMBEDDED, device="cpu")
     assert (EMBEDDED, model.name) == ("smollm2-135m", "smollm2-135m")
     assert torch.equal(model.network.lm_head.weight, tiny.network("llama").lm_head.weight)
+
+
+def test_a_folder_without_weights_is_not_taken_for_a_hub_model(tmp_path):
+    model = tiny.word_model()
+    model.network.save_pretrained(tmp_path / "m")
+    model.tokenizer.save_pretrained(tmp_path / "m")
+    (tmp_path / "m" / "model.safetensors").unlink()
+    with pytest.raises(OSError, match="cannot load .*m': .*no file named") as caught:
+        load(str(tmp_path / "m"))
+    assert "hub" not in str(caught.value)

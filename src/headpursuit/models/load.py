@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub.utils import logging as hub_logging
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
@@ -59,6 +60,7 @@ def quiet() -> None:
     """Keep transformers' own progress bars and notices off the terminal."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    hub_logging.set_verbosity_error()
 
 
 def _source(name: str) -> tuple[str, str | None]:
@@ -98,7 +100,9 @@ def _device(device: str) -> str:
 def _explained(name: str, error: Exception) -> Exception:
     """One line that says what was tried, of the same kind as the error."""
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not Path(name).expanduser().exists():
         known = f"it is no local folder, no GGUF file, not {EMBEDDED!r}, and could not be had from the hub"
         return OSError(f"cannot load {name!r}: {known} ({first})")
+    if isinstance(error, OSError):
+        return OSError(f"cannot load {name!r}: {first}")
     return ValueError(f"cannot load {name!r} as a causal language model: {first}")
