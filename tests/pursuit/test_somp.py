@@ -1,3 +1,5 @@
+from itertools import product
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -5,9 +7,11 @@ from hypothesis import strategies as st
 from oracle import plain_somp
 from sklearn.linear_model import orthogonal_mp
 
-from headpursuit.pursuit import Dictionary, Moments, Signals, pursue
+from headpursuit.pursuit import Dictionary, Moments, Signals, pursue, pursue_each
 
 RULES = ("l1", "l2", "forward")
+TILES = (None, 7)
+"""Small dictionaries are solved together; a tile width asks for the form that large ones take."""
 
 
 def problem(seed, n_heads=3, n_samples=30, d_head=6, d_model=20, n_atoms=50, dtype=torch.float64):
@@ -24,8 +28,8 @@ def solve(mixed, write, dictionary, n_steps, rule, *, centre=False, **options):
     return pursue(signals, Dictionary.of(dictionary), n_steps, rule=rule, **options)
 
 
-def assert_equals_oracle(mixed, write, dictionary, n_steps, rule, tolerance=1e-9):
-    result = solve(mixed, write, dictionary, n_steps, rule)
+def assert_equals_oracle(mixed, write, dictionary, n_steps, rule, tolerance=1e-9, **options):
+    result = solve(mixed, write, dictionary, n_steps, rule, **options)
     for head in range(mixed.shape[1]):
         atoms, explained = plain_somp(mixed[:, head] @ write[head], dictionary, n_steps, rule)
         assert result.atoms[head].tolist() == atoms
@@ -34,6 +38,7 @@ def assert_equals_oracle(mixed, write, dictionary, n_steps, rule, tolerance=1e-9
         )
 
 
+@pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
 @settings(deadline=None, max_examples=25)
 @given(
@@ -43,30 +48,33 @@ def assert_equals_oracle(mixed, write, dictionary, n_steps, rule, tolerance=1e-9
     n_atoms=st.integers(1, 60),
     n_steps=st.integers(1, 12),
 )
-def test_equals_the_plain_algorithm(rule, seed, n_samples, d_head, n_atoms, n_steps):
+def test_equals_the_plain_algorithm(rule, tile, seed, n_samples, d_head, n_atoms, n_steps):
     data = problem(seed, n_samples=n_samples, d_head=d_head, n_atoms=n_atoms)
-    assert_equals_oracle(*data, n_steps, rule)
+    assert_equals_oracle(*data, n_steps, rule, tile=tile)
 
 
+@pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
 @settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 10**6))
-def test_equals_the_plain_algorithm_with_ties_duplicates_and_zero_atoms(rule, seed):
+def test_equals_the_plain_algorithm_with_ties_duplicates_and_zero_atoms(rule, tile, seed):
     mixed, write, dictionary = problem(seed, n_atoms=30)
     dictionary[7] = dictionary[2]  # a duplicate
     dictionary[9] = -3 * dictionary[4]  # the same direction, another length
     dictionary[11] = 0  # a zero row
     dictionary[13] = dictionary[1] + dictionary[3]  # dependent once both are chosen
-    dictionary[20:26] = dictionary[5]
-    assert_equals_oracle(mixed, write, dictionary, 12, rule)
+    dictionary[15:28] = dictionary[5]  # more than are scored afresh at once
+    dictionary = dictionary[torch.randperm(30, generator=torch.Generator().manual_seed(seed))]
+    assert_equals_oracle(mixed, write, dictionary, 12, rule, tile=tile)
 
 
+@pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
-def test_exact_ties_go_to_the_first_atom(rule):
+def test_exact_ties_go_to_the_first_atom(rule, tile):
     mixed = torch.eye(4, dtype=torch.float64)[:, None, :]
     write = torch.eye(4, 6, dtype=torch.float64)[None]
     dictionary = torch.eye(6, dtype=torch.float64)
-    result = solve(mixed, write, dictionary, 6, rule)
+    result = solve(mixed, write, dictionary, 6, rule, tile=tile)
     assert result.atoms.tolist() == [[0, 1, 2, 3, -1, -1]]
     torch.testing.assert_close(result.explained[0], torch.tensor([0.25, 0.5, 0.75, 1, 1, 1], dtype=torch.float64))
 
@@ -75,8 +83,8 @@ def test_dependent_atoms_are_left_out_not_chosen_twice():
     mixed, write, _ = problem(0, d_model=5, d_head=5)
     dictionary = torch.randn(2, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     dictionary = torch.cat([dictionary, dictionary.sum(0, keepdim=True), dictionary])
-    for rule in RULES:
-        atoms = solve(mixed, write, dictionary, 5, rule).atoms
+    for rule, tile in product(RULES, TILES):
+        atoms = solve(mixed, write, dictionary, 5, rule, tile=tile).atoms
         assert ((atoms >= 0).sum(1) == 2).all()
         assert (atoms[:, 2:] == -1).all()
 
@@ -84,17 +92,18 @@ def test_dependent_atoms_are_left_out_not_chosen_twice():
 def test_a_head_that_writes_nothing_explains_nothing():
     mixed, write, dictionary = problem(0)
     mixed[:, 1] = 0
-    for rule in RULES:
-        result = solve(mixed, write, dictionary, 4, rule)
+    for rule, tile in product(RULES, TILES):
+        result = solve(mixed, write, dictionary, 4, rule, tile=tile)
         assert result.atoms[1].tolist() == [-1] * 4
         assert result.explained[1].tolist() == [0.0] * 4
         assert (result.explained[0] > 0).all()
 
 
+@pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
-def test_float32_finds_the_same_atoms(rule):
+def test_float32_finds_the_same_atoms(rule, tile):
     mixed, write, dictionary = problem(3, n_samples=200, d_head=16, d_model=64, n_atoms=400, dtype=torch.float32)
-    assert_equals_oracle(mixed, write, dictionary, 10, rule, tolerance=1e-5)
+    assert_equals_oracle(mixed, write, dictionary, 10, rule, tolerance=1e-5, tile=tile)
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -164,9 +173,57 @@ def test_the_forward_rule_explains_at_least_as_much_with_the_first_two_atoms():
 @pytest.mark.parametrize("rule", RULES)
 def test_memory_limit_changes_nothing(rule):
     data = problem(9, n_heads=7)
-    whole, split = solve(*data, 6, rule), solve(*data, 6, rule, memory_bytes=1)
-    assert torch.equal(whole.atoms, split.atoms)
-    torch.testing.assert_close(whole.explained, split.explained, rtol=1e-12, atol=0)
+    for tile in TILES:
+        whole, split = (solve(*data, 6, rule, memory_bytes=room, tile=tile) for room in (2**30, 1))
+        assert torch.equal(whole.atoms, split.atoms)
+        torch.testing.assert_close(whole.explained, split.explained, rtol=1e-12, atol=0)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_tile_width_changes_nothing(rule):
+    data = problem(13, n_heads=4, n_samples=100, d_head=16, d_model=64, n_atoms=3000, dtype=torch.float32)
+    results = [solve(*data, 12, rule, tile=tile) for tile in (None, 1, 100, 1024, 3000)]
+    for other in results[1:]:
+        assert torch.equal(other.atoms, results[0].atoms)
+        assert torch.equal(other.explained, results[0].explained)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_dictionaries_solved_together_equal_those_solved_alone(rule):
+    mixed, write, dictionary = problem(14, n_heads=5, n_atoms=80)
+    signals = Signals.from_samples(mixed, write)
+    dictionaries = [Dictionary.of(part) for part in dictionary.split(20)]
+    for room in (2**30, 1):
+        together = pursue_each(signals, dictionaries, 6, rule=rule, memory_bytes=room)
+        for one, alone in zip(together, dictionaries, strict=True):
+            expected = pursue(signals, alone, 6, rule=rule, tile=20)
+            assert torch.equal(one.atoms, expected.atoms)
+            torch.testing.assert_close(one.explained, expected.explained, rtol=1e-9, atol=0)
+
+
+def test_dictionaries_of_different_sizes_are_solved_one_by_one():
+    mixed, write, dictionary = problem(15)
+    signals = Signals.from_samples(mixed, write)
+    dictionaries = [Dictionary.of(dictionary[:20]), Dictionary.of(dictionary[20:])]
+    for one, alone in zip(pursue_each(signals, dictionaries, 4), dictionaries, strict=True):
+        assert torch.equal(one.atoms, pursue(signals, alone, 4).atoms)
+
+
+def test_a_half_precision_dictionary_is_read_as_it_stands():
+    mixed, write, dictionary = problem(16, dtype=torch.float32)
+    half = dictionary.bfloat16()
+    for tile in TILES:
+        found = solve(mixed, write, half, 6, "l2", tile=tile)
+        expected = solve(mixed, write, half.float(), 6, "l2", tile=tile)
+        assert torch.equal(found.atoms, expected.atoms)
+        assert torch.equal(found.explained, expected.explained)
+
+
+def test_undefined_rows_of_a_dictionary_are_named():
+    _, _, dictionary = problem(17)
+    dictionary[31, 2] = torch.nan
+    with pytest.raises(ValueError, match="row 31 of the dictionary is infinite or undefined"):
+        Dictionary.of(dictionary)
 
 
 def test_wrong_input_is_refused():

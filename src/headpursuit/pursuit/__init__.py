@@ -1,9 +1,11 @@
 """The mathematics: pure functions of tensors, no model and no files in sight."""
 
 from headpursuit.pursuit.controls import random_heads
+from headpursuit.pursuit.dictionaries import Dictionary
 from headpursuit.pursuit.ranking import Scores, random_dictionaries, score_heads
+from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
-from headpursuit.pursuit.somp import Dictionary, Pursuit, Rule, pursue
+from headpursuit.pursuit.somp import Pursuit, pursue, pursue_each
 
 __all__ = [
     "Dictionary",
@@ -13,6 +15,7 @@ __all__ = [
     "Scores",
     "Signals",
     "pursue",
+    "pursue_each",
     "random_dictionaries",
     "random_heads",
     "score_heads",

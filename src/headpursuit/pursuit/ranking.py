@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from headpursuit.pursuit.dictionaries import Dictionary
+from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Signals
-from headpursuit.pursuit.somp import Dictionary, Rule, pursue
+from headpursuit.pursuit.somp import pursue_each
 
 
 @dataclass(frozen=True)
@@ -74,9 +76,7 @@ def score_heads(
     Differences: 1. random dictionaries of the same size beside it, because heads that always write nearly the
         same vector are "explained" by anything.
     """
-
-    def explained(rows: Int[Tensor, " n_tokens"]) -> Float[Tensor, " n_heads"]:
-        dictionary = Dictionary.of(directions[rows.to(directions.device)])
-        return pursue(signals, dictionary, n_steps, rule=rule).explained[:, -1]
-
-    return Scores(explained(token_ids), torch.stack([explained(rows) for rows in draws]))
+    rows = [token_ids, *draws]
+    dictionaries = [Dictionary.of(directions[one.to(directions.device)]) for one in rows]
+    found = pursue_each(signals, dictionaries, n_steps, rule=rule)
+    return Scores(found[0].explained[:, -1], torch.stack([one.explained[:, -1] for one in found[1:]]))
