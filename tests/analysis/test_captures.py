@@ -31,6 +31,15 @@ def assert_same_tensors(one, other):
         assert moments.count == other.moments[layer].count
 
 
+def assert_same_samples(one, other):
+    assert (one.samples is None) is (other.samples is None)
+    if one.samples is not None:
+        ours, theirs = one.samples.to_tensors(), other.samples.to_tensors()
+        assert ours.keys() == theirs.keys()
+        for name, tensor in ours.items():
+            assert torch.equal(tensor, theirs[name]), name
+
+
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
 def test_moments_are_those_of_the_hooked_values(model, batch_size):
     captured = capture(model, PROMPTS, CaptureConfig("prompt", batch_size=batch_size))
@@ -47,16 +56,16 @@ def test_moments_are_those_of_the_hooked_values(model, batch_size):
 def test_samples_are_kept_with_their_prompts(model):
     captured = capture(model, PROMPTS, CaptureConfig("last"))
     single = [tiny.mixed_of(model.network, "llama", ids) for ids in IDS]
-    for layer, kept in captured.samples.items():
-        wanted = torch.stack([single[prompt][layer][-1] for prompt in captured.prompt_of])
+    for layer, kept in captured.samples.mixed.items():
+        wanted = torch.stack([z[layer][-1] for z in single])
         torch.testing.assert_close(kept, wanted, atol=1e-5, rtol=1e-4)
-    assert sorted(captured.prompt_of) == [0, 1, 2]
+    assert captured.samples.prompt_of.tolist() == [0, 1, 2]
+    assert captured.samples.position_of.tolist() == [3, 1, 2]
 
 
 def test_samples_can_be_left_out(model):
-    with_samples, without = (capture(model, PROMPTS, CaptureConfig("prompt", samples=kept)) for kept in (True, False))
+    with_samples, without = (capture(model, PROMPTS, CaptureConfig("prompt", samples=kept)) for kept in (1000, 0))
     assert without.samples is None
-    assert without.prompt_of == ()
     assert_same_tensors(without, with_samples)
 
 
@@ -64,7 +73,7 @@ def test_a_half_precision_network_gives_samples_in_single_precision(model):
     model.network.to(torch.bfloat16)
     captured = capture(model, PROMPTS[:1], CaptureConfig("last"))
     seen = tiny.mixed_of(model.network, "llama", IDS[0])
-    for layer, kept in captured.samples.items():
+    for layer, kept in captured.samples.mixed.items():
         assert kept.dtype == torch.float32
         assert torch.equal(kept[0], seen[layer][-1].float())
         assert captured.moments[layer].second.dtype == torch.float64
@@ -75,8 +84,8 @@ def test_a_half_precision_network_gives_samples_in_single_precision(model):
 def test_a_capture_says_what_it_was_made_of(model):
     captured = capture(model, PROMPTS)
     assert captured.config == CaptureConfig()
-    assert captured.model == "tiny-llama"
-    assert captured.unembedding_sha256 == unembedding(model).sha256
+    assert captured.identity.model == "tiny-llama"
+    assert captured.identity.unembedding_sha256 == unembedding(model).sha256
     assert {"python", "torch", "transformers", "headpursuit"} == captured.versions.keys()
 
 
@@ -86,17 +95,16 @@ def test_progress_counts_prompts(model):
     assert done == [(2, 3), (3, 3)]
 
 
-@pytest.mark.parametrize("samples", [True, False])
+@pytest.mark.parametrize("samples", [1000, 4, 0])
 def test_a_saved_capture_comes_back_equal(model, tmp_path, samples):
     captured = capture(model, PROMPTS, CaptureConfig("prompt", samples=samples))
     captured.save(tmp_path / "cap")
     back = Capture.load(tmp_path / "cap")
     assert_same_tensors(back, captured)
-    for layer in captured.samples or ():
-        assert torch.equal(back.samples[layer], captured.samples[layer])
+    assert_same_samples(back, captured)
     plain = dict(moments={}, samples=None)
     assert replace(back, **plain) == replace(captured, **plain)
-    assert (back.samples is None) is not samples
+    assert (back.samples is None) is (samples == 0)
     assert [path.name for path in tmp_path.iterdir()] == ["cap"]
 
 

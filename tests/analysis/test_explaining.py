@@ -1,3 +1,5 @@
+from copy import deepcopy
+
 import pytest
 import tiny
 import torch
@@ -65,11 +67,11 @@ def test_only_the_heads_asked_for_in_order_and_once(model, captured):
     assert [e.token_ids for e in found] == [everything[e.head].token_ids for e in found]
 
 
-def test_steps_with_nothing_left_to_explain_have_no_token(model, captured):
+def test_steps_with_nothing_left_to_explain_have_no_token():
     broken = LanguageModel(tiny.network("llama"), tiny.word_tokenizer(280))
     broken.network.model.layers[1].self_attn.o_proj.weight.data[:, 8:16] = 0
     assert write_weights(broken.network, broken.anatomy.sites[1])[1].abs().max() == 0
-    found = explain(broken, captured, heads=[Head(1, 1)], n_atoms=3)[0]
+    found = explain(broken, capture(broken, PROMPTS), heads=[Head(1, 1)], n_atoms=3)[0]
     assert (found.tokens, found.token_ids, found.explained) == ((), (), ())
 
 
@@ -80,13 +82,20 @@ def test_a_head_that_does_not_exist_is_refused(model, captured):
 
 def test_a_capture_of_another_model_is_refused(captured):
     with pytest.raises(
-        ValueError, match="made with tiny-llama in float32; the unembedding of tiny-llama in float32 differs"
+        ValueError, match="made with tiny-llama in float32; tiny-llama in float32 has another unembedding"
     ):
         explain(tiny.word_model(seed=1), captured)
 
 
+def test_a_capture_of_a_finetuned_sibling_is_refused(model, captured):
+    sibling = LanguageModel(deepcopy(model.network), model.tokenizer, model.name)
+    sibling.network.model.layers[2].self_attn.o_proj.weight.data += 1e-4
+    with pytest.raises(ValueError, match="tiny-llama in float32 has another output projection"):
+        explain(sibling, captured)
+
+
 def test_l1_needs_samples(model):
-    moments = capture(model, PROMPTS, CaptureConfig(samples=False))
+    moments = capture(model, PROMPTS, CaptureConfig(samples=0))
     with pytest.raises(ValueError, match="l1 rule needs samples, but the capture kept only moments"):
         explain(model, moments, rule="l1")
 

@@ -77,7 +77,7 @@ def test_capture_positions(folder, prompts, tmp_path, positions):
 
 
 def test_capture_without_samples(folder, prompts, tmp_path):
-    path, _ = captured(folder, prompts, tmp_path, "--no-samples")
+    path, _ = captured(folder, prompts, tmp_path, "--samples", 0)
     assert not (path / "samples.safetensors").exists()
     assert_refused(run("explain", path, "--rule", "l1"), "the l1 rule needs samples")
 
@@ -199,7 +199,7 @@ def test_bugs_are_not_hidden(folder, prompts, tmp_path, monkeypatch):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("headpursuit.models.read_mixed", broken)
-    monkeypatch.setattr("headpursuit.analysis.captures.read_mixed", broken)
+    monkeypatch.setattr("headpursuit.analysis.capturing.read_mixed", broken)
     result = run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap")
     assert isinstance(result.exception, RuntimeError)
 

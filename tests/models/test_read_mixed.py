@@ -16,7 +16,7 @@ def collect(model, prompts, positions, **options):
     """Prompt -> layer -> (n_samples, n_heads, d_head), in the order they came."""
     found = defaultdict(lambda: defaultdict(list))
     for batch in read_mixed(model, prompts, positions, **options):
-        for layer, mixed in batch.mixed.items():
+        for layer, mixed in batch.mixed().items():
             for prompt, sample in zip(batch.prompt_of, mixed, strict=True):
                 found[prompt][layer].append(sample)
     return {p: {layer: torch.stack(rows) for layer, rows in by.items()} for p, by in found.items()}
@@ -88,7 +88,7 @@ def test_number_of_samples(positions, counts):
     assert [batch.n_prompts for batch in batches] == [3, 1]
     numbers = [number for batch in batches for number in batch.prompt_of]
     assert [numbers.count(i) for i in range(4)] == counts
-    assert sum(len(batch.mixed[1]) for batch in batches) == sum(counts)
+    assert sum(len(batch.mixed()[1]) for batch in batches) == sum(counts)
 
 
 def test_chat_reads_the_prompt_within_the_template():
@@ -136,5 +136,5 @@ def test_hooks_are_gone_after_an_error():
 
     model.network.model.layers[2].mlp.forward = fail
     with pytest.raises(RuntimeError, match="in the middle"):
-        next(read_mixed(model, PROMPTS, "last"))
+        next(read_mixed(model, PROMPTS, "last")).mixed()
     assert not hooks(model.network)

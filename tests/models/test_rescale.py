@@ -4,8 +4,9 @@ import torch
 
 from headpursuit.heads import Edit, Head
 from headpursuit.models import rescale
-from headpursuit.models.anatomy import bias_of, projection
+from headpursuit.models.anatomy import projection
 from headpursuit.models.language_model import certified
+from headpursuit.models.weights import bias_of
 
 EDIT = Edit({Head(1, 2): -1.0, Head(1, 0): 0.0, Head(2, 3): 2.5})
 STRONG = Edit({Head(0, 1): 20.0, Head(1, 2): -20.0, Head(2, 3): 20.0})  # also moves what a tiny random model answers

@@ -1,22 +1,28 @@
 """Where the mathematics meets the model: capture, explain, rank."""
 
-from headpursuit.analysis.captures import Capture, CaptureConfig, capture, versions
+from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, merge, versions
+from headpursuit.analysis.capturing import capture, identify
 from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.prompts import read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
 from headpursuit.analysis.readings import Reading, read
+from headpursuit.analysis.samples import Samples
 
 __all__ = [
     "Capture",
     "CaptureConfig",
     "Explanation",
+    "Identity",
     "RankConfig",
     "RankedHead",
     "Ranking",
     "Reading",
+    "Samples",
     "capture",
     "count_of",
     "explain",
+    "identify",
+    "merge",
     "rank",
     "read",
     "read_prompts",

@@ -1,18 +1,19 @@
 """A capture: what a run over prompts recorded of every head, in memory and on disk."""
 
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import reduce
 from importlib.metadata import version
+from operator import add
 from pathlib import Path
 from typing import Any
 
-import torch
-from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from headpursuit.models import LanguageModel, Positions, read_mixed, unembedding
+from headpursuit.analysis.samples import Samples
+from headpursuit.models import Positions
 from headpursuit.pursuit import Moments
 from headpursuit.storage import new_folder, read_manifest, understood
 
@@ -29,40 +30,47 @@ class CaptureConfig:
     """Length of the answers, where they are captured."""
     batch_size: int = 32
     """Prompts per batch."""
-    samples: bool = True
-    """Whether mixed values were kept one by one, which the l1 rule needs."""
+    samples: int = 1000
+    """How many positions, a uniform sample of all, are kept one by one: the l1 rule needs some. 0 keeps none."""
 
     def __post_init__(self) -> None:
-        for name in ("max_new_tokens", "batch_size"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("samples", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
 
 
 @dataclass(frozen=True)
-class Capture:
-    """Moments of every head's mixed values, and the samples themselves if they were kept."""
+class Identity:
+    """Which model, and which weights, a capture belongs to."""
 
-    moments: dict[int, Moments]
-    """By layer."""
-    samples: dict[int, Float[Tensor, "n_samples n_heads d_head"]] | None
-    """By layer; None if only moments were kept."""
-    config: CaptureConfig
     model: str
     """Name of the model, as given to `load`."""
     revision: str | None
     dtype: str
     """What the network computed in, such as `float32`."""
     unembedding_sha256: str
-    """Which unembedding the capture belongs to, in that dtype."""
+    """Which unembedding, in that dtype."""
+    heads_sha256: str
+    """Which output projections."""
+
+
+@dataclass(frozen=True)
+class Capture:
+    """Moments of every head's mixed values, and some of the values themselves."""
+
+    moments: dict[int, Moments]
+    """By layer."""
+    samples: Samples | None
+    """A uniform sample of the captured positions; None if none were asked for."""
+    config: CaptureConfig
+    identity: Identity
     n_prompts: int
-    prompt_of: tuple[int, ...] = ()
-    """Number of the prompt of each sample; empty without samples."""
     versions: dict[str, str] = field(default_factory=dict)
     """Packages it was made with."""
 
     @property
     def n_samples(self) -> int:
-        """Captured token positions."""
+        """Captured token positions, all of which are in the moments."""
         return next(iter(self.moments.values())).count
 
     def save(self, path: Path | str) -> None:
@@ -72,20 +80,18 @@ class Capture:
             FileExistsError: If `path` exists.
         """
         with new_folder(Path(path), "capture", self._description()) as folder:
-            moments: dict[str, Tensor] = {}
-            for layer, m in self.moments.items():
-                moments |= {f"second.{layer}": m.second, f"total.{layer}": m.total}
-            save_file({k: v.contiguous() for k, v in moments.items()}, folder / "moments.safetensors")
+            save_file(moments_to_tensors(self.moments), folder / "moments.safetensors")
             if self.samples is not None:
-                kept: dict[str, Tensor] = {f"mixed.{k}": v.contiguous() for k, v in self.samples.items()}
-                kept["prompt_of"] = torch.tensor(self.prompt_of)
-                save_file(kept, folder / "samples.safetensors")
+                save_file(self.samples.to_tensors(), folder / "samples.safetensors")
 
     def _description(self) -> dict[str, Any]:
-        return {name: getattr(self, name) for name in _DESCRIBED} | {
+        return {
+            **asdict(self.identity),
+            "n_prompts": self.n_prompts,
             "n_samples": self.n_samples,
             "layers": sorted(self.moments),
             "config": asdict(self.config),
+            "versions": self.versions,
         }
 
     @classmethod
@@ -103,89 +109,65 @@ class Capture:
 
     @classmethod
     def _from_folder(cls, folder: Path, manifest: dict[str, Any]) -> "Capture":
-        tensors = load_file(folder / "moments.safetensors")
-        moments = {
-            layer: Moments(tensors[f"second.{layer}"], tensors[f"total.{layer}"], manifest["n_samples"])
-            for layer in manifest["layers"]
-        }
-        samples, prompt_of = None, ()
+        moments = moments_from_tensors(load_file(folder / "moments.safetensors"), manifest["n_samples"])
+        samples = None
         if "samples.safetensors" in manifest["files"]:
-            kept = load_file(folder / "samples.safetensors")
-            samples = {layer: kept[f"mixed.{layer}"] for layer in manifest["layers"]}
-            prompt_of = tuple(kept["prompt_of"].tolist())
-        known = {name: manifest[name] for name in _DESCRIBED}
-        return cls(moments, samples, CaptureConfig(**manifest["config"]), prompt_of=prompt_of, **known)
+            samples = Samples.from_tensors(load_file(folder / "samples.safetensors"))
+        identity = Identity(**{name: manifest[name] for name in Identity.__dataclass_fields__})
+        config = CaptureConfig(**manifest["config"])
+        return cls(moments, samples, config, identity, manifest["n_prompts"], manifest["versions"])
 
 
-_DESCRIBED = ("model", "revision", "dtype", "unembedding_sha256", "n_prompts", "versions")
-"""Fields of a capture that stand in its manifest as they are."""
+def moments_to_tensors(moments: dict[int, Moments]) -> dict[str, Tensor]:
+    """Moments as named tensors, for a file."""
+    second = {f"second.{layer}": m.second.contiguous().cpu() for layer, m in moments.items()}
+    return second | {f"total.{layer}": m.total.contiguous().cpu() for layer, m in moments.items()}
 
 
-def capture(
-    model: LanguageModel,
-    prompts: Sequence[str],
-    config: CaptureConfig | None = None,
-    *,
-    progress: Callable[[int, int], None] | None = None,
-) -> Capture:
-    """Record every head's mixed values over prompts.
+def moments_from_tensors(tensors: dict[str, Tensor], count: int) -> dict[int, Moments]:
+    """The reverse of `moments_to_tensors`."""
+    layers = sorted(int(name.removeprefix("second.")) for name in tensors if name.startswith("second."))
+    return {layer: Moments(tensors[f"second.{layer}"], tensors[f"total.{layer}"], count) for layer in layers}
 
-    Args:
-        model: The model.
-        prompts: The texts.
-        config: Positions and the like; see `CaptureConfig`.
-        progress: Called after each batch with the prompts done and all prompts.
+
+def merge(captures: Sequence[Capture]) -> Capture:
+    """One capture that equals a capture over all prompts: moments add up, samples stay uniform.
+
+    Prompts are numbered on: those of the second capture follow those of the first.
 
     Raises:
-        ValueError: If the prompts cannot be read, or nothing was captured.
-        AnatomyError: If the model's heads cannot be certified.
+        ValueError: If there are none, or they are of different models or made with different settings.
     """
-    config = config or CaptureConfig()
-    parts: dict[int, Moments] = {}
-    samples: dict[int, list[Tensor]] = {}
-    prompt_of: list[int] = []
-    done = 0
-    reading = read_mixed(
-        model,
-        prompts,
-        config.positions,
-        batch_size=config.batch_size,
-        chat=config.chat,
-        max_new_tokens=config.max_new_tokens,
-    )
-    for batch in reading:
-        for layer, mixed in batch.mixed.items():
-            moments = Moments.of(mixed)
-            parts[layer] = parts[layer] + moments if layer in parts else moments
-            if config.samples:
-                samples.setdefault(layer, []).append(mixed.float().cpu())
-        prompt_of.extend(batch.prompt_of if config.samples else ())
-        done += batch.n_prompts
-        if progress:
-            progress(done, len(prompts))
-    _check_moments(parts)
-    return Capture(
-        {layer: Moments(m.second.cpu(), m.total.cpu(), m.count) for layer, m in sorted(parts.items())},
-        {layer: torch.cat(kept) for layer, kept in sorted(samples.items())} if config.samples else None,
-        config,
-        model.name,
-        model.revision,
-        model.dtype,
-        unembedding(model).sha256,
-        len(prompts),
-        tuple(prompt_of),
-        versions(),
+    if not captures:
+        raise ValueError("there are no captures to merge")
+    first, n_prompts, samples = captures[0], 0, []
+    for number, one in enumerate(captures, start=1):
+        _check_mergeable(first, one, number)
+        if one.samples is not None:
+            samples.append(replace(one.samples, prompt_of=one.samples.prompt_of + n_prompts))
+        n_prompts += one.n_prompts
+    return replace(
+        first,
+        moments={layer: reduce(add, (one.moments[layer] for one in captures)) for layer in first.moments},
+        samples=Samples.merge(samples, first.config.samples) if samples else None,
+        n_prompts=n_prompts,
     )
 
 
-def _check_moments(parts: dict[int, Moments]) -> None:
-    if not parts or next(iter(parts.values())).count == 0:
-        raise ValueError("nothing was captured: the model's answers are empty; capture prompt positions instead")
-    for layer, moments in parts.items():
-        bad = ~moments.second.isfinite().all(-1).all(-1)
-        if bad.any():
-            head = int(bad.nonzero()[0])
-            raise ValueError(f"head L{layer}H{head} wrote infinite or undefined values; try dtype float32")
+def _check_mergeable(first: Capture, other: Capture, number: int) -> None:
+    # Where a model lay and how prompts were batched makes no difference.
+    ours, theirs = (
+        asdict(one.identity) | asdict(one.config) | {"model": None, "revision": None, "batch_size": None}
+        for one in (first, other)
+    )
+    different = [name for name, value in ours.items() if value != theirs[name]]
+    if different:
+        name = different[0]
+        raise ValueError(
+            f"capture {number} cannot be merged with the first: {name} is {theirs[name]} "
+            f"({other.identity.model}), but {ours[name]} ({first.identity.model}) there; "
+            "merge captures of one model, made with the same settings"
+        )
 
 
 def versions() -> dict[str, str]:

@@ -1,13 +1,31 @@
-"""Read prompts from a file."""
+"""Read prompts from a file, as it is gone through: a million prompts need no more memory than one."""
 
 import csv
-import io
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 
-def read_prompts(path: Path | str) -> list[str]:
+@dataclass(frozen=True)
+class PromptFile(Collection[str]):
+    """The prompts of a file that was read once to check and count them."""
+
+    path: Path
+    n_prompts: int
+
+    def __len__(self) -> int:
+        return self.n_prompts
+
+    def __iter__(self) -> Iterator[str]:
+        return _prompts(self.path)
+
+    def __contains__(self, prompt: object) -> bool:
+        return any(prompt == other for other in self)
+
+
+def read_prompts(path: Path | str) -> PromptFile:
     """Read prompts from `.jsonl` (key `prompt`), `.csv` (column `prompt`) or `.txt` (one a line).
 
     Blank lines are skipped. Other keys and columns are ignored.
@@ -17,31 +35,33 @@ def read_prompts(path: Path | str) -> list[str]:
         ValueError: An unknown kind of file, nothing in it, or a line that is no prompt; the text names the line.
     """
     file = Path(path)
-    readers = {".jsonl": _from_jsonl, ".csv": _from_csv, ".txt": _from_txt}
-    if file.suffix not in readers:
-        raise ValueError(f"{file} is no {', '.join(readers)} file")
+    if file.suffix not in _READERS:
+        raise ValueError(f"{file} is no {', '.join(_READERS)} file")
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
+    n_prompts = sum(1 for _ in _prompts(file))
+    if n_prompts == 0:
+        raise ValueError(f"{file} holds no prompts")
+    return PromptFile(file, n_prompts)
+
+
+def _prompts(file: Path) -> Iterator[str]:
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        with file.open(encoding="utf-8-sig", newline="" if file.suffix == ".csv" else "\n") as lines:
+            for number, prompt in _READERS[file.suffix](lines, file):
+                if not isinstance(prompt, str) or not prompt.strip():
+                    raise ValueError(f"{file}, line {number}: the prompt is empty or no text")
+                yield prompt
     except UnicodeDecodeError as error:
         raise ValueError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
-    prompts = []
-    for line, prompt in readers[file.suffix](text, file):
-        if not isinstance(prompt, str) or not prompt.strip():
-            raise ValueError(f"{file}, line {line}: the prompt is empty or no text")
-        prompts.append(prompt)
-    if not prompts:
-        raise ValueError(f"{file} holds no prompts")
-    return prompts
 
 
-def _from_txt(text: str, _: Path) -> Iterator[tuple[int, object]]:
-    return ((number, line.rstrip("\r")) for number, line in enumerate(text.split("\n"), start=1) if line.strip())
+def _from_txt(lines: TextIO, _: Path) -> Iterator[tuple[int, object]]:
+    return ((number, line.rstrip("\r\n")) for number, line in enumerate(lines, start=1) if line.strip())
 
 
-def _from_jsonl(text: str, file: Path) -> Iterator[tuple[int, object]]:
-    for number, line in _from_txt(text, file):
+def _from_jsonl(lines: TextIO, file: Path) -> Iterator[tuple[int, object]]:
+    for number, line in _from_txt(lines, file):
         try:
             row = json.loads(str(line))
         except json.JSONDecodeError as error:
@@ -51,8 +71,8 @@ def _from_jsonl(text: str, file: Path) -> Iterator[tuple[int, object]]:
         yield number, row["prompt"]
 
 
-def _from_csv(text: str, file: Path) -> Iterator[tuple[int, object]]:
-    rows = csv.DictReader(io.StringIO(text, newline=""))
+def _from_csv(lines: TextIO, file: Path) -> Iterator[tuple[int, object]]:
+    rows = csv.DictReader(lines)
     if "prompt" not in (rows.fieldnames or ()):
         found = ", ".join(rows.fieldnames or ()) or "nothing"
         raise ValueError(f"{file} has no column named prompt in its first line (found {found})")
@@ -60,3 +80,6 @@ def _from_csv(text: str, file: Path) -> Iterator[tuple[int, object]]:
         yield from ((rows.line_num, row["prompt"]) for row in rows)
     except csv.Error as error:
         raise ValueError(f"{file}, line {rows.line_num}: {error}") from error
+
+
+_READERS = {".jsonl": _from_jsonl, ".csv": _from_csv, ".txt": _from_txt}

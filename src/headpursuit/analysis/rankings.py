@@ -185,9 +185,9 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         concept.name,
         _sorted(entries, config.score),
         config,
-        capture.model,
-        capture.revision,
-        capture.unembedding_sha256,
+        capture.identity.model,
+        capture.identity.revision,
+        capture.identity.unembedding_sha256,
         tuple(token_text(model, i) for i in found.token_ids),
         found.dropped_words,
     )

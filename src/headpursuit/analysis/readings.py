@@ -8,7 +8,7 @@ from torch import Tensor
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.heads import Head
-from headpursuit.models import HeadSite, LanguageModel, unembedding, write_weights
+from headpursuit.models import HeadSite, LanguageModel, heads_sha256, unembedding, write_weights
 from headpursuit.pursuit import Moments, Rule, Signals
 
 
@@ -51,11 +51,16 @@ def read(
             not exist.
     """
     directions = unembedding(model, gain=gain)
-    if directions.sha256 != capture.unembedding_sha256:
-        raise ValueError(
-            f"the capture was made with {capture.model or 'another model'} in {capture.dtype}; the unembedding of "
-            f"{model.name or 'this model'} in {model.dtype} differs; give the model and dtype that were captured"
-        )
+    for part, ours, theirs in (
+        ("unembedding", directions.sha256, capture.identity.unembedding_sha256),
+        ("output projection", heads_sha256(model), capture.identity.heads_sha256),
+    ):
+        if ours != theirs:
+            raise ValueError(
+                f"the capture was made with {capture.identity.model or 'another model'} in {capture.identity.dtype}; "
+                f"{model.name or 'this model'} in {model.dtype} has another {part}; "
+                "give the model and dtype that were captured"
+            )
     if rule == "l1" and capture.samples is None:
         raise ValueError("the l1 rule needs samples, but the capture kept only moments; capture with samples or use l2")
     if centre and capture.n_samples < 2:
@@ -84,7 +89,7 @@ def _signals(
     write = write_weights(model.network, site)[indices]
     if rule == "l1":
         assert capture.samples is not None
-        return Signals.from_samples(capture.samples[site.layer][:, indices].to(write), write, centre=centre)
+        return Signals.from_samples(capture.samples.mixed[site.layer][:, indices].to(write), write, centre=centre)
     m = capture.moments[site.layer]
     chosen = Moments(m.second[indices].to(write.device), m.total[indices].to(write.device), m.count)
     return Signals.from_moments(chosen, write, centre=centre)

@@ -24,7 +24,8 @@ def capture(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
     positions: Annotated[options.PositionsChoice, typer.Option(help="Which token positions.")] = "last",
-    samples: Annotated[bool, typer.Option("--samples/--no-samples", help="Keep mixed values one by one.")] = True,
+    samples: Annotated[int, typer.Option(help="Positions, drawn uniformly, to keep one by one; 0 for none.")] = 1000,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted capture.")] = False,
     max_new_tokens: Annotated[int, typer.Option(help="Length of the answers, where they are captured.")] = 16,
     batch_size: options.BatchOption = 32,
     chat: options.ChatOption = False,
@@ -45,9 +46,24 @@ def capture(
     loaded = open_model(model, device=device, dtype=dtype, revision=revision)
     say(str(loaded.certificate))
     with progress() as advance:
-        captured = run(loaded, texts, config, progress=partial(advance, "capture"))
-    captured.save(output)
-    say(f"captured {captured.n_samples} positions of {len(texts)} prompts: {output}")
+        captured = run(loaded, texts, config, output=output, resume=resume, progress=partial(advance, "capture"))
+    say(f"captured {captured.n_samples} positions of {captured.n_prompts} prompts: {output}")
+
+
+@one_line_errors
+def merge(
+    captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE...", help="Folders written by `capture`.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
+) -> None:
+    """Add captures up: the same as one capture over all their prompts."""
+    from headpursuit.analysis import Capture
+    from headpursuit.analysis import merge as run
+    from headpursuit.storage import refuse_existing
+
+    refuse_existing(output)
+    merged = run([Capture.load(path) for path in captures])
+    merged.save(output)
+    say(f"merged {len(captures)} captures, {merged.n_samples} positions of {merged.n_prompts} prompts: {output}")
 
 
 @one_line_errors
@@ -164,10 +180,12 @@ def _open(path: Path, model: str | None, device: str, dtype: str) -> "tuple[Capt
     from headpursuit.analysis import Capture
 
     captured = Capture.load(path)
-    name = model or captured.model
-    revision = None if model else captured.revision
+    name = model or captured.identity.model
+    revision = None if model else captured.identity.revision
     try:
-        wanted = captured.dtype if dtype == "auto" else dtype
+        wanted = captured.identity.dtype if dtype == "auto" else dtype
         return captured, open_model(name, device=device, dtype=wanted, revision=revision)
     except OSError as error:
-        raise OSError(f"{error}; the capture was made with {captured.model!r}: say where it is with --model") from error
+        raise OSError(
+            f"{error}; the capture was made with {captured.identity.model!r}: say where it is with --model"
+        ) from error

@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.command("demo")(studies.demo)
 app.command("capture")(analyse.capture)
+app.command("merge")(analyse.merge)
 app.command("explain")(analyse.explain)
 app.command("rank")(analyse.rank)
 app.command("study")(studies.study)

@@ -1,13 +1,15 @@
 """The only room that knows transformers: loading, finding heads, words and tokens, reading and rescaling heads."""
 
-from headpursuit.models.anatomy import Anatomy, AnatomyError, HeadSite, write_weights
+from headpursuit.models.anatomy import Anatomy, AnatomyError, HeadSite
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
+from headpursuit.models.identity import heads_sha256
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
+from headpursuit.models.sharding import is_sharded
 from headpursuit.models.text import answer, batches, log_probabilities
 from headpursuit.models.vocabulary import (
     ConceptTokens,
@@ -19,6 +21,7 @@ from headpursuit.models.vocabulary import (
     tokens_of,
     unembedding,
 )
+from headpursuit.models.weights import write_weights
 
 __all__ = [
     "EMBEDDED",
@@ -37,6 +40,8 @@ __all__ = [
     "batches",
     "collisions",
     "embedded_is_cached",
+    "heads_sha256",
+    "is_sharded",
     "load",
     "log_probabilities",
     "quiet",

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from headpursuit.heads import Head
+from headpursuit.models.sharding import n_shards
 
 _PROBE_LENGTH = 7
 """Tokens in the probe: a number that is no usual head count or width."""
@@ -127,8 +127,15 @@ def probe_input(network: PreTrainedModel) -> dict[str, Tensor]:
     """A short harmless input: a few ordinary token ids."""
     embedding: Any = network.get_input_embeddings()
     vocab = embedding.weight.shape[0]
-    ids = torch.arange(_PROBE_LENGTH, device=network.device)[None] + vocab // 2
+    ids = torch.arange(_PROBE_LENGTH, device=input_device(network))[None] + vocab // 2
     return {"input_ids": ids % vocab, "attention_mask": torch.ones_like(ids)}
+
+
+def input_device(network: PreTrainedModel) -> torch.device:
+    """Where inputs go, also where accelerate keeps the weights elsewhere until they are needed."""
+    hook = getattr(network.get_input_embeddings(), "_hf_hook", None)
+    device = getattr(hook, "execution_device", None)
+    return network.device if device is None else torch.device(device)
 
 
 def is_linear(module: nn.Module) -> bool:
@@ -153,7 +160,8 @@ def locate(network: PreTrainedModel) -> Anatomy:
             path, width = event
             if path in paths:
                 raise AnatomyError(f"the projection {path} runs more than once in a forward pass")
-            paths[path] = pending.n_heads, width // pending.n_heads
+            shards = n_shards(network) if _is_split(network.get_submodule(path), width) else 1
+            paths[path] = pending.n_heads * shards, width // pending.n_heads
             pending = None
     if not paths:
         raise AnatomyError(
@@ -196,6 +204,11 @@ def _takes_all_heads(width: int, seen: Attended) -> bool:
     return width == seen.n_heads * seen.d_head
 
 
+def _is_split(module: nn.Module, width: int) -> bool:
+    """Whether a projection takes in more heads than this process holds."""
+    return getattr(module, "in_features", width) != width
+
+
 def _layer_numbers(paths: list[str]) -> list[int]:
     """The number in each path that counts layers; their order where no number tells them apart."""
     numbers = [[int(n) for n in re.findall(r"(?<=\.)\d+(?=\.)", path)] for path in paths]
@@ -206,35 +219,3 @@ def _layer_numbers(paths: list[str]) -> list[int]:
 def projection(network: nn.Module, site: HeadSite) -> nn.Module:
     """The output projection of a site."""
     return network.get_submodule(site.path)
-
-
-@torch.no_grad()
-def bias_of(module: nn.Module) -> Tensor | None:
-    """The projection's bias, which belongs to no head."""
-    bias = getattr(module, "bias", None)
-    return bias if isinstance(bias, Tensor) else None
-
-
-@torch.no_grad()
-def write_weights(network: nn.Module, site: HeadSite) -> Float[Tensor, "n_heads d_head d_model"]:
-    """W of every head of a site, float32: a head writes z @ W into the residual stream.
-
-    Read off the weight where it is a plain matrix, else (quantised weights, adapters) by sending unit vectors through.
-    """
-    module: Any = projection(network, site)
-    width = site.n_heads * site.d_head
-    weight = getattr(module, "weight", None)
-    if type(module).__name__ == "Conv1D":
-        matrix = module.weight  # (in, out)
-    elif isinstance(module, nn.Linear) and weight is not None and weight.is_floating_point():
-        matrix = weight.T
-    else:
-        like = next(module.parameters(), torch.empty(0))
-        dtype = like.dtype if like.is_floating_point() else torch.float32
-        units = torch.eye(width, device=like.device, dtype=dtype)
-        matrix = module(units) - module(torch.zeros_like(units[:1]))
-    if matrix.shape[0] != width:
-        raise AnatomyError(
-            f"{site.path} takes {matrix.shape[0]} inputs, but {site.n_heads} heads of width {site.d_head} give {width}"
-        )
-    return matrix.detach().float().reshape(site.n_heads, site.d_head, -1)

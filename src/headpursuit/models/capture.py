@@ -1,51 +1,74 @@
 """Read every head's mixed values while the model reads prompts or its own answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from headpursuit.models.anatomy import projection
+from headpursuit.models.anatomy import HeadSite, projection
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.sharding import whole_width
 from headpursuit.models.text import Batch, batches, continue_batch
 
 Positions = Literal["last", "prompt", "generated", "all"]
 
+Receive = Callable[[int, Float[Tensor, "n_samples n_heads d_head"]], None]
+"""Takes a layer's mixed values, in the network's dtype and on its device."""
+
+_WINDOW = 4096
+"""Prompts that are held as tokens at once; within them, batches are made of similar lengths."""
+
 
 @dataclass(frozen=True)
 class MixedBatch:
-    """The mixed values of one batch of prompts, at the positions asked for."""
+    """A batch of prompts and the positions to capture in it; the model runs when it is read."""
 
-    mixed: dict[int, Float[Tensor, "n_samples n_heads d_head"]]
-    """By layer; in the network's dtype."""
+    number: int
+    """Counted from 0 over all batches."""
     prompt_of: tuple[int, ...]
     """Number of the prompt that each sample belongs to."""
+    position_of: tuple[int, ...]
+    """Position of each sample's token, counted from its prompt's first token."""
     n_prompts: int
+    _forward: Callable[[Receive], None]
+
+    def read(self, receive: Receive) -> None:
+        """Run the model, and hand over each layer's mixed values when they are there; no layer is kept."""
+        self._forward(receive)
+
+    def mixed(self) -> dict[int, Float[Tensor, "n_samples n_heads d_head"]]:
+        """Run the model and keep all layers."""
+        kept: dict[int, Tensor] = {}
+        self.read(kept.__setitem__)
+        return kept
 
 
 def read_mixed(
     model: LanguageModel,
-    prompts: Sequence[str],
+    prompts: Collection[str],
     positions: Positions = "last",
     *,
     batch_size: int = 32,
     chat: bool = False,
     max_new_tokens: int = 16,
+    wanted: Callable[[int], bool] = lambda _: True,
 ) -> Iterator[MixedBatch]:
-    """Capture batch by batch.
+    """Capture batch by batch, in memory that does not grow with the number of prompts.
 
     Args:
         model: The model.
-        prompts: The texts.
+        prompts: The texts; gone through once, or twice if they are more than a few thousand.
         positions: `last`: each prompt's last token. `prompt`: all its tokens. `generated`: the tokens of the model's
             greedy answer. `all`: both.
         batch_size: Prompts per batch.
         chat: Put each prompt into the chat template.
         max_new_tokens: Length of the answers, where they are captured.
+        wanted: Which batches to read, by number: others are somebody else's, or were read before.
 
     Raises:
         ValueError: Unknown positions, or prompts that cannot be read (see `batches`); before the model runs.
@@ -57,11 +80,49 @@ def read_mixed(
         raise ValueError(f"unknown positions {positions!r}; choose {', '.join(get_args(Positions))}")
     answering = positions in ("generated", "all")
     room = max_new_tokens if answering else 0
-    for batch in batches(model, prompts, batch_size, chat=chat, room=room):
-        full = continue_batch(model, batch, max_new_tokens) if answering else batch
-        chosen = _chosen(full, positions, batch.input_ids.shape[1])
-        rows = chosen.nonzero()[:, 0].tolist()
-        yield MixedBatch(_forward(model, full, chosen), tuple(batch.indices[row] for row in rows), len(batch.indices))
+    number = 0
+    for first, window in _checked(model, prompts, batch_size, chat, room):
+        n_batches = -(-len(window) // batch_size) if batch_size > 0 else 1
+        if not any(wanted(number + i) for i in range(n_batches)):
+            number += n_batches
+            continue
+        for batch in batches(model, window, batch_size, chat=chat, room=room, first=first):
+            if wanted(number):
+                full = continue_batch(model, batch, max_new_tokens) if answering else batch
+                yield _planned(model, number, full, positions, batch.input_ids.shape[1])
+            number += 1
+
+
+def _checked(
+    model: LanguageModel, prompts: Collection[str], batch_size: int, chat: bool, room: int
+) -> Iterator[tuple[int, list[str]]]:
+    """The prompts by windows, each with its first prompt's number; if they are several, all are tokenized first."""
+    windows = list(islice(_windows(prompts), 2))
+    if len(windows) < 2:
+        yield from windows or [(0, [])]
+        return
+    for first, window in _windows(prompts):
+        batches(model, window, batch_size, chat=chat, room=room, first=first)
+    yield from _windows(prompts)
+
+
+def _windows(prompts: Collection[str]) -> Iterator[tuple[int, list[str]]]:
+    left, first = iter(prompts), 0
+    while window := list(islice(left, _WINDOW)):
+        yield first, window
+        first += len(window)
+
+
+def _planned(model: LanguageModel, number: int, batch: Batch, positions: Positions, prompt_length: int) -> MixedBatch:
+    chosen = _chosen(batch, positions, prompt_length)
+    rows = chosen.nonzero()[:, 0].tolist()
+    return MixedBatch(
+        number,
+        tuple(batch.indices[row] for row in rows),
+        tuple(batch.position_ids[chosen].tolist()),
+        len(batch.indices),
+        lambda receive: _forward(model, batch, chosen, receive),
+    )
 
 
 def _chosen(batch: Batch, positions: Positions, prompt_length: int) -> Bool[Tensor, "n_prompts n_tokens"]:
@@ -74,15 +135,15 @@ def _chosen(batch: Batch, positions: Positions, prompt_length: int) -> Bool[Tens
 
 
 @torch.no_grad()
-def _forward(
-    model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts n_tokens"]
-) -> dict[int, Float[Tensor, "n_samples n_heads d_head"]]:
-    mixed: dict[int, Tensor] = {}
+def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts n_tokens"], receive: Receive) -> None:
+    which = chosen.flatten().nonzero()[:, 0]
     with ExitStack() as stack:
         for site in model.anatomy.sites:
 
-            def keep(_: Any, args: tuple[Any, ...], site: Any = site) -> None:
-                mixed[site.layer] = args[0][chosen.to(args[0].device)].unflatten(-1, (site.n_heads, site.d_head))
+            def keep(_: Any, args: tuple[Any, ...], site: HeadSite = site) -> None:
+                mixed = args[0].flatten(0, 1).index_select(0, which.to(args[0].device))
+                mixed = whole_width(mixed, site.n_heads * site.d_head)
+                receive(site.layer, mixed.unflatten(-1, (site.n_heads, site.d_head)))
 
             handle = projection(model.network, site).register_forward_pre_hook(keep)
             stack.callback(handle.remove)
@@ -93,4 +154,3 @@ def _forward(
             position_ids=batch.position_ids,
             use_cache=False,
         )
-    return mixed

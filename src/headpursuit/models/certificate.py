@@ -15,12 +15,12 @@ from headpursuit.models.anatomy import (
     AnatomyError,
     HeadSite,
     Watch,
-    bias_of,
     probe_input,
     projection,
-    write_weights,
 )
 from headpursuit.models.scaling import rescale_sites
+from headpursuit.models.sharding import own_head, own_part, whole_tensor, whole_width
+from headpursuit.models.weights import bias_of, write_weights
 
 _TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-8, torch.float16: 5e-3, torch.bfloat16: 3e-2}
 
@@ -61,8 +61,8 @@ class _Record:
     mixed: dict[HeadSite, Tensor]
     written: dict[HeadSite, Tensor]
     logits: Tensor
-    attention: dict[HeadSite, int]
-    """Number of the attention output that came right before the projection."""
+    attention: dict[HeadSite, tuple[int, int]]
+    """Number of the attention output that came right before the projection, and how many heads it has here."""
 
 
 @torch.no_grad()
@@ -123,7 +123,8 @@ def _most_heads(anatomy: Anatomy) -> int:
 def _isolation(network: PreTrainedModel, anatomy: Anatomy, index: int, clean: _Record, tolerance: float) -> float:
     """Double one head of every layer at the attention, and see what moves."""
     sites = tuple(site for site in anatomy.sites if index < site.n_heads)
-    moved = _forward(network, anatomy, clean=clean, double={clean.attention[site]: index for site in sites})
+    double = {number: own_head(index, site.n_heads, here) for site, (number, here) in clean.attention.items()}
+    moved = _forward(network, anatomy, clean=clean, double={n: head for n, head in double.items() if head is not None})
 
     def error(site: HeadSite) -> float:
         part = site.slice_of(index)
@@ -153,12 +154,14 @@ def _forward(
     record = _Record({}, {}, torch.empty(0), {})
 
     def before(site: HeadSite, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        record.mixed[site] = args[0].reshape(-1, args[0].shape[-1]).clone()
-        record.attention[site] = len(watch.seen) - 1
-        return None if clean is None else (clean.mixed[site].reshape(args[0].shape), *args[1:])
+        record.mixed[site] = whole_width(args[0].flatten(0, -2), site.n_heads * site.d_head).clone()
+        record.attention[site] = len(watch.seen) - 1, watch.seen[-1].n_heads if watch.seen else site.n_heads
+        return (
+            None if clean is None else (own_part(clean.mixed[site], args[0].shape[-1]).reshape_as(args[0]), *args[1:])
+        )
 
     def after(site: HeadSite, output: Tensor) -> None:
-        record.written[site] = output.reshape(-1, output.shape[-1]).clone()
+        record.written[site] = whole_tensor(output).flatten(0, -2).clone()
 
     with ExitStack() as stack:
         for site in anatomy.sites:
@@ -166,5 +169,5 @@ def _forward(
             stack.callback(module.register_forward_pre_hook(lambda _, args, s=site: before(s, args)).remove)
             stack.callback(module.register_forward_hook(lambda _, __, out, s=site: after(s, out)).remove)
         with watch:
-            record.logits = network(**probe_input(network), use_cache=False).logits
+            record.logits = whole_tensor(network(**probe_input(network), use_cache=False).logits)
     return record

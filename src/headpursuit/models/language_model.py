@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from headpursuit.models.anatomy import Anatomy, locate
+from headpursuit.models.anatomy import Anatomy, input_device, locate
 from headpursuit.models.certificate import Certificate, certify
 
 
@@ -53,7 +53,7 @@ class LanguageModel:
     @property
     def device(self) -> torch.device:
         """Where inputs go."""
-        return self.network.device
+        return input_device(self.network)
 
 
 _known: WeakKeyDictionary[PreTrainedModel, tuple[Anatomy, Certificate]] = WeakKeyDictionary()

@@ -1,5 +1,6 @@
 """From a name to a model with certified heads."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,14 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 
 def load(
-    name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None, weights: bool = True
+    name: str,
+    *,
+    device: str = "auto",
+    dtype: str = "auto",
+    revision: str | None = None,
+    weights: bool = True,
+    device_map: str | dict[str, Any] | None = None,
+    tp_plan: str | None = None,
 ) -> LanguageModel:
     """Load a causal language model and its tokenizer.
 
@@ -26,6 +34,10 @@ def load(
         device: `auto` takes a GPU if there is one, else the CPU; or any torch device.
         dtype: `auto` is float32 on a CPU and the checkpoint's own on a GPU; or float32, bfloat16, float16.
         revision: Branch, tag or commit of a hub model.
+        device_map: Spread the model over devices, main memory and disk, as `from_pretrained` does: `auto`, or module
+            names and devices. Instead of `device`.
+        tp_plan: `auto` shares every layer between the processes of `torchrun`, as `from_pretrained` does. Instead of
+            `device`.
         weights: Without them only the tokenizer and the shapes are there, which takes no time: enough for `tokens_of`.
 
     Raises:
@@ -33,10 +45,13 @@ def load(
         OSError: If a hub model cannot be had.
         ValueError: If the checkpoint is no causal language model, an option is unknown, or the device is not there.
     """
+    if (device_map or tp_plan) and device != "auto":
+        raise ValueError(f"device {device!r} and device_map or tp_plan exclude each other; give one of them")
     device = _device(device)
     if dtype not in ("auto", *_DTYPES):
         raise ValueError(f"unknown dtype {dtype!r}; choose auto, {', '.join(_DTYPES)}")
     options: dict[str, Any] = {"revision": revision} if revision else {}
+    placed = {key: value for key, value in (("device_map", device_map), ("tp_plan", tp_plan)) if value}
     source, gguf = _source(name)
     if gguf:
         options["gguf_file"] = gguf
@@ -47,12 +62,13 @@ def load(
             config = AutoConfig.from_pretrained(source, **options)
             with torch.device("meta"):
                 return LanguageModel(AutoModelForCausalLM.from_config(config), tokenizer, name)
-        network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options)
+        network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options, **placed)
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise _explained(name, error) from error
     if gguf:
         forget_gguf(network)
-    torch.nn.Module.to(network, device)
+    if not placed:
+        torch.nn.Module.to(network, device)
     return LanguageModel(network, tokenizer, name, getattr(network.config, "_commit_hash", None))
 
 
@@ -83,8 +99,8 @@ def _source(name: str) -> tuple[str, str | None]:
 
 def _device(device: str) -> str:
     if device == "auto":
-        # Not Apple's GPU: it has no float64, which moments are summed in.
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        # Not Apple's GPU: it has no float64, which moments are summed in. Processes of one machine take one GPU each.
+        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
     try:
         torch.device(device)
     except RuntimeError as error:

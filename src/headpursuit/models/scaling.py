@@ -12,6 +12,7 @@ from torch._dynamo.eval_frame import OptimizedModule
 
 from headpursuit.heads import Edit
 from headpursuit.models.anatomy import Anatomy, HeadSite, projection
+from headpursuit.models.sharding import own_part
 
 
 @dataclass
@@ -54,6 +55,6 @@ class _Multiply:
 
     def __call__(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         mixed = args[0]
-        self._factor = self._factor.to(mixed)
+        self._factor = own_part(self._factor, mixed.shape[-1]).to(mixed)
         self._applied.calls[self._site.layer] += 1
         return (mixed * self._factor, *args[1:])

@@ -29,7 +29,7 @@ class Batch:
 
 
 def batches(
-    model: LanguageModel, prompts: Sequence[str], batch_size: int, *, chat: bool = False, room: int = 0
+    model: LanguageModel, prompts: Sequence[str], batch_size: int, *, chat: bool = False, room: int = 0, first: int = 0
 ) -> list[Batch]:
     """Tokenize prompts and batch those of similar length.
 
@@ -39,6 +39,7 @@ def batches(
         batch_size: Prompts per batch.
         chat: Put each prompt as a user's message into the model's chat template.
         room: Tokens that must still fit into the context behind each prompt.
+        first: Number of the first prompt, where these are some of many.
 
     Raises:
         ValueError: No prompts, an empty prompt, a prompt longer than the context, or no chat template.
@@ -47,14 +48,16 @@ def batches(
         raise ValueError("there are no prompts")
     if batch_size < 1:
         raise ValueError(f"the batch size is {batch_size}; it must be at least 1")
-    ids = [_encode(model, i, prompt, chat) for i, prompt in enumerate(prompts)]
+    ids = [_encode(model, first + i, prompt, chat) for i, prompt in enumerate(prompts)]
     context = context_length(model)
     for i, tokens in enumerate(ids):
         if len(tokens) + room > context:
             extra = f" and {room} new ones" if room else ""
-            raise ValueError(f"prompt {i + 1} takes {len(tokens)} tokens{extra}, but the context holds {context}")
+            raise ValueError(
+                f"prompt {first + i + 1} takes {len(tokens)} tokens{extra}, but the context holds {context}"
+            )
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    return [_pad(model, order[i : i + batch_size], ids) for i in range(0, len(order), batch_size)]
+    return [_pad(model, order[i : i + batch_size], ids, first) for i in range(0, len(order), batch_size)]
 
 
 def context_length(model: LanguageModel) -> int:
@@ -99,14 +102,15 @@ def embedding_rows(model: LanguageModel) -> int:
     return embedding.weight.shape[0]
 
 
-def _pad(model: LanguageModel, indices: list[int], ids: list[list[int]]) -> Batch:
+def _pad(model: LanguageModel, indices: list[int], ids: list[list[int]], first: int) -> Batch:
     longest = max(len(ids[i]) for i in indices)
     pad = model.tokenizer.pad_token_id
     if pad is None or pad >= embedding_rows(model):
         pad = 0  # masked, so any token serves
     rows = [[pad] * (longest - len(ids[i])) + ids[i] for i in indices]
     masks = [[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in indices]
-    return Batch(tuple(indices), torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device))
+    numbers = tuple(first + i for i in indices)
+    return Batch(numbers, torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device))
 
 
 @torch.no_grad()

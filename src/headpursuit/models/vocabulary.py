@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from headpursuit.concepts import Concept
 from headpursuit.models.anatomy import AnatomyError, probe_input
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.sharding import whole_tensor
+from headpursuit.models.weights import weights_at_hand
 
 MultiToken = Literal["drop", "first"]
 """What becomes of a spelling that takes several tokens: it is dropped, or its first token stands for it."""
@@ -161,7 +163,9 @@ def unembedding(model: LanguageModel, *, gain: bool = False) -> Unembedding:
         model: The model.
         gain: Multiply by the final norm's gain, so that directions are those before the norm.
     """
-    vectors = output_embedding(model).weight[: n_tokens(model)].detach()
+    module = output_embedding(model)
+    with weights_at_hand(module):
+        vectors = whole_tensor(module.weight).detach()[: n_tokens(model)]
     raw = vectors.contiguous().cpu()
     digest = hashlib.sha256(raw.view(torch.uint8).numpy().data).hexdigest()
     if gain:
@@ -181,8 +185,7 @@ def final_gain(model: LanguageModel) -> Float[Tensor, " d_model"]:
     """
     norm = _final_norm(model)
     d_model = output_embedding(model).weight.shape[1]
-    like = next(norm.parameters(), torch.empty(0, device=model.device))
-    x = torch.ones(1, 1, d_model, dtype=like.dtype, device=like.device)
+    x = torch.ones(1, 1, d_model, dtype=model.network.dtype, device=model.device)
     x[..., ::2] = -1
     return ((norm(x) - norm(-x)).float() / 2 * x.float()).flatten()
 

@@ -148,7 +148,7 @@ def _captured(model: LanguageModel, task: Task, config: StudyConfig, folder: Pat
             chat=config.chat,
             max_new_tokens=config.max_new_tokens,
             batch_size=config.batch_size,
-            samples=config.ranking.rule == "l1",
+            samples=1000 if config.ranking.rule == "l1" else 0,
         )
         captured = capture(model, task.ranking_prompts, settings, progress=partial(progress, "capture"))
         captured.save(folder / "capture")

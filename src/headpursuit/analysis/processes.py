@@ -1,0 +1,63 @@
+"""Several processes that share one capture (`accelerate launch`, `torchrun`)."""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+from headpursuit.analysis.samples import Samples
+from headpursuit.models import LanguageModel, is_sharded
+from headpursuit.pursuit import Moments
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Which of how many this one is."""
+
+    index: int = 0
+    count: int = 1
+    group: Any = None
+    is_first: bool = True
+    """Whether this process writes what all of them made."""
+
+    @classmethod
+    def of(cls, model: LanguageModel) -> "Processes":
+        """As the launcher says. Processes that hold one model together (`tp_plan`) all read every prompt."""
+        count = int(os.environ.get("WORLD_SIZE", 1))
+        if count == 1:
+            return cls()
+        if not dist.is_initialized():
+            dist.init_process_group("gloo")
+        rank = dist.get_rank()
+        if is_sharded(model.network):
+            return cls(is_first=rank == 0)
+        # What is added up lies in main memory, whatever the processes compute on.
+        return cls(rank, count, dist.new_group(backend="gloo"), rank == 0)
+
+    def add(self, moments: dict[int, Moments]) -> dict[int, Moments]:
+        """Moments of all processes together, in main memory."""
+        here = {layer: Moments(m.second.cpu(), m.total.cpu(), m.count) for layer, m in sorted(moments.items())}
+        if self.group is None:
+            return here
+        parts: list[Any] = [None] * self.count
+        dist.all_gather_object(parts, {layer: (m.second.shape, m.count) for layer, m in here.items()}, self.group)
+        shapes = {layer: shape for part in parts for layer, (shape, _) in part.items()}
+        return {layer: self._sum(here.get(layer), shapes[layer]) for layer in sorted(shapes)}
+
+    def _sum(self, moments: Moments | None, shape: torch.Size) -> Moments:
+        zero = torch.zeros(shape, dtype=torch.float64)
+        mine = moments or Moments(zero, zero[:, 0], 0)
+        second, total, count = mine.second.clone(), mine.total.clone(), torch.tensor(mine.count)
+        for tensor in (second, total, count):
+            dist.all_reduce(tensor, group=self.group)
+        return Moments(second, total, int(count))
+
+    def merge(self, samples: Samples, capacity: int) -> Samples:
+        """A uniform sample of what all processes captured."""
+        if self.group is None:
+            return samples
+        parts: list[Any] = [None] * self.count
+        dist.all_gather_object(parts, samples, self.group)
+        return Samples.merge(parts, capacity)

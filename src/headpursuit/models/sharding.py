@@ -1,0 +1,45 @@
+"""Models that several processes hold together (`tp_plan`): each process computes some heads of every layer."""
+
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+
+def n_shards(network: Any) -> int:
+    """How many processes hold the model together; 1 for an ordinary model."""
+    return getattr(network, "tp_size", None) or 1
+
+
+def is_sharded(network: Any) -> bool:
+    """Whether several processes hold the model together."""
+    return n_shards(network) > 1
+
+
+def whole_tensor(tensor: Tensor) -> Tensor:
+    """A parameter with the parts of all processes."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
+def whole_width(values: Tensor, width: int) -> Tensor:
+    """Values of all heads side by side, where this process may hold only some."""
+    if values.shape[-1] == width or not dist.is_initialized():
+        return values
+    parts = [torch.empty_like(values) for _ in range(width // values.shape[-1])]
+    dist.all_gather(parts, values.contiguous())
+    return torch.cat(parts, dim=-1)
+
+
+def own_part(values: Tensor, width: int) -> Tensor:
+    """Of values for all heads side by side, those of the heads that this process holds."""
+    if values.shape[-1] == width or not dist.is_initialized():
+        return values
+    return values.narrow(-1, dist.get_rank() * width, width)
+
+
+def own_head(index: int, n_heads: int, n_here: int) -> int | None:
+    """What this process calls a head of the model; None if another process holds it."""
+    whole = n_heads == n_here or not dist.is_initialized()
+    here = index if whole else index - dist.get_rank() * n_here
+    return here if 0 <= here < n_here else None
