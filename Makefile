@@ -1,11 +1,12 @@
-# make demo | make test | make check. Each sets up what it needs in .venv; nothing to edit.
+# make demo | make test | make check | make bench. Each sets up what it needs in .venv; nothing to edit.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test check setup clean
+.PHONY: demo test check bench setup clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/headpursuit demo
@@ -20,6 +21,9 @@ check: $(DEV_STAMP)
 	$(BIN)/lint-imports
 	$(MAKE) test
 
+bench: $(BENCH_STAMP)
+	for name in pursuit libraries ranking capturing rescaling; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
 setup: $(DEV_STAMP)
 
 $(VENV)/pyvenv.cfg:
@@ -33,6 +37,10 @@ $(RUN_STAMP): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 $(DEV_STAMP): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@ $(RUN_STAMP)
+
+$(BENCH_STAMP): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) demo

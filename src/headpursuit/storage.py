@@ -118,6 +118,7 @@ def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> None:
     )
     files = sorted(found)
     for file in files:
+        file.chmod(0o644)
         with file.open("rb+") as content:
             os.fsync(content.fileno())
     hashes = {file.relative_to(path).as_posix(): sha256_of(file) for file in files}

@@ -31,6 +31,8 @@ def capture(
     chat: options.ChatOption = False,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
+    device_map: options.DeviceMapOption = None,
+    tp_plan: options.TpPlanOption = None,
     revision: options.RevisionOption = None,
 ) -> None:
     """Record what every head does while the model reads prompts or its own answers."""
@@ -43,7 +45,7 @@ def capture(
     config = CaptureConfig(
         positions=positions, chat=chat, max_new_tokens=max_new_tokens, batch_size=batch_size, samples=samples
     )
-    loaded = open_model(model, device=device, dtype=dtype, revision=revision)
+    loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, tp_plan=tp_plan, revision=revision)
     say(str(loaded.certificate))
     with progress() as advance:
         captured = run(loaded, texts, config, output=output, resume=resume, progress=partial(advance, "capture"))

@@ -1,6 +1,7 @@
 """How the command line speaks: errors in one line, progress on stderr, tables on stdout."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,10 @@ from rich.text import Text
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-out = Console(highlight=False)
+_FIRST = os.environ.get("RANK", "0") == "0"
+"""Of several processes (`torchrun`), only the first one speaks, except about errors."""
+
+out = Console(highlight=False, quiet=not _FIRST)
 notes = Console(stderr=True, highlight=False)
 
 
@@ -59,7 +63,7 @@ def _fail(message: str, code: int) -> None:
 def progress() -> Iterator[Callable[[str, int, int], None]]:
     """A bar per stage, on stderr."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=notes) as bars:
+    with Progress(*columns, console=notes, disable=not _FIRST) as bars:
         stages: dict[str, TaskID] = {}
 
         def advance(stage: str, done: int, total: int) -> None:

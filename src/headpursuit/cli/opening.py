@@ -1,6 +1,6 @@
 """Load the model a command asks for."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from headpursuit.cli.console import notes
 
@@ -8,13 +8,11 @@ if TYPE_CHECKING:
     from headpursuit.models import LanguageModel
 
 
-def open_model(
-    name: str, *, device: str = "auto", dtype: str = "auto", revision: str | None = None, weights: bool = True
-) -> "LanguageModel":
+def open_model(name: str, **options: Any) -> "LanguageModel":
     """`models.load` for a terminal: without transformers' own bars, and with a word before a long download."""
     from headpursuit.models import EMBEDDED, embedded_is_cached, load, quiet
 
     quiet()
     if name == EMBEDDED and not embedded_is_cached():
         notes.print(f"fetching {EMBEDDED} once (93 MB, then half a minute of unpacking)")
-    return load(name, device=device, dtype=dtype, revision=revision, weights=weights)
+    return load(name, **options)

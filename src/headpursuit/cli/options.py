@@ -23,6 +23,13 @@ CapturedModelOption: TypeAlias = Annotated[
 ]
 DeviceOption: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")]
 DtypeOption: TypeAlias = Annotated[DtypeChoice, typer.Option(help="auto is float32 on a CPU.")]
+DeviceMapOption: TypeAlias = Annotated[
+    Literal["auto", "balanced", "sequential"] | None,
+    typer.Option(help="Spread the model over devices, main memory and disk, instead of --device."),
+]
+TpPlanOption: TypeAlias = Annotated[
+    Literal["auto"] | None, typer.Option(help="Share each layer between the processes of torchrun.")
+]
 RevisionOption: TypeAlias = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
 BatchOption: TypeAlias = Annotated[int, typer.Option(help="Prompts per batch.")]
 ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")]

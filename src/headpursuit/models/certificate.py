@@ -156,9 +156,9 @@ def _forward(
     def before(site: HeadSite, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         record.mixed[site] = whole_width(args[0].flatten(0, -2), site.n_heads * site.d_head).clone()
         record.attention[site] = len(watch.seen) - 1, watch.seen[-1].n_heads if watch.seen else site.n_heads
-        return (
-            None if clean is None else (own_part(clean.mixed[site], args[0].shape[-1]).reshape_as(args[0]), *args[1:])
-        )
+        if clean is None:
+            return None
+        return own_part(clean.mixed[site], args[0].shape[-1]).reshape_as(args[0]), *args[1:]
 
     def after(site: HeadSite, output: Tensor) -> None:
         record.written[site] = whole_tensor(output).flatten(0, -2).clone()

@@ -40,12 +40,13 @@ class Tiled(Search):
 
     def _score_all(self) -> None:
         for tile in self._dictionary.tiles(self._width):
-            atoms = self._dictionary.unit(tile, self._residual)
+            atoms = self._dictionary.vectors[tile].to(self._residual)
+            squares = self._dictionary.factors[tile].to(self._residual).square()
             n_heads = max(1, self._block // (self._d_head * len(atoms)))
             for start in range(0, len(self._residual), n_heads):
                 rows = self._residual[start : start + n_heads]
                 products = (rows.flatten(0, 1) @ atoms.T).unflatten(0, (-1, self._d_head))
-                self.scores[start : start + n_heads, tile] = products.square_().sum(1)
+                self.scores[start : start + n_heads, tile] = products.square_().sum(1).mul_(squares)
 
     def columns(  # noqa: D102
         self, atoms: Int[Tensor, "n_problems n_candidates"]
@@ -82,5 +83,7 @@ class Tiled(Search):
         falling = (u[:, None] @ self._residual)[:, 0]
         both, gain = torch.cat([q, falling]), u.square().sum(1, keepdim=True)
         for tile in self._dictionary.tiles(self._width):
-            g, inner = (both @ self._dictionary.unit(tile, q).T).split(len(q))
+            # Products are made unit long rather than atoms: there are usually fewer of them.
+            products = both @ self._dictionary.vectors[tile].to(q).T
+            g, inner = products.mul_(self._dictionary.factors[tile].to(q)).split(len(q))
             self.lower(tile, g, inner, gain)
