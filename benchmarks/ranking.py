@@ -14,7 +14,7 @@ from mistral import D_MODEL, VOCAB, moments, write_weights
 
 import headpursuit as hp
 from headpursuit.concepts import Concept
-from headpursuit.pursuit import Signals, random_dictionaries, score_heads
+from headpursuit.pursuit import Dictionary, Signals, Stack, random_dictionaries, score_heads
 from headpursuit.studies import load_task
 
 N_TOKENS, N_DRAWS, STEPS = 100, 16, 20
@@ -57,9 +57,11 @@ def mistral(device: str) -> dict[str, float]:
     draws = random_dictionaries(VOCAB, N_TOKENS, tokens, N_DRAWS, seed=0)
 
     def rank() -> None:
+        dictionaries = tuple(Dictionary.of(unembedding[rows.to(device)]) for rows in (tokens, *draws))
+        stack = Stack(dictionaries, torch.empty(0, device=device))
         for layer, write in enumerate(weights):
             signals = Signals.from_moments(captured[layer], write.float())
-            score_heads(signals, unembedding, tokens, draws, n_steps=STEPS)
+            score_heads(signals, stack, n_steps=STEPS)
 
     took, _ = seconds(rank)
     return {"tokens": N_TOKENS, "heads": 1024, "rank_s": took, "tflop": 2 * 1024 * 128 * D_MODEL * 1700 / 1e12}

@@ -76,6 +76,8 @@ def peers(model: LanguageModel, ids, edit: hp.Edit) -> dict[str, object]:
             rows[name] = {"theirs / ours": median_ratio(*map(list, zip(*pairs, strict=True))), "same_tokens": same}
         except ImportError as error:
             rows[name] = f"not installed: {error}"
+        except Exception as error:  # a peer that fails must not lose our own figures
+            rows[name] = f"failed: {type(error).__name__}: {error}"
     return rows
 
 
@@ -90,11 +92,11 @@ def nnsight(model: LanguageModel, ids, edit: hp.Edit):
             torch.no_grad(),
             wrapped.generate(dict(ids), do_sample=False, min_new_tokens=N_NEW, max_new_tokens=N_NEW) as tracer,
         ):
-            with tracer.iter[:]:
+            with tracer.iter[0:N_NEW]:
                 for head, scale in edit.items():
                     part = slice(head.index * 64, head.index * 64 + 64)
                     wrapped.model.layers[head.layer].self_attn.o_proj.input[:, :, part] *= scale
-            output = library.save(wrapped.generator.output)
+            output = library.save(tracer.result)
         return output  # noqa: RET504 - nnsight reads the block's source
 
     return run

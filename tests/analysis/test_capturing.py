@@ -40,9 +40,6 @@ def checkpoints(monkeypatch):
     monkeypatch.setattr(capturing, "CHECKPOINT_SECONDS", 0)
 
 
-not_yet_by_name = pytest.mark.xfail(strict=True, reason="raises safetensors.SafetensorError, which names no file")
-
-
 def stop_after(n_batches):
     calls = count(1)
 
@@ -121,7 +118,6 @@ def test_a_prompt_too_long_in_a_later_window_is_refused_before_the_model_runs(mo
         assert not any(seen.values())
 
 
-@pytest.mark.xfail(strict=True, reason="they are refused as empty answers")
 def test_no_prompts_are_refused_as_such(model):
     with pytest.raises(ValueError, match="there are no prompts"):
         capture(model, [])
@@ -220,8 +216,8 @@ def test_a_capture_killed_at_any_moment_ends_with_the_same_bytes(tmp_path):
 @pytest.mark.parametrize(
     ("changed", "difference"),
     [
-        ({"prompts": [*PROMPTS[:-1], "w9"]}, "prompts '.*', now '"),
-        ({"prompts": PROMPTS[::-1]}, "prompts '.*', now '"),
+        ({"prompts": [*PROMPTS[:-1], "w9"]}, "other prompts"),
+        ({"prompts": PROMPTS[::-1]}, "other prompts"),
         ({"config": replace(CONFIG, positions="last")}, "positions 'prompt', now 'last'"),
         ({"config": replace(CONFIG, batch_size=3)}, "batch_size 2, now 3"),
         ({"config": replace(CONFIG, samples=11)}, "samples 10, now 11"),
@@ -272,10 +268,11 @@ def test_resume_without_an_output_is_refused(model):
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(lambda state: state[:-10], marks=not_yet_by_name),
-        pytest.param(lambda state: state[:50], marks=not_yet_by_name),
-        pytest.param(lambda _: b"", marks=not_yet_by_name),
-        pytest.param(lambda _: b"a file of somebody else's, in the wrong place", marks=not_yet_by_name),
+        lambda state: state[:-10],
+        lambda state: state[:50],
+        lambda state: state[:-1] + bytes([state[-1] ^ 1]),
+        lambda _: b"",
+        lambda _: b"a file of somebody else's, in the wrong place",
         lambda _: save({"weight": torch.zeros(2)}, {"format": "pt"}),
         lambda _: save({"weight": torch.zeros(2)}),
     ],
@@ -283,7 +280,7 @@ def test_resume_without_an_output_is_refused(model):
 def test_a_damaged_or_foreign_state_is_refused_by_name(model, tmp_path, checkpoints, damage):
     state = interrupt(model, tmp_path / "cap", 2)
     state.write_bytes(damage(state.read_bytes()))
-    with pytest.raises(ValueError, match="cap.unfinished/0.safetensors is no state of an unfinished capture"):
+    with pytest.raises(ValueError, match="cap.unfinished/0.safetensors is (damaged|no state of an unfinished capture)"):
         capture(model, PROMPTS, CONFIG, output=tmp_path / "cap", resume=True)
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from headpursuit.analysis.captures import (
@@ -67,21 +67,41 @@ class _Recording:
         file.parent.mkdir(parents=True, exist_ok=True)
         tensors = moments_to_tensors(self.moments) | self.reservoir.samples().to_tensors()
         count = next(iter(self.moments.values())).count
-        state = {"task": task, "n_batches": str(self.n_batches), "count": str(count)}
+        state = {"task": task, "n_batches": str(self.n_batches), "count": str(count), "sha256": _sha256_of(tensors)}
         replace_file(file, lambda part: save_file(tensors, part, metadata=state))
 
     def restore(self, file: Path, task: str) -> None:
-        with understood(file, "state of an unfinished capture"), safe_open(file, "pt") as kept:
-            state = kept.metadata()
+        with understood(file, "state of an unfinished capture"):
+            state, tensors = _read(file)
             if state["task"] != task:
                 raise ValueError(
                     f"the unfinished capture in {file.parent} was begun with {_difference(state['task'], task)}; "
                     "resume it with what it was begun with, or remove that folder"
                 )
-            tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118 - not a dict
+            if state["sha256"] != _sha256_of(tensors):
+                raise ValueError(_DAMAGED.format(file=file, folder=file.parent))
             self.n_batches = int(state["n_batches"])
             self.moments = moments_from_tensors(tensors, int(state["count"]))
             self.reservoir.restore(Samples.from_tensors(tensors))
+
+
+_DAMAGED = "{file} is damaged, so the capture cannot go on from it; remove {folder} to begin anew"
+
+
+def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
+    try:
+        with safe_open(file, "pt") as kept:
+            return kept.metadata() or {}, {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(_DAMAGED.format(file=file, folder=file.parent)) from error
+
+
+def _sha256_of(tensors: dict[str, torch.Tensor]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def capture(
@@ -114,11 +134,12 @@ def capture(
     """
     config, processes = config or CaptureConfig(), Processes.of(model)
     identity = identify(model)
-    stream = _sha256_of(prompts)
+    stream = _sha256_of_prompts(prompts)
     task = json.dumps({**asdict(identity), **asdict(config), "prompts": stream, "processes": processes.count})
     recording = _Recording(stream, config.samples)
     state = _state_folder(output, resume)
-    file = state / f"{processes.index}.safetensors" if state else None
+    processes.wait()  # before any of them writes what the others would take for an earlier run's
+    file = state / f"{processes.rank}.safetensors" if state else None
     if file and file.exists():
         recording.restore(file, task)
     saved = time.monotonic()
@@ -130,7 +151,8 @@ def capture(
         if progress:
             progress(min(recording.n_batches * config.batch_size, len(prompts)), len(prompts))
     captured = _finished(recording, config, identity, len(prompts), processes)
-    if output and state and processes.is_first:
+    processes.wait()
+    if output and state and processes.rank == 0:
         captured.save(output)
         shutil.rmtree(state, ignore_errors=True)
     return captured
@@ -192,7 +214,7 @@ def _check_finite(moments: dict[int, Moments]) -> None:
             raise ValueError(f"head L{layer}H{head} wrote infinite or undefined values; try dtype float32")
 
 
-def _sha256_of(prompts: Collection[str]) -> str:
+def _sha256_of_prompts(prompts: Collection[str]) -> str:
     digest = hashlib.sha256()
     for prompt in prompts:
         digest.update(f"{len(prompt)} {prompt}".encode())
@@ -202,4 +224,6 @@ def _sha256_of(prompts: Collection[str]) -> str:
 def _difference(one: str, other: str) -> str:
     before, now = json.loads(one), json.loads(other)
     name = next(name for name in now if before.get(name) != now[name])
+    if name == "prompts":
+        return "other prompts"
     return f"{name} {before.get(name)!r}, now {now[name]!r}"

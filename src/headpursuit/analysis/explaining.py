@@ -9,6 +9,9 @@ from headpursuit.heads import Head
 from headpursuit.models import LanguageModel, token_text
 from headpursuit.pursuit import Dictionary, Rule, pursue
 
+_ROOM = 2**30
+"""Bytes of signals at once: many heads share each pass over the vocabulary."""
+
 
 @dataclass(frozen=True)
 class Explanation:
@@ -49,7 +52,7 @@ def explain(
     reading = read(model, capture, rule=rule, centre=centre, gain=gain, heads=heads)
     dictionary = Dictionary.of(reading.directions)
     explanations = []
-    for names, signals in reading.batches:
+    for names, signals in reading.batches(_ROOM):
         result = pursue(signals, dictionary, n_atoms, rule=rule)
         for head, atoms, explained in zip(names, result.atoms.tolist(), result.explained.tolist(), strict=True):
             ids = tuple(atom for atom in atoms if atom >= 0)

@@ -16,11 +16,13 @@ from headpursuit.pursuit import Moments
 class Processes:
     """Which of how many this one is."""
 
+    rank: int = 0
+    """Number of this process; the first one writes what all of them made."""
     index: int = 0
+    """Which share of the prompts is its own."""
     count: int = 1
+    """How many shares there are."""
     group: Any = None
-    is_first: bool = True
-    """Whether this process writes what all of them made."""
 
     @classmethod
     def of(cls, model: LanguageModel) -> "Processes":
@@ -31,15 +33,19 @@ class Processes:
         if not dist.is_initialized():
             dist.init_process_group("gloo")
         rank = dist.get_rank()
-        if is_sharded(model.network):
-            return cls(is_first=rank == 0)
         # What is added up lies in main memory, whatever the processes compute on.
-        return cls(rank, count, dist.new_group(backend="gloo"), rank == 0)
+        group = dist.new_group(backend="gloo")
+        return cls(rank, 0, 1, group) if is_sharded(model.network) else cls(rank, rank, count, group)
+
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.group is not None:
+            dist.barrier(self.group)
 
     def add(self, moments: dict[int, Moments]) -> dict[int, Moments]:
         """Moments of all processes together, in main memory."""
         here = {layer: Moments(m.second.cpu(), m.total.cpu(), m.count) for layer, m in sorted(moments.items())}
-        if self.group is None:
+        if self.count == 1:
             return here
         parts: list[Any] = [None] * self.count
         dist.all_gather_object(parts, {layer: (m.second.shape, m.count) for layer, m in here.items()}, self.group)
@@ -56,7 +62,7 @@ class Processes:
 
     def merge(self, samples: Samples, capacity: int) -> Samples:
         """A uniform sample of what all processes captured."""
-        if self.group is None:
+        if self.count == 1:
             return samples
         parts: list[Any] = [None] * self.count
         dist.all_gather_object(parts, samples, self.group)

@@ -13,10 +13,13 @@ from headpursuit.analysis.readings import read
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel, MultiToken, token_text, tokens_of
-from headpursuit.pursuit import Rule, random_dictionaries, score_heads
+from headpursuit.pursuit import Dictionary, Rule, Stack, random_dictionaries, score_heads
 from headpursuit.storage import read_json, understood, write_json
 
 Score = Literal["specificity", "explained"]
+
+_ROOM = 2**26
+"""Bytes of signals at once: more would only fetch fresh memory."""
 
 
 @dataclass(frozen=True)
@@ -175,10 +178,11 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         len(reading.directions), len(ids), torch.cat([ids, special]), config.n_draws, config.seed
     )
     entries: list[RankedHead] = []
-    for heads, signals in reading.batches:
-        scores = score_heads(
-            signals, reading.directions, ids, draws, n_steps=min(config.n_atoms, len(ids)), rule=config.rule
-        )
+    directions = reading.directions
+    dictionaries = tuple(Dictionary.of(directions[rows.to(directions.device)]) for rows in (ids, *draws))
+    stack = Stack(dictionaries, directions.new_empty(0, dtype=torch.float32))
+    for heads, signals in reading.batches(_ROOM):
+        scores = score_heads(signals, stack, n_steps=min(config.n_atoms, len(ids)), rule=config.rule)
         columns = (scores.explained.tolist(), scores.specificity.tolist(), scores.z.tolist())
         entries += [RankedHead(*row) for row in zip(heads, *columns, strict=True)]
     return Ranking(

@@ -1,7 +1,8 @@
 """Where captures meet the model's weights: every head's signals, and the directions of all tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,17 +15,26 @@ from headpursuit.pursuit import Moments, Rule, Signals
 
 @dataclass(frozen=True)
 class Reading:
-    """Signals of all heads of a capture, and the directions of all tokens."""
+    """Signals of all heads of a capture, made when they are asked for, and the directions of all tokens."""
 
-    batches: tuple[tuple[tuple[Head, ...], Signals], ...]
-    """Heads of one width together, in order of layers."""
     directions: Float[Tensor, "vocab d_model"]
     """Directions of all tokens, as they stand in the unembedding."""
+    _sites: tuple[tuple[HeadSite, tuple[int, ...]], ...]
+    """Layers and which of their heads."""
+    _signals: Callable[[HeadSite, tuple[int, ...]], Signals]
 
-    @property
-    def heads(self) -> tuple[Head, ...]:
-        """All heads, in the order of the batches."""
-        return tuple(head for heads, _ in self.batches for head in heads)
+    def batches(self, room: int) -> Iterator[tuple[tuple[Head, ...], Signals]]:
+        """Heads of one width together, layer by layer, until their signals take `room` bytes."""
+        names: list[Head] = []
+        parts: list[Signals] = []
+        for i, (site, indices) in enumerate(self._sites):
+            names += [Head(site.layer, index) for index in indices]
+            parts.append(self._signals(site, indices))
+            size = sum(part.rows.numel() * part.rows.element_size() for part in parts)
+            following = self._sites[i + 1][0].d_head if i + 1 < len(self._sites) else None
+            if following != site.d_head or size >= room:
+                yield tuple(names), Signals.concatenate(parts)
+                names, parts = [], []
 
 
 def read(
@@ -67,29 +77,27 @@ def read(
         raise ValueError(
             "the capture holds one sample, and centring leaves nothing of it; capture more prompts, or do not centre"
         )
-    wanted = None if heads is None else sorted(set(heads))
-    for head in wanted or ():
+    wanted = None if heads is None else set(heads)
+    for head in sorted(wanted or ()):
         model.anatomy.site_of(head)
-    groups: dict[int, list[tuple[list[Head], Signals]]] = {}
-    for site in model.anatomy.sites:
-        indices = [i for i in range(site.n_heads) if wanted is None or Head(site.layer, i) in wanted]
+    sites = []
+    for site in sorted(model.anatomy.sites, key=lambda site: (site.d_head, site.layer)):
+        indices = tuple(i for i in range(site.n_heads) if wanted is None or Head(site.layer, i) in wanted)
         if indices:
-            signals = _signals(model, capture, site, indices, rule, centre)
-            groups.setdefault(site.d_head, []).append(([Head(site.layer, i) for i in indices], signals))
-    batches = tuple(
-        (tuple(h for heads, _ in parts for h in heads), Signals.concatenate([s for _, s in parts]))
-        for parts in groups.values()
-    )
-    return Reading(batches, directions.vectors)
+            sites.append((site, indices))
+    return Reading(directions.vectors, tuple(sites), partial(_signals, model, capture, rule, centre))
 
 
 def _signals(
-    model: LanguageModel, capture: Capture, site: HeadSite, indices: list[int], rule: Rule, centre: bool
+    model: LanguageModel, capture: Capture, rule: Rule, centre: bool, site: HeadSite, chosen: tuple[int, ...]
 ) -> Signals:
-    write = write_weights(model.network, site)[indices]
+    indices = list(chosen)
+    write = write_weights(model.network, site)
+    if len(indices) < site.n_heads:
+        write = write[indices]
     if rule == "l1":
         assert capture.samples is not None
         return Signals.from_samples(capture.samples.mixed[site.layer][:, indices].to(write), write, centre=centre)
     m = capture.moments[site.layer]
-    chosen = Moments(m.second[indices].to(write.device), m.total[indices].to(write.device), m.count)
-    return Signals.from_moments(chosen, write, centre=centre)
+    moments = Moments(m.second[indices].to(write.device), m.total[indices].to(write.device), m.count)
+    return Signals.from_moments(moments, write, centre=centre)

@@ -83,7 +83,7 @@ def read_mixed(
     number = 0
     for first, window in _checked(model, prompts, batch_size, chat, room):
         n_batches = -(-len(window) // batch_size) if batch_size > 0 else 1
-        if not any(wanted(number + i) for i in range(n_batches)):
+        if window and not any(wanted(number + i) for i in range(n_batches)):
             number += n_batches
             continue
         for batch in batches(model, window, batch_size, chat=chat, room=room, first=first):
@@ -97,9 +97,9 @@ def _checked(
     model: LanguageModel, prompts: Collection[str], batch_size: int, chat: bool, room: int
 ) -> Iterator[tuple[int, list[str]]]:
     """The prompts by windows, each with its first prompt's number; if they are several, all are tokenized first."""
-    windows = list(islice(_windows(prompts), 2))
+    windows = list(islice(_windows(prompts), 2)) or [(0, [])]
     if len(windows) < 2:
-        yield from windows or [(0, [])]
+        yield from windows
         return
     for first, window in _windows(prompts):
         batches(model, window, batch_size, chat=chat, room=room, first=first)

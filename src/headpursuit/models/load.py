@@ -47,6 +47,8 @@ def load(
     """
     if (device_map or tp_plan) and device != "auto":
         raise ValueError(f"device {device!r} and device_map or tp_plan exclude each other; give one of them")
+    if tp_plan and int(os.environ.get("WORLD_SIZE", 1)) < 2:
+        raise ValueError("tp_plan shares a model between processes; start them with torchrun --nproc-per-node 2 -m ...")
     device = _device(device)
     if dtype not in ("auto", *_DTYPES):
         raise ValueError(f"unknown dtype {dtype!r}; choose auto, {', '.join(_DTYPES)}")
@@ -56,6 +58,8 @@ def load(
     if gguf:
         options["gguf_file"] = gguf
     wanted: Any = _DTYPES.get(dtype, torch.float32 if device == "cpu" or gguf else "auto")
+    # Where a model cannot be placed as asked, torch and accelerate raise whatever comes.
+    expected = (OSError, ValueError, KeyError, ImportError, *((RuntimeError, TypeError) if placed else ()))
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         if not weights:
@@ -63,7 +67,7 @@ def load(
             with torch.device("meta"):
                 return LanguageModel(AutoModelForCausalLM.from_config(config), tokenizer, name)
         network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options, **placed)
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except expected as error:
         raise _explained(name, error) from error
     if gguf:
         forget_gguf(network)

@@ -1,7 +1,7 @@
 """The mathematics: pure functions of tensors, no model and no files in sight."""
 
 from headpursuit.pursuit.controls import random_heads
-from headpursuit.pursuit.dictionaries import Dictionary
+from headpursuit.pursuit.dictionaries import Dictionary, Stack
 from headpursuit.pursuit.ranking import Scores, random_dictionaries, score_heads
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
@@ -14,6 +14,7 @@ __all__ = [
     "Rule",
     "Scores",
     "Signals",
+    "Stack",
     "pursue",
     "pursue_each",
     "random_dictionaries",

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
@@ -49,6 +50,31 @@ class Dictionary:
         """The atoms in runs of at most `width`."""
         for start in range(0, len(self), width):
             yield slice(start, min(start + width, len(self)))
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Several dictionaries of one size that are pursued together; what they need is worked out once."""
+
+    dictionaries: tuple[Dictionary, ...]
+    """Small ones."""
+    like: Tensor
+    """A tensor of the device and dtype to work in."""
+
+    @cached_property
+    def units(self) -> Float[Tensor, "n_dictionaries n_atoms d_model"]:
+        """All atoms at unit length."""
+        return torch.stack([dictionary.unit(slice(None), self.like) for dictionary in self.dictionaries])
+
+    @cached_property
+    def gram(self) -> Float[Tensor, "n_dictionaries n_atoms n_atoms"]:
+        """Inner products of each dictionary's atoms."""
+        return self.units @ self.units.mT
+
+    @cached_property
+    def never(self) -> Bool[Tensor, "n_dictionaries n_atoms"]:
+        """Atoms that are never chosen."""
+        return torch.stack([dictionary.factors == 0 for dictionary in self.dictionaries]).to(self.like.device)
 
 
 def _repetitions(vectors: Float[Tensor, "n_atoms d_model"]) -> Int[Tensor, " n_repetitions"]:

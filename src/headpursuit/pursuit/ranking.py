@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from headpursuit.pursuit.dictionaries import Dictionary
+from headpursuit.pursuit.dictionaries import Stack
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Signals
 from headpursuit.pursuit.somp import pursue_each
@@ -55,9 +55,7 @@ def random_dictionaries(
 
 def score_heads(
     signals: Signals,
-    directions: Float[Tensor, "vocab d_model"],
-    token_ids: Int[Tensor, " n_tokens"],
-    draws: Int[Tensor, "n_draws n_tokens"],
+    dictionaries: Stack,
     *,
     n_steps: int,
     rule: Rule = "l2",
@@ -66,9 +64,8 @@ def score_heads(
 
     Args:
         signals: The heads' signals.
-        directions: All token directions, of any length.
-        token_ids: The rows that belong to the concept: the restricted dictionary.
-        draws: Rows of the random dictionaries, each as large as the concept (see `random_dictionaries`).
+        dictionaries: The concept's tokens (the restricted dictionary), then as large random dictionaries
+            (see `random_dictionaries`).
         n_steps: Atoms chosen from each dictionary.
         rule: How atoms are chosen (see `pursue`).
 
@@ -76,7 +73,5 @@ def score_heads(
     Differences: 1. random dictionaries of the same size beside it, because heads that always write nearly the
         same vector are "explained" by anything.
     """
-    rows = [token_ids, *draws]
-    dictionaries = [Dictionary.of(directions[one.to(directions.device)]) for one in rows]
     found = pursue_each(signals, dictionaries, n_steps, rule=rule)
     return Scores(found[0].explained[:, -1], torch.stack([one.explained[:, -1] for one in found[1:]]))

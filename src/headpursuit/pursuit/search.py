@@ -17,7 +17,7 @@ from torch import Tensor
 
 Rule = Literal["l1", "l2", "forward"]
 
-_CANDIDATES = 8
+_CANDIDATES = 4
 """How many leading atoms are scored afresh before one is chosen, so that rounding in running scores never decides."""
 
 
@@ -58,7 +58,8 @@ class Search(ABC):
         taken = chosen >= 0
         gain = self.add(chosen.clamp_min(0), taken, last).double().square().sum(1)
         self.unexplained -= gain
-        self.scores[taken, chosen[taken]] = -torch.inf
+        # Where nothing was taken nothing ever will be, so it does not matter that an atom is struck off there too.
+        self.scores.scatter_(1, chosen.clamp_min(0)[:, None], -torch.inf)
         return chosen, gain
 
     def lower(

@@ -28,15 +28,17 @@ class Moments:
     def of(cls, mixed: Float[Tensor, "n_samples n_heads d_head"]) -> "Moments":
         """The moments of a batch.
 
-        What the batch has in common is set apart in float64 before the product in float32, so that centring later does
-        not subtract two nearly equal float32 numbers.
+        What the batch has in common is set apart before the product in float32 and put back in float64, so that
+        centring later does not subtract two nearly equal float32 numbers.
         """
         values = mixed.to(torch.promote_types(mixed.dtype, torch.float32)).transpose(0, 1)
         n_samples = mixed.shape[0]
-        centre = values.double().mean(1, keepdim=True) if n_samples else values.double().sum(1, keepdim=True)
-        spread = (values.double() - centre).to(values.dtype)
-        second = (spread.mT @ spread).double() + n_samples * centre.mT @ centre
-        return cls(second, n_samples * centre[:, 0], n_samples)
+        common = values.sum(1, keepdim=True) / max(1, n_samples)
+        spread = values - common
+        centre, left_over = common.double(), spread.sum(1, keepdim=True, dtype=torch.float64)
+        mixed_term = left_over.mT @ centre
+        second = (spread.mT @ spread).double() + mixed_term + mixed_term.mT + n_samples * centre.mT @ centre
+        return cls(second, (n_samples * centre + left_over)[:, 0], n_samples)
 
     def __add__(self, other: "Moments") -> "Moments":
         return Moments(self.second + other.second, self.total + other.total, self.count + other.count)
@@ -71,9 +73,7 @@ class Signals:
         # A head that writes the same always leaves rounding behind when it is centred: nothing, not a signal.
         energy = matrix.diagonal(dim1=1, dim2=2).sum(1)
         constant = energy <= 1e-12 * moments.second.diagonal(dim1=1, dim2=2).sum(1)
-        values, vectors = torch.linalg.eigh(torch.where(constant[:, None, None], 0.0, matrix))
-        factor = (vectors * values.clamp_min(0).sqrt()[:, None, :]).mT
-        return cls(factor.to(write) @ write)
+        return cls(_factor(torch.where(constant[:, None, None], 0.0, matrix)).to(write) @ write)
 
     @classmethod
     def from_samples(
@@ -101,13 +101,24 @@ class Signals:
         return cls(torch.cat([part.rows.to(device) for part in parts]), left)
 
     def split(self, n_heads: int) -> list["Signals"]:
-        """Batches of at most `n_heads` heads."""
+        """Batches of at most `n_heads` heads, about equally large."""
         if n_heads >= len(self.rows):
             return [self]
+        n_batches = -(-len(self.rows) // n_heads)
+        n_heads = -(-len(self.rows) // n_batches)
         lefts = [None] * len(self.rows) if self.left is None else self.left.split(n_heads)
         return [Signals(rows, left) for rows, left in zip(self.rows.split(n_heads), lefts, strict=False)]
 
     @cached_property
     def energy(self) -> Float[Tensor, " n_heads"]:
         """Squared Frobenius norm of each head's H, float64."""
-        return torch.linalg.vector_norm(self.rows, dim=(1, 2), dtype=torch.float64).square()
+        return torch.linalg.vector_norm(self.rows, dim=2).double().square().sum(1)
+
+
+def _factor(matrix: Float[Tensor, "n_heads d_head d_head"]) -> Float[Tensor, "n_heads d_head d_head"]:
+    """Lᵀ with L Lᵀ = matrix: Cholesky's where it exists, else (fewer samples than dimensions) from eigenvectors."""
+    lower, failed = torch.linalg.cholesky_ex(matrix)
+    singular = failed.nonzero()[:, 0]
+    values, vectors = torch.linalg.eigh(matrix[singular])
+    lower[singular] = vectors * values.clamp_min(0).sqrt()[:, None, :]
+    return lower.mT

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from headpursuit.pursuit.dictionaries import Dictionary
+from headpursuit.pursuit.dictionaries import Dictionary, Stack
 from headpursuit.pursuit.search import Rule, Search, choose
 from headpursuit.pursuit.signals import Signals
 from headpursuit.pursuit.stacked import Stacked
@@ -82,13 +82,18 @@ def pursue(
 
 def pursue_each(
     signals: Signals,
-    dictionaries: Sequence[Dictionary],
+    dictionaries: Sequence[Dictionary] | Stack,
     n_steps: int,
     *,
     rule: Rule = "l2",
     memory_bytes: int = 2**30,
 ) -> list[Pursuit]:
-    """`pursue` with each of several dictionaries; small ones of one size are solved together, which is far faster."""
+    """`pursue` with each of several dictionaries; small ones of one size are solved together, which is far faster.
+
+    A `Stack` of them saves work where many signals meet the same dictionaries.
+    """
+    stack = dictionaries if isinstance(dictionaries, Stack) else Stack(tuple(dictionaries), signals.rows)
+    dictionaries = stack.dictionaries
     for dictionary in dictionaries:
         _check(signals, dictionary, n_steps, rule)
     n_atoms = {len(dictionary) for dictionary in dictionaries}
@@ -98,7 +103,7 @@ def pursue_each(
     per_head = Stacked.bytes_per_head(signals, len(dictionaries), max(n_atoms), n_steps)
     parts = []
     for batch in signals.split(max(1, room // per_head)):
-        found = _solve(Stacked(batch, dictionaries, n_steps), n_steps, rule)
+        found = _solve(Stacked(batch, stack, n_steps), n_steps, rule)
         shape = (len(dictionaries), len(batch.rows), n_steps)
         parts.append((found.atoms.view(shape), found.explained.view(shape)))
     atoms, explained = (torch.cat(tensors, dim=1) for tensors in zip(*parts, strict=True))

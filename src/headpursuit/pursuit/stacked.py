@@ -4,13 +4,11 @@ Here B = A Dᵀ is small enough to keep, and so are all inner products of atoms;
 never rewritten: u and g of the steps so far are remembered and accounted for where B is read.
 """
 
-from collections.abc import Sequence
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from headpursuit.pursuit.dictionaries import Dictionary
+from headpursuit.pursuit.dictionaries import Stack
 from headpursuit.pursuit.search import Search
 from headpursuit.pursuit.signals import Signals
 
@@ -18,23 +16,23 @@ from headpursuit.pursuit.signals import Signals
 class Stacked(Search):
     """Several dictionaries of one size for all heads; problem p * n_heads + h is head h with dictionary p."""
 
-    def __init__(self, signals: Signals, dictionaries: Sequence[Dictionary], n_steps: int) -> None:
+    def __init__(self, signals: Signals, stack: Stack, n_steps: int) -> None:
         n_heads, d_head, _ = signals.rows.shape
-        n_dictionaries, n_atoms = len(dictionaries), len(dictionaries[0])
+        n_dictionaries, n_atoms, _ = stack.units.shape
         super().__init__(signals.energy.repeat(n_dictionaries), signals.rows.dtype)
         self.left, self._n_heads = signals.left, n_heads
-        units = torch.stack([d.unit(slice(None), signals.rows) for d in dictionaries])
-        self._gram = units @ units.mT
-        products = (units.flatten(0, 1) @ signals.rows.flatten(0, 1).T).view(n_dictionaries, n_atoms, n_heads, d_head)
+        self._gram = stack.gram
+        products = (stack.units.flatten(0, 1) @ signals.rows.flatten(0, 1).T).view(
+            n_dictionaries, n_atoms, n_heads, d_head
+        )
         self._products = products.transpose(1, 2).reshape(-1, n_atoms, d_head)
         self._all_u = signals.rows.new_empty(len(self._products), n_steps, d_head)
         self._all_g = signals.rows.new_empty(len(self._products), n_atoms, n_steps)
-        self._problems = torch.arange(len(self._products), device=units.device)
+        self._problems = torch.arange(len(self._products), device=self._products.device)
         self._step = 0
         self.scores = torch.linalg.vector_norm(self._products, dim=2).square()
         self.outside = torch.ones_like(self.scores)
-        never = torch.stack([d.factors == 0 for d in dictionaries]).repeat_interleave(n_heads, 0)
-        self.scores.masked_fill_(never, -torch.inf)
+        self.scores.masked_fill_(stack.never.repeat_interleave(n_heads, 0), -torch.inf)
 
     @staticmethod
     def bytes_per_head(signals: Signals, n_dictionaries: int, n_atoms: int, n_steps: int) -> int:
