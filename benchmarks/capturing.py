@@ -19,7 +19,7 @@ from headpursuit.analysis import CaptureConfig, capture
 from headpursuit.models import LanguageModel
 from headpursuit.models.text import batches
 
-N_PROMPTS, BATCH_SIZE, ROUNDS = 256, 32, 7
+N_PROMPTS, BATCH_SIZE, ROUNDS = 512, 32, 7
 WAYS = ("bare", "headpursuit", "headpursuit with 1,000 samples", "transformer_lens", "nnsight")
 
 

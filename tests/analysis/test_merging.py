@@ -129,13 +129,23 @@ def with_other_heads(model):
         (lambda model: model, replace(CONFIG, positions="last"), "positions is last .*, but prompt"),
         (lambda model: model, replace(CONFIG, samples=5), "samples is 5 .*, but 1000"),
         (lambda model: model, replace(CONFIG, samples=0), "samples is 0 .*, but 1000"),
-        (lambda model: model, replace(CONFIG, max_new_tokens=3), "max_new_tokens is 3 .*, but 16"),
     ],
 )
 def test_captures_of_other_models_or_settings_are_refused_with_the_difference(model, change, config, difference):
     other = capture(change(model), PROMPTS[5:], config)
     with pytest.raises(ValueError, match=f"^capture 3 cannot be merged with the first: {difference}"):
         merge([*parts(model, 5), other])
+
+
+def test_the_length_of_answers_matters_only_where_answers_were_captured(model):
+    for positions in ("prompt", "generated"):
+        config = replace(CONFIG, positions=positions, max_new_tokens=4)
+        one, other = (capture(model, PROMPTS[:2], replace(config, max_new_tokens=n)) for n in (4, 3))
+        if positions == "prompt":
+            assert merge([one, other]).n_prompts == 4
+        else:
+            with pytest.raises(ValueError, match="max_new_tokens is 3 .*, but 4"):
+                merge([one, other])
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 import tiny
+import torch
 from typer.testing import CliRunner
 
 from headpursuit.cli import options
@@ -202,6 +203,14 @@ def test_bugs_are_not_hidden(folder, prompts, tmp_path, monkeypatch):
     monkeypatch.setattr("headpursuit.analysis.capturing.read_mixed", broken)
     result = run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap")
     assert isinstance(result.exception, RuntimeError)
+
+
+def test_too_little_memory_is_one_clear_line(folder, prompts, tmp_path, monkeypatch):
+    def greedy(*_, **__):
+        return torch.empty(2**60)
+
+    monkeypatch.setattr("headpursuit.analysis.capturing.read_mixed", greedy)
+    assert_refused(run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap"), "can't allocate memory")
 
 
 @pytest.mark.parametrize(

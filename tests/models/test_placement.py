@@ -124,3 +124,15 @@ def test_an_edit_acts_as_on_the_model_at_hand(models):
 def test_a_device_and_a_placement_exclude_each_other(tmp_path, option):
     with pytest.raises(ValueError, match="device 'cpu' and device_map or tp_plan exclude each other; give one of them"):
         load(str(tmp_path / "none"), device="cpu", **option)
+
+
+def test_a_shared_model_needs_the_processes_that_share_it(tmp_path):
+    with pytest.raises(ValueError, match="tp_plan shares a model between processes; start them with torchrun"):
+        load(str(tmp_path), tp_plan="auto")
+
+
+def test_an_unknown_place_is_refused_in_one_line(tmp_path):
+    tiny.network("llama").save_pretrained(tmp_path)
+    tiny.word_tokenizer().save_pretrained(tmp_path)
+    with pytest.raises(ValueError, match="cannot load .* as a causal language model: .*nodevice"):
+        load(str(tmp_path), device_map={"": "nodevice"})

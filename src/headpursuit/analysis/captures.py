@@ -155,12 +155,12 @@ def merge(captures: Sequence[Capture]) -> Capture:
 
 
 def _check_mergeable(first: Capture, other: Capture, number: int) -> None:
-    # Where a model lay and how prompts were batched makes no difference.
-    ours, theirs = (
-        asdict(one.identity) | asdict(one.config) | {"model": None, "revision": None, "batch_size": None}
-        for one in (first, other)
-    )
-    different = [name for name, value in ours.items() if value != theirs[name]]
+    ours, theirs = (asdict(one.identity) | asdict(one.config) for one in (first, other))
+    # Where a model lay and how prompts were batched makes no difference; nor does the length of answers nobody read.
+    irrelevant = {"model", "revision", "batch_size"}
+    if first.config.positions in ("last", "prompt"):
+        irrelevant.add("max_new_tokens")
+    different = [name for name, value in ours.items() if value != theirs[name] and name not in irrelevant]
     if different:
         name = different[0]
         raise ValueError(

@@ -33,11 +33,15 @@ def one_line_errors(command: F) -> F:
         except KeyboardInterrupt:
             _fail("interrupted; nothing half-written is left, finished parts are kept", 130)
         except Exception as error:
-            if not isinstance(error, _mendable()):
+            if not isinstance(error, _mendable()) and _OUT_OF_MEMORY not in str(error):
                 raise
             _fail(str(error) or type(error).__name__, 2)
 
     return run  # type: ignore[return-value]
+
+
+_OUT_OF_MEMORY = "can't allocate memory"
+"""What torch says, in a plain RuntimeError, where main memory is too small."""
 
 
 def _mendable() -> tuple[type[Exception], ...]:
