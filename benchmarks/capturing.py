@@ -29,7 +29,7 @@ def main(device: str) -> None:
     for way in WAYS:
         done = subprocess.run([sys.executable, __file__, way, device], capture_output=True, text=True)
         last = done.stdout.strip().splitlines()[-1:] or [""]
-        rows[way] = json.loads(last[0]) if done.returncode == 0 else done.stderr.strip().splitlines()[-1]
+        rows[way] = json.loads(last[0]) if done.returncode == 0 else done.stderr.strip()[-300:]
     report("capturing" if device == "cpu" else f"capturing-{device}", rows, device)
 
 
@@ -71,7 +71,7 @@ def timed(run) -> float:
 
 
 def runner(way: str, model: LanguageModel, texts: list[str]):
-    """What a way does with all prompts; each ends with every head's second moments."""
+    """What a way does with all prompts; all but `bare` end with every head's second moments."""
     if way.startswith("headpursuit"):
         config = CaptureConfig("prompt", batch_size=BATCH_SIZE, samples=1000 if "samples" in way else 0)
         return lambda: capture(model, texts, config)
@@ -92,7 +92,8 @@ def bare(model: LanguageModel):
     """The decoder alone."""
 
     def forward(batch) -> list[torch.Tensor]:
-        model.network.base_model(batch.input_ids, attention_mask=batch.attention_mask, position_ids=batch.position_ids)
+        inputs = {"attention_mask": batch.attention_mask, "position_ids": batch.position_ids}
+        model.network.base_model(batch.input_ids, **inputs, use_cache=False)
         return []
 
     return forward

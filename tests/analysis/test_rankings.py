@@ -172,6 +172,13 @@ def test_a_capture_of_another_model_is_refused(captured):
         rank(tiny.word_model(seed=1), captured, CONCEPT)
 
 
+def test_l1_needs_more_than_one_sample_to_centre(model):
+    captured = capture(model, PROMPTS, CaptureConfig("prompt", samples=1))
+    with pytest.raises(ValueError, match="the capture holds one sample, and centring leaves nothing of it"):
+        rank(model, captured, CONCEPT, RankConfig(rule="l1"))
+    assert rank(model, captured, CONCEPT).entries
+
+
 def test_l1_needs_samples(model, captured):
     with pytest.raises(ValueError, match="l1 rule needs samples, but the capture kept only moments"):
         rank(model, replace(captured, samples=None), CONCEPT, RankConfig(rule="l1"))

@@ -139,13 +139,14 @@ def capture(
     recording = _Recording(stream, config.samples)
     state = _state_folder(output, resume)
     processes.wait()  # before any of them writes what the others would take for an earlier run's
-    file = state / f"{processes.rank}.safetensors" if state else None
+    file = state / f"{processes.index}.safetensors" if state else None
     if file and file.exists():
         recording.restore(file, task)
+    processes.wait()
     saved = time.monotonic()
     for batch in _batches(model, prompts, config, recording.n_batches, processes):
         recording.add(batch)
-        if file and time.monotonic() - saved >= CHECKPOINT_SECONDS:
+        if file and processes.saves and time.monotonic() - saved >= CHECKPOINT_SECONDS:
             recording.save(file, task)
             saved = time.monotonic()
         if progress:
@@ -155,6 +156,7 @@ def capture(
     if output and state and processes.rank == 0:
         captured.save(output)
         shutil.rmtree(state, ignore_errors=True)
+    processes.wait()
     return captured
 
 
@@ -223,7 +225,7 @@ def _sha256_of_prompts(prompts: Collection[str]) -> str:
 
 def _difference(one: str, other: str) -> str:
     before, now = json.loads(one), json.loads(other)
-    name = next(name for name in now if before.get(name) != now[name])
+    name = next((name for name in now if before.get(name) != now[name]), "another version of headpursuit")
     if name == "prompts":
         return "other prompts"
-    return f"{name} {before.get(name)!r}, now {now[name]!r}"
+    return f"{name} {before.get(name)!r}, now {now.get(name)!r}"

@@ -37,6 +37,11 @@ class Processes:
         group = dist.new_group(backend="gloo")
         return cls(rank, 0, 1, group) if is_sharded(model.network) else cls(rank, rank, count, group)
 
+    @property
+    def saves(self) -> bool:
+        """Whether this process keeps the state of its share; of processes with one share, the first one does."""
+        return self.count > 1 or self.rank == 0
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.group is not None:

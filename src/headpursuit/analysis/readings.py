@@ -73,7 +73,8 @@ def read(
             )
     if rule == "l1" and capture.samples is None:
         raise ValueError("the l1 rule needs samples, but the capture kept only moments; capture with samples or use l2")
-    if centre and capture.n_samples < 2:
+    n_samples = len(capture.samples) if rule == "l1" and capture.samples is not None else capture.n_samples
+    if centre and n_samples < 2:
         raise ValueError(
             "the capture holds one sample, and centring leaves nothing of it; capture more prompts, or do not centre"
         )

@@ -63,6 +63,8 @@ class Reservoir:
         self._keys, self._prompt_of, self._position_of = (torch.empty(0, dtype=torch.int64) for _ in range(3))
         self._mixed: dict[int, Tensor] = {}
         self._slots = self._rows = torch.empty(0, dtype=torch.int64)
+        self._moved: dict[torch.device, tuple[Tensor, Tensor]] = {}
+        """Rows and slots of the current batch, by device: one copy for all its layers."""
 
     def admit(self, prompt_of: Sequence[int], position_of: Sequence[int], keys: Int[Tensor, " n_positions"]) -> None:
         """Decide which positions of a batch stay, and in whose place; `receive` then brings their values."""
@@ -74,6 +76,7 @@ class Reservoir:
         leaving[kept[kept < n_old]] = False
         fresh = torch.arange(n_old, n_old + len(self._rows))
         self._slots = torch.cat([leaving.nonzero()[:, 0], fresh])[: len(self._rows)]
+        self._moved.clear()
         for name, values in (("_keys", keys), ("_prompt_of", prompt_of), ("_position_of", position_of)):
             setattr(self, name, _put(getattr(self, name), self._slots, torch.as_tensor(values)[self._rows], len(kept)))
 
@@ -81,8 +84,12 @@ class Reservoir:
         """Take what stays of a layer's batch."""
         if len(self._rows) == 0 and layer in self._mixed:
             return
-        values = mixed.index_select(0, self._rows.to(mixed.device))
-        self._mixed[layer] = _put(self._mixed.get(layer, values[:0]), self._slots, values, len(self._keys))
+        if mixed.device not in self._moved:
+            self._moved[mixed.device] = self._rows.to(mixed.device), self._slots.to(mixed.device)
+        rows, slots = self._moved[mixed.device]
+        values = mixed.index_select(0, rows)
+        earlier = self._mixed.get(layer, values[:0]).to(mixed.device)
+        self._mixed[layer] = _put(earlier, slots, values, len(self._keys))
 
     def samples(self) -> Samples:
         """What stayed so far."""
@@ -99,7 +106,7 @@ def _put(values: Tensor, slots: Int[Tensor, " n"], new: Tensor, length: int) -> 
     """Values with new ones in some slots, made longer where slots are beyond the end."""
     if length > len(values):
         values = torch.cat([values, values.new_empty(length - len(values), *values.shape[1:])])
-    values[slots.to(values.device)] = new.to(values)
+    values[slots] = new.to(values)
     return values
 
 

@@ -80,6 +80,7 @@ def explain(
     model: options.CapturedModelOption = None,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
+    device_map: options.DeviceMapOption = None,
 ) -> None:
     """Name what each head writes: the tokens that explain it best."""
     from dataclasses import asdict
@@ -88,7 +89,7 @@ def explain(
     from headpursuit.heads import Head
 
     heads = [Head.parse(name) for name in head] if head else None
-    captured, loaded = _open(capture, model, device, dtype)
+    captured, loaded = _open(capture, model, device, dtype, device_map)
     found = run(loaded, captured, heads=heads, n_atoms=n_atoms, rule=rule, centre=centre, gain=gain)
     if as_json:
         typer.echo(json.dumps([{**asdict(e), "head": str(e.head)} for e in found], ensure_ascii=False, indent=1))
@@ -124,6 +125,7 @@ def rank(
     model: options.CapturedModelOption = None,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
+    device_map: options.DeviceMapOption = None,
 ) -> None:
     """Rank all heads for a concept."""
     from headpursuit.analysis import RankConfig
@@ -144,7 +146,7 @@ def rank(
         multi_token=multi_token,
         seed=seed,
     )
-    captured, loaded = _open(capture, model, device, dtype)
+    captured, loaded = _open(capture, model, device, dtype, device_map)
     ranking = run(loaded, captured, words, config)
     if as_json:
         typer.echo(json.dumps(ranking.to_json(), ensure_ascii=False, indent=1))
@@ -177,7 +179,9 @@ def _save(ranking: "Ranking", output: Path) -> None:
     say(f"written: {output}/ranking.json, heatmap.png, heatmap.svg")
 
 
-def _open(path: Path, model: str | None, device: str, dtype: str) -> "tuple[Capture, LanguageModel]":
+def _open(
+    path: Path, model: str | None, device: str, dtype: str, device_map: str | None
+) -> "tuple[Capture, LanguageModel]":
     """A capture and the model it was made with."""
     from headpursuit.analysis import Capture
 
@@ -186,7 +190,7 @@ def _open(path: Path, model: str | None, device: str, dtype: str) -> "tuple[Capt
     revision = None if model else captured.identity.revision
     try:
         wanted = captured.identity.dtype if dtype == "auto" else dtype
-        return captured, open_model(name, device=device, dtype=wanted, revision=revision)
+        return captured, open_model(name, device=device, dtype=wanted, revision=revision, device_map=device_map)
     except OSError as error:
         raise OSError(
             f"{error}; the capture was made with {captured.identity.model!r}: say where it is with --model"

@@ -35,7 +35,9 @@ def one_line_errors(command: F) -> F:
         except Exception as error:
             if not isinstance(error, _mendable()) and _OUT_OF_MEMORY not in str(error):
                 raise
-            _fail(str(error) or type(error).__name__, 2)
+            short = _OUT_OF_MEMORY in str(error) or type(error).__name__ == "OutOfMemoryError"
+            advice = "; a smaller --batch-size, fewer --samples or another --dtype need less" if short else ""
+            _fail((str(error) or type(error).__name__) + advice, 2)
 
     return run  # type: ignore[return-value]
 

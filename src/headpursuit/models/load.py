@@ -111,7 +111,8 @@ def _source(name: str) -> tuple[str, str | None]:
 def _device(device: str) -> str:
     if device == "auto":
         # Not Apple's GPU: it has no float64, which moments are summed in. Processes of one machine take one GPU each.
-        return f"cuda:{os.environ.get('LOCAL_RANK', 0)}" if torch.cuda.is_available() else "cpu"
+        local = int(os.environ.get("LOCAL_RANK", 0))
+        return f"cuda:{local % torch.cuda.device_count()}" if torch.cuda.is_available() else "cpu"
     try:
         torch.device(device)
     except RuntimeError as error:

@@ -41,7 +41,8 @@ class Moments:
         return cls(second, (n_samples * centre + left_over)[:, 0], n_samples)
 
     def __add__(self, other: "Moments") -> "Moments":
-        return Moments(self.second + other.second, self.total + other.total, self.count + other.count)
+        second, total = self.second.to(other.second.device), self.total.to(other.total.device)
+        return Moments(second + other.second, total + other.total, self.count + other.count)
 
     def covariance(self) -> Float[Tensor, "n_heads d_head d_head"]:
         """Sum over samples of (z - mean)(z - mean)ᵀ: the second moments after centring."""
@@ -108,6 +109,10 @@ class Signals:
         n_heads = -(-len(self.rows) // n_batches)
         lefts = [None] * len(self.rows) if self.left is None else self.left.split(n_heads)
         return [Signals(rows, left) for rows, left in zip(self.rows.split(n_heads), lefts, strict=False)]
+
+    def to(self, device: torch.device) -> "Signals":
+        """The same on a device."""
+        return Signals(self.rows.to(device), None if self.left is None else self.left.to(device))
 
     @cached_property
     def energy(self) -> Float[Tensor, " n_heads"]:

@@ -51,7 +51,8 @@ def pursue(
 ) -> Pursuit:
     """Explain each head's signals by few atoms, all samples at once.
 
-    Every head is solved on its own; heads are batched for speed. Equal scores go to the atom that comes first.
+    Every head is solved on its own; heads are batched for speed. Of atoms with equal scores the first one is chosen (of
+    the four leading ones, should more than four different atoms tie).
     Atoms that lie in the span of those chosen before are never chosen.
 
     Args:
@@ -75,6 +76,7 @@ def pursue(
     _check(signals, dictionary, n_steps, rule)
     if len(dictionary) <= _SMALL and tile is None:
         return pursue_each(signals, [dictionary], n_steps, rule=rule, memory_bytes=memory_bytes)[0]
+    signals = signals.to(dictionary.vectors.device)
     size = max(1, memory_bytes // Tiled.bytes_per_head(signals, len(dictionary), n_steps))
     parts = [_solve(Tiled(batch, dictionary, n_steps, tile), n_steps, rule) for batch in signals.split(size)]
     return Pursuit(torch.cat([p.atoms for p in parts]), torch.cat([p.explained for p in parts]))
@@ -93,7 +95,7 @@ def pursue_each(
     A `Stack` of them saves work where many signals meet the same dictionaries.
     """
     stack = dictionaries if isinstance(dictionaries, Stack) else Stack(tuple(dictionaries), signals.rows)
-    dictionaries = stack.dictionaries
+    signals, dictionaries = signals.to(stack.like.device), stack.dictionaries
     for dictionary in dictionaries:
         _check(signals, dictionary, n_steps, rule)
     n_atoms = {len(dictionary) for dictionary in dictionaries}
