@@ -10,10 +10,9 @@ import json
 import resource
 import subprocess
 import sys
-import time
 
 import torch
-from common import prompts, report, smollm2, synchronise
+from common import prompts, report, smollm2, timed
 
 from headpursuit.analysis import CaptureConfig, capture
 from headpursuit.models import LanguageModel
@@ -59,15 +58,6 @@ def opened(device: str) -> tuple[LanguageModel, list[str]]:
 def n_tokens(model: LanguageModel, texts: list[str]) -> int:
     """Tokens of all prompts."""
     return sum(int(batch.attention_mask.sum()) for batch in batches(model, texts, BATCH_SIZE))
-
-
-def timed(run) -> float:
-    """Seconds of one run."""
-    synchronise()
-    start = time.perf_counter()
-    run()
-    synchronise()
-    return time.perf_counter() - start
 
 
 def runner(way: str, model: LanguageModel, texts: list[str]):

@@ -30,18 +30,22 @@ TEMPLATES = (
 )
 
 
+def timed(work: Callable[[], Any]) -> float:
+    """Seconds of one run."""
+    synchronise()
+    start = time.perf_counter()
+    work()
+    synchronise()
+    return time.perf_counter() - start
+
+
 def seconds(work: Callable[[], Any], repeats: int = 3) -> tuple[float, Any]:
     """Median time of some work, and what it returned last; runs once before to warm up if repeated."""
     if repeats > 1:
         work()
-    times = []
-    for _ in range(repeats):
-        synchronise()
-        start = time.perf_counter()
-        result = work()
-        synchronise()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times), result
+    results: list[Any] = []
+    times = [timed(lambda: results.append(work())) for _ in range(repeats)]
+    return statistics.median(times), results[-1]
 
 
 def synchronise() -> None:

@@ -8,8 +8,8 @@ Run: python benchmarks/large.py [--device cuda] [--tf32]
 import sys
 
 import torch
-from capturing import runner, timed
-from common import STEPS, ceilings, report, seconds
+from capturing import runner
+from common import STEPS, ceilings, report, seconds, timed
 from mistral import D_HEAD, D_MODEL, N_HEADS, N_LAYERS, VOCAB, moments, write_weights
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast

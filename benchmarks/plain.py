@@ -21,11 +21,7 @@ def somp(signals: Tensor, atoms: Tensor, n_steps: int, rule: str = "l2", chunk: 
             scores /= (1 - (atoms @ basis[:step].T).square().sum(1)).clamp_min(1e-5)
         scores[chosen] = -torch.inf
         chosen.append(int(scores.argmax()))
-        q = atoms[chosen[-1]]
-        for _ in range(2):
-            q = q - (basis[:step] @ q) @ basis[:step]
-        basis[step] = q / q.norm()
-        residual -= (residual @ basis[step])[:, None] * basis[step]
+        project_off(residual, basis, step, atoms[chosen[-1]])
     return chosen, float(1 - residual.square().sum() / energy)
 
 
@@ -36,9 +32,14 @@ def exhaustive_l1_in_head_space(rows: Tensor, left: Tensor, atoms: Tensor, n_ste
         scores = torch.cat([(left @ (residual @ tile.T)).abs_().sum(0) for tile in atoms.split(4096)])
         scores[chosen] = -torch.inf
         chosen.append(int(scores.argmax()))
-        q = atoms[chosen[-1]]
-        for _ in range(2):
-            q = q - (basis[:step] @ q) @ basis[:step]
-        basis[step] = q / q.norm()
-        residual -= (residual @ basis[step])[:, None] * basis[step]
+        project_off(residual, basis, step, atoms[chosen[-1]])
     return chosen
+
+
+def project_off(residual: Tensor, basis: Tensor, step: int, atom: Tensor) -> None:
+    """Add an atom's new direction to the orthonormal basis, and take it out of the residual."""
+    q = atom
+    for _ in range(2):
+        q = q - (basis[:step] @ q) @ basis[:step]
+    basis[step] = q / q.norm()
+    residual -= (residual @ basis[step])[:, None] * basis[step]

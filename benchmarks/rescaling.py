@@ -6,11 +6,10 @@ Run: python benchmarks/rescaling.py [--device cuda]
 """
 
 import sys
-import time
 from contextlib import ExitStack
 
 import torch
-from common import report, smollm2, synchronise
+from common import report, smollm2, timed
 
 import headpursuit as hp
 from headpursuit.models import LanguageModel
@@ -42,15 +41,6 @@ def median_ratio(ours: list[float], base: list[float]) -> float:
     """Median over rounds, the first one left out."""
     ratios = sorted(a / b for a, b in zip(ours[1:], base[1:], strict=True))
     return ratios[len(ratios) // 2]
-
-
-def timed(run) -> float:
-    """Seconds of one run."""
-    synchronise()
-    start = time.perf_counter()
-    run()
-    synchronise()
-    return time.perf_counter() - start
 
 
 def generate(model: LanguageModel, ids) -> torch.Tensor:
