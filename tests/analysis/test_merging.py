@@ -204,3 +204,11 @@ def test_the_command_refuses_captures_that_do_not_match(model, folders, tmp_path
     result = run_merge(*folders, tmp_path / "last", output=tmp_path / "all")
     assert_refused(result, "capture 3 cannot be merged with the first: positions is last")
     assert not (tmp_path / "all").exists()
+
+
+def test_a_capture_named_twice_is_refused(folders, tmp_path):
+    one, _ = folders
+    result = run_merge(one, one, output=tmp_path / "all")
+    assert result.exit_code == 2
+    assert "named twice" in result.output
+    assert not (tmp_path / "all").exists()

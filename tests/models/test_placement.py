@@ -131,6 +131,14 @@ def test_a_shared_model_needs_the_processes_that_share_it(tmp_path):
         load(str(tmp_path), tp_plan="auto")
 
 
+def test_a_model_whose_heads_cannot_be_shared_evenly_is_refused(tmp_path, monkeypatch):
+    tiny.network("llama").save_pretrained(tmp_path)
+    tiny.word_tokenizer().save_pretrained(tmp_path)
+    monkeypatch.setenv("WORLD_SIZE", "3")
+    with pytest.raises(ValueError, match="num_attention_heads is 4, which 3 processes cannot share evenly"):
+        load(str(tmp_path), tp_plan="auto")
+
+
 def test_an_unknown_place_is_refused_in_one_line(tmp_path):
     tiny.network("llama").save_pretrained(tmp_path)
     tiny.word_tokenizer().save_pretrained(tmp_path)

@@ -57,12 +57,14 @@ def merge(
     captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE...", help="Folders written by `capture`.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
 ) -> None:
-    """Add captures up: the same as one capture over all their prompts."""
+    """Add captures up: moments are those of one capture over all their prompts, samples a uniform sample of all."""
     from headpursuit.analysis import Capture
     from headpursuit.analysis import merge as run
     from headpursuit.storage import refuse_existing
 
     refuse_existing(output)
+    if len({path.resolve() for path in captures}) < len(captures):
+        raise ValueError("a capture is named twice, and would count twice; name each one once")
     merged = run([Capture.load(path) for path in captures])
     merged.save(output)
     say(f"merged {len(captures)} captures, {merged.n_samples} positions of {merged.n_prompts} prompts: {output}")

@@ -1,6 +1,7 @@
 """From a name to a model with certified heads."""
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,11 @@ def load(
             config = AutoConfig.from_pretrained(source, **options)
             with torch.device("meta"):
                 return LanguageModel(AutoModelForCausalLM.from_config(config), tokenizer, name)
-        network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options, **placed)
+        if tp_plan:
+            _check_divisible(AutoConfig.from_pretrained(source, **options))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Passing `tp_plan` directly", FutureWarning)
+            network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options, **placed)
     except expected as error:
         raise _explained(name, error) from error
     if gguf:
@@ -81,6 +86,15 @@ def load(
     if not placed:
         torch.nn.Module.to(network, device)
     return LanguageModel(network, tokenizer, name, getattr(network.config, "_commit_hash", None))
+
+
+def _check_divisible(config: Any) -> None:
+    """Refuse to share a model whose heads cannot be dealt out evenly."""
+    processes, text = int(os.environ["WORLD_SIZE"]), config.get_text_config(decoder=True)
+    for name in ("num_attention_heads", "num_key_value_heads"):
+        count = getattr(text, name, None)
+        if isinstance(count, int) and count % processes:
+            raise ValueError(f"its {name} is {count}, which {processes} processes cannot share evenly (tp_plan)")
 
 
 def quiet() -> None:
