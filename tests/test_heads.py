@@ -47,7 +47,7 @@ def test_uniform_scales_all_alike():
 
 def test_an_edit_comes_back_from_json():
     edit = Edit({Head(3, 1): 2, Head(0, 4): -1})
-    assert edit.to_json() == {"L0H4": -1.0, "L3H1": 2.0}
+    assert edit.to_json() == {"scales": {"L0H4": -1.0, "L3H1": 2.0}, "scope": "all"}
     assert Edit.from_json(edit.to_json()) == edit
 
 
@@ -70,3 +70,45 @@ def test_a_scale_that_is_no_finite_number_is_refused(scale):
 def test_a_name_instead_of_a_head_is_refused(as_users_run_it):
     with pytest.raises(TypeError, match="an edit maps heads to scales, but 'L1H2' is not a Head"):
         Edit({"L1H2": -1})
+
+
+def test_cross_attention_heads_have_names_of_their_own():
+    head = Head.parse("L4XH2")
+    assert head == Head(4, 2, "cross")
+    assert str(head) == "L4XH2"
+    assert head.site == "L4X"
+
+
+@pytest.mark.parametrize("scope", ["prompt", "generated", [3, 0, -1]])
+def test_a_scope_comes_back_from_json(scope):
+    edit = Edit({Head(0, 1): -1}, scope)
+    assert Edit.from_json(edit.to_json()) == edit
+    assert edit != Edit({Head(0, 1): -1})
+
+
+def test_positions_are_sorted_and_each_once():
+    assert Edit({}, [3, -1, 3]).scope == (-1, 3)
+
+
+def test_scales_alone_are_an_edit_everywhere():
+    assert Edit.from_json({"L0H1": -1}) == Edit({Head(0, 1): -1}, "all")
+
+
+@pytest.mark.parametrize("scope", ["image", "", [], [1.5], ["0"], [True], None, 3])
+def test_unknown_scopes_are_refused(scope, as_users_run_it):
+    with pytest.raises(ValueError, match="unknown scope .*; choose all, prompt, generated, or a list of positions"):
+        Edit({}, scope)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"scales": [1, 2]}, "an edit maps heads to scales"),
+        ({"L0H1": "-1"}, "the scale of L0H1 is '-1'; it must be a number"),
+        ({"L0H1": True}, "the scale of L0H1 is True; it must be a number"),
+        ({"scales": {"head 1": 2}}, "'head 1' is not a head"),
+    ],
+)
+def test_what_is_no_edit_is_refused(content, reason):
+    with pytest.raises(ValueError, match=reason):
+        Edit.from_json(content)

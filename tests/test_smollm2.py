@@ -55,7 +55,7 @@ def test_whole_vocabulary_pursuit_equals_the_plain_algorithm(model, capture, rul
     unembedding = model.network.lm_head.weight.detach()
     for head in (hp.Head(23, 4), hp.Head(4, 1)):
         site = model.anatomy.site_of(head)
-        mixed = capture.samples.mixed[head.layer][:, head.index].double()
+        mixed = capture.samples.mixed[head.site][:, head.index].double()
         written = (mixed - mixed.mean(0)) @ write_weights(model.network, site)[head.index].double()
         atoms, explained = plain_somp(written, unembedding, 4, rule)
         found = hp.explain(model, capture, heads=[head], n_atoms=4, rule=rule)[0]

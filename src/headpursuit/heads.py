@@ -1,22 +1,34 @@
 """The two words everything else is written in: a head, and an edit of heads."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
-_HEAD = re.compile(r"L(\d+)H(\d+)", re.IGNORECASE)
+Kind: TypeAlias = Literal["self", "cross"]
+"""What a head attends to: the text it is part of, or something else (an encoder's output, an image)."""
+
+Scope: TypeAlias = Literal["all", "prompt", "generated"] | tuple[int, ...]
+"""Which positions an edit touches: all, those of the prompt, those of the answer, or these (from 0; -1 is the prompt's
+last)."""
+
+_HEAD = re.compile(r"L(\d+)(X?)H(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, order=True)
 class Head:
-    """One attention head, written `L12H3`: head 3 of layer 12, both counted from zero."""
+    """One attention head, written `L12H3`: head 3 of layer 12, both counted from zero.
+
+    A cross-attention head is written `L12XH3`.
+    """
 
     layer: int
     index: int
+    kind: Kind = "self"
 
     @classmethod
     def parse(cls, text: str) -> "Head":
-        """Read `L12H3`.
+        """Read `L12H3` or `L12XH3`.
 
         Raises:
             ValueError: If the text is not of that form.
@@ -24,40 +36,73 @@ class Head:
         match = _HEAD.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"{text!r} is not a head; write the layer and the head from zero, like L12H3")
-        return cls(int(match[1]), int(match[2]))
+        return cls(int(match[1]), int(match[3]), "cross" if match[2] else "self")
+
+    @property
+    def site(self) -> str:
+        """The heads it sits among, such as `L12`, or `L12X` for cross-attention."""
+        return site_name(self.layer, self.kind)
 
     def __str__(self) -> str:
-        return f"L{self.layer}H{self.index}"
+        return f"{self.site}H{self.index}"
+
+
+def site_name(layer: int, kind: Kind = "self") -> str:
+    """How the heads of one attention are called together: `L12`, or `L12X` for cross-attention."""
+    return f"L{layer}X" if kind == "cross" else f"L{layer}"
+
+
+def site_order(name: str) -> tuple[int, str]:
+    """Sorts names of sites by layer, cross-attention after self-attention."""
+    return int(name[1:].rstrip("X")), name[-1:] if name.endswith("X") else ""
 
 
 class Edit(Mapping[Head, float]):
-    """Which heads are rescaled, and by how much (alpha in the paper).
+    """Which heads are rescaled, by how much (alpha in the paper), and at which positions.
 
     -1 suppresses what the heads write, 0 removes them, above 1 enhances them, 1 changes nothing.
-    An edit is an immutable mapping; two edits are equal when they rescale the same heads alike.
+    An edit is an immutable mapping; two edits are equal when they rescale the same heads alike at the same positions.
     """
 
-    def __init__(self, scales: Mapping[Head, float | int]) -> None:
+    def __init__(self, scales: Mapping[Head, float | int], scope: Scope | Sequence[int] = "all") -> None:
         for head, scale in scales.items():
             if not isinstance(head, Head):
                 raise TypeError(f"an edit maps heads to scales, but {head!r} is not a Head")
             if not abs(float(scale)) < float("inf"):
                 raise ValueError(f"the scale of {head} is {scale}; it must be a finite number")
         self._scales = {head: float(scales[head]) for head in sorted(scales)}
+        self._scope = _checked(scope)
+
+    @property
+    def scope(self) -> Scope:
+        """Which positions it touches."""
+        return self._scope
 
     @classmethod
-    def uniform(cls, heads: Iterable[Head], scale: float | int) -> "Edit":
+    def uniform(cls, heads: Iterable[Head], scale: float | int, scope: Scope | Sequence[int] = "all") -> "Edit":
         """The same scale for every head."""
-        return cls(dict.fromkeys(heads, scale))
+        return cls(dict.fromkeys(heads, scale), scope)
 
     @classmethod
-    def from_json(cls, scales: Mapping[str, float | int]) -> "Edit":
-        """Read `{"L12H3": -1.0}`, as written by `to_json`."""
-        return cls({Head.parse(name): scale for name, scale in scales.items()})
+    def from_json(cls, content: Mapping[str, Any]) -> "Edit":
+        """Read what `to_json` writes, or scales alone: `{"L12H3": -1.0}`.
 
-    def to_json(self) -> dict[str, float]:
-        """The edit as `{"L12H3": -1.0}`."""
-        return {str(head): scale for head, scale in self._scales.items()}
+        Raises:
+            ValueError: If a head, a scale or the scope cannot be read.
+        """
+        scales = content.get("scales", content)
+        if not isinstance(scales, Mapping):
+            raise ValueError(f'an edit maps heads to scales, like {{"L12H3": -1}}, but holds {scales!r}')
+        wrong = {name: scale for name, scale in scales.items() if not _is_number(scale)}
+        if wrong:
+            name, scale = next(iter(wrong.items()))
+            raise ValueError(f"the scale of {name} is {scale!r}; it must be a number")
+        return cls({Head.parse(name): scale for name, scale in scales.items()}, content.get("scope", "all"))
+
+    def to_json(self) -> dict[str, Any]:
+        """The edit as `{"scales": {"L12H3": -1.0}, "scope": "all"}`."""
+        scope = list(self._scope) if isinstance(self._scope, tuple) else self._scope
+        return {"scales": {str(head): scale for head, scale in self._scales.items()}, "scope": scope}
 
     def __getitem__(self, head: Head) -> float:
         return self._scales[head]
@@ -68,8 +113,26 @@ class Edit(Mapping[Head, float]):
     def __len__(self) -> int:
         return len(self._scales)
 
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Edit):
+            return (self._scales, self._scope) == (other._scales, other._scope)
+        return NotImplemented
+
     def __hash__(self) -> int:
-        return hash(tuple(self._scales.items()))
+        return hash((tuple(self._scales.items()), self._scope))
 
     def __repr__(self) -> str:
         return f"Edit({self.to_json()})"
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _checked(scope: Any) -> Scope:
+    if scope in ("all", "prompt", "generated"):
+        return scope  # type: ignore[no-any-return]
+    is_list = isinstance(scope, Sequence) and not isinstance(scope, str)
+    if is_list and scope and all(isinstance(p, int) and not isinstance(p, bool) for p in scope):
+        return tuple(sorted(set(scope)))
+    raise ValueError(f"unknown scope {scope!r}; choose all, prompt, generated, or a list of positions like [0, -1]")

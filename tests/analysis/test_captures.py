@@ -18,9 +18,9 @@ def model():
 
 
 def hooked(model):
-    """Every prompt's values in plain forwards: layer -> (n_samples, n_heads, d_head)."""
+    """Every prompt's values in plain forwards: site -> (n_samples, n_heads, d_head)."""
     single = [tiny.mixed_of(model.network, "llama", ids) for ids in IDS]
-    return {layer: torch.cat([z[layer] for z in single]) for layer in range(3)}
+    return {site: torch.cat([z[site] for z in single]) for site in ("L0", "L1", "L2")}
 
 
 def assert_same_tensors(one, other):

@@ -25,7 +25,7 @@ def captured(model):
 
 def written(model, head):
     """H = Z W from plain forwards and the weight as it stands in the network."""
-    z = torch.cat([tiny.mixed_of(model.network, "llama", ids)[head.layer][:, head.index] for ids in IDS])
+    z = torch.cat([tiny.mixed_of(model.network, "llama", ids)[head.site][:, head.index] for ids in IDS])
     weight = model.network.model.layers[head.layer].self_attn.o_proj.weight.detach()
     return z.double() @ weight[:, 8 * head.index : 8 * head.index + 8].T.double()
 

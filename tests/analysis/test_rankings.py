@@ -76,7 +76,7 @@ def test_explained_is_the_plain_algorithms_with_the_concepts_tokens_alone(model,
     atoms = model.network.lm_head.weight.data[list(TOKENS)]
     for entry in ranking.entries:
         layer, index = entry.head.layer, entry.head.index
-        z = torch.cat([tiny.mixed_of(model.network, "llama", ids)[layer][:, index] for ids in IDS])
+        z = torch.cat([tiny.mixed_of(model.network, "llama", ids)[entry.head.site][:, index] for ids in IDS])
         weight = model.network.model.layers[layer].self_attn.o_proj.weight.data[:, 8 * index : 8 * index + 8]
         h = z.double() @ weight.T.double()
         wanted = plain_somp(h - h.mean(0) if centre else h, atoms, 3, "l2")[1][-1]

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from headpursuit.analysis.samples import Reservoir, Samples, keys_of
 
-LAYERS = (0, 3)
+LAYERS = ("L0", "L3")
 
 
 def values_of(positions, layer, dtype=torch.float32):
     """Values that say which position and layer they belong to, alike for 2 heads of width 3."""
-    rows = [(prompt, position, layer) for prompt, position in positions]
+    rows = [(prompt, position, int(layer[1:])) for prompt, position in positions]
     return torch.tensor(rows, dtype=dtype).reshape(-1, 1, 3).expand(-1, 2, 3)
 
 

@@ -67,9 +67,9 @@ def test_an_answer_that_ends_early_contributes_neither_its_end_nor_padding():
     assert N_NEW in lengths
     model.network.generation_config.eos_token_id = end
     found = collect(model, PROMPTS, "generated", batch_size=4, max_new_tokens=N_NEW)
-    assert [len(found[i][0]) for i in range(4)] == lengths
+    assert [len(found[i]["L0"]) for i in range(4)] == lengths
     whole = tiny.mixed_of(model.network, "llama", [*IDS[0], answers[0][0]])
-    torch.testing.assert_close(found[0][2], whole[2][-1:], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(found[0]["L2"], whole["L2"][-1:], atol=1e-5, rtol=1e-4)
 
 
 def test_every_one_of_several_end_tokens_ends_an_answer():
@@ -77,7 +77,7 @@ def test_every_one_of_several_end_tokens_ends_an_answer():
     answers = [tiny.greedy(model.network, ids, N_NEW) for ids in IDS[:2]]
     model.network.generation_config.eos_token_id = [answers[0][1], answers[1][1]]
     found = collect(model, PROMPTS[:2], "generated", batch_size=2, max_new_tokens=N_NEW)
-    assert [len(found[i][0]) for i in range(2)] == [1, 1]
+    assert [len(found[i]["L0"]) for i in range(2)] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_number_of_samples(positions, counts):
     assert [batch.n_prompts for batch in batches] == [3, 1]
     numbers = [number for batch in batches for number in batch.prompt_of]
     assert [numbers.count(i) for i in range(4)] == counts
-    assert sum(len(batch.mixed()[1]) for batch in batches) == sum(counts)
+    assert sum(len(batch.mixed()["L1"]) for batch in batches) == sum(counts)
 
 
 def test_chat_reads_the_prompt_within_the_template():
@@ -98,8 +98,8 @@ def test_chat_reads_the_prompt_within_the_template():
     )
     found = collect(model, PROMPTS[:1], "prompt", chat=True)[0]
     wanted = tiny.mixed_of(model.network, "llama", [20, *IDS[0], 21])
-    torch.testing.assert_close(found[1], wanted[1], atol=1e-5, rtol=1e-4)
-    assert len(collect(model, PROMPTS[:1], "prompt")[0][1]) == len(IDS[0])
+    torch.testing.assert_close(found["L1"], wanted["L1"], atol=1e-5, rtol=1e-4)
+    assert len(collect(model, PROMPTS[:1], "prompt")[0]["L1"]) == len(IDS[0])
 
 
 def test_unknown_positions_are_refused_before_the_model_runs(as_users_run_it):

@@ -152,4 +152,4 @@ def test_the_counter_sees_each_layer():
     with rescale(network, EDIT) as applied:
         network(ids())
         network(ids())
-    assert applied.calls == {1: 2, 2: 2}
+    assert applied.calls == {"L1": 2, "L2": 2}

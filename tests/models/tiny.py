@@ -99,11 +99,11 @@ OUTPUT_PROJECTIONS = {
 
 @contextmanager
 def watched(network, family):
-    """By layer, the inputs of each output projection, one entry per forward pass; found by name."""
-    seen = {layer: [] for layer in range(3)}
+    """By site, the inputs of each output projection, one entry per forward pass; found by name."""
+    seen = {f"L{layer}": [] for layer in range(3)}
     with ExitStack() as stack:
-        for layer, inputs in seen.items():
-            module = network.get_submodule(OUTPUT_PROJECTIONS[family].format(layer))
+        for site, inputs in seen.items():
+            module = network.get_submodule(OUTPUT_PROJECTIONS[family].format(site[1:]))
             hook = module.register_forward_pre_hook(lambda _, args, inputs=inputs: inputs.append(args[0].clone()))
             stack.callback(hook.remove)
         yield seen
@@ -111,10 +111,10 @@ def watched(network, family):
 
 @torch.no_grad()
 def mixed_of(network, family, ids):
-    """Mixed values of one unpadded prompt in a plain forward pass: layer -> (n_tokens, 4, 8)."""
+    """Mixed values of one unpadded prompt in a plain forward pass: site -> (n_tokens, 4, 8)."""
     with watched(network, family) as seen:
         network(torch.tensor([list(ids)]))
-    return {layer: inputs[0][0].unflatten(-1, (4, 8)) for layer, inputs in seen.items()}
+    return {site: inputs[0][0].unflatten(-1, (4, 8)) for site, inputs in seen.items()}
 
 
 @torch.no_grad()

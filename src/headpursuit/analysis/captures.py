@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from headpursuit.analysis.samples import Samples
+from headpursuit.heads import site_order
 from headpursuit.models import Positions
 from headpursuit.pursuit import Moments
 from headpursuit.storage import new_folder, read_manifest, understood
@@ -58,8 +59,8 @@ class Identity:
 class Capture:
     """Moments of every head's mixed values, and some of the values themselves."""
 
-    moments: dict[int, Moments]
-    """By layer."""
+    moments: dict[str, Moments]
+    """By site, such as `L12`."""
     samples: Samples | None
     """A uniform sample of the captured positions; None if none were asked for."""
     config: CaptureConfig
@@ -89,7 +90,7 @@ class Capture:
             **asdict(self.identity),
             "n_prompts": self.n_prompts,
             "n_samples": self.n_samples,
-            "layers": sorted(self.moments),
+            "sites": sorted(self.moments, key=site_order),
             "config": asdict(self.config),
             "versions": self.versions,
         }
@@ -118,16 +119,16 @@ class Capture:
         return cls(moments, samples, config, identity, manifest["n_prompts"], manifest["versions"])
 
 
-def moments_to_tensors(moments: dict[int, Moments]) -> dict[str, Tensor]:
+def moments_to_tensors(moments: dict[str, Moments]) -> dict[str, Tensor]:
     """Moments as named tensors, for a file."""
-    second = {f"second.{layer}": m.second.contiguous().cpu() for layer, m in moments.items()}
-    return second | {f"total.{layer}": m.total.contiguous().cpu() for layer, m in moments.items()}
+    second = {f"second.{site}": m.second.contiguous().cpu() for site, m in moments.items()}
+    return second | {f"total.{site}": m.total.contiguous().cpu() for site, m in moments.items()}
 
 
-def moments_from_tensors(tensors: dict[str, Tensor], count: int) -> dict[int, Moments]:
+def moments_from_tensors(tensors: dict[str, Tensor], count: int) -> dict[str, Moments]:
     """The reverse of `moments_to_tensors`."""
-    layers = sorted(int(name.removeprefix("second.")) for name in tensors if name.startswith("second."))
-    return {layer: Moments(tensors[f"second.{layer}"], tensors[f"total.{layer}"], count) for layer in layers}
+    sites = sorted((name.removeprefix("second.") for name in tensors if name.startswith("second.")), key=site_order)
+    return {site: Moments(tensors[f"second.{site}"], tensors[f"total.{site}"], count) for site in sites}
 
 
 def merge(captures: Sequence[Capture]) -> Capture:
@@ -148,7 +149,7 @@ def merge(captures: Sequence[Capture]) -> Capture:
         n_prompts += one.n_prompts
     return replace(
         first,
-        moments={layer: reduce(add, (one.moments[layer] for one in captures)) for layer in first.moments},
+        moments={site: reduce(add, (one.moments[site] for one in captures)) for site in first.moments},
         samples=Samples.merge(samples, first.config.samples) if samples else None,
         n_prompts=n_prompts,
     )

@@ -43,7 +43,7 @@ class _Recording:
     capacity: int
     n_batches: int = 0
     """Batches that need not be read again, counted over all processes."""
-    moments: dict[int, Moments] = field(default_factory=dict)
+    moments: dict[str, Moments] = field(default_factory=dict)
     reservoir: Reservoir = field(init=False)
 
     def __post_init__(self) -> None:
@@ -57,11 +57,11 @@ class _Recording:
         self.n_batches = batch.number + 1
         _check_finite(self.moments)
 
-    def _receive(self, layer: int, mixed: torch.Tensor) -> None:
+    def _receive(self, site: str, mixed: torch.Tensor) -> None:
         moments = Moments.of(mixed)
-        self.moments[layer] = self.moments[layer] + moments if layer in self.moments else moments
+        self.moments[site] = self.moments[site] + moments if site in self.moments else moments
         if self.capacity:
-            self.reservoir.receive(layer, mixed)
+            self.reservoir.receive(site, mixed)
 
     def save(self, file: Path, task: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -204,16 +204,16 @@ def _finished(
     return Capture(moments, samples, config, identity, n_prompts, versions())
 
 
-def _check_finite(moments: dict[int, Moments]) -> None:
+def _check_finite(moments: dict[str, Moments]) -> None:
     device = next(iter(moments.values())).second.device
     traces = [m.second.sum().to(device, non_blocking=True) for m in moments.values()]
     if torch.stack(traces).sum().isfinite():
         return
-    for layer, m in moments.items():
+    for site, m in moments.items():
         bad = ~m.second.isfinite().all(-1).all(-1)
         if bad.any():
             head = int(bad.nonzero()[0])
-            raise ValueError(f"head L{layer}H{head} wrote infinite or undefined values; try dtype float32")
+            raise ValueError(f"head {site}H{head} wrote infinite or undefined values; try dtype float32")
 
 
 def _sha256_of_prompts(prompts: Collection[str]) -> str:

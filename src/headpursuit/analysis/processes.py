@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 
 from headpursuit.analysis.samples import Samples
+from headpursuit.heads import site_order
 from headpursuit.models import LanguageModel, is_sharded
 from headpursuit.pursuit import Moments
 
@@ -47,15 +48,15 @@ class Processes:
         if self.group is not None:
             dist.barrier(self.group)
 
-    def add(self, moments: dict[int, Moments]) -> dict[int, Moments]:
+    def add(self, moments: dict[str, Moments]) -> dict[str, Moments]:
         """Moments of all processes together, in main memory."""
-        here = {layer: Moments(m.second.cpu(), m.total.cpu(), m.count) for layer, m in sorted(moments.items())}
+        here = {site: Moments(m.second.cpu(), m.total.cpu(), m.count) for site, m in moments.items()}
         if self.count == 1:
             return here
         parts: list[Any] = [None] * self.count
-        dist.all_gather_object(parts, {layer: (m.second.shape, m.count) for layer, m in here.items()}, self.group)
-        shapes = {layer: shape for part in parts for layer, (shape, _) in part.items()}
-        return {layer: self._sum(here.get(layer), shapes[layer]) for layer in sorted(shapes)}
+        dist.all_gather_object(parts, {site: (m.second.shape, m.count) for site, m in here.items()}, self.group)
+        shapes = {site: shape for part in parts for site, (shape, _) in part.items()}
+        return {site: self._sum(here.get(site), shapes[site]) for site in sorted(shapes, key=site_order)}
 
     def _sum(self, moments: Moments | None, shape: torch.Size) -> Moments:
         zero = torch.zeros(shape, dtype=torch.float64)

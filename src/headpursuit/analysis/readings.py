@@ -28,7 +28,7 @@ class Reading:
         names: list[Head] = []
         parts: list[Signals] = []
         for i, (site, indices) in enumerate(self._sites):
-            names += [Head(site.layer, index) for index in indices]
+            names += [site.heads[index] for index in indices]
             parts.append(self._signals(site, indices))
             size = sum(part.rows.numel() * part.rows.element_size() for part in parts)
             following = self._sites[i + 1][0].d_head if i + 1 < len(self._sites) else None
@@ -83,7 +83,7 @@ def read(
         model.anatomy.site_of(head)
     sites = []
     for site in sorted(model.anatomy.sites, key=lambda site: (site.d_head, site.layer)):
-        indices = tuple(i for i in range(site.n_heads) if wanted is None or Head(site.layer, i) in wanted)
+        indices = tuple(head.index for head in site.heads if wanted is None or head in wanted)
         if indices:
             sites.append((site, indices))
     return Reading(directions.vectors, tuple(sites), partial(_signals, model, capture, rule, centre))
@@ -98,7 +98,7 @@ def _signals(
         write = write[indices]
     if rule == "l1":
         assert capture.samples is not None
-        return Signals.from_samples(capture.samples.mixed[site.layer][:, indices].to(write), write, centre=centre)
-    m = capture.moments[site.layer]
+        return Signals.from_samples(capture.samples.mixed[site.name][:, indices].to(write), write, centre=centre)
+    m = capture.moments[site.name]
     moments = Moments(m.second[indices].to(write.device), m.total[indices].to(write.device), m.count)
     return Signals.from_moments(moments, write, centre=centre)

@@ -19,8 +19,8 @@ from torch import Tensor
 class Samples:
     """Mixed values of single positions, in order of prompts and positions."""
 
-    mixed: dict[int, Float[Tensor, "n_samples n_heads d_head"]]
-    """By layer, float32."""
+    mixed: dict[str, Float[Tensor, "n_samples n_heads d_head"]]
+    """By site, such as `L12`; float32."""
     prompt_of: Int[Tensor, " n_samples"]
     """Number of the prompt of each sample."""
     position_of: Int[Tensor, " n_samples"]
@@ -33,13 +33,13 @@ class Samples:
 
     def to_tensors(self) -> dict[str, Tensor]:
         """As named tensors, for a file."""
-        mixed = {f"mixed.{layer}": values.contiguous() for layer, values in self.mixed.items()}
+        mixed = {f"mixed.{site}": values.contiguous() for site, values in self.mixed.items()}
         return mixed | {"prompt_of": self.prompt_of, "position_of": self.position_of, "keys": self.keys}
 
     @classmethod
     def from_tensors(cls, tensors: dict[str, Tensor]) -> "Samples":
         """The reverse of `to_tensors`."""
-        mixed = {int(name[6:]): values for name, values in tensors.items() if name.startswith("mixed.")}
+        mixed = {name.removeprefix("mixed."): values for name, values in tensors.items() if name.startswith("mixed.")}
         return cls(mixed, tensors["prompt_of"], tensors["position_of"], tensors["keys"])
 
     @classmethod
@@ -51,7 +51,7 @@ class Samples:
         )
         kept = keys.argsort(stable=True)[:capacity]
         kept = kept[np.lexsort((position_of[kept].numpy(), prompt_of[kept].numpy()))]
-        mixed = {layer: torch.cat([part.mixed[layer] for part in parts])[kept] for layer in sorted(parts[0].mixed)}
+        mixed = {site: torch.cat([part.mixed[site] for part in parts])[kept] for site in parts[0].mixed}
         return cls(mixed, prompt_of[kept], position_of[kept], keys[kept])
 
 
@@ -61,10 +61,10 @@ class Reservoir:
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._keys, self._prompt_of, self._position_of = (torch.empty(0, dtype=torch.int64) for _ in range(3))
-        self._mixed: dict[int, Tensor] = {}
+        self._mixed: dict[str, Tensor] = {}
         self._slots = self._rows = torch.empty(0, dtype=torch.int64)
         self._moved: dict[torch.device, tuple[Tensor, Tensor]] = {}
-        """Rows and slots of the current batch, by device: one copy for all its layers."""
+        """Rows and slots of the current batch, by device: one copy for all its sites."""
 
     def admit(self, prompt_of: Sequence[int], position_of: Sequence[int], keys: Int[Tensor, " n_positions"]) -> None:
         """Decide which positions of a batch stay, and in whose place; `receive` then brings their values."""
@@ -80,20 +80,20 @@ class Reservoir:
         for name, values in (("_keys", keys), ("_prompt_of", prompt_of), ("_position_of", position_of)):
             setattr(self, name, _put(getattr(self, name), self._slots, torch.as_tensor(values)[self._rows], len(kept)))
 
-    def receive(self, layer: int, mixed: Float[Tensor, "n_positions n_heads d_head"]) -> None:
-        """Take what stays of a layer's batch."""
-        if len(self._rows) == 0 and layer in self._mixed:
+    def receive(self, site: str, mixed: Float[Tensor, "n_positions n_heads d_head"]) -> None:
+        """Take what stays of a site's batch."""
+        if len(self._rows) == 0 and site in self._mixed:
             return
         if mixed.device not in self._moved:
             self._moved[mixed.device] = self._rows.to(mixed.device), self._slots.to(mixed.device)
         rows, slots = self._moved[mixed.device]
         values = mixed.index_select(0, rows)
-        earlier = self._mixed.get(layer, values[:0]).to(mixed.device)
-        self._mixed[layer] = _put(earlier, slots, values, len(self._keys))
+        earlier = self._mixed.get(site, values[:0]).to(mixed.device)
+        self._mixed[site] = _put(earlier, slots, values, len(self._keys))
 
     def samples(self) -> Samples:
         """What stayed so far."""
-        mixed = {layer: values.float().cpu() for layer, values in self._mixed.items()}
+        mixed = {site: values.float().cpu() for site, values in self._mixed.items()}
         return Samples.merge([Samples(mixed, self._prompt_of, self._position_of, self._keys)], self._capacity)
 
     def restore(self, samples: Samples) -> None:

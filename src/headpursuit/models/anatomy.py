@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from headpursuit.heads import Head
+from headpursuit.heads import Head, Kind, site_name
 from headpursuit.models.sharding import n_shards
 
 _PROBE_LENGTH = 7
@@ -38,6 +38,17 @@ class HeadSite:
     n_heads: int
     d_head: int
     """Width of one head's slice; differs from d_model / n_heads in many families."""
+    kind: Kind = "self"
+
+    @property
+    def name(self) -> str:
+        """How its heads are called together, such as `L12`."""
+        return site_name(self.layer, self.kind)
+
+    @property
+    def heads(self) -> tuple[Head, ...]:
+        """Its heads."""
+        return tuple(Head(self.layer, index, self.kind) for index in range(self.n_heads))
 
     def slice_of(self, index: int) -> slice:
         """The head's slice of the projection's input."""
@@ -54,7 +65,7 @@ class Anatomy:
     @property
     def heads(self) -> tuple[Head, ...]:
         """All heads, layer by layer."""
-        return tuple(Head(site.layer, i) for site in self.sites for i in range(site.n_heads))
+        return tuple(head for site in self.sites for head in site.heads)
 
     @property
     def n_heads(self) -> int:
@@ -68,7 +79,7 @@ class Anatomy:
             ValueError: If the model has no such head; the text says which there are.
         """
         for site in self.sites:
-            if site.layer == head.layer and 0 <= head.index < site.n_heads:
+            if site.name == head.site and 0 <= head.index < site.n_heads:
                 return site
         raise ValueError(f"{head} does not exist: the model has {self.summary()}")
 

@@ -17,8 +17,8 @@ from headpursuit.models.text import Batch, batches, continue_batch
 
 Positions = Literal["last", "prompt", "generated", "all"]
 
-Receive = Callable[[int, Float[Tensor, "n_samples n_heads d_head"]], None]
-"""Takes a layer's mixed values, in the network's dtype and on its device."""
+Receive = Callable[[str, Float[Tensor, "n_samples n_heads d_head"]], None]
+"""Takes a site (`L12`) and its mixed values, in the network's dtype and on its device."""
 
 _WINDOW = 4096
 """Prompts that are held as tokens at once; within them, batches are made of similar lengths."""
@@ -41,9 +41,9 @@ class MixedBatch:
         """Run the model, and hand over each layer's mixed values when they are there; no layer is kept."""
         self._forward(receive)
 
-    def mixed(self) -> dict[int, Float[Tensor, "n_samples n_heads d_head"]]:
+    def mixed(self) -> dict[str, Float[Tensor, "n_samples n_heads d_head"]]:
         """Run the model and keep all layers."""
-        kept: dict[int, Tensor] = {}
+        kept: dict[str, Tensor] = {}
         self.read(kept.__setitem__)
         return kept
 
@@ -143,7 +143,7 @@ def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts
             def keep(_: Any, args: tuple[Any, ...], site: HeadSite = site) -> None:
                 mixed = args[0].flatten(0, 1).index_select(0, which.to(args[0].device))
                 mixed = whole_width(mixed, site.n_heads * site.d_head)
-                receive(site.layer, mixed.unflatten(-1, (site.n_heads, site.d_head)))
+                receive(site.name, mixed.unflatten(-1, (site.n_heads, site.d_head)))
 
             handle = projection(model.network, site).register_forward_pre_hook(keep)
             stack.callback(handle.remove)

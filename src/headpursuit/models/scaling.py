@@ -19,8 +19,8 @@ from headpursuit.models.sharding import own_part
 class Applied:
     """Proof of what an edit touched."""
 
-    calls: Counter[int] = field(default_factory=Counter)
-    """How often the output projection of each edited layer ran."""
+    calls: Counter[str] = field(default_factory=Counter)
+    """How often the output projection of each edited site (`L12`) ran."""
 
     @property
     def n_forwards(self) -> int:
@@ -38,7 +38,7 @@ def rescale_sites(network: nn.Module, anatomy: Anatomy, edit: Edit) -> Iterator[
         site = anatomy.site_of(head)
         factor = factors.setdefault(site, torch.ones(site.n_heads * site.d_head))
         factor[site.slice_of(head.index)] = scale
-    applied = Applied(Counter(dict.fromkeys((site.layer for site in factors), 0)))
+    applied = Applied(Counter(dict.fromkeys((site.name for site in factors), 0)))
     with ExitStack() as stack:
         for site, factor in factors.items():
             hook = _Multiply(site, factor, applied)
@@ -56,5 +56,5 @@ class _Multiply:
     def __call__(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         mixed = args[0]
         self._factor = own_part(self._factor, mixed.shape[-1]).to(mixed)
-        self._applied.calls[self._site.layer] += 1
+        self._applied.calls[self._site.name] += 1
         return (mixed * self._factor, *args[1:])

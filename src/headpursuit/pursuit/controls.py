@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable
 
-from headpursuit.heads import Head
+from headpursuit.heads import Head, site_order
 
 
 def random_heads(
@@ -25,14 +25,13 @@ def random_heads(
     others = [head for head in all_heads if head not in taken]
     pools = [(others, len(taken))]
     if layer_matched:
-        layers = sorted({head.layer for head in taken})
+        sites = sorted({head.site for head in taken}, key=site_order)
         pools = [
-            ([head for head in others if head.layer == layer], sum(head.layer == layer for head in taken))
-            for layer in layers
+            ([head for head in others if head.site == site], sum(head.site == site for head in taken)) for site in sites
         ]
     for pool, wanted in pools:
         if len(pool) < wanted:
-            where = f"layer {pool[0].layer if pool else sorted(taken)[0].layer}" if layer_matched else "the model"
+            where = f"layer {(pool or sorted(taken))[0].layer}" if layer_matched else "the model"
             raise ValueError(
                 f"a control needs {wanted} other heads in {where}, which has {len(pool)}; edit fewer heads"
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from headpursuit.analysis import Ranking
-from headpursuit.heads import Head
+from headpursuit.heads import Head, site_name, site_order
 from headpursuit.report import pictures
 
 MapScore = Literal["specificity", "explained", "z"]
@@ -24,8 +24,10 @@ _NAMES = {
 class Grid:
     """One score of every head, by layer and head."""
 
+    sites: tuple[str, ...]
+    """What each row holds, from the input upwards: `L12`, or `L12X` for cross-attention."""
     values: tuple[tuple[float, ...], ...]
-    """Layers from 0, heads from 0; NaN where a layer has no such head, or the score is not finite."""
+    """Sites from below, heads from 0; NaN where there is no such head, or the score is not finite."""
     limit: float
     """Colours span 0 to `limit`, or minus to plus `limit` for scores that can be negative."""
     diverging: bool
@@ -41,13 +43,16 @@ def grid(ranking: Ranking, score: str) -> Grid:
         raise ValueError(f"unknown score {score!r}; choose one of {', '.join(get_args(MapScore))}")
     if not ranking.entries:
         raise ValueError(f"the ranking for {ranking.concept!r} has no heads to draw")
-    n_layers = 1 + max(entry.head.layer for entry in ranking.entries)
-    n_heads = 1 + max(entry.head.index for entry in ranking.entries)
-    rows = [[math.nan] * n_heads for _ in range(n_layers)]
+    heads = [entry.head for entry in ranking.entries]
+    found = {head.site for head in heads}
+    # A layer without heads keeps a blank row, so that heights are layers.
+    blank = set(range(1 + max(head.layer for head in heads))) - {head.layer for head in heads}
+    sites = sorted(found | {site_name(layer) for layer in blank}, key=site_order)
+    rows = [[math.nan] * (1 + max(head.index for head in heads)) for _ in sites]
     for entry in ranking.entries:
         value = float(getattr(entry, score))
-        rows[entry.head.layer][entry.head.index] = value if math.isfinite(value) else math.nan
-    return Grid(tuple(map(tuple, rows)), _limit(rows, score), score != "explained")
+        rows[sites.index(entry.head.site)][entry.head.index] = value if math.isfinite(value) else math.nan
+    return Grid(tuple(sites), tuple(map(tuple, rows)), _limit(rows, score), score != "explained")
 
 
 def heatmap(
@@ -118,10 +123,11 @@ def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:
     # Black on white, so that the outline is seen on pale and on dark cells.
     halo = [withStroke(linewidth=3.2, foreground="white")]
     for head in marked:
-        corner = (head.index - 0.5, head.layer - 0.5)
+        corner = (head.index - 0.5, laid_out.sites.index(head.site) - 0.5)
         axes.add_patch(Rectangle(corner, 1, 1, fill=False, ec="black", lw=1.4, zorder=3, path_effects=halo))
     axes.set_xticks(_ticks(n_heads, cell))
-    axes.set_yticks(_ticks(n_layers, cell))
+    ticks = _ticks(n_layers, cell)
+    axes.set_yticks(ticks, [laid_out.sites[i].removeprefix("L") for i in ticks])
     axes.set_xlabel("head")
     axes.set_ylabel("layer (0 is next to the input)")
     axes.tick_params(length=2)

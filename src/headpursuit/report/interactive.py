@@ -25,7 +25,7 @@ def heatmap_data(result: StudyResult) -> dict[str, Any]:
         laid_out = grid(result.ranking, name)
         values = [[_number(v) for v in row] for row in laid_out.values]
         scores[name] = {"values": values, "limit": laid_out.limit, "diverging": laid_out.diverging}
-    rows = scores["explained"]["values"]
+    sites, rows = grid(result.ranking, "explained").sites, scores["explained"]["values"]
     labels: list[list[str]] = [[""] * len(rows[0]) for _ in rows]
     tokens = {note.head: note.tokens for note in result.notes}
     edited = set(result.arms_of("edit")[0].heads)
@@ -37,12 +37,12 @@ def heatmap_data(result: StudyResult) -> dict[str, Any]:
             f"z {wording.z_score(entry.z)}",
             *_token_lines(tokens.get(str(entry.head), ())),
         ]
-        labels[entry.head.layer][entry.head.index] = "<br>".join(lines)
+        labels[sites.index(entry.head.site)][entry.head.index] = "<br>".join(lines)
     return {
         "scores": scores,
         "score": result.ranking.config.score,
         "labels": labels,
-        "edited": [[e.head.layer, e.head.index] for e in result.ranking.entries if str(e.head) in edited],
+        "edited": [[sites.index(e.head.site), e.head.index] for e in result.ranking.entries if str(e.head) in edited],
     }
 
 
