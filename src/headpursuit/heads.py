@@ -131,7 +131,7 @@ def _is_number(value: object) -> bool:
 
 def _checked(scope: Any) -> Scope:
     if scope in ("all", "prompt", "generated"):
-        return scope  # type: ignore[no-any-return]
+        return scope
     is_list = isinstance(scope, Sequence) and not isinstance(scope, str)
     if is_list and scope and all(isinstance(p, int) and not isinstance(p, bool) for p in scope):
         return tuple(sorted(set(scope)))

@@ -39,6 +39,8 @@ class HeadSite:
     d_head: int
     """Width of one head's slice; differs from d_model / n_heads in many families."""
     kind: Kind = "self"
+    call: int = 0
+    """Which run of the projection within a forward pass, from zero, where a layer is run several times."""
 
     @property
     def name(self) -> str:
