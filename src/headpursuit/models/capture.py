@@ -3,15 +3,16 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any, Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
-from headpursuit.models.anatomy import HeadSite, projection
+from headpursuit.models.anatomy import AnatomyError, HeadSite, side_by_side
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.norms import inverse_scale
 from headpursuit.models.sharding import whole_width
 from headpursuit.models.text import Batch, batches, continue_batch
 
@@ -138,15 +139,12 @@ def _chosen(batch: Batch, positions: Positions, prompt_length: int) -> Bool[Tens
 def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts n_tokens"], receive: Receive) -> None:
     which = chosen.flatten().nonzero()[:, 0]
     with ExitStack() as stack:
-        for site in model.anatomy.sites:
-
-            def keep(_: Any, args: tuple[Any, ...], site: HeadSite = site) -> None:
-                mixed = args[0].flatten(0, 1).index_select(0, which.to(args[0].device))
-                mixed = whole_width(mixed, site.n_heads * site.d_head)
-                receive(site.name, mixed.unflatten(-1, (site.n_heads, site.d_head)))
-
-            handle = projection(model.network, site).register_forward_pre_hook(keep)
-            stack.callback(handle.remove)
+        for path, sites in groupby(sorted(model.anatomy.sites, key=_run_of), key=lambda site: site.path):
+            reader = _Reader(model.network, tuple(sites), which, chosen.shape, receive)
+            module = model.network.get_submodule(path)
+            stack.callback(module.register_forward_pre_hook(reader.enter).remove)
+            if reader.norm is not None:
+                stack.callback(reader.norm.register_forward_hook(reader.normed).remove)
         # The decoder alone: what the unembedding says about every position is not needed.
         model.network.base_model(
             input_ids=batch.input_ids,
@@ -154,3 +152,56 @@ def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts
             position_ids=batch.position_ids,
             use_cache=False,
         )
+
+
+def _run_of(site: HeadSite) -> tuple[str, int]:
+    return site.path, site.call
+
+
+class _Reader:
+    """Reads one projection's input, once for each site that it is (a looped layer's projection is several)."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        sites: tuple[HeadSite, ...],
+        which: Int[Tensor, " n_samples"],
+        shape: torch.Size,
+        receive: Receive,
+    ) -> None:
+        self.norm = network.get_submodule(sites[0].norm) if sites[0].norm else None
+        self._left = iter(sites)
+        self._which, self._shape, self._receive = which, shape, receive
+        self._waiting: tuple[HeadSite, Tensor] | None = None
+        """Mixed values whose norm has not run yet."""
+
+    def enter(self, _: Any, args: tuple[Any, ...]) -> None:
+        site = next(self._left, None)
+        if site is None:
+            return
+        mixed = whole_width(self._chosen(side_by_side(args[0], site)), site.width)
+        if self.norm is None:
+            self._hand_over(site, mixed)
+        else:
+            self._waiting = site, mixed
+
+    def normed(self, norm: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
+        """Divide by the norm's scale, so that z @ W is what arrives behind the norm."""
+        if self._waiting is None:
+            return
+        (site, mixed), self._waiting = self._waiting, None
+        scale = inverse_scale(norm, self._chosen(args[0]), self._chosen(output))
+        self._hand_over(site, mixed * scale[:, None].to(mixed))
+
+    def _chosen(self, values: Tensor) -> Tensor:
+        """The chosen positions of a batch."""
+        if values.dim() > 2 and values.shape[:2] != self._shape:
+            raise AnatomyError(
+                f"the heads work on {tuple(values.shape[:2])} positions (prompts, positions) where the tokens are "
+                f"{tuple(self._shape)}; what belongs to which token cannot be told"
+            )
+        rows = values.flatten(0, 1) if values.dim() > 2 else values
+        return rows.index_select(0, self._which.to(rows.device))
+
+    def _hand_over(self, site: HeadSite, mixed: Tensor) -> None:
+        self._receive(site.name, mixed.unflatten(-1, (site.n_heads, site.d_head)))

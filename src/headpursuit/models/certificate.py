@@ -1,56 +1,63 @@
 """Prove that what `locate` found are heads, by numbers, on the model at hand."""
 
+from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
 
 from headpursuit.heads import Edit
-from headpursuit.models.anatomy import (
-    Anatomy,
-    AnatomyError,
-    HeadSite,
-    Watch,
-    probe_input,
-    projection,
-)
+from headpursuit.models.anatomy.locate import Poisonings, poison_all
+from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
+from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite, side_by_side
 from headpursuit.models.scaling import rescale_sites
-from headpursuit.models.sharding import own_head, own_part, whole_tensor, whole_width
-from headpursuit.models.weights import bias_of, write_weights
+from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
+from headpursuit.models.weights import bias_of, projection_weights
 
-_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-8, torch.float16: 5e-3, torch.bfloat16: 3e-2}
+N_GENERATED = 3
+"""Tokens that are generated to count how often the projections run."""
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was measured on a short forward pass; relative errors are Frobenius norms, the worst over layers."""
+    """What was measured on short forward passes; relative errors are Frobenius norms, the worst over layers."""
 
     n_layers: int
     n_heads: int
     conservation: float
     """|sum over heads of z W + bias - projection's output| / |output|."""
-    isolation: float
-    """Doubling a head's z at the attention: |change of the projection's input - z in its slice alone| / |z|."""
+    isolation: bool
+    """A head poisoned at the attention reaches its slice of the projection's input, all of it, and nothing else."""
     silence: float
     """With all heads at scale 0: |projection's output - bias| / |usual output|."""
     identity: bool
     """With all heads at scale 1 the logits are bit-equal."""
+    firing: int | None
+    """How often each projection ran while 3 tokens were generated: 3; None for a model that cannot generate alone."""
     tolerance: float
     """What the errors were allowed to be, for the network's dtype."""
+    flags: dict[str, int] = field(default_factory=dict)
+    """How many attentions carry each flag."""
+    skipped: str = ""
+    """Layers without heads."""
 
     def to_json(self) -> dict[str, Any]:
         """All fields."""
         return asdict(self)
 
     def __str__(self) -> str:
+        fired = "" if self.firing is None else f", each runs once per generated token ({self.firing} of {N_GENERATED})"
+        flags = ", ".join(name if n == self.n_layers else f"{name} ({n} layers)" for name, n in self.flags.items())
         return (
             f"certified: {self.n_heads} heads in {self.n_layers} layers; heads + bias = projection to "
-            f"{self.conservation:.0e}, each head moves only its slice to {self.isolation:.0e}, scale 0 leaves bias "
-            f"to {self.silence:.0e}, scale 1 changes nothing"
+            f"{self.conservation:.0e}, each head reaches only its slice, scale 0 leaves bias to {self.silence:.0e}, "
+            f"scale 1 changes nothing{fired}"
+            + (f"; flags: {flags}" if flags else "")
+            + (f"; without heads: {self.skipped}" if self.skipped else "")
         )
 
 
@@ -58,37 +65,52 @@ class Certificate:
 class _Record:
     """Inputs and outputs of every projection in one forward pass."""
 
-    mixed: dict[HeadSite, Tensor]
-    written: dict[HeadSite, Tensor]
-    logits: Tensor
-    attention: dict[HeadSite, tuple[int, int]]
-    """Number of the attention output that came right before the projection, and how many heads it has here."""
+    mixed: dict[HeadSite, Tensor] = field(default_factory=dict)
+    written: dict[HeadSite, Tensor] = field(default_factory=dict)
+    logits: Tensor = field(default_factory=lambda: torch.empty(0))
 
 
 @torch.no_grad()
-def certify(network: PreTrainedModel, anatomy: Anatomy) -> Certificate:
-    """Measure conservation, isolation of every head, scale 0 and scale 1.
+def certify(
+    network: PreTrainedModel, anatomy: Anatomy, probe: Probe | None = None, poisonings: Poisonings | None = None
+) -> Certificate:
+    """Measure conservation, isolation of every head, scale 0 and scale 1, and how often projections run.
+
+    Args:
+        network: The model, in eval mode.
+        anatomy: Where its heads are said to be.
+        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
+        poisonings: What `poison_all` found, if it was run before.
 
     Raises:
         AnatomyError: If one of them fails; the text says which, where and by how much.
     """
-    tolerance = _TOLERANCE.get(network.dtype, 3e-2)
-    clean = _forward(network, anatomy)
+    probe = probe_input(network) if probe is None else probe
+    tolerance = TOLERANCE.get(network.dtype, 3e-2)
+    _check_isolation(network, anatomy, poisonings or poison_all(network, probe))
+    clean = _forward(network, anatomy, probe)
     with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 1.0)):
-        identity = torch.equal(_forward(network, anatomy).logits, clean.logits)
+        identity = torch.equal(_forward(network, anatomy, probe).logits, clean.logits)
     if not identity:
         raise AnatomyError("rescaling all heads by 1 changed the logits; is the model in training mode?")
-    conservation = _worst(anatomy, tolerance, lambda s: _conservation(network, s, clean), _NOT_CONSERVED)
     with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 0.0)):
-        silent = _forward(network, anatomy)
-    silence = _worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT)
-    isolation = max(_isolation(network, anatomy, index, clean, tolerance) for index in range(_most_heads(anatomy)))
-    return Certificate(len(anatomy.sites), anatomy.n_heads, conservation, isolation, silence, identity, tolerance)
+        silent = _forward(network, anatomy, probe)
+    return Certificate(
+        n_layers=len(anatomy.sites),
+        n_heads=anatomy.n_heads,
+        conservation=_worst(anatomy, tolerance, lambda s: _conservation(network, s, clean), _NOT_CONSERVED),
+        isolation=True,
+        silence=_worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT),
+        identity=identity,
+        firing=_firing(network, anatomy, probe),
+        tolerance=tolerance,
+        flags=anatomy.flags,
+        skipped=anatomy.summary_of_skipped(),
+    )
 
 
 _NOT_CONSERVED = "the heads' contributions and the bias do not add up to the projection's output"
 _NOT_SILENT = "with all heads at scale 0 the projection does not leave its bias"
-_NOT_ISOLATED = "doubling one head at the attention does not move exactly its slice of the projection's input"
 
 
 def _worst(anatomy: Anatomy, tolerance: float, measure: Callable[[HeadSite], float], failure: str) -> float:
@@ -101,73 +123,100 @@ def _worst(anatomy: Anatomy, tolerance: float, measure: Callable[[HeadSite], flo
     return worst
 
 
+def _check_isolation(network: PreTrainedModel, anatomy: Anatomy, poisonings: Poisonings) -> None:
+    for site in anatomy.sites:
+        found, _ = poisonings.n_slices(site.path, site.call)
+        if found not in (site.n_heads, site.n_heads / n_shards(network)):
+            raise AnatomyError(
+                f"a head at the attention does not reach exactly its slice of the input of {site.path}: "
+                f"{site.n_heads} slices were expected, {found or 'none'} found"
+            )
+
+
 def _conservation(network: nn.Module, site: HeadSite, clean: _Record) -> float:
     mixed = clean.mixed[site].float().unflatten(-1, (site.n_heads, site.d_head))
-    written = torch.einsum("nhd,hdm->nm", mixed, write_weights(network, site))
-    bias = bias_of(projection(network, site))
+    written = torch.einsum("nhd,hdm->nm", mixed, projection_weights(network, site))
+    bias = bias_of(network.get_submodule(site.output))
     if bias is not None:
         written = written + bias.float()
     return _relative(written - clean.written[site].float(), clean.written[site])
 
 
 def _silence(network: nn.Module, site: HeadSite, silent: _Record, clean: _Record) -> float:
-    bias = bias_of(projection(network, site))
+    bias = bias_of(network.get_submodule(site.output))
     left = silent.written[site].float() - (0 if bias is None else bias.float())
     return _relative(left, clean.written[site])
-
-
-def _most_heads(anatomy: Anatomy) -> int:
-    return max(site.n_heads for site in anatomy.sites)
-
-
-def _isolation(network: PreTrainedModel, anatomy: Anatomy, index: int, clean: _Record, tolerance: float) -> float:
-    """Double one head of every layer at the attention, and see what moves."""
-    sites = tuple(site for site in anatomy.sites if index < site.n_heads)
-    double = {number: own_head(index, site.n_heads, here) for site, (number, here) in clean.attention.items()}
-    moved = _forward(network, anatomy, clean=clean, double={n: head for n, head in double.items() if head is not None})
-
-    def error(site: HeadSite) -> float:
-        part = site.slice_of(index)
-        change = moved.mixed[site].float() - clean.mixed[site].float()
-        change[:, part] -= clean.mixed[site][:, part].float()
-        return _relative(change, clean.mixed[site][:, part])
-
-    return _worst(Anatomy(sites), tolerance, error, _NOT_ISOLATED)
 
 
 def _relative(error: Tensor, reference: Tensor) -> float:
     return float(error.norm() / reference.float().norm().clamp_min(1e-20))
 
 
-def _forward(
-    network: PreTrainedModel,
-    anatomy: Anatomy,
-    *,
-    clean: _Record | None = None,
-    double: dict[int, int] | None = None,
-) -> _Record:
-    """Run the probe and record every projection; with `clean`, each projection receives its clean input.
-
-    So one pass can double a head in every layer without one layer's change reaching the next.
-    """
-    watch = Watch(double)
-    record = _Record({}, {}, torch.empty(0), {})
-
-    def before(site: HeadSite, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        record.mixed[site] = whole_width(args[0].flatten(0, -2), site.n_heads * site.d_head).clone()
-        record.attention[site] = len(watch.seen) - 1, watch.seen[-1].n_heads if watch.seen else site.n_heads
-        if clean is None:
+def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | None:
+    """Generate a few tokens and count; None if the model cannot generate from text alone."""
+    if not network.can_generate():
+        return None
+    counted: Counter[str] = Counter()
+    start = network.generation_config.decoder_start_token_id if network.config.is_encoder_decoder else None
+    config = GenerationConfig(
+        max_new_tokens=N_GENERATED,
+        min_new_tokens=N_GENERATED,
+        do_sample=False,
+        pad_token_id=0,
+        decoder_start_token_id=(start or 0) if network.config.is_encoder_decoder else None,
+        disable_compile=True,
+    )
+    with ExitStack() as stack:
+        for path in {site.path for site in anatomy.sites}:
+            hook = network.get_submodule(path).register_forward_pre_hook(lambda _, __, p=path: counted.update([p]))
+            stack.callback(hook.remove)
+        try:
+            given = {name: value for name, value in probe.items() if name != "decoder_input_ids"}
+            network.generate(**given, generation_config=config)
+        except Exception:  # whatever a model's code raises; scopes and studies will name it when they need it
             return None
-        return own_part(clean.mixed[site], args[0].shape[-1]).reshape_as(args[0]), *args[1:]
+    runs = Counter(site.path for site in anatomy.sites)
+    wrong = {path: counted[path] / n for path, n in runs.items() if counted[path] != N_GENERATED * n}
+    if wrong:
+        path, fired = next(iter(wrong.items()))
+        raise AnatomyError(
+            f"{path} ran {fired:g} times while {N_GENERATED} tokens were generated; an edit would not act on each token"
+        )
+    return N_GENERATED
 
-    def after(site: HeadSite, output: Tensor) -> None:
-        record.written[site] = whole_tensor(output).flatten(0, -2).clone()
+
+def _forward(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> _Record:
+    """Run the probe and record every projection."""
+    record, calls = _Record(), Counter[str]()
+    sites = {(site.path, site.call): site for site in anatomy.sites}
+    ends = {site.output: site.path for site in anatomy.sites}
+
+    def before(path: str, args: tuple[Any, ...]) -> None:
+        calls[path] += 1
+        site = sites.get((path, calls[path] - 1))
+        if site is not None:
+            record.mixed[site] = whole_width(side_by_side(args[0], site).flatten(0, -2), site.width).clone()
+
+    def after(path: str, output: Tensor) -> None:
+        site = sites.get((path, calls[path] - 1))
+        if site is not None:
+            record.written[site] = whole_tensor(output).flatten(0, -2).clone()
 
     with ExitStack() as stack:
-        for site in anatomy.sites:
-            module = projection(network, site)
-            stack.callback(module.register_forward_pre_hook(lambda _, args, s=site: before(s, args)).remove)
-            stack.callback(module.register_forward_hook(lambda _, __, out, s=site: after(s, out)).remove)
-        with watch:
-            record.logits = whole_tensor(network(**probe_input(network), use_cache=False).logits)
+        for path in {site.path for site in anatomy.sites}:
+            module = network.get_submodule(path)
+            stack.callback(module.register_forward_pre_hook(lambda _, args, p=path: before(p, args)).remove)
+        for end, path in ends.items():
+            module = network.get_submodule(end)
+            stack.callback(module.register_forward_hook(lambda _, __, out, p=path: after(p, out)).remove)
+        record.logits = _logits(run_probe(network, probe))
     return record
+
+
+def _logits(output: Any) -> Tensor:
+    """A model's main output: its logits, or whatever floating point tensor it puts first."""
+    logits = getattr(output, "logits", None)
+    if not isinstance(logits, Tensor):
+        values = output.values() if isinstance(output, dict) else output
+        logits = next((v for v in values if isinstance(v, Tensor) and v.is_floating_point()), torch.empty(0))
+    return whole_tensor(logits)

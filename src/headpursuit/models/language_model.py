@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from headpursuit.models.anatomy import Anatomy, input_device, locate
+from headpursuit.models.anatomy import Anatomy, Probe, input_device, locate, poison_all, probe_input, with_flags
 from headpursuit.models.certificate import Certificate, certify
 
 
@@ -59,13 +59,19 @@ class LanguageModel:
 _known: WeakKeyDictionary[PreTrainedModel, tuple[Anatomy, Certificate]] = WeakKeyDictionary()
 
 
-def certified(network: PreTrainedModel) -> tuple[Anatomy, Certificate]:
+def certified(network: PreTrainedModel, probe: Probe | None = None) -> tuple[Anatomy, Certificate]:
     """The heads of a network and their certificate; found once, then remembered as long as the network lives.
+
+    Args:
+        network: The model, in eval mode.
+        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
 
     Raises:
         AnatomyError: If the heads cannot be found or certified.
     """
     if network not in _known:
-        anatomy = locate(network)
-        _known[network] = anatomy, certify(network, anatomy)
+        inputs = probe_input(network) if probe is None else probe
+        poisonings = poison_all(network, inputs)
+        anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
+        _known[network] = anatomy, certify(network, anatomy, probe, poisonings)
     return _known[network]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch._dynamo.eval_frame import OptimizedModule
 
 from headpursuit.heads import Edit
-from headpursuit.models.anatomy import Anatomy, HeadSite, projection
+from headpursuit.models.anatomy.sites import Anatomy, HeadSite, projection, shaped_like
 from headpursuit.models.sharding import own_part
 
 
@@ -55,6 +55,8 @@ class _Multiply:
 
     def __call__(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...]:
         mixed = args[0]
-        self._factor = own_part(self._factor, mixed.shape[-1]).to(mixed)
+        self._factor = (
+            own_part(self._factor, mixed.shape[-1]).to(mixed) if not self._site.through else self._factor.to(mixed)
+        )
         self._applied.calls[self._site.name] += 1
-        return (mixed * self._factor, *args[1:])
+        return (mixed * shaped_like(self._factor, mixed), *args[1:])

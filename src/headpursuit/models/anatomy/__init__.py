@@ -1,0 +1,34 @@
+"""Where every head's mixed values are, and the proof: the slices of the attention output projections' inputs."""
+
+from headpursuit.models.anatomy.flow import with_flags
+from headpursuit.models.anatomy.locate import locate, poison_all
+from headpursuit.models.anatomy.probe import Probe, input_device, probe_input, run_probe, text_decoder
+from headpursuit.models.anatomy.sites import (
+    APPROXIMATE,
+    FLAGS,
+    Anatomy,
+    AnatomyError,
+    HeadSite,
+    projection,
+    shaped_like,
+    side_by_side,
+)
+
+__all__ = [
+    "APPROXIMATE",
+    "FLAGS",
+    "Anatomy",
+    "AnatomyError",
+    "HeadSite",
+    "Probe",
+    "input_device",
+    "locate",
+    "poison_all",
+    "probe_input",
+    "projection",
+    "run_probe",
+    "shaped_like",
+    "side_by_side",
+    "text_decoder",
+    "with_flags",
+]

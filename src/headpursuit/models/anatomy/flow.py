@@ -1,0 +1,258 @@
+"""Follow what the projections write on its way into the residual stream, and the stream on its way to the unembedding.
+
+One forward pass is watched. Every tensor that stems from a projection's output carries a mark: `written` until it is
+added to something else, `clean` as long as it is a plain sum of what was written and other things, and `seen` once
+anything else was done with it. What the marks say at the sums, the norms and the other linear modules are the flags.
+"""
+
+import re
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+from transformers import PreTrainedModel
+
+from headpursuit.models.anatomy.probe import Probe, has_matrix, is_linear, is_norm, n_tokens, run_probe, text_modules
+from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, HeadSite
+from headpursuit.models.anatomy.watch import Watch
+
+_SAME = frozenset(
+    {"transpose", "permute", "reshape", "view", "view_as", "flatten", "unflatten", "squeeze", "unsqueeze", "expand"}
+    | {"contiguous", "clone", "detach", "to", "type", "type_as", "float", "half", "bfloat16", "dropout"}
+    | {"__getitem__", "chunk", "split", "unbind", "narrow", "cat", "masked_scatter"}
+)
+"""Functions that hand values on unchanged."""
+
+_SUMS = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__", "radd"})
+
+_PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "mul_", "__imul__", "einsum"})
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """What is known about where a tensor stems from."""
+
+    written: int = -1
+    """The site whose write this is, not yet added to anything."""
+    clean: int = 0
+    """Sites whose writes this contains as plain summands: bit i for site i."""
+    seen: int = -1
+    """The last site that this depends on in any way."""
+
+
+@dataclass
+class _Followed:
+    """What was noticed about all sites."""
+
+    written: dict[int, Tensor] = field(default_factory=dict)
+    """What left the projection, or the norm behind it."""
+    norms: dict[int, str] = field(default_factory=dict)
+    """The norm behind the projection."""
+    arrived: dict[int, Tensor] = field(default_factory=dict)
+    """What was added to the stream."""
+    sums_read_by_norm: int = 0
+    """Sites whose sum with the stream went into a norm."""
+    sums_added_to: int = 0
+    """Sites whose sum with the stream was added to again."""
+    at_the_end: int = 0
+    """Sites whose writes are plain summands of the final norm's input."""
+    mlp_sees: dict[int, bool] = field(default_factory=dict)
+    """Whether other linear modules of the site's layer depend on the site."""
+    sums_scaled: int = 0
+    """Sites whose sum with the stream was multiplied, other than in a norm."""
+    gated: set[int] = field(default_factory=set)
+
+
+class _Follow(TorchFunctionMode):
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes = _Followed()
+        self._marks: dict[int, _Mark] = {}
+        self.inside_norm = False
+        self._kept: list[Tensor] = []
+        """Keeps marked tensors alive, so that no other tensor gets their identity."""
+
+    def mark(self, tensor: Tensor, mark: _Mark) -> None:
+        self._marks[id(tensor)] = mark
+        self._kept.append(tensor)
+
+    def of(self, tensor: Any) -> _Mark | None:
+        return self._marks.get(id(tensor))
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        output = func(*args, **(kwargs or {}))
+        marked = [(t, m) for t in _tensors((args, kwargs)) if (m := self.of(t)) is not None]
+        if marked:
+            result = self._after(getattr(func, "__name__", ""), args, marked)
+            for tensor in _tensors(output):
+                self.mark(tensor, result)
+        return output
+
+    def _after(self, name: str, args: Any, marked: list[tuple[Tensor, _Mark]]) -> _Mark:
+        seen = max(mark.seen for _, mark in marked)
+        if name in _SUMS:
+            return self._added(args, marked, seen)
+        if name in _SAME:
+            first = next((m for _, m in marked if m.written >= 0), marked[0][1])
+            clean = 0
+            for _, mark in marked:
+                clean |= mark.clean
+            return replace(first, clean=clean, seen=seen)
+        if name in _PRODUCTS and not self.inside_norm:
+            for _, mark in marked:
+                self.notes.sums_scaled |= mark.clean
+        writer = next((m for _, m in marked if m.written >= 0), None)
+        # A write that is multiplied or normed is still what this site writes; its value is compared at the sum.
+        return _Mark(writer.written if writer else -1, 0, seen)
+
+    def _added(self, args: Any, marked: list[tuple[Tensor, _Mark]], seen: int) -> _Mark:
+        clean = 0
+        for tensor, mark in marked:
+            self.notes.sums_added_to |= mark.clean
+            clean |= mark.clean
+            others = [t for t in _tensors(args) if t is not tensor and not isinstance(t, nn.Parameter)]
+            if mark.written >= 0 and others and others[0].dim() >= 2:
+                self.notes.arrived.setdefault(mark.written, tensor.detach().clone())
+                clean |= 1 << mark.written
+        written = max(mark.written for _, mark in marked) if not clean else -1
+        return _Mark(written, clean, seen)
+
+
+@torch.no_grad()
+def with_flags(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> Anatomy:
+    """The anatomy with every site's flags, post-norm and multiplier."""
+    notes, shared = _follow(network, anatomy.sites, probe), _shared(network, anatomy.sites)
+    sites = (_flagged(site, i, notes, site.path in shared) for i, site in enumerate(anatomy.sites))
+    return replace(anatomy, sites=tuple(sites))
+
+
+def _shared(network: PreTrainedModel, sites: tuple[HeadSite, ...]) -> set[str]:
+    """Projections whose weights other modules use too, or which run several times."""
+    owners = Counter(id(p) for module in network.modules() for p in module.parameters(recurse=False))
+    runs = Counter(site.path for site in sites)
+    modules = {site.path: network.get_submodule(site.path) for site in sites}
+    return {
+        path
+        for path, module in modules.items()
+        if runs[path] > 1 or any(owners[id(p)] > 1 for p in module.parameters(recurse=False))
+    }
+
+
+def _follow(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: Probe) -> _Followed:
+    watch, follow, calls = Watch(n_tokens(probe)), _Follow(), dict.fromkeys((site.path for site in sites), -1)
+    notes, names = follow.notes, text_modules(network)
+    numbers = {(site.path, site.call): i for i, site in enumerate(sites)}
+    enders = {site.output: site.path for site in sites}
+    norms: list[tuple[Tensor, int]] = []
+    unembedded: list[Tensor] = []
+
+    def before(path: str, args: tuple[Any, ...]) -> None:
+        calls[path] += 1
+        number = numbers.get((path, calls[path]))
+        output = watch.seen[-1].output if watch.seen else None
+        if number is not None and output is not None and "joint_norm" not in sites[number].flags:
+            mixed = args[0]
+            flat = output.reshape(mixed.shape) if output.numel() == mixed.numel() else None
+            if flat is not None and not torch.equal(flat, mixed):
+                notes.gated.add(number)
+
+    def after(path: str, output: Tensor) -> None:
+        number = numbers.get((path, calls[path]))
+        if number is not None:
+            notes.written[number] = output.detach().clone()
+            follow.mark(output, _Mark(written=number, seen=number))
+
+    def norming(_: nn.Module, __: tuple[Any, ...]) -> None:
+        follow.inside_norm = True
+
+    def normed(name: str, args: tuple[Any, ...], output: Any) -> None:
+        follow.inside_norm = False
+        mark = follow.of(args[0]) if args else None
+        if mark is None or not isinstance(output, Tensor):
+            return
+        if mark.written >= 0:
+            notes.norms[mark.written], notes.written[mark.written] = name, output.detach().clone()
+            follow.mark(output, mark)
+        notes.sums_read_by_norm |= mark.clean
+        norms.append((output, mark.clean))
+
+    def linear(name: str, args: tuple[Any, ...]) -> None:
+        mark = follow.of(args[0]) if args else None
+        for number, site in enumerate(sites):
+            if number in notes.written and _same_layer(name, site.path):
+                notes.mlp_sees[number] = notes.mlp_sees.get(number, False) or (mark is not None and mark.seen >= number)
+
+    with ExitStack() as stack:
+        for module, name in names.items():
+            if name in calls:
+                stack.callback(module.register_forward_pre_hook(lambda _, a, p=name: before(p, a)).remove)
+            if name in enders:
+                path = enders[name]
+                stack.callback(module.register_forward_hook(lambda _, __, out, p=path: after(p, out)).remove)
+            elif (is_linear(module) or has_matrix(module)) and name not in calls:
+                stack.callback(module.register_forward_pre_hook(lambda _, a, n=name: linear(n, a)).remove)
+            elif is_norm(module):
+                stack.callback(module.register_forward_pre_hook(norming).remove)
+                stack.callback(module.register_forward_hook(lambda _, a, out, n=name: normed(n, a, out)).remove)
+        head = network.get_output_embeddings()
+        if isinstance(head, nn.Module):
+            stack.callback(head.register_forward_pre_hook(lambda _, a: unembedded.append(a[0])).remove)
+        stack.enter_context(watch)
+        stack.enter_context(follow)
+        run_probe(network, probe)
+    last = [clean for output, clean in norms if unembedded and torch.equal(output, unembedded[-1])]
+    notes.at_the_end = (last or [clean for _, clean in norms] or [0])[-1]
+    return notes
+
+
+def _flagged(site: HeadSite, number: int, notes: _Followed, shared: bool) -> HeadSite:
+    bit, flags = 1 << number, list(site.flags)
+    multiplier = _ratio(notes.arrived.get(number), notes.written.get(number))
+    if number in notes.gated:
+        flags.append("gated")
+    norm = notes.norms.get(number, "") if multiplier is not None else ""
+    if norm:
+        flags.append("post_norm")
+    if multiplier is None:
+        flags.append("not_a_direct_write")
+    elif multiplier != 1:
+        flags.append("multiplier")
+    if not notes.at_the_end & bit and multiplier is not None:
+        ends = notes.sums_read_by_norm & bit and not (notes.sums_added_to | notes.sums_scaled) & bit
+        flags.append("post_ln" if ends else "scaled_stream")
+    if notes.mlp_sees.get(number) is False:
+        flags.append("parallel")
+    if shared:
+        flags.append("shared_weights")
+    return replace(site, norm=norm, multiplier=multiplier or 1.0, flags=tuple(flags))
+
+
+def _ratio(arrived: Tensor | None, written: Tensor | None) -> float | None:
+    """The number by which what arrived is a multiple of what was written; None if it is none."""
+    if arrived is None or written is None or arrived.numel() != written.numel():
+        return None
+    one, other = written.double().flatten(), arrived.double().flatten()
+    if torch.equal(one, other):
+        return 1.0
+    ratio = float(one @ other / (one @ one).clamp_min(1e-30))
+    error = (other - ratio * one).norm() / other.norm().clamp_min(1e-30)
+    return ratio if error < TOLERANCE.get(written.dtype, 3e-2) else None
+
+
+def _same_layer(name: str, path: str) -> bool:
+    """Whether a module is part of the layer that a projection is part of."""
+    layer = re.match(r"(.*?\.\d+)\.", path)
+    return layer is not None and name.startswith(f"{layer[1]}.")
+
+
+def _tensors(values: Any) -> list[Tensor]:
+    """All tensors in arguments or results."""
+    if isinstance(values, Tensor):
+        return [values]
+    if isinstance(values, dict):
+        values = list(values.values())
+    return [t for value in values for t in _tensors(value)] if isinstance(values, list | tuple) else []

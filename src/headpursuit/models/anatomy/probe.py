@@ -1,0 +1,122 @@
+"""The short forward pass that heads are looked for in."""
+
+import inspect
+import re
+from collections.abc import Collection
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from headpursuit.models.anatomy.sites import AnatomyError
+
+N_TOKENS = 7
+"""Tokens in a probe: a number that is no usual head count or width."""
+
+_N_SOURCE = 11
+"""Tokens for an encoder: another number, which tells cross-attention from self-attention."""
+
+Probe = dict[str, Any]
+"""Inputs of a forward pass, by name."""
+
+_NOT_TEXT = re.compile(
+    r"(^|\.)(vision\w*|visual\w*|image\w*|audio\w*|speech\w*|\w*resampler|qformer|perceiver\w*|protein\w*|vq\w*|"
+    r"embed_tokens_extend)(\.|$)"
+)
+"""Parts of a decoder's subtree that read something else than text."""
+
+
+def probe_input(network: PreTrainedModel) -> Probe:
+    """A short harmless input: a few ordinary token ids; encoder-decoders get some for both sides."""
+    ids = _ids(network, N_TOKENS)
+    if network.config.is_encoder_decoder:
+        source = _ids(network, _N_SOURCE)
+        return {"input_ids": source, "attention_mask": torch.ones_like(source), "decoder_input_ids": ids}
+    return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
+
+
+def n_tokens(probe: Probe) -> int:
+    """How many tokens of text a probe holds."""
+    ids = probe.get("decoder_input_ids", probe.get("input_ids"))
+    if ids is None:
+        raise AnatomyError("a probe needs input_ids, or decoder_input_ids for an encoder-decoder")
+    return int(ids.shape[1])
+
+
+def _ids(network: PreTrainedModel, length: int) -> Tensor:
+    embedding: Any = network.get_input_embeddings()
+    rows = embedding.weight.shape[0]
+    return (torch.arange(length, device=input_device(network))[None] + rows // 2) % rows
+
+
+def input_device(network: PreTrainedModel) -> torch.device:
+    """Where inputs go, also where accelerate keeps the weights elsewhere until they are needed."""
+    hook = getattr(network.get_input_embeddings(), "_hf_hook", None)
+    device = getattr(hook, "execution_device", None)
+    return network.device if device is None else torch.device(device)
+
+
+@torch.no_grad()
+def run_probe(network: PreTrainedModel, probe: Probe) -> Any:
+    """One forward pass without cache.
+
+    Raises:
+        AnatomyError: If the model cannot read the probe.
+    """
+    try:
+        return network(**probe, **({"use_cache": False} if _takes(network, "use_cache") else {}))
+    except Exception as error:  # whatever a model's code raises
+        reason = (str(error).strip().splitlines() or [""])[0][:200]
+        raise AnatomyError(
+            f"{type(network).__name__} cannot read a probe ({', '.join(probe)}): {type(error).__name__} {reason}"
+        ) from error
+
+
+def _takes(network: PreTrainedModel, name: str) -> bool:
+    parameters = inspect.signature(network.forward).parameters
+    return name in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+
+
+def text_decoder(network: PreTrainedModel) -> nn.Module:
+    """The part of a network that reads and writes text."""
+    decoder = network.get_decoder()
+    return network.base_model if decoder is None or is_linear(decoder) else decoder
+
+
+def text_modules(network: PreTrainedModel) -> dict[nn.Module, str]:
+    """Modules of the text decoder and their names within the network, without encoders that stand beside it."""
+    decoder, names = text_decoder(network), {module: name for name, module in network.named_modules()}
+    root = names[decoder]
+    found = {}
+    for module in decoder.modules():
+        name = names[module]
+        if not _NOT_TEXT.search(name.removeprefix(root)) and not _is_encoder(name, names.values()):
+            found[module] = name
+    return found
+
+
+def _is_encoder(name: str, names: Collection[str]) -> bool:
+    """Whether a module lies in an `encoder` that has a `decoder` beside it."""
+    parts = name.split(".")
+    places = (i for i, part in enumerate(parts) if part == "encoder")
+    return any(".".join([*parts[:i], "decoder"]) in names for i in places)
+
+
+def is_linear(module: nn.Module) -> bool:
+    """Whether a module is a linear layer in one of its many guises."""
+    if isinstance(module, nn.Linear | Conv1D) or hasattr(module, "base_layer"):  # the latter are adapters
+        return True
+    # By its class's name, but not whatever belongs to a family that is called Linear something.
+    return "Linear" in type(module).__name__ and not is_norm(module) and not any(True for _ in module.children())
+
+
+def has_matrix(module: nn.Module) -> bool:
+    """Whether a module owns a weight matrix, such as that of a router."""
+    return any(parameter.dim() > 1 for parameter in module.parameters(recurse=False))
+
+
+def is_norm(module: nn.Module) -> bool:
+    """Whether a module is a norm, by its class's name."""
+    return "norm" in type(module).__name__.lower()
