@@ -15,3 +15,10 @@ def pytest_runtest_setup(item):
 def as_users_run_it(monkeypatch):
     """Without the shape and type checks of the test run, which would refuse some wrong arguments first."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture(autouse=True)
+def _certificates_of_this_run(tmp_path_factory, monkeypatch):
+    """Certificates of tiny models do not belong into the user's cache."""
+    folder = tmp_path_factory.getbasetemp() / "certificates"
+    monkeypatch.setattr("headpursuit.models.certified.certificates_folder", lambda: folder)

@@ -9,7 +9,7 @@ from headpursuit.heads import Head
 from headpursuit.models import AnatomyError, HeadSite
 from headpursuit.models.anatomy import Anatomy, locate, projection
 from headpursuit.models.certificate import certify
-from headpursuit.models.language_model import certified
+from headpursuit.models.certified import certified
 from headpursuit.models.weights import bias_of, write_weights
 
 WIDTHS = {"llama_wide_heads": 24, "qwen3": 16, "gemma": 16}

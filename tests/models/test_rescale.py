@@ -5,7 +5,7 @@ import torch
 from headpursuit.heads import Edit, Head
 from headpursuit.models import rescale
 from headpursuit.models.anatomy import projection
-from headpursuit.models.language_model import certified
+from headpursuit.models.certified import certified
 from headpursuit.models.weights import bias_of
 
 EDIT = Edit({Head(1, 2): -1.0, Head(1, 0): 0.0, Head(2, 3): 2.5})

@@ -153,7 +153,8 @@ def _relative(error: Tensor, reference: Tensor) -> float:
 
 
 def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | None:
-    """Generate a few tokens and count; None if the model cannot generate from text alone."""
+    """Generate a few tokens and count; None if the model cannot generate from the probe alone."""
+    generator: Any = network
     if not network.can_generate():
         return None
     counted: Counter[str] = Counter()
@@ -172,7 +173,7 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
             stack.callback(hook.remove)
         try:
             given = {name: value for name, value in probe.items() if name != "decoder_input_ids"}
-            network.generate(**given, generation_config=config)
+            generator.generate(**given, generation_config=config)
         except Exception:  # whatever a model's code raises; scopes and studies will name it when they need it
             return None
     runs = Counter(site.path for site in anatomy.sites)

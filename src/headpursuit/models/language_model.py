@@ -1,13 +1,13 @@
 """A network, its tokenizer and its certified heads, kept together."""
 
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from headpursuit.models.anatomy import Anatomy, Probe, input_device, locate, poison_all, probe_input, with_flags
-from headpursuit.models.certificate import Certificate, certify
+from headpursuit.models.anatomy import Anatomy, input_device
+from headpursuit.models.certificate import Certificate
+from headpursuit.models.certified import certified
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,12 @@ class LanguageModel:
         Raises:
             AnatomyError: If the heads cannot be found or certified.
         """
-        return certified(self.network)[0]
+        return certified(self.network, keep=bool(self.name))[0]
 
     @property
     def certificate(self) -> Certificate:
         """What was measured when the heads were certified."""
-        return certified(self.network)[1]
+        return certified(self.network, keep=bool(self.name))[1]
 
     @property
     def dtype(self) -> str:
@@ -54,24 +54,3 @@ class LanguageModel:
     def device(self) -> torch.device:
         """Where inputs go."""
         return input_device(self.network)
-
-
-_known: WeakKeyDictionary[PreTrainedModel, tuple[Anatomy, Certificate]] = WeakKeyDictionary()
-
-
-def certified(network: PreTrainedModel, probe: Probe | None = None) -> tuple[Anatomy, Certificate]:
-    """The heads of a network and their certificate; found once, then remembered as long as the network lives.
-
-    Args:
-        network: The model, in eval mode.
-        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
-
-    Raises:
-        AnatomyError: If the heads cannot be found or certified.
-    """
-    if network not in _known:
-        inputs = probe_input(network) if probe is None else probe
-        poisonings = poison_all(network, inputs)
-        anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
-        _known[network] = anatomy, certify(network, anatomy, probe, poisonings)
-    return _known[network]

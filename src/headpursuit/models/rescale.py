@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from transformers import PreTrainedModel
 
 from headpursuit.heads import Edit
-from headpursuit.models.language_model import LanguageModel, certified
+from headpursuit.models.certified import certified
+from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.scaling import Applied, rescale_sites
 
 

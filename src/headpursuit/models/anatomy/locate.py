@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -89,12 +90,12 @@ class Poisonings:
         if reached is None:
             return 0, False
         answers = [run.reached.get((path, call)) for run in self.halves]
-        n_slices = count_slices(reached.columns, [r and r.columns for r in answers])
+        n_slices = count_slices(reached.columns, [None if r is None else r.columns for r in answers])
         if n_slices > 1 or reached.attended.n_heads == 1:
             return n_slices, False
         if reached.normed is None or len(reached.normed) != len(reached.columns):
             return 0, False
-        before = count_slices(reached.normed, [r and r.normed for r in answers])
+        before = count_slices(reached.normed, [None if r is None else r.normed for r in answers])
         return before if before > 1 else 0, True
 
     def following(self, path: str, call: int) -> str:
@@ -107,12 +108,12 @@ def poison_all(network: PreTrainedModel, probe: Probe) -> Poisonings:
     names = text_modules(network)
     everything = _poison(network, probe, names, lambda _: True)
     n_bits = max(((r.attended.n_heads - 1).bit_length() for r in everything.reached.values()), default=0)
-    halves = (
-        _poison(network, probe, names, lambda head, bit=bit, value=value: (head >> bit) & 1 == value)
-        for bit in range(n_bits)
-        for value in (0, 1)
-    )
-    return Poisonings(everything, tuple(halves))
+    chosen = (partial(_has_bit, bit, value) for bit in range(n_bits) for value in (0, 1))
+    return Poisonings(everything, tuple(_poison(network, probe, names, half) for half in chosen))
+
+
+def _has_bit(bit: int, value: int, head: int) -> bool:
+    return (head >> bit) & 1 == value
 
 
 def locate(network: PreTrainedModel, probe: Probe | None = None, poisonings: Poisonings | None = None) -> Anatomy:

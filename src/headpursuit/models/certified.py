@@ -1,0 +1,122 @@
+"""A network's heads, found and proven once: remembered as long as it lives, and kept on disk for the same weights."""
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from transformers import PreTrainedModel
+
+from headpursuit.models.anatomy import (
+    Anatomy,
+    HeadSite,
+    Probe,
+    locate,
+    poison_all,
+    probe_input,
+    with_flags,
+)
+from headpursuit.models.certificate import Certificate, certify
+from headpursuit.models.embedded import cache_folder
+from headpursuit.models.sharding import is_sharded
+from headpursuit.storage import read_json, write_json
+
+Known = tuple[Anatomy, Certificate]
+
+_known: WeakKeyDictionary[PreTrainedModel, Known] = WeakKeyDictionary()
+
+_VALUES = 64
+"""Values of each parameter that tell one set of weights from another: training changes them all."""
+
+
+def certified(
+    network: PreTrainedModel, probe: Probe | None = None, *, keep: bool = False, fresh: bool = False
+) -> Known:
+    """The heads of a network and their certificate.
+
+    Args:
+        network: The model, in eval mode.
+        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
+        keep: Keep the result in the user's cache, and take it from there for the same weights, code and device.
+        fresh: Look and measure again, whatever was found before.
+
+    Raises:
+        AnatomyError: If the heads cannot be found or certified.
+    """
+    if network in _known and not fresh:
+        return _known[network]
+    file = _file(network) if keep and probe is None else None
+    found = _read(file) if file and not fresh else None
+    if found is None:
+        found = _measure(network, probe)
+        if file:
+            _write(file, found)
+    _known[network] = found
+    return found
+
+
+def _measure(network: PreTrainedModel, probe: Probe | None) -> Known:
+    inputs = probe_input(network) if probe is None else probe
+    poisonings = poison_all(network, inputs)
+    anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
+    return anatomy, certify(network, anatomy, inputs, poisonings)
+
+
+def certificates_folder() -> Path:
+    """Where certificates are kept."""
+    return cache_folder() / "certificates"
+
+
+def _file(network: PreTrainedModel) -> Path | None:
+    """Where a network's certificate is kept; None for one that cannot be told from others by what lies in memory."""
+    hooked = any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())
+    if hooked or is_sharded(network) or any(p.device.type == "meta" for p in network.parameters()):
+        return None
+    return certificates_folder() / f"{fingerprint(network)}.json"
+
+
+@torch.no_grad()
+def fingerprint(network: PreTrainedModel) -> str:
+    """Hash of what a certificate depends on: code, config, device, and some values of every parameter."""
+    about = {
+        "versions": [version(package) for package in ("headpursuit", "torch", "transformers")],
+        "config": network.config.to_dict() | {"_name_or_path": "", "_commit_hash": ""},
+        "attention": network.config._attn_implementation,
+        "device": network.device.type,
+        "modules": [f"{name} {type(module).__qualname__}" for name, module in network.named_modules()],
+    }
+    digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
+    for name, parameter in network.named_parameters():
+        digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
+        flat = parameter.detach().flatten()
+        some = flat[:: max(1, len(flat) // _VALUES)].contiguous().cpu()
+        digest.update(some.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _read(file: Path) -> Known | None:
+    """A kept certificate; None if there is none that can be read, and it is made anew."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        content = read_json(file)
+        sites = tuple(HeadSite(**{**site, "flags": tuple(site["flags"])}) for site in content["sites"])
+        skipped = tuple((int(layer), str(what)) for layer, what in content["skipped"])
+        return Anatomy(sites, skipped), Certificate(**content["certificate"])
+    return None
+
+
+def _write(file: Path, known: Known) -> None:
+    """Keep a certificate; where the cache cannot be written to, it is made anew the next time."""
+    anatomy, certificate = known
+    content: dict[str, Any] = {
+        "sites": [asdict(site) for site in anatomy.sites],
+        "skipped": anatomy.skipped,
+        "certificate": asdict(certificate),
+    }
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, content)
