@@ -42,11 +42,19 @@ CONFIGS = {
     "bloom": lambda: hf.BloomConfig(vocab_size=300, hidden_size=32, n_head=4, n_layer=3),
 }
 
+FLAGGED = {
+    "bert": lambda: hf.BertConfig(**SIZES, is_decoder=True, max_position_embeddings=64),
+    "gemma2": lambda: hf.Gemma2Config(**GROUPED, head_dim=16),
+    "granite": lambda: hf.GraniteConfig(**GROUPED, residual_multiplier=0.3, logits_scaling=2.0),
+    "olmo2": lambda: hf.Olmo2Config(**GROUPED),
+}
+"""Families in which what heads write passes something on its way to the logits."""
+
 
 def network(family, seed=0):
     """A random network whose every parameter differs from its usual initial value, so no term is zero or one."""
     torch.manual_seed(seed)
-    model = hf.AutoModelForCausalLM.from_config(CONFIGS[family]()).eval()
+    model = hf.AutoModelForCausalLM.from_config((CONFIGS | FLAGGED)[family]()).eval()
     generator = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
         parameter.data += 0.05 * torch.randn(parameter.shape, generator=generator)

@@ -2,6 +2,7 @@
 
 from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, merge, versions
 from headpursuit.analysis.capturing import capture, identify
+from headpursuit.analysis.doctor import Diagnosis, diagnose
 from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.prompts import read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
@@ -11,6 +12,7 @@ from headpursuit.analysis.samples import Samples
 __all__ = [
     "Capture",
     "CaptureConfig",
+    "Diagnosis",
     "Explanation",
     "Identity",
     "RankConfig",
@@ -20,6 +22,7 @@ __all__ = [
     "Samples",
     "capture",
     "count_of",
+    "diagnose",
     "explain",
     "identify",
     "merge",

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from headpursuit.cli import analyse, concepts, studies
+from headpursuit.cli import analyse, concepts, examine, studies
 
 app = typer.Typer(
     name="headpursuit",
@@ -14,6 +14,7 @@ app = typer.Typer(
     add_completion=False,
 )
 app.command("demo")(studies.demo)
+app.command("doctor")(examine.doctor)
 app.command("capture")(analyse.capture)
 app.command("merge")(analyse.merge)
 app.command("explain")(analyse.explain)

@@ -1,9 +1,11 @@
 """The only room that knows transformers: loading, finding heads, words and tokens, reading and rescaling heads."""
 
-from headpursuit.models.anatomy import Anatomy, AnatomyError, HeadSite
+from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, HeadSite
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
+from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
+from headpursuit.models.facts import TokenizerFacts, UnembeddingFacts, tokenizer_facts, unembedding_facts
 from headpursuit.models.identity import heads_sha256
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
@@ -24,32 +26,41 @@ from headpursuit.models.vocabulary import (
 from headpursuit.models.weights import write_weights
 
 __all__ = [
-    "EMBEDDED",
+    "APPROXIMATE",
     "Anatomy",
     "AnatomyError",
     "Applied",
     "Certificate",
     "ConceptTokens",
+    "EMBEDDED",
+    "FLAGS",
     "HeadSite",
     "LanguageModel",
+    "LogitChanges",
     "MixedBatch",
     "MultiToken",
     "Positions",
     "Spelling",
+    "TokenizerFacts",
+    "UnembeddingFacts",
     "answer",
     "batches",
     "collisions",
     "embedded_is_cached",
     "heads_sha256",
+    "is_approximate",
     "is_sharded",
     "load",
     "log_probabilities",
+    "logit_changes",
     "quiet",
     "read_mixed",
     "rescale",
     "spell",
     "token_text",
+    "tokenizer_facts",
     "tokens_of",
     "unembedding",
+    "unembedding_facts",
     "write_weights",
 ]

@@ -11,8 +11,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.concepts import Concept
-from headpursuit.models.anatomy import AnatomyError, probe_input
+from headpursuit.models.anatomy import AnatomyError, is_norm, probe_input, run_probe
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.norms import norm_gain
 from headpursuit.models.sharding import whole_tensor
 from headpursuit.models.weights import weights_at_hand
 
@@ -177,31 +178,28 @@ def unembedding(model: LanguageModel, *, gain: bool = False) -> Unembedding:
 def final_gain(model: LanguageModel) -> Float[Tensor, " d_model"]:
     """The gain of the norm before the unembedding, measured instead of read: families store w or 1 + w.
 
-    A balanced vector x of ±1 has mean 0 and variance 1, so any norm returns gain * x + bias, and
-    (norm(x) - norm(-x)) / 2 * x is the gain.
-
     Raises:
         AnatomyError: If no norm module produces the unembedding's input.
     """
-    norm = _final_norm(model)
-    d_model = output_embedding(model).weight.shape[1]
-    x = torch.ones(1, 1, d_model, dtype=model.network.dtype, device=model.device)
-    x[..., ::2] = -1
-    return ((norm(x) - norm(-x)).float() / 2 * x.float()).flatten()
+    return norm_gain(final_norm(model), output_embedding(model).weight.shape[1]).gain
 
 
-def _final_norm(model: LanguageModel) -> nn.Module:
-    """The last module named a norm whose output is the unembedding's input."""
+def final_norm(model: LanguageModel) -> nn.Module:
+    """The last module named a norm whose output is the unembedding's input.
+
+    Raises:
+        AnatomyError: If there is none.
+    """
     outputs: list[tuple[nn.Module, Tensor]] = []
     entered: list[Tensor] = []
     with ExitStack() as stack:
         for module in model.network.modules():
-            if "norm" in type(module).__name__.lower():
+            if is_norm(module):
                 handle = module.register_forward_hook(lambda m, _, out: outputs.append((m, out)))
                 stack.callback(handle.remove)
         handle = output_embedding(model).register_forward_pre_hook(lambda _, args: entered.append(args[0]))
         stack.callback(handle.remove)
-        model.network(**probe_input(model.network), use_cache=False)
+        run_probe(model.network, probe_input(model.network))
     for module, output in reversed(outputs):
         if isinstance(output, Tensor) and torch.equal(output, entered[-1]):
             return module

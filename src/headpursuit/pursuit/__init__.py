@@ -5,9 +5,10 @@ from headpursuit.pursuit.dictionaries import Dictionary, Stack
 from headpursuit.pursuit.ranking import Scores, random_dictionaries, score_heads
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
-from headpursuit.pursuit.somp import Pursuit, pursue, pursue_each
+from headpursuit.pursuit.somp import PURSUIT_BYTES, Pursuit, pursue, pursue_each
 
 __all__ = [
+    "PURSUIT_BYTES",
     "Dictionary",
     "Moments",
     "Pursuit",

@@ -26,6 +26,9 @@ from headpursuit.pursuit.tiled import Tiled
 _SMALL = 1024
 """Up to this many atoms a dictionary is solved with all its inner products at hand."""
 
+PURSUIT_BYTES = 2**30
+"""Memory that a pursuit takes beside signals and dictionary."""
+
 _STACK_BYTES = {"cpu": 2**26, "cuda": 2**30}
 """How much of many small dictionaries is solved at once: on a CPU, more would only fetch fresh memory."""
 
@@ -46,7 +49,7 @@ def pursue(
     n_steps: int,
     *,
     rule: Rule = "l2",
-    memory_bytes: int = 2**30,
+    memory_bytes: int = PURSUIT_BYTES,
     tile: int | None = None,
 ) -> Pursuit:
     """Explain each head's signals by few atoms, all samples at once.
@@ -88,7 +91,7 @@ def pursue_each(
     n_steps: int,
     *,
     rule: Rule = "l2",
-    memory_bytes: int = 2**30,
+    memory_bytes: int = PURSUIT_BYTES,
 ) -> list[Pursuit]:
     """`pursue` with each of several dictionaries; small ones of one size are solved together, which is far faster.
 

@@ -2,7 +2,7 @@
 
 from headpursuit.models.anatomy.flow import with_flags
 from headpursuit.models.anatomy.locate import locate, poison_all
-from headpursuit.models.anatomy.probe import Probe, input_device, probe_input, run_probe, text_decoder
+from headpursuit.models.anatomy.probe import Probe, input_device, is_norm, probe_input, run_probe, text_decoder
 from headpursuit.models.anatomy.sites import (
     APPROXIMATE,
     FLAGS,
@@ -22,6 +22,7 @@ __all__ = [
     "HeadSite",
     "Probe",
     "input_device",
+    "is_norm",
     "locate",
     "poison_all",
     "probe_input",

@@ -1,0 +1,180 @@
+"""Everything about a model that matters here, in one block for the terminal or a bug report."""
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from headpursuit.analysis.captures import versions
+from headpursuit.models import (
+    FLAGS,
+    Certificate,
+    LanguageModel,
+    TokenizerFacts,
+    UnembeddingFacts,
+    log_probabilities,
+    tokenizer_facts,
+    unembedding,
+    unembedding_facts,
+    write_weights,
+)
+from headpursuit.pursuit import PURSUIT_BYTES, Dictionary, Moments, Signals, pursue
+
+_TEXTS = ("The quick brown fox jumps over the lazy dog while the slow red hen looks on from the garden wall. " * 2,) * 8
+"""Read once to estimate how long a capture takes."""
+
+_N_ATOMS, _N_TIMED = 20, 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What captures and pursuits of a model will roughly cost on this machine."""
+
+    model_bytes: int
+    tokens_per_second: float
+    """Read in batches of 8."""
+    capture_bytes: int
+    """Moments of all heads, whatever the number of prompts."""
+    sample_bytes: int
+    """Each kept position."""
+    pursuit_bytes: int
+    """Beside the model, for a pursuit over the whole vocabulary."""
+    pursuit_seconds: float
+    """20 atoms for all heads over the whole vocabulary."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What `headpursuit doctor` prints."""
+
+    model: str
+    revision: str | None
+    network: str
+    """Class of the network."""
+    dtype: str
+    device: str
+    attention: str
+    """Attention implementation."""
+    anatomy: str
+    certificate: Certificate
+    tokenizer: TokenizerFacts
+    unembedding: UnembeddingFacts
+    estimate: Estimate
+    versions: dict[str, str]
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
+    def lines(self) -> list[tuple[str, str]]:
+        """Subject and statement of each line."""
+        return [
+            ("model", f"{self.model}" + (f" at {self.revision}" if self.revision else "")),
+            ("network", f"{self.network}, {self.dtype} on {self.device}, attention {self.attention}"),
+            ("anatomy", self.anatomy),
+            ("without heads", self.certificate.skipped or "no layer"),
+            ("certificate", str(self.certificate).removeprefix("certified: ")),
+            *((f"flag {flag}", self._meaning(flag)) for flag in sorted(self.certificate.flags)),
+            ("tokenizer", _tokenizer(self.tokenizer)),
+            ("unembedding", _unembedding(self.unembedding)),
+            ("capture", _capture(self.estimate)),
+            ("pursuit", _pursuit(self.estimate)),
+            ("versions", " ".join(f"{name} {number}" for name, number in self.versions.items())),
+        ]
+
+    def _meaning(self, flag: str) -> str:
+        return f"{self.certificate.flags[flag]} of {self.certificate.n_layers} attentions: {FLAGS[flag]}"
+
+
+def diagnose(model: LanguageModel) -> Diagnosis:
+    """Look at a model, certify it anew, and estimate what working with it costs.
+
+    Raises:
+        AnatomyError: If its heads cannot be found or certified.
+    """
+    anatomy, certificate = model.examine()
+    network = model.network
+    return Diagnosis(
+        model=model.name,
+        revision=model.revision,
+        network=type(network).__name__,
+        dtype=model.dtype,
+        device=str(model.device),
+        attention=str(network.config._attn_implementation),
+        anatomy=anatomy.summary(),
+        certificate=certificate,
+        tokenizer=tokenizer_facts(model),
+        unembedding=unembedding_facts(model),
+        estimate=estimate(model),
+        versions=versions(),
+    )
+
+
+def estimate(model: LanguageModel) -> Estimate:
+    """Estimate the cost of captures and pursuits from one short run of each kind of work."""
+    sites, facts = model.anatomy.sites, unembedding_facts(model)
+    start, n_read = time.perf_counter(), 0
+    for _, tokens in log_probabilities(model, _TEXTS):
+        n_read += len(tokens)
+    seconds = time.perf_counter() - start
+    signals = sum(site.width for site in sites) * facts.d_model * 4
+    return Estimate(
+        model_bytes=sum(p.numel() * p.element_size() for p in model.network.parameters()),
+        tokens_per_second=n_read / seconds,
+        capture_bytes=sum(site.n_heads * site.d_head * (site.d_head + 1) for site in sites) * 8,
+        sample_bytes=sum(site.width for site in sites) * 4,
+        pursuit_bytes=signals + PURSUIT_BYTES,
+        pursuit_seconds=_pursuit_seconds(model),
+    )
+
+
+def _pursuit_seconds(model: LanguageModel) -> float:
+    """Pursue one attention's heads for a few atoms, as if their mixed values were uncorrelated."""
+    site, directions = model.anatomy.sites[0], unembedding(model).vectors
+    write = write_weights(model.network, site)
+    second = torch.eye(site.d_head, dtype=torch.float64, device=write.device).expand(site.n_heads, -1, -1)
+    signals = Signals.from_moments(Moments(second, torch.zeros_like(second[:, 0]), site.d_head), write)
+    start = time.perf_counter()
+    pursue(signals, Dictionary.of(directions), _N_TIMED)
+    share = site.n_heads * _N_TIMED / (model.anatomy.n_heads * _N_ATOMS)
+    return (time.perf_counter() - start) / share
+
+
+def _tokenizer(facts: TokenizerFacts) -> str:
+    chat = "with" if facts.chat_template else "no"
+    context = f"{facts.context:,} tokens" if facts.context < 2**31 else "no limit named"
+    return (
+        f"{facts.kind}, {facts.n_tokens:,} tokens ({facts.n_special} special), {chat} chat template, context {context}"
+    )
+
+
+def _unembedding(facts: UnembeddingFacts) -> str:
+    gain = f", gain {facts.gain[0]:.3g} to {facts.gain[1]:.3g}" if facts.gain else ""
+    return (
+        f"{facts.rows:,} rows of {facts.d_model}, {'tied to' if facts.tied else 'apart from'} the embedding, "
+        f"{facts.dropped_rows:,} rows without a token dropped, {'a' if facts.bias else 'no'} bias, "
+        f"{'behind ' + facts.norm if facts.norm else 'no norm before it'}{gain}, logits {facts.logits}"
+    )
+
+
+def _capture(e: Estimate) -> str:
+    return (
+        f"model {_size(e.model_bytes)}; about {e.tokens_per_second:,.0f} tokens a second; a capture takes "
+        f"{_size(e.capture_bytes)} and {_size(e.sample_bytes * 1000)} for 1,000 samples, for any number of prompts"
+    )
+
+
+def _pursuit(e: Estimate) -> str:
+    return (
+        f"{_N_ATOMS} tokens for each head over the whole vocabulary: about {e.pursuit_seconds:,.0f} s and "
+        f"{_size(e.pursuit_bytes)} beside the model"
+    )
+
+
+def _size(n_bytes: float) -> str:
+    for unit in ("B", "KB", "MB", "GB"):
+        if n_bytes < 1000:
+            return f"{n_bytes:.3g} {unit}"
+        n_bytes /= 1000
+    return f"{n_bytes:,.3g} TB"

@@ -1,0 +1,161 @@
+"""What an edit does to the next token, and by which way: straight to the unembedding, or through later layers."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from headpursuit.heads import Edit, Head
+from headpursuit.models.anatomy import APPROXIMATE, HeadSite, side_by_side
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.scaling import rescale_sites
+from headpursuit.models.sharding import whole_tensor, whole_width
+from headpursuit.models.text import Batch, batches
+from headpursuit.models.vocabulary import final_norm
+from headpursuit.models.weights import projection_weights
+
+
+@dataclass(frozen=True)
+class LogitChanges:
+    """Next-token logits of a batch of prompts, and how an edit changes them."""
+
+    base: Float[Tensor, "n_prompts vocab"]
+    total: Float[Tensor, "n_prompts vocab"]
+    """Logits under the edit minus those without it."""
+    direct: Float[Tensor, "n_prompts vocab"]
+    """The part of it that remains if no later layer sees the edit: what the heads write differently is added to the
+    final residual stream."""
+
+    @property
+    def indirect(self) -> Float[Tensor, "n_prompts vocab"]:
+        """The rest: what later layers make of the edit."""
+        return self.total - self.direct
+
+
+@torch.no_grad()
+def logit_changes(
+    model: LanguageModel, edits: Sequence[Edit], prompts: Sequence[str], *, batch_size: int = 32, chat: bool = False
+) -> Iterator[tuple[LogitChanges, ...]]:
+    """Measure total and direct change of the next-token logits, a batch of prompts at a time.
+
+    The direct part is the difference that the heads' changed writes at a prompt's last token make to the logits when
+    they are added to the final residual stream of the unedited model. On models with the flag `post_norm` the change
+    behind the norm is taken, exactly; where flags say that the stream is rescaled or normed on its way, the direct part
+    is an approximation (`is_approximate`).
+
+    Args:
+        model: The model.
+        edits: The edits, each measured by itself.
+        prompts: The texts.
+        batch_size: Prompts per batch.
+        chat: Put each prompt into the chat template.
+
+    Yields:
+        For each batch one result per edit.
+
+    Raises:
+        ValueError: If an edit names a head that the model does not have, or the prompts cannot be read.
+        AnatomyError: If the final norm cannot be found.
+    """
+    norm = final_norm(model)
+    for edit in edits:
+        for head in edit:
+            model.anatomy.site_of(head)
+    for batch in batches(model, prompts, batch_size, chat=chat):
+        last = _LastTokens(model, {model.anatomy.site_of(head) for edit in edits for head in edit})
+        base = last.read(batch)
+        yield tuple(_changes(model, edit, batch, base, last, norm) for edit in edits)
+
+
+def is_approximate(model: LanguageModel, heads: Collection[Head]) -> tuple[str, ...]:
+    """Flags of the heads' sites that make their direct part an approximation; none if it is exact."""
+    flags = {flag for head in heads for flag in model.anatomy.site_of(head).flags}
+    return tuple(flag for flag in APPROXIMATE if flag in flags and flag != "post_norm")
+
+
+def _changes(
+    model: LanguageModel, edit: Edit, batch: Batch, base: Tensor, last: "_LastTokens", norm: nn.Module
+) -> LogitChanges:
+    with rescale_sites(model.network, model.anatomy, edit):
+        total = _next_logits(model, batch) - base
+    written = last.change(edit)
+    with _added_before(norm, written):
+        direct = _next_logits(model, batch) - base
+    return LogitChanges(base, total, direct)
+
+
+def _next_logits(model: LanguageModel, batch: Batch) -> Float[Tensor, "n_prompts vocab"]:
+    output = model.network(
+        input_ids=batch.input_ids,
+        attention_mask=batch.attention_mask,
+        position_ids=batch.position_ids,
+        use_cache=False,
+        logits_to_keep=1,
+    )
+    return whole_tensor(output.logits)[:, -1].float()
+
+
+@dataclass
+class _LastTokens:
+    """What the projections of some sites take in and give out at each prompt's last token."""
+
+    model: LanguageModel
+    sites: Collection[HeadSite]
+    mixed: dict[HeadSite, Tensor] = field(default_factory=dict)
+    written: dict[HeadSite, Tensor] = field(default_factory=dict)
+
+    def read(self, batch: Batch) -> Float[Tensor, "n_prompts vocab"]:
+        """Run the unedited model; its next-token logits come back."""
+        network = self.model.network
+        with ExitStack() as stack:
+            for path in {site.path for site in self.sites}:
+                runs = iter(sorted((s for s in self.model.anatomy.sites if s.path == path), key=lambda s: s.call))
+                running: list[HeadSite] = []
+
+                def before(_: nn.Module, args: tuple, runs: Iterator[HeadSite] = runs, running: list = running) -> None:
+                    running.append(next(runs))
+                    mixed = side_by_side(args[0], running[-1])[:, -1]
+                    self.mixed[running[-1]] = whole_width(mixed, running[-1].width)
+
+                def after(_: nn.Module, __: tuple, output: Tensor, running: list = running) -> None:
+                    self.written[running[-1]] = whole_tensor(output)[:, -1]
+
+                site = next(site for site in self.sites if site.path == path)
+                stack.callback(network.get_submodule(path).register_forward_pre_hook(before).remove)
+                stack.callback(network.get_submodule(site.output).register_forward_hook(after).remove)
+            return _next_logits(self.model, batch)
+
+    def change(self, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:
+        """What the edited heads write differently into the final stream at the last token."""
+        changes = [self._change(site, edit) for site in self.sites if any(head in edit for head in site.heads)]
+        if not changes or edit.scope == "generated":
+            first = next(iter(self.written.values()))
+            return torch.zeros_like(first, dtype=torch.float32)
+        return torch.stack([change.to(changes[0].device) for change in changes]).sum(0)
+
+    def _change(self, site: HeadSite, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:
+        weights = projection_weights(self.model.network, site)
+        mixed = self.mixed[site].float().unflatten(-1, (site.n_heads, site.d_head)).to(weights.device)
+        factors = torch.tensor([edit.get(head, 1.0) - 1 for head in site.heads], device=weights.device)
+        change = torch.einsum("nhd,hdm,h->nm", mixed, weights, factors)
+        if site.norm:
+            norm, before = self.model.network.get_submodule(site.norm), self.written[site].float()
+            like = self.written[site].dtype
+            change = norm((before + change).to(like)).float() - norm(before.to(like)).float()
+        return change * site.multiplier
+
+
+def _added_before(norm: nn.Module, change: Float[Tensor, "n_prompts d_model"]) -> ExitStack:
+    """Add to what enters a module at each prompt's last token, while the block runs."""
+
+    def add(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        stream = args[0].clone()
+        stream[:, -1] += change.to(stream)
+        return stream, *args[1:]
+
+    stack = ExitStack()
+    stack.callback(norm.register_forward_pre_hook(add).remove)
+    return stack

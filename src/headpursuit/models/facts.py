@@ -1,0 +1,104 @@
+"""Facts about a model's tokenizer and unembedding, measured where they can be."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from headpursuit.models.anatomy import AnatomyError, probe_input, run_probe
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.sharding import whole_tensor
+from headpursuit.models.text import context_length
+from headpursuit.models.vocabulary import final_gain, final_norm, n_tokens, output_embedding
+
+
+@dataclass(frozen=True)
+class TokenizerFacts:
+    """What a tokenizer is."""
+
+    kind: str
+    n_tokens: int
+    n_special: int
+    chat_template: bool
+    context: int
+    """Tokens the model can read at once."""
+
+
+@dataclass(frozen=True)
+class UnembeddingFacts:
+    """What lies between the final residual stream and the logits."""
+
+    rows: int
+    d_model: int
+    dropped_rows: int
+    """Rows beyond the tokenizer's vocabulary, which stand for no token."""
+    tied: bool
+    """Whether it is the embedding matrix as well."""
+    bias: bool
+    norm: str
+    """Class of the norm before it; empty if no norm's output enters it."""
+    gain: tuple[float, float] | None
+    """Smallest and largest gain of that norm."""
+    logits: str
+    """What becomes of its output: `unchanged`, `times 0.125`, `soft cap 30`, or `transformed`."""
+
+
+def tokenizer_facts(model: LanguageModel) -> TokenizerFacts:
+    """Read the tokenizer."""
+    tokenizer = model.tokenizer
+    return TokenizerFacts(
+        type(tokenizer).__name__,
+        len(tokenizer),
+        len(tokenizer.all_special_ids),
+        tokenizer.chat_template is not None,
+        context_length(model),
+    )
+
+
+def unembedding_facts(model: LanguageModel) -> UnembeddingFacts:
+    """Look at the unembedding and at what stands before and behind it.
+
+    Raises:
+        AnatomyError: If there is no single unembedding matrix.
+    """
+    head: Any = output_embedding(model)
+    rows, d_model = head.weight.shape
+    embedding: Any = model.network.get_input_embeddings()
+    try:
+        norm, gain = type(final_norm(model)).__name__, final_gain(model)
+    except AnatomyError:
+        norm, gain = "", None
+    return UnembeddingFacts(
+        rows=rows,
+        d_model=d_model,
+        dropped_rows=rows - n_tokens(model),
+        tied=getattr(embedding, "weight", None) is head.weight,
+        bias=getattr(head, "bias", None) is not None,
+        norm=norm,
+        gain=None if gain is None else (float(gain.min()), float(gain.max())),
+        logits=_after(model),
+    )
+
+
+@torch.no_grad()
+def _after(model: LanguageModel) -> str:
+    """What is done to the unembedding's output before it is called logits."""
+    left: list[Tensor] = []
+    hook = output_embedding(model).register_forward_hook(lambda _, __, output: left.append(whole_tensor(output)))
+    try:
+        logits = whole_tensor(run_probe(model.network, probe_input(model.network)).logits).double().flatten()
+    finally:
+        hook.remove()
+    raw = left[-1].double().flatten()
+    if raw.shape != logits.shape:
+        return "transformed"
+    if torch.equal(raw, logits):
+        return "unchanged"
+    ratio = float(raw @ logits / (raw @ raw))
+    cap = getattr(model.network.config.get_text_config(decoder=True), "final_logit_softcapping", None)
+    guesses = {f"times {ratio:.4g}": ratio * raw}
+    if cap:
+        guesses[f"soft cap {cap:g}"] = cap * torch.tanh(raw / cap)
+    fitting = (name for name, guess in guesses.items() if torch.allclose(guess, logits, rtol=1e-3, atol=1e-3))
+    return next(fitting, "transformed")
