@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test check bench setup clean
+.PHONY: demo test check matrix bench setup clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/headpursuit demo
@@ -20,6 +20,10 @@ check: $(DEV_STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) test
+	$(MAKE) matrix
+
+matrix: $(DEV_STAMP)
+	$(BIN)/python -m pytest -m matrix tests/matrix
 
 bench: $(BENCH_STAMP)
 	for name in pursuit libraries ranking capturing rescaling; do $(BIN)/python benchmarks/$$name.py || exit 1; done
