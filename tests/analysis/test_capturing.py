@@ -296,7 +296,7 @@ def test_a_checkpoint_that_fails_leaves_the_one_before(model, tmp_path, checkpoi
 
     with monkeypatch.context() as patch:
         patch.setattr(capturing, "save_file", full)
-        with pytest.raises(OSError, match="No space left on device"):
+        with pytest.raises(OSError, match="0.safetensors cannot be written: No space left on device"):
             capture(model, PROMPTS, CONFIG, output=output, resume=True)
     assert contents(state.parent) == {"0.safetensors": before}
     capture(model, PROMPTS, CONFIG, output=output, resume=True)

@@ -191,7 +191,8 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(folder, prompts, tmp_path, m
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("headpursuit.analysis.captures.save_file", full)
-    assert_refused(run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap"), "No space left on device")
+    result = run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap")
+    assert_refused(result, f"{tmp_path / 'cap'} cannot be written: No space left on device")
     assert [p.name for p in tmp_path.iterdir()] == ["prompts.txt"]
 
 
