@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from headpursuit.analysis.captures import (
+    WEIGHTS,
     Capture,
     CaptureConfig,
     Identity,
@@ -228,4 +229,6 @@ def _difference(one: str, other: str) -> str:
     name = next((name for name in now if before.get(name) != now[name]), "another version of headpursuit")
     if name == "prompts":
         return "other prompts"
+    if name in WEIGHTS:
+        return f"another {now['model']!r}, which differs in {WEIGHTS[name]}"
     return f"{name} {before.get(name)!r}, now {now.get(name)!r}"
