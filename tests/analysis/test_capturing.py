@@ -123,6 +123,19 @@ def test_no_prompts_are_refused_as_such(model):
         capture(model, [])
 
 
+def test_progress_counts_the_prompts_that_were_read_also_before_an_interruption(
+    model, tmp_path, checkpoints, monkeypatch
+):
+    monkeypatch.setattr("headpursuit.models.capture._WINDOW", 4)
+    config, told = replace(CONFIG, batch_size=3), []
+    interrupt(model, tmp_path / "cap", 4, config)
+    capture(model, PROMPTS, config, output=tmp_path / "cap", resume=True, progress=lambda *step: told.append(step))
+    assert told == [(11, 13), (12, 13), (13, 13)]
+    told.clear()
+    capture(model, PROMPTS, config, progress=lambda *step: told.append(step))
+    assert told == [(done, 13) for done in (3, 4, 7, 8, 11, 12, 13)]
+
+
 @pytest.mark.parametrize("n_batches", [1, 4, 7])
 @pytest.mark.parametrize("window", [4096, 6])
 def test_an_interrupted_capture_ends_with_the_same_bytes(model, tmp_path, checkpoints, monkeypatch, window, n_batches):

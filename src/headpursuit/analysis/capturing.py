@@ -44,6 +44,8 @@ class _Recording:
     capacity: int
     n_batches: int = 0
     """Batches that need not be read again, counted over all processes."""
+    n_prompts: int = 0
+    """Prompts that this process has read."""
     moments: dict[str, Moments] = field(default_factory=dict)
     reservoir: Reservoir = field(init=False)
 
@@ -56,6 +58,7 @@ class _Recording:
             self.reservoir.admit(batch.prompt_of, batch.position_of, keys)
         batch.read(self._receive)
         self.n_batches = batch.number + 1
+        self.n_prompts += batch.n_prompts
         _check_finite(self.moments)
 
     def _receive(self, site: str, mixed: torch.Tensor) -> None:
@@ -67,8 +70,12 @@ class _Recording:
     def save(self, file: Path, task: str) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         tensors = moments_to_tensors(self.moments) | self.reservoir.samples().to_tensors()
-        count = next(iter(self.moments.values())).count
-        state = {"task": task, "n_batches": str(self.n_batches), "count": str(count), "sha256": _sha256_of(tensors)}
+        counts = {
+            "n_batches": self.n_batches,
+            "n_prompts": self.n_prompts,
+            "count": next(iter(self.moments.values())).count,
+        }
+        state = {"task": task, "sha256": _sha256_of(tensors)} | {name: str(count) for name, count in counts.items()}
         replace_file(file, lambda part: save_file(tensors, part, metadata=state))
 
     def restore(self, file: Path, task: str) -> None:
@@ -81,7 +88,7 @@ class _Recording:
                 )
             if state["sha256"] != _sha256_of(tensors):
                 raise ValueError(_DAMAGED.format(file=file, folder=file.parent))
-            self.n_batches = int(state["n_batches"])
+            self.n_batches, self.n_prompts = int(state["n_batches"]), int(state["n_prompts"])
             self.moments = moments_from_tensors(tensors, int(state["count"]))
             self.reservoir.restore(Samples.from_tensors(tensors))
 
@@ -125,7 +132,8 @@ def capture(
         config: Positions and the like; see `CaptureConfig`.
         output: A folder to write. What was recorded is kept beside it every 30 seconds until it is there.
         resume: Go on with an interrupted capture to `output`. It ends with the same bytes as an uninterrupted one.
-        progress: Called after each batch with the prompts done and all prompts.
+        progress: Called after each batch with the prompts done and all prompts; each of several processes supposes
+            that the others are as far as itself.
 
     Raises:
         ValueError: If the prompts cannot be read, nothing was captured, a head wrote infinite or undefined values, or
@@ -151,7 +159,7 @@ def capture(
             recording.save(file, task)
             saved = time.monotonic()
         if progress:
-            progress(min(recording.n_batches * config.batch_size, len(prompts)), len(prompts))
+            progress(min(recording.n_prompts * processes.count, len(prompts)), len(prompts))
     captured = _finished(recording, config, identity, len(prompts), processes)
     processes.wait()
     if output and state and processes.rank == 0:
