@@ -55,10 +55,6 @@ class Identity:
     """Which output projections."""
 
 
-WEIGHTS = {"unembedding_sha256": "the unembedding", "heads_sha256": "the output projections"}
-"""What the hashes of an identity are of: a hash tells a reader nothing."""
-
-
 @dataclass(frozen=True)
 class Capture:
     """Moments of every head's mixed values, and some of the values themselves."""
@@ -157,6 +153,10 @@ def merge(captures: Sequence[Capture]) -> Capture:
         samples=Samples.merge(samples, first.config.samples) if samples else None,
         n_prompts=n_prompts,
     )
+
+
+WEIGHTS = {"unembedding_sha256": "the unembedding", "heads_sha256": "the output projections"}
+"""What the hashes of an identity are of: a hash tells a reader nothing."""
 
 
 def _check_mergeable(first: Capture, other: Capture, number: int) -> None:

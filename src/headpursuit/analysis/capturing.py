@@ -8,7 +8,8 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ class _Recording:
         if self.capacity:
             self.reservoir.receive(site, mixed)
 
-    def save(self, file: Path, task: str) -> None:
+    def save(self, file: Path, task: dict[str, Any]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
         tensors = moments_to_tensors(self.moments) | self.reservoir.samples().to_tensors()
         counts = {
@@ -75,17 +76,14 @@ class _Recording:
             "n_prompts": self.n_prompts,
             "count": next(iter(self.moments.values())).count,
         }
-        state = {"task": task, "sha256": _sha256_of(tensors)} | {name: str(count) for name, count in counts.items()}
+        state = {name: str(count) for name, count in counts.items()}
+        state |= {"task": json.dumps(task), "sha256": _sha256_of(tensors)}
         replace_file(file, lambda part: save_file(tensors, part, metadata=state))
 
-    def restore(self, file: Path, task: str) -> None:
-        with understood(file, "state of an unfinished capture"):
-            state, tensors = _read(file)
-            if state["task"] != task:
-                raise ValueError(
-                    f"the unfinished capture in {file.parent} was begun with {_difference(state['task'], task)}; "
-                    "resume it with what it was begun with, or remove that folder"
-                )
+    def restore(self, file: Path, task: dict[str, Any]) -> None:
+        with _opened(file) as kept:
+            state, tensors = kept.metadata() or {}, {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
+            _check_begun_with(file, json.loads(state["task"]), task)
             if state["sha256"] != _sha256_of(tensors):
                 raise ValueError(_DAMAGED.format(file=file, folder=file.parent))
             self.n_batches, self.n_prompts = int(state["n_batches"]), int(state["n_prompts"])
@@ -96,12 +94,32 @@ class _Recording:
 _DAMAGED = "{file} is damaged, so the capture cannot go on from it; remove {folder} to begin anew"
 
 
-def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    try:
-        with safe_open(file, "pt") as kept:
-            return kept.metadata() or {}, {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(_DAMAGED.format(file=file, folder=file.parent)) from error
+@contextmanager
+def _opened(file: Path) -> Iterator[Any]:
+    """The state of an unfinished capture, of which only what is asked for is read."""
+    with understood(file, "state of an unfinished capture"):
+        try:
+            with safe_open(file, "pt") as kept:
+                yield kept
+        except SafetensorError as error:
+            raise ValueError(_DAMAGED.format(file=file, folder=file.parent)) from error
+
+
+def _check_begun_with(file: Path, begun: dict[str, Any], now: dict[str, Any]) -> None:
+    if begun != now:
+        raise ValueError(
+            f"the unfinished capture in {file.parent} was begun with {_difference(begun, now)}; "
+            "resume it with what it was begun with, or remove that folder"
+        )
+
+
+def _difference(begun: dict[str, Any], now: dict[str, Any]) -> str:
+    name = next((name for name in now if begun.get(name) != now[name]), "another version of headpursuit")
+    if name == "prompts":
+        return "other prompts"
+    if name in WEIGHTS:
+        return f"another {now['model']!r}, which differs in {WEIGHTS[name]}"
+    return f"{name} {begun.get(name)!r}, now {now.get(name)!r}"
 
 
 def _sha256_of(tensors: dict[str, torch.Tensor]) -> str:
@@ -110,6 +128,33 @@ def _sha256_of(tensors: dict[str, torch.Tensor]) -> str:
         digest.update(name.encode())
         digest.update(tensors[name].contiguous().numpy().data)
     return digest.hexdigest()
+
+
+def check_place(
+    output: Path | str, model: str, prompts: Collection[str], config: CaptureConfig, *, resume: bool = False
+) -> None:
+    """Check before the model is loaded that a capture can be written to a folder, or go on to it.
+
+    `capture` checks this too, and then the weights.
+
+    Args:
+        output: The folder.
+        model: Name of the model, as given to `load`.
+        prompts: The texts.
+        config: Positions and the like.
+        resume: Whether it is to go on with an interrupted capture.
+
+    Raises:
+        FileExistsError: If `output` exists, or an unfinished capture to it and `resume` was not asked for.
+        ValueError: If the unfinished capture is of other prompts, another model or other settings, or damaged.
+    """
+    state = _state_folder(output, resume)
+    files = sorted(state.glob("*.safetensors")) if state else []
+    known = {"model": model, **asdict(config), "prompts": _sha256_of_prompts(prompts)} if files else {}
+    for file in files:
+        with _opened(file) as kept:
+            begun = json.loads((kept.metadata() or {})["task"])
+            _check_begun_with(file, begun, begun | known)
 
 
 def capture(
@@ -144,7 +189,7 @@ def capture(
     config, processes = config or CaptureConfig(), Processes.of(model)
     identity = identify(model)
     stream = _sha256_of_prompts(prompts)
-    task = json.dumps({**asdict(identity), **asdict(config), "prompts": stream, "processes": processes.count})
+    task = {**asdict(identity), **asdict(config), "prompts": stream, "processes": processes.count}
     recording = _Recording(stream, config.samples)
     state = _state_folder(output, resume)
     processes.wait()  # before any of them writes what the others would take for an earlier run's
@@ -176,7 +221,7 @@ def identify(model: LanguageModel) -> Identity:
 
 def _batches(
     model: LanguageModel, prompts: Collection[str], config: CaptureConfig, done: int, processes: Processes
-) -> Any:
+) -> Iterator[MixedBatch]:
     return read_mixed(
         model,
         prompts,
@@ -230,13 +275,3 @@ def _sha256_of_prompts(prompts: Collection[str]) -> str:
     for prompt in prompts:
         digest.update(f"{len(prompt)} {prompt}".encode())
     return digest.hexdigest()
-
-
-def _difference(one: str, other: str) -> str:
-    before, now = json.loads(one), json.loads(other)
-    name = next((name for name in now if before.get(name) != now[name]), "another version of headpursuit")
-    if name == "prompts":
-        return "other prompts"
-    if name in WEIGHTS:
-        return f"another {now['model']!r}, which differs in {WEIGHTS[name]}"
-    return f"{name} {before.get(name)!r}, now {now.get(name)!r}"
