@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save
 
-from headpursuit.analysis import CaptureConfig, capture, capturing, read_prompts
+from headpursuit.analysis import CaptureConfig, capture, capturing, read_prompts, recording
 from headpursuit.analysis.samples import Reservoir
 from headpursuit.models import load
 
@@ -176,7 +176,7 @@ def test_resume_begins_where_nothing_was_begun(model, tmp_path, checkpoints):
 
 BEGIN_AND_GO_ON = """
 import sys, time
-from headpursuit.analysis import CaptureConfig, capture, capturing, read_prompts
+from headpursuit.analysis import CaptureConfig, capture, capturing, read_prompts, recording
 from headpursuit.models import load
 
 folder, prompts, output = sys.argv[1:]
@@ -308,7 +308,7 @@ def test_a_checkpoint_that_fails_leaves_the_one_before(model, tmp_path, checkpoi
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(capturing, "save_file", full)
+        patch.setattr(recording, "save_file", full)
         with pytest.raises(OSError, match="0.safetensors cannot be written: No space left on device"):
             capture(model, PROMPTS, CONFIG, output=output, resume=True)
     assert contents(state.parent) == {"0.safetensors": before}
@@ -362,7 +362,7 @@ def test_no_more_rows_are_held_than_samples_are_wanted(model, monkeypatch):
             super().receive(layer, mixed)
             held.append(len(self._mixed[layer]))
 
-    monkeypatch.setattr(capturing, "Reservoir", Watched)
+    monkeypatch.setattr(recording, "Reservoir", Watched)
     capture(model, PROMPTS, CONFIG)
     assert len(held) == 7 * 3
     assert max(held) == 10

@@ -5,129 +5,20 @@ the same bytes at the end. Several processes (`accelerate launch`, `torchrun`) s
 """
 
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-
-from headpursuit.analysis.captures import (
-    WEIGHTS,
-    Capture,
-    CaptureConfig,
-    Identity,
-    moments_from_tensors,
-    moments_to_tensors,
-    versions,
-)
+from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, versions
 from headpursuit.analysis.processes import Processes
-from headpursuit.analysis.samples import Reservoir, Samples, keys_of
+from headpursuit.analysis.recording import Recording, check_begun_with
 from headpursuit.models import LanguageModel, MixedBatch, heads_sha256, read_mixed, unembedding
-from headpursuit.pursuit import Moments
-from headpursuit.storage import refuse_existing, replace_file, understood
+from headpursuit.storage import refuse_existing
 
 CHECKPOINT_SECONDS = 30.0
 """How often a capture to disk keeps its state."""
-
-
-@dataclass
-class _Recording:
-    """What was recorded so far, by one process."""
-
-    stream: str
-    capacity: int
-    n_batches: int = 0
-    """Batches that need not be read again, counted over all processes."""
-    n_prompts: int = 0
-    """Prompts that this process has read."""
-    moments: dict[str, Moments] = field(default_factory=dict)
-    reservoir: Reservoir = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.reservoir = Reservoir(self.capacity)
-
-    def add(self, batch: MixedBatch) -> None:
-        if self.capacity:
-            keys = keys_of(self.stream, batch.prompt_of, batch.position_of)
-            self.reservoir.admit(batch.prompt_of, batch.position_of, keys)
-        batch.read(self._receive)
-        self.n_batches = batch.number + 1
-        self.n_prompts += batch.n_prompts
-        _check_finite(self.moments)
-
-    def _receive(self, site: str, mixed: torch.Tensor) -> None:
-        moments = Moments.of(mixed)
-        self.moments[site] = self.moments[site] + moments if site in self.moments else moments
-        if self.capacity:
-            self.reservoir.receive(site, mixed)
-
-    def save(self, file: Path, task: dict[str, Any]) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        tensors = moments_to_tensors(self.moments) | self.reservoir.samples().to_tensors()
-        counts = {
-            "n_batches": self.n_batches,
-            "n_prompts": self.n_prompts,
-            "count": next(iter(self.moments.values())).count,
-        }
-        state = {name: str(count) for name, count in counts.items()}
-        state |= {"task": json.dumps(task), "sha256": _sha256_of(tensors)}
-        replace_file(file, lambda part: save_file(tensors, part, metadata=state))
-
-    def restore(self, file: Path, task: dict[str, Any]) -> None:
-        with _opened(file) as kept:
-            state, tensors = kept.metadata() or {}, {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
-            _check_begun_with(file, json.loads(state["task"]), task)
-            if state["sha256"] != _sha256_of(tensors):
-                raise ValueError(_DAMAGED.format(file=file, folder=file.parent))
-            self.n_batches, self.n_prompts = int(state["n_batches"]), int(state["n_prompts"])
-            self.moments = moments_from_tensors(tensors, int(state["count"]))
-            self.reservoir.restore(Samples.from_tensors(tensors))
-
-
-_DAMAGED = "{file} is damaged, so the capture cannot go on from it; remove {folder} to begin anew"
-
-
-@contextmanager
-def _opened(file: Path) -> Iterator[Any]:
-    """The state of an unfinished capture, of which only what is asked for is read."""
-    with understood(file, "state of an unfinished capture"):
-        try:
-            with safe_open(file, "pt") as kept:
-                yield kept
-        except SafetensorError as error:
-            raise ValueError(_DAMAGED.format(file=file, folder=file.parent)) from error
-
-
-def _check_begun_with(file: Path, begun: dict[str, Any], now: dict[str, Any]) -> None:
-    if begun != now:
-        raise ValueError(
-            f"the unfinished capture in {file.parent} was begun with {_difference(begun, now)}; "
-            "resume it with what it was begun with, or remove that folder"
-        )
-
-
-def _difference(begun: dict[str, Any], now: dict[str, Any]) -> str:
-    name = next((name for name in now if begun.get(name) != now[name]), "another version of headpursuit")
-    if name == "prompts":
-        return "other prompts"
-    if name in WEIGHTS:
-        return f"another {now['model']!r}, which differs in {WEIGHTS[name]}"
-    return f"{name} {begun.get(name)!r}, now {now.get(name)!r}"
-
-
-def _sha256_of(tensors: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def check_place(
@@ -152,9 +43,7 @@ def check_place(
     files = sorted(state.glob("*.safetensors")) if state else []
     known = {"model": model, **asdict(config), "prompts": _sha256_of_prompts(prompts)} if files else {}
     for file in files:
-        with _opened(file) as kept:
-            begun = json.loads((kept.metadata() or {})["task"])
-            _check_begun_with(file, begun, begun | known)
+        check_begun_with(file, known)
 
 
 def capture(
@@ -190,7 +79,7 @@ def capture(
     identity = identify(model)
     stream = _sha256_of_prompts(prompts)
     task = {**asdict(identity), **asdict(config), "prompts": stream, "processes": processes.count}
-    recording = _Recording(stream, config.samples)
+    recording = Recording(stream, config.samples)
     state = _state_folder(output, resume)
     processes.wait()  # before any of them writes what the others would take for an earlier run's
     file = state / f"{processes.index}.safetensors" if state else None
@@ -249,25 +138,13 @@ def _state_folder(output: Path | str | None, resume: bool) -> Path | None:
 
 
 def _finished(
-    recording: _Recording, config: CaptureConfig, identity: Identity, n_prompts: int, processes: Processes
+    recording: Recording, config: CaptureConfig, identity: Identity, n_prompts: int, processes: Processes
 ) -> Capture:
     moments = processes.add(recording.moments)
     if not moments or next(iter(moments.values())).count == 0:
         raise ValueError("nothing was captured: the model's answers are empty; capture prompt positions instead")
     samples = processes.merge(recording.reservoir.samples(), config.samples) if config.samples else None
     return Capture(moments, samples, config, identity, n_prompts, versions())
-
-
-def _check_finite(moments: dict[str, Moments]) -> None:
-    device = next(iter(moments.values())).second.device
-    traces = [m.second.sum().to(device, non_blocking=True) for m in moments.values()]
-    if torch.stack(traces).sum().isfinite():
-        return
-    for site, m in moments.items():
-        bad = ~m.second.isfinite().all(-1).all(-1)
-        if bad.any():
-            head = int(bad.nonzero()[0])
-            raise ValueError(f"head {site}H{head} wrote infinite or undefined values; try dtype float32")
 
 
 def _sha256_of_prompts(prompts: Collection[str]) -> str:
