@@ -1,7 +1,9 @@
 """The command line on a tiny random model in a local folder, as a user types it."""
 
 import json
+from dataclasses import asdict
 from importlib import import_module
+from inspect import signature
 from typing import get_args
 
 import pytest
@@ -9,7 +11,8 @@ import tiny
 import torch
 from typer.testing import CliRunner
 
-from headpursuit.cli import options
+from headpursuit.analysis import CaptureConfig, RankConfig
+from headpursuit.cli import analyse, options, studies
 from headpursuit.cli.app import app
 from headpursuit.studies import StudyConfig, tasks
 from headpursuit.studies.tasks import Question, Task
@@ -266,6 +269,21 @@ def test_too_little_memory_is_one_clear_line(folder, prompts, tmp_path, monkeypa
 )
 def test_choices_are_the_librarys(choice, home, name):
     assert get_args(getattr(options, choice)) == get_args(getattr(import_module(f"headpursuit.{home}"), name))
+
+
+@pytest.mark.parametrize(
+    ("command", "config"),
+    [
+        (analyse.capture, CaptureConfig()),
+        (analyse.rank, RankConfig()),
+        (studies.study, RankConfig()),
+        (studies.study, StudyConfig("countries-qa", "smollm2-135m")),
+    ],
+)
+def test_every_setting_is_an_option_with_the_librarys_default(command, config):
+    offered = {name: option.default for name, option in signature(command).parameters.items()}
+    settings = {name: value for name, value in asdict(config).items() if name not in ("task", "model", "ranking")}
+    assert {name: offered[name] for name in settings} == settings
 
 
 def test_an_unknown_choice_is_a_usage_error(tmp_path):
