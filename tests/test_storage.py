@@ -1,8 +1,10 @@
 import json
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
-from headpursuit.storage import new_folder, read_json, read_manifest, write_json
+from headpursuit.storage import new_folder, read_json, read_manifest, replace_file, write_json
 
 
 def make(path, content="x"):
@@ -37,6 +39,41 @@ def test_a_failed_write_keeps_the_old_file(tmp_path):
         write_json(tmp_path / "a.json", {"new": object()})
     assert read_json(tmp_path / "a.json") == {"old": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.fixture
+def no_room():
+    """Files cannot grow beyond 100 kB; the system says so as it says that a disk is full, without a name."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+WRITERS = [lambda file: file.write_bytes(b"0" * 10**6), lambda file: save_file({"a": torch.zeros(10**5)}, file)]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_file_that_there_is_no_room_for_is_named(tmp_path, no_room, write):
+    with pytest.raises(OSError, match=f"^{tmp_path}/a.bin cannot be written: .*File too large"):
+        replace_file(tmp_path / "a.bin", write)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("write", WRITERS)
+def test_a_folder_that_there_is_no_room_for_is_named(tmp_path, no_room, write):
+    with (
+        pytest.raises(OSError, match=f"^{tmp_path}/t cannot be written: .*File too large"),
+        new_folder(tmp_path / "t", "thing", {}) as folder,
+    ):
+        write(folder / "a.bin")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_the_system_names_already_is_not_named_twice(tmp_path):
+    with pytest.raises(FileNotFoundError, match="No such file or directory: '.*/none/.a.bin"):
+        replace_file(tmp_path / "none" / "a.bin", WRITERS[0])
 
 
 def test_an_existing_place_is_refused(tmp_path):

@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 MANIFEST = "manifest.json"
 
 
@@ -39,19 +41,37 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file atomically: `write` fills a file beside its place, which is flushed and then renamed."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    part = Path(name)
+    """Write a file atomically: `write` fills a file beside its place, which is flushed and then renamed.
+
+    Raises:
+        OSError: If it cannot be written, because the disk is full, say.
+    """
+    with _named(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        os.close(handle)
+        part = Path(name)
+        try:
+            write(part)
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Say what could not be written where the system does not: a full disk is met with an open file."""
     try:
-        write(part)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.chmod(0o644)
-        part.replace(path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+        yield
+    except OSError as error:
+        if error.strerror is None or error.filename is not None:
+            raise
+        raise OSError(f"{path} cannot be written: {error.strerror}") from error
+    except SafetensorError as error:
+        raise OSError(f"{path} cannot be written: {error}") from error
 
 
 def read_json(path: Path) -> Any:
@@ -94,19 +114,21 @@ def new_folder(path: Path, kind: str, description: dict[str, Any]) -> Iterator[P
 
     Raises:
         FileExistsError: If `path` exists.
+        OSError: If it cannot be written, because the disk is full, say.
     """
     refuse_existing(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    try:
-        yield partial
-        finish_folder(partial, kind, description)
-        partial.chmod(0o755)
-        refuse_existing(path)
-        partial.rename(path)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
+    with _named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+        try:
+            yield partial
+            finish_folder(partial, kind, description)
+            partial.chmod(0o755)
+            refuse_existing(path)
+            partial.rename(path)
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
     _flush_folder(path.parent)
 
 
@@ -119,7 +141,7 @@ def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> None:
     files = sorted(found)
     for file in files:
         file.chmod(0o644)
-        with file.open("rb+") as content:
+        with _named(file), file.open("rb+") as content:
             os.fsync(content.fileno())
     hashes = {file.relative_to(path).as_posix(): sha256_of(file) for file in files}
     write_json(path / MANIFEST, {"kind": kind, "version": 1, **description, "files": hashes})

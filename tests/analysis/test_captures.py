@@ -1,9 +1,9 @@
 import json
-from dataclasses import replace
 
 import pytest
 import tiny
 import torch
+from captured import assert_same, assert_same_moments
 
 from headpursuit.analysis import Capture, CaptureConfig, capture
 from headpursuit.models import unembedding
@@ -21,23 +21,6 @@ def hooked(model):
     """Every prompt's values in plain forwards: site -> (n_samples, n_heads, d_head)."""
     single = [tiny.mixed_of(model.network, "llama", ids) for ids in IDS]
     return {site: torch.cat([z[site] for z in single]) for site in ("L0", "L1", "L2")}
-
-
-def assert_same_tensors(one, other):
-    assert one.moments.keys() == other.moments.keys()
-    for layer, moments in one.moments.items():
-        assert torch.equal(moments.second, other.moments[layer].second)
-        assert torch.equal(moments.total, other.moments[layer].total)
-        assert moments.count == other.moments[layer].count
-
-
-def assert_same_samples(one, other):
-    assert (one.samples is None) is (other.samples is None)
-    if one.samples is not None:
-        ours, theirs = one.samples.to_tensors(), other.samples.to_tensors()
-        assert ours.keys() == theirs.keys()
-        for name, tensor in ours.items():
-            assert torch.equal(tensor, theirs[name]), name
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 3])
@@ -66,7 +49,7 @@ def test_samples_are_kept_with_their_prompts(model):
 def test_samples_can_be_left_out(model):
     with_samples, without = (capture(model, PROMPTS, CaptureConfig("prompt", samples=kept)) for kept in (1000, 0))
     assert without.samples is None
-    assert_same_tensors(without, with_samples)
+    assert_same_moments(without, with_samples)
 
 
 def test_a_half_precision_network_gives_samples_in_single_precision(model):
@@ -100,10 +83,7 @@ def test_a_saved_capture_comes_back_equal(model, tmp_path, samples):
     captured = capture(model, PROMPTS, CaptureConfig("prompt", samples=samples))
     captured.save(tmp_path / "cap")
     back = Capture.load(tmp_path / "cap")
-    assert_same_tensors(back, captured)
-    assert_same_samples(back, captured)
-    plain = dict(moments={}, samples=None)
-    assert replace(back, **plain) == replace(captured, **plain)
+    assert_same(back, captured)
     assert (back.samples is None) is (samples == 0)
     assert [path.name for path in tmp_path.iterdir()] == ["cap"]
 

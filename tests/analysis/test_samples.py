@@ -1,5 +1,6 @@
 import pytest
 import torch
+from captured import assert_same_tensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,10 +44,7 @@ def grid(n_prompts, n_positions):
 
 
 def assert_same(one, other):
-    ours, theirs = one.to_tensors(), other.to_tensors()
-    assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert torch.equal(tensor, theirs[name]), name
+    assert_same_tensors(one.to_tensors(), other.to_tensors())
 
 
 def dealt(positions, deals):

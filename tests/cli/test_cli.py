@@ -1,7 +1,9 @@
 """The command line on a tiny random model in a local folder, as a user types it."""
 
 import json
+from dataclasses import asdict
 from importlib import import_module
+from inspect import signature
 from typing import get_args
 
 import pytest
@@ -9,7 +11,8 @@ import tiny
 import torch
 from typer.testing import CliRunner
 
-from headpursuit.cli import options
+from headpursuit.analysis import CaptureConfig, RankConfig
+from headpursuit.cli import analyse, options, studies
 from headpursuit.cli.app import app
 from headpursuit.studies import StudyConfig, tasks
 from headpursuit.studies.tasks import Question, Task
@@ -186,12 +189,54 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(folder, prompts, tmp_path, monk
     assert [p.name for p in tmp_path.iterdir()] == ["prompts.txt"]
 
 
+@pytest.fixture
+def unfinished(folder, prompts, tmp_path, monkeypatch):
+    """A capture of `prompts` that was interrupted, and no model from then on."""
+    with monkeypatch.context() as patch:
+        patch.setattr("headpursuit.analysis.capturing.CHECKPOINT_SECONDS", 0)
+        patch.setattr("headpursuit.analysis.capturing._finished", lambda *_: 1 / 0)
+        assert isinstance(try_capture(folder, prompts, tmp_path).exception, ZeroDivisionError)
+    monkeypatch.setattr("headpursuit.cli.analyse.open_model", None)
+    return tmp_path / ".cap.unfinished"
+
+
+def try_capture(folder, prompts, tmp_path, *more):
+    return run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap", *more)
+
+
+def test_an_unfinished_capture_is_refused_before_the_model_is_loaded(folder, prompts, tmp_path, unfinished):
+    refused = try_capture(folder, prompts, tmp_path)
+    assert_refused(refused, "cap was interrupted; go on with it (--resume), or remove")
+    for more, difference in (
+        (("--positions", "prompt"), "positions 'last', now 'prompt'"),
+        (("--samples", 3), "samples 1000, now 3"),
+        (("--prompts", other_prompts(tmp_path)), "other prompts"),
+    ):
+        refused = try_capture(folder, prompts, tmp_path, "--resume", *more)
+        assert_refused(refused, f"{unfinished} was begun with {difference}; resume it with what it was begun with")
+    refused = try_capture("another/model", prompts, tmp_path, "--resume")
+    assert_refused(refused, f"was begun with model '{folder}', now 'another/model'")
+    assert isinstance(try_capture(folder, prompts, tmp_path, "--resume").exception, TypeError)  # at the model
+
+
+def other_prompts(tmp_path):
+    file = tmp_path / "others.txt"
+    file.write_text("the sky is\n")
+    return file
+
+
+def test_a_damaged_state_is_refused_before_the_model_is_loaded(folder, prompts, tmp_path, unfinished):
+    (unfinished / "0.safetensors").write_bytes(b"half of")
+    assert_refused(try_capture(folder, prompts, tmp_path, "--resume"), "0.safetensors is damaged")
+
+
 def test_a_full_disk_is_one_line_and_leaves_nothing(folder, prompts, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("headpursuit.analysis.captures.save_file", full)
-    assert_refused(run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap"), "No space left on device")
+    result = run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap")
+    assert_refused(result, f"{tmp_path / 'cap'} cannot be written: No space left on device")
     assert [p.name for p in tmp_path.iterdir()] == ["prompts.txt"]
 
 
@@ -224,6 +269,21 @@ def test_too_little_memory_is_one_clear_line(folder, prompts, tmp_path, monkeypa
 )
 def test_choices_are_the_librarys(choice, home, name):
     assert get_args(getattr(options, choice)) == get_args(getattr(import_module(f"headpursuit.{home}"), name))
+
+
+@pytest.mark.parametrize(
+    ("command", "config"),
+    [
+        (analyse.capture, CaptureConfig()),
+        (analyse.rank, RankConfig()),
+        (studies.study, RankConfig()),
+        (studies.study, StudyConfig("countries-qa", "smollm2-135m")),
+    ],
+)
+def test_every_setting_is_an_option_with_the_librarys_default(command, config):
+    offered = {name: option.default for name, option in signature(command).parameters.items()}
+    settings = {name: value for name, value in asdict(config).items() if name not in ("task", "model", "ranking")}
+    assert {name: offered[name] for name in settings} == settings
 
 
 def test_an_unknown_choice_is_a_usage_error(tmp_path):

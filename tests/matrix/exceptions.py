@@ -144,6 +144,7 @@ CHANGES = {
     "kyutai_speech_to_text": {"codec_config": {"upsample_groups": 32}},
     "lfm2": {"layer_types": ["conv", "full_attention"] * 2},
     "lfm2_moe": {"layer_types": ["conv", "full_attention"] * 2},
+    "lfm2_vl": _text(layer_types=["conv", "full_attention"] * 2),
     "longcat_flash": {"zero_expert_num": 2},
     "mamba2": {"num_heads": 8, "head_dim": 16},
     "ministral3": {"rope_parameters": YARN},

@@ -1,4 +1,4 @@
-"""Every class that transformers lists for generating text, as a tiny random model: certified, or refused with a reason."""
+"""A tiny random model of every class that transformers lists for generating text: certified, or refused."""
 
 import matrix
 import pytest
@@ -36,7 +36,9 @@ EXPECTED_FLAGS = {
     "deepseek_v4": "gated not_a_direct_write",
     "zamba": "not_a_direct_write shared_weights",
     "hrm_text": "gated looped shared_weights",
-    **dict.fromkeys(["llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "bloom", "deepseek_v3", "gpt_oss", "jamba"], ""),
+    **dict.fromkeys(
+        ["llama", "mistral", "qwen2", "qwen3", "gpt2", "opt", "bloom", "deepseek_v3", "gpt_oss", "jamba"], ""
+    ),
     **dict.fromkeys(["t5", "whisper", "llava", "qwen2_vl", "mixtral", "starcoder2", "stablelm", "smollm3", "lfm2"], ""),
 }
 """From the sources of the families, not from what is measured here."""

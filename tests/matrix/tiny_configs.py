@@ -59,7 +59,7 @@ VALUES = _by_name(f"""
     16: qk_nope_head_dim kv_lora_rank q_lora_rank o_lora_rank index_head_dim linear_key_head_dim mamba_d_head
     16: mamba_head_dim mamba_headdim router_hidden_size num_mel_bins num_position_embeddings
     8: qk_rope_head_dim rotary_dim linear_value_head_dim mamba_n_heads mamba_num_heads n_mamba_heads
-    8: mamba_d_state state_size ssm_state_size mamba_chunk_size chunk_size laurel_rank
+    8: mamba_d_state state_size ssm_state_size mamba_chunk_size chunk_size laurel_rank attention_window
     6: sliding_window window_size attention_window_size local_attention sliding_window_size attention_chunk_size
     4: num_filters mamba_dt_rank time_step_rank image_seq_length mm_tokens_per_image num_image_tokens
     4: index_topk vision_soft_tokens_per_image num_query_tokens resampler_n_latents
@@ -94,10 +94,11 @@ MULTIPLIERS = _names("""
     linear_attn_beta_factor mlp_alpha_factor mlp_beta_factor routed_scaling_factor route_scale router_scaling_factor
     moe_routed_scaling_factor moe_router_scaling_factor
 """)
-CONSTANT_LISTS = {"attention_window": 8, "vision_feature_layer": -1, "depths": 1, "channel_multiplier": 1}
+CONSTANT_LISTS = {"hidden_sizes": 16, "depths": 1, "channel_multiplier": 1, "vision_feature_layer": -1}
 CHOICES_OF_LAYERS = dict.fromkeys(
     ("deepstack_visual_indexes", "fullatt_block_indexes", "intermediate_layers_indices"), [0]
 )
+LISTS_OF_LAYERS = {"layer_types", "layers_block_type"}
 COUNTS_OF_LAYERS = _names("num_hidden_layers num_layers n_layers n_layer layers")
 USUAL_IDS = _by_name("""
     0: pad_token_id
@@ -196,7 +197,9 @@ def _shrunk_list(name: str, values: list | tuple, place: _Place) -> list:
     """Lists per layer keep every kind of layer, in turns; other lists keep their length."""
     if name.endswith(ID_ENDINGS):
         return [_token_id(name, value, place) for value in values]
-    if place.layers and len(values) == place.layers:
+    if name in CONSTANT_LISTS:
+        return [CONSTANT_LISTS[name]] * len(values)
+    if name in LISTS_OF_LAYERS or len(values) == place.layers:
         kinds = list(dict.fromkeys(tuple(value) if isinstance(value, list) else value for value in values))
         if all(type(kind) is int and kind > 1 for kind in kinds):
             kinds = [_shrunk_number(name.removesuffix("_per_layer"), kind, place) for kind in kinds]
@@ -205,8 +208,6 @@ def _shrunk_list(name: str, values: list | tuple, place: _Place) -> list:
         return [VALUES[name]] * len(values)
     if name in LIMITS:
         return [min(value, LIMITS[name]) for value in values]
-    if name in CONSTANT_LISTS:
-        return [CONSTANT_LISTS[name]] * len(values)
     return CHOICES_OF_LAYERS.get(name, list(values))
 
 

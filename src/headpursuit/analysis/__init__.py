@@ -1,7 +1,7 @@
 """Where the mathematics meets the model: capture, explain, rank."""
 
 from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, merge, versions
-from headpursuit.analysis.capturing import capture, identify
+from headpursuit.analysis.capturing import capture, check_place, identify
 from headpursuit.analysis.doctor import Diagnosis, diagnose
 from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.prompts import read_prompts
@@ -21,6 +21,7 @@ __all__ = [
     "Reading",
     "Samples",
     "capture",
+    "check_place",
     "count_of",
     "diagnose",
     "explain",

@@ -155,6 +155,10 @@ def merge(captures: Sequence[Capture]) -> Capture:
     )
 
 
+WEIGHTS = {"unembedding_sha256": "the unembedding", "heads_sha256": "the output projections"}
+"""What the hashes of an identity are of: a hash tells a reader nothing."""
+
+
 def _check_mergeable(first: Capture, other: Capture, number: int) -> None:
     ours, theirs = (asdict(one.identity) | asdict(one.config) for one in (first, other))
     # Where a model lay and how prompts were batched makes no difference; nor does the length of answers nobody read.
@@ -163,10 +167,13 @@ def _check_mergeable(first: Capture, other: Capture, number: int) -> None:
         irrelevant.add("max_new_tokens")
     different = [name for name, value in ours.items() if value != theirs[name] and name not in irrelevant]
     if different:
-        name = different[0]
+        name, model, first_model = different[0], other.identity.model, first.identity.model
+        if name in WEIGHTS:
+            difference = f"its model ({model}) differs from the first one's ({first_model}) in {WEIGHTS[name]}"
+        else:
+            difference = f"{name} is {theirs[name]} ({model}), but {ours[name]} ({first_model}) there"
         raise ValueError(
-            f"capture {number} cannot be merged with the first: {name} is {theirs[name]} "
-            f"({other.identity.model}), but {ours[name]} ({first.identity.model}) there; "
+            f"capture {number} cannot be merged with the first: {difference}; "
             "merge captures of one model, made with the same settings"
         )
 

@@ -5,103 +5,45 @@ the same bytes at the end. Several processes (`accelerate launch`, `torchrun`) s
 """
 
 import hashlib
-import json
 import shutil
 import time
-from collections.abc import Callable, Collection
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-
-from headpursuit.analysis.captures import (
-    Capture,
-    CaptureConfig,
-    Identity,
-    moments_from_tensors,
-    moments_to_tensors,
-    versions,
-)
+from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, versions
 from headpursuit.analysis.processes import Processes
-from headpursuit.analysis.samples import Reservoir, Samples, keys_of
+from headpursuit.analysis.recording import Recording, check_begun_with
 from headpursuit.models import LanguageModel, MixedBatch, heads_sha256, read_mixed, unembedding
-from headpursuit.pursuit import Moments
-from headpursuit.storage import refuse_existing, replace_file, understood
+from headpursuit.storage import refuse_existing
 
 CHECKPOINT_SECONDS = 30.0
 """How often a capture to disk keeps its state."""
 
 
-@dataclass
-class _Recording:
-    """What was recorded so far, by one process."""
+def check_place(
+    output: Path | str, model: str, prompts: Collection[str], config: CaptureConfig, *, resume: bool = False
+) -> None:
+    """Check before the model is loaded that a capture can be written to a folder, or go on to it.
 
-    stream: str
-    capacity: int
-    n_batches: int = 0
-    """Batches that need not be read again, counted over all processes."""
-    moments: dict[str, Moments] = field(default_factory=dict)
-    reservoir: Reservoir = field(init=False)
+    `capture` checks this too, and then the weights.
 
-    def __post_init__(self) -> None:
-        self.reservoir = Reservoir(self.capacity)
+    Args:
+        output: The folder.
+        model: Name of the model, as given to `load`.
+        prompts: The texts.
+        config: Positions and the like.
+        resume: Whether it is to go on with an interrupted capture.
 
-    def add(self, batch: MixedBatch) -> None:
-        if self.capacity:
-            keys = keys_of(self.stream, batch.prompt_of, batch.position_of)
-            self.reservoir.admit(batch.prompt_of, batch.position_of, keys)
-        batch.read(self._receive)
-        self.n_batches = batch.number + 1
-        _check_finite(self.moments)
-
-    def _receive(self, site: str, mixed: torch.Tensor) -> None:
-        moments = Moments.of(mixed)
-        self.moments[site] = self.moments[site] + moments if site in self.moments else moments
-        if self.capacity:
-            self.reservoir.receive(site, mixed)
-
-    def save(self, file: Path, task: str) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        tensors = moments_to_tensors(self.moments) | self.reservoir.samples().to_tensors()
-        count = next(iter(self.moments.values())).count
-        state = {"task": task, "n_batches": str(self.n_batches), "count": str(count), "sha256": _sha256_of(tensors)}
-        replace_file(file, lambda part: save_file(tensors, part, metadata=state))
-
-    def restore(self, file: Path, task: str) -> None:
-        with understood(file, "state of an unfinished capture"):
-            state, tensors = _read(file)
-            if state["task"] != task:
-                raise ValueError(
-                    f"the unfinished capture in {file.parent} was begun with {_difference(state['task'], task)}; "
-                    "resume it with what it was begun with, or remove that folder"
-                )
-            if state["sha256"] != _sha256_of(tensors):
-                raise ValueError(_DAMAGED.format(file=file, folder=file.parent))
-            self.n_batches = int(state["n_batches"])
-            self.moments = moments_from_tensors(tensors, int(state["count"]))
-            self.reservoir.restore(Samples.from_tensors(tensors))
-
-
-_DAMAGED = "{file} is damaged, so the capture cannot go on from it; remove {folder} to begin anew"
-
-
-def _read(file: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
-    try:
-        with safe_open(file, "pt") as kept:
-            return kept.metadata() or {}, {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(_DAMAGED.format(file=file, folder=file.parent)) from error
-
-
-def _sha256_of(tensors: dict[str, torch.Tensor]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        digest.update(name.encode())
-        digest.update(tensors[name].contiguous().numpy().data)
-    return digest.hexdigest()
+    Raises:
+        FileExistsError: If `output` exists, or an unfinished capture to it and `resume` was not asked for.
+        ValueError: If the unfinished capture is of other prompts, another model or other settings, or damaged.
+    """
+    state = _state_folder(output, resume)
+    files = sorted(state.glob("*.safetensors")) if state else []
+    known = {"model": model, **asdict(config), "prompts": _sha256_of_prompts(prompts)} if files else {}
+    for file in files:
+        check_begun_with(file, known)
 
 
 def capture(
@@ -124,7 +66,8 @@ def capture(
         config: Positions and the like; see `CaptureConfig`.
         output: A folder to write. What was recorded is kept beside it every 30 seconds until it is there.
         resume: Go on with an interrupted capture to `output`. It ends with the same bytes as an uninterrupted one.
-        progress: Called after each batch with the prompts done and all prompts.
+        progress: Called after each batch with the prompts done and all prompts; each of several processes supposes
+            that the others are as far as itself.
 
     Raises:
         ValueError: If the prompts cannot be read, nothing was captured, a head wrote infinite or undefined values, or
@@ -135,8 +78,8 @@ def capture(
     config, processes = config or CaptureConfig(), Processes.of(model)
     identity = identify(model)
     stream = _sha256_of_prompts(prompts)
-    task = json.dumps({**asdict(identity), **asdict(config), "prompts": stream, "processes": processes.count})
-    recording = _Recording(stream, config.samples)
+    task = {**asdict(identity), **asdict(config), "prompts": stream, "processes": processes.count}
+    recording = Recording(stream, config.samples)
     state = _state_folder(output, resume)
     processes.wait()  # before any of them writes what the others would take for an earlier run's
     file = state / f"{processes.index}.safetensors" if state else None
@@ -150,7 +93,7 @@ def capture(
             recording.save(file, task)
             saved = time.monotonic()
         if progress:
-            progress(min(recording.n_batches * config.batch_size, len(prompts)), len(prompts))
+            progress(min(recording.n_prompts * processes.count, len(prompts)), len(prompts))
     captured = _finished(recording, config, identity, len(prompts), processes)
     processes.wait()
     if output and state and processes.rank == 0:
@@ -167,7 +110,7 @@ def identify(model: LanguageModel) -> Identity:
 
 def _batches(
     model: LanguageModel, prompts: Collection[str], config: CaptureConfig, done: int, processes: Processes
-) -> Any:
+) -> Iterator[MixedBatch]:
     return read_mixed(
         model,
         prompts,
@@ -195,7 +138,7 @@ def _state_folder(output: Path | str | None, resume: bool) -> Path | None:
 
 
 def _finished(
-    recording: _Recording, config: CaptureConfig, identity: Identity, n_prompts: int, processes: Processes
+    recording: Recording, config: CaptureConfig, identity: Identity, n_prompts: int, processes: Processes
 ) -> Capture:
     moments = processes.add(recording.moments)
     if not moments or next(iter(moments.values())).count == 0:
@@ -204,28 +147,8 @@ def _finished(
     return Capture(moments, samples, config, identity, n_prompts, versions())
 
 
-def _check_finite(moments: dict[str, Moments]) -> None:
-    device = next(iter(moments.values())).second.device
-    traces = [m.second.sum().to(device, non_blocking=True) for m in moments.values()]
-    if torch.stack(traces).sum().isfinite():
-        return
-    for site, m in moments.items():
-        bad = ~m.second.isfinite().all(-1).all(-1)
-        if bad.any():
-            head = int(bad.nonzero()[0])
-            raise ValueError(f"head {site}H{head} wrote infinite or undefined values; try dtype float32")
-
-
 def _sha256_of_prompts(prompts: Collection[str]) -> str:
     digest = hashlib.sha256()
     for prompt in prompts:
         digest.update(f"{len(prompt)} {prompt}".encode())
     return digest.hexdigest()
-
-
-def _difference(one: str, other: str) -> str:
-    before, now = json.loads(one), json.loads(other)
-    name = next((name for name in now if before.get(name) != now[name]), "another version of headpursuit")
-    if name == "prompts":
-        return "other prompts"
-    return f"{name} {before.get(name)!r}, now {now.get(name)!r}"

@@ -171,16 +171,13 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
     config = config or RankConfig()
     found = tokens_of(model, concept, config.multi_token)
     reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
-    ids = torch.tensor(found.token_ids)
+    directions, ids = reading.directions, torch.tensor(found.token_ids)
     special = torch.tensor(model.tokenizer.all_special_ids, dtype=torch.int64)
-    special = special[special < len(reading.directions)]
-    draws = random_dictionaries(
-        len(reading.directions), len(ids), torch.cat([ids, special]), config.n_draws, config.seed
-    )
-    entries: list[RankedHead] = []
-    directions = reading.directions
+    special = special[special < len(directions)]
+    draws = random_dictionaries(len(directions), len(ids), torch.cat([ids, special]), config.n_draws, config.seed)
     dictionaries = tuple(Dictionary.of(directions[rows.to(directions.device)]) for rows in (ids, *draws))
     stack = Stack(dictionaries, directions.new_empty(0, dtype=torch.float32))
+    entries: list[RankedHead] = []
     for heads, signals in reading.batches(_ROOM):
         scores = score_heads(signals, stack, n_steps=min(config.n_atoms, len(ids)), rule=config.rule)
         columns = (scores.explained.tolist(), scores.specificity.tolist(), scores.z.tolist())

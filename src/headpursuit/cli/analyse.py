@@ -36,15 +36,14 @@ def capture(
     revision: options.RevisionOption = None,
 ) -> None:
     """Record what every head does while the model reads prompts or its own answers."""
-    from headpursuit.analysis import CaptureConfig, read_prompts
+    from headpursuit.analysis import CaptureConfig, check_place, read_prompts
     from headpursuit.analysis import capture as run
-    from headpursuit.storage import refuse_existing
 
-    refuse_existing(output)
     texts = read_prompts(prompts)
     config = CaptureConfig(
         positions=positions, chat=chat, max_new_tokens=max_new_tokens, batch_size=batch_size, samples=samples
     )
+    check_place(output, model, texts, config, resume=resume)
     loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, tp_plan=tp_plan, revision=revision)
     say(str(loaded.certificate))
     with progress() as advance:

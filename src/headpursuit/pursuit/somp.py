@@ -104,7 +104,7 @@ def pursue_each(
     n_atoms = {len(dictionary) for dictionary in dictionaries}
     if len(n_atoms) != 1 or max(n_atoms) > _SMALL:
         return [pursue(signals, d, n_steps, rule=rule, memory_bytes=memory_bytes) for d in dictionaries]
-    room = min(memory_bytes, _STACK_BYTES.get(signals.rows.device.type, 2**26))
+    room = min(memory_bytes, _STACK_BYTES.get(signals.rows.device.type, _STACK_BYTES["cpu"]))
     per_head = Stacked.bytes_per_head(signals, len(dictionaries), max(n_atoms), n_steps)
     parts = []
     for batch in signals.split(max(1, room // per_head)):

@@ -25,7 +25,7 @@ class Tiled(Search):
         n_heads, self._d_head, d_model = signals.rows.shape
         self._basis = signals.rows.new_zeros(n_heads, n_steps, d_model)
         self._step = 0
-        self._block = _BLOCK_BYTES.get(signals.rows.device.type, 2**23) // signals.rows.element_size()
+        self._block = _BLOCK_BYTES.get(signals.rows.device.type, _BLOCK_BYTES["cpu"]) // signals.rows.element_size()
         self._width = tile or max(256, self._block // (4 * max(n_heads, self._d_head)))
         self.scores = signals.rows.new_empty(n_heads, len(dictionary))
         self.outside = torch.ones_like(self.scores)
