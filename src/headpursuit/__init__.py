@@ -16,7 +16,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, explain, rank
+    from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, effects, explain, rank
     from headpursuit.concepts import Concept, load_concept
     from headpursuit.heads import Edit, Head
     from headpursuit.models import LanguageModel, load, rescale
@@ -34,6 +34,7 @@ _HOME = {
     "StudyConfig": "studies",
     "StudyResult": "studies",
     "capture": "analysis",
+    "effects": "analysis",
     "explain": "analysis",
     "load": "models",
     "load_concept": "concepts",
@@ -55,6 +56,7 @@ __all__ = [
     "StudyConfig",
     "StudyResult",
     "capture",
+    "effects",
     "explain",
     "load",
     "load_concept",

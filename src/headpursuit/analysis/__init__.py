@@ -3,6 +3,7 @@
 from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, merge, versions
 from headpursuit.analysis.capturing import capture, check_place, identify
 from headpursuit.analysis.doctor import Diagnosis, diagnose
+from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.prompts import read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
@@ -13,6 +14,8 @@ __all__ = [
     "Capture",
     "CaptureConfig",
     "Diagnosis",
+    "Effect",
+    "Effects",
     "Explanation",
     "Identity",
     "RankConfig",
@@ -24,6 +27,7 @@ __all__ = [
     "check_place",
     "count_of",
     "diagnose",
+    "effects",
     "explain",
     "identify",
     "merge",
