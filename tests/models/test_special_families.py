@@ -101,9 +101,9 @@ def test_heads_behind_a_joint_norm_are_slices_of_what_enters_it():
 
 
 def test_layers_without_heads_are_named():
-    anatomy = certified(family("jamba"))[0]
-    assert anatomy.skipped == ((0, "JambaMambaMixer"), (2, "JambaMambaMixer"))
-    assert anatomy.summary_of_skipped() == "layers 0, 2 (JambaMambaMixer)"
+    anatomy = certified(family("lfm2"))[0]
+    assert anatomy.skipped == ((0, "Lfm2ShortConv"), (2, "Lfm2ShortConv"))
+    assert anatomy.summary_of_skipped() == "layers 0, 2 (Lfm2ShortConv)"
     with pytest.raises(ValueError, match="L0H0 does not exist: the model has 8 heads: layers 1, 3 with 4 heads"):
         anatomy.site_of(Head(0, 0))
 

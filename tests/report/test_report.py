@@ -150,6 +150,7 @@ def test_what_a_model_wrote_is_text_and_nothing_else(plain):
         verdict=Verdict("undecidable", EVIL, (EVIL,), None, None),
         command=EVIL,
         certificate=EVIL,
+        flags={EVIL: EVIL},
         notes=tuple(replace(note, tokens=("</script>", EVIL, "<b>x</b>", "'\"")) for note in result.notes),
         examples=tuple(
             replace(e, prompt=e.prompt + EVIL, accepted=(EVIL,), answers=dict.fromkeys(e.answers, EVIL))
@@ -286,3 +287,10 @@ def test_importing_the_room_draws_in_no_drawing_library():
     code = "import sys, headpursuit.report; print([m for m in ('matplotlib', 'plotly') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def test_flags_of_the_model_are_explained(plain):
+    result, page = plain
+    assert "keep in mind" not in page.text
+    flagged = page_of(replace(result, flags={"post_norm": "a norm follows"}))
+    assert "post_norm: a norm follows" in flagged.text

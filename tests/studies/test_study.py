@@ -229,6 +229,7 @@ def test_a_result_says_what_it_is_of(finished, model):
     assert result.concept == "colours"
     assert result.model_summary == "12 heads: layers 0-2 with 4 heads of width 8"
     assert result.certificate.startswith("certified: 12 heads in 3 layers")
+    assert result.flags == {}
     assert [note.head for note in result.notes] == [str(head) for head in model.anatomy.heads]
     assert result.verdict.outcome in ("specific", "not better than random", "over-intervened", "no effect")
 

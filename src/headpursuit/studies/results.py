@@ -205,6 +205,8 @@ class StudyResult:
     verdict: Verdict
     versions: dict[str, str]
     """Packages, device and dtype it ran with."""
+    flags: dict[str, str] = field(default_factory=dict)
+    """What limits statements about what the model's heads write, by flag, and what that means."""
 
     def arms_of(self, kind: ArmKind) -> tuple[ArmSummary, ...]:
         """The arms of one kind."""

@@ -12,7 +12,7 @@ from typing import Any
 from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, count_of, explain, rank, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
-from headpursuit.models import LanguageModel, batches, tokens_of, unembedding
+from headpursuit.models import FLAGS, LanguageModel, batches, tokens_of, unembedding
 from headpursuit.storage import MANIFEST, finish_folder, read_json, refuse_existing, write_json
 from headpursuit.studies.arms import ArmRunner, plan_arms
 from headpursuit.studies.progress import Progress, silent
@@ -224,6 +224,7 @@ def _judged(
         arms=summaries,
         examples=examples,
         verdict=judge(summaries, p_matched, p_random),
+        flags={flag: FLAGS[flag] for flag in sorted(model.anatomy.flags)},
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
     )
 
