@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from headpursuit.models.anatomy import HeadSite, projection
+from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.sharding import whole_width
 from headpursuit.models.text import Batch, batches, continue_batch
@@ -138,6 +139,7 @@ def _chosen(batch: Batch, positions: Positions, prompt_length: int) -> Bool[Tens
 def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts n_tokens"], receive: Receive) -> None:
     which = chosen.flatten().nonzero()[:, 0]
     with ExitStack() as stack:
+        stack.enter_context(uncompiled())
         for site in model.anatomy.sites:
 
             def keep(_: Any, args: tuple[Any, ...], site: HeadSite = site) -> None:

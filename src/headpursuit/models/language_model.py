@@ -8,6 +8,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from headpursuit.models.anatomy import Anatomy, input_device, locate
 from headpursuit.models.certificate import Certificate, certify
+from headpursuit.models.compiled import plain_network, uncompiled
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def certified(network: PreTrainedModel) -> tuple[Anatomy, Certificate]:
     Raises:
         AnatomyError: If the heads cannot be found or certified.
     """
+    network = plain_network(network)
     if network not in _known:
-        anatomy = locate(network)
-        _known[network] = anatomy, certify(network, anatomy)
+        with uncompiled():
+            anatomy = locate(network)
+            _known[network] = anatomy, certify(network, anatomy)
     return _known[network]
