@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from headpursuit.models.anatomy import AnatomyError, HeadSite, side_by_side
+from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.norms import inverse_scale
 from headpursuit.models.sharding import whole_width
@@ -139,6 +140,7 @@ def _chosen(batch: Batch, positions: Positions, prompt_length: int) -> Bool[Tens
 def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts n_tokens"], receive: Receive) -> None:
     which = chosen.flatten().nonzero()[:, 0]
     with ExitStack() as stack:
+        stack.enter_context(uncompiled())
         for path, sites in groupby(sorted(model.anatomy.sites, key=_run_of), key=lambda site: site.path):
             reader = _Reader(model.network, tuple(sites), which, chosen.shape, receive)
             module = model.network.get_submodule(path)

@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from headpursuit.heads import Edit
 from headpursuit.models.anatomy.locate import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
 from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite, side_by_side
+from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
 from headpursuit.models.weights import bias_of, projection_weights
@@ -158,22 +159,17 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
     if not network.can_generate():
         return None
     counted: Counter[str] = Counter()
-    start = network.generation_config.decoder_start_token_id if network.config.is_encoder_decoder else None
-    config = GenerationConfig(
-        max_new_tokens=N_GENERATED,
-        min_new_tokens=N_GENERATED,
-        do_sample=False,
-        pad_token_id=0,
-        decoder_start_token_id=(start or 0) if network.config.is_encoder_decoder else None,
-        disable_compile=True,
-    )
+    options = dict(max_new_tokens=N_GENERATED, min_new_tokens=N_GENERATED, pad_token_id=0)
+    if network.config.is_encoder_decoder:
+        options["decoder_start_token_id"] = network.generation_config.decoder_start_token_id or 0
     with ExitStack() as stack:
+        stack.enter_context(plainly_greedy(network))
         for path in {site.path for site in anatomy.sites}:
             hook = network.get_submodule(path).register_forward_pre_hook(lambda _, __, p=path: counted.update([p]))
             stack.callback(hook.remove)
         try:
             given = {name: value for name, value in probe.items() if name != "decoder_input_ids"}
-            generator.generate(**given, generation_config=config)
+            generator.generate(**given, **options)
         except Exception:  # whatever a model's code raises; scopes and studies will name it when they need it
             return None
     runs = Counter(site.path for site in anatomy.sites)

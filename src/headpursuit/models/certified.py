@@ -22,6 +22,7 @@ from headpursuit.models.anatomy import (
     with_flags,
 )
 from headpursuit.models.certificate import Certificate, certify
+from headpursuit.models.compiled import plain_network, uncompiled
 from headpursuit.models.embedded import cache_folder
 from headpursuit.models.sharding import is_sharded
 from headpursuit.storage import read_json, write_json
@@ -48,12 +49,14 @@ def certified(
     Raises:
         AnatomyError: If the heads cannot be found or certified.
     """
+    network = plain_network(network)
     if network in _known and not fresh:
         return _known[network]
     file = _file(network) if keep and probe is None else None
     found = _read(file) if file and not fresh else None
     if found is None:
-        found = _measure(network, probe)
+        with uncompiled():
+            found = _measure(network, probe)
         if file:
             _write(file, found)
     _known[network] = found

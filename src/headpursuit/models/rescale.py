@@ -7,30 +7,44 @@ from transformers import PreTrainedModel
 
 from headpursuit.heads import Edit
 from headpursuit.models.certified import certified
+from headpursuit.models.compiled import OptimizedModule, plain_network
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.scaling import Applied, rescale_sites
 
 
 @contextmanager
-def rescale(model: LanguageModel | PreTrainedModel, edit: Edit) -> Iterator[Applied]:
+def rescale(
+    model: LanguageModel | PreTrainedModel | OptimizedModule, edit: Edit, *, prompt_length: int | None = None
+) -> Iterator[Applied]:
     """Rescale heads in every forward pass inside the block: in `forward`, and in `generate` with cache and batches.
 
-    The head's slice of the output projection's input is multiplied by its scale, at all positions. Afterwards the model
-    is as it was, also after an error. Edits nest: where two rescale one head, their scales multiply.
+    The head's slice of the output projection's input is multiplied by its scale, at the positions in the edit's scope.
+    Afterwards the model is as it was, also after an error. Edits nest: where two rescale one head at one position,
+    their scales multiply.
+
+    In `generate`, the prompt is what it was given (of an encoder-decoder: what the decoder is given first). In forward
+    passes by hand, tokens on top of a cache count as generated, and all others as the prompt, unless `prompt_length`
+    says otherwise. Compiled models run uncompiled inside the block, and compiled again afterwards.
 
     Args:
-        model: What `load` returned, or a transformers model whose heads are then located and certified first.
-        edit: Heads and their scales.
+        model: What `load` returned, or a transformers model (compiled or not), whose heads are then located and
+            certified first.
+        edit: Heads, their scales, and the scope.
+        prompt_length: How many columns of the batch are the prompt, padding and cached tokens included; for decoding
+            by hand without a cache or in chunks, or to call a part of a text generated.
 
     Yields:
         A counter of the forward passes that were edited.
 
     Raises:
-        ValueError: If the edit names a head that the model does not have; nothing is changed then.
+        ValueError: If the edit names a head that the model does not have; nothing is changed then. Inside the block, if
+            `generate` is asked for guidance, assisted decoding or continuous batching, which an edit cannot follow.
         AnatomyError: If the model's heads cannot be certified.
 
     Source: arXiv 2510.21518, section 4 (alpha is the scale).
     """
-    network = model.network if isinstance(model, LanguageModel) else model
-    with rescale_sites(network, certified(network)[0], edit) as applied:
+    if prompt_length is not None and prompt_length < 0:
+        raise ValueError(f"the prompt length is {prompt_length}; it is a number of tokens, 0 or more")
+    network = plain_network(model.network if isinstance(model, LanguageModel) else model)
+    with rescale_sites(network, certified(network)[0], edit, prompt_length) as applied:
         yield applied

@@ -1,15 +1,14 @@
 """Prompts in, token batches out; answers; and how likely a text is."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from transformers import GenerationConfig
 
+from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.language_model import LanguageModel
 
 
@@ -117,7 +116,7 @@ def _pad(model: LanguageModel, indices: list[int], ids: list[list[int]], first: 
 def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> Batch:
     """Answer greedily; the batch with the answers' tokens behind it, masked after the end of each answer."""
     network: Any = model.network
-    with _plainly_greedy(network):
+    with plainly_greedy(network):
         output = network.generate(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask,
@@ -128,19 +127,6 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> B
     ends = torch.isin(new, torch.tensor(_end_ids(model), device=new.device))
     running = (ends.cumsum(1) == 0).to(batch.attention_mask)
     return Batch(batch.indices, output, torch.cat([batch.attention_mask, running], dim=1))
-
-
-@contextmanager
-def _plainly_greedy(network: Any) -> Iterator[None]:
-    """Set aside what the checkpoint says about generating: penalties, sampling, static caches, compilation."""
-    kept = network.generation_config
-    network.generation_config = GenerationConfig(
-        bos_token_id=kept.bos_token_id, eos_token_id=kept.eos_token_id, do_sample=False, disable_compile=True
-    )
-    try:
-        yield
-    finally:
-        network.generation_config = kept
 
 
 def _end_ids(model: LanguageModel) -> list[int]:

@@ -10,7 +10,6 @@ from headpursuit.models.anatomy.sites import (
     AnatomyError,
     HeadSite,
     projection,
-    shaped_like,
     side_by_side,
 )
 
@@ -28,7 +27,6 @@ __all__ = [
     "probe_input",
     "projection",
     "run_probe",
-    "shaped_like",
     "side_by_side",
     "text_decoder",
     "with_flags",

@@ -157,8 +157,3 @@ def projection(network: nn.Module, site: HeadSite) -> nn.Module:
 def side_by_side(values: Tensor, site: HeadSite) -> Tensor:
     """A projection's input with all heads along the last axis, also where it takes them in groups."""
     return values.flatten(-2) if site.through else values
-
-
-def shaped_like(factors: Tensor, values: Tensor) -> Tensor:
-    """Numbers for all heads side by side, in the shape of the last axes of a projection's input."""
-    return factors if factors.shape[-1] == values.shape[-1] else factors.unflatten(-1, values.shape[-2:])

@@ -1,0 +1,224 @@
+"""Which positions of a forward pass an edit's scope covers.
+
+Every token has a slot: its column in the batch, counted over the whole text, cached tokens and padding included. A
+forward pass takes the slots from the length of the cache before it, which one hook on the decoder reads. Whether a slot
+is of the prompt is told by `generate` (see `generating`), by the caller, or, in forward passes by hand, by the cache:
+without one, all tokens are the prompt's, and on top of one, they are generated.
+"""
+
+import inspect
+from collections import Counter
+from dataclasses import dataclass, field
+from threading import local
+from typing import Any
+
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from headpursuit.heads import Scope
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """The prompts of a batch, as the decoder gets them."""
+
+    length: int
+    """Slots, padding included; generated tokens follow."""
+    real: Bool[Tensor, "n_rows n_slots"] | None = None
+    """Which slots are no padding, as far as that is known; later ones are none either. None: there is no padding."""
+
+
+@dataclass(frozen=True)
+class Slots:
+    """What one forward pass of the decoder reads."""
+
+    n_rows: int
+    start: int
+    """Slot of the first token: how many are in the cache."""
+    n_tokens: int
+
+    @property
+    def end(self) -> int:
+        """The slot behind the last token."""
+        return self.start + self.n_tokens
+
+
+def covered(scope: Scope, slots: Slots, prompts: Prompts) -> bool | Bool[Tensor, "n_rows n_tokens"]:
+    """Which tokens of a forward pass are in scope: all of them, none, or these (on the CPU).
+
+    A position is counted from its prompt's first real token and may lie in the answer; a negative one is counted from
+    the prompt's end. A position that a prompt is too short for is nowhere.
+    """
+    if scope == "all":
+        return True
+    if isinstance(scope, tuple):
+        chosen = _at(scope, slots, prompts)
+        return chosen if chosen.any() else False
+    n_prompt = min(max(prompts.length - slots.start, 0), slots.n_tokens)
+    if n_prompt in (0, slots.n_tokens):
+        return (n_prompt > 0) == (scope == "prompt")
+    of_prompt = torch.arange(slots.n_tokens) < n_prompt
+    return (of_prompt if scope == "prompt" else ~of_prompt).repeat(slots.n_rows, 1)
+
+
+def _at(wanted: tuple[int, ...], slots: Slots, prompts: Prompts) -> Bool[Tensor, "n_rows n_tokens"]:
+    width = max(slots.end, prompts.length)
+    real = torch.ones(slots.n_rows, width, dtype=torch.bool)
+    if prompts.real is not None:
+        known = _by_row(prompts.real, slots.n_rows)[:, :width]
+        real[:, : known.shape[1]] = known
+    index = real.cumsum(1) - 1
+    n_prompt = real[:, : prompts.length].sum(1, keepdim=True)
+    chosen = torch.zeros_like(real)
+    for position in wanted:
+        chosen |= index == (position if position >= 0 else n_prompt + position)
+    return (chosen & real)[:, slots.start : slots.end]
+
+
+def _by_row(real: Tensor, n_rows: int) -> Tensor:
+    """Of each row, its prompt's slots: a prompt's beams lie side by side."""
+    if n_rows % len(real):
+        raise ValueError(f"the forward pass has {n_rows} rows for {len(real)} prompts; give each prompt as many")
+    return real.repeat_interleave(n_rows // len(real), dim=0)
+
+
+@dataclass
+class _Generation:
+    """One running call of `generate`."""
+
+    width: int
+    """Slots in the caller's attention mask, which also counts what is in a cache already; 0 without."""
+    prompts: Prompts | None = None
+    seen: int = 0
+    """Slots read so far."""
+
+
+@dataclass
+class _Forward:
+    """One running forward pass of the decoder."""
+
+    shape: tuple[int, int]
+    chosen: bool | Tensor
+    runs: Counter[str] = field(default_factory=Counter)
+    """How often each module ran in it."""
+
+
+class PositionTracker(local):
+    """Follows the decoder, to tell which run of a module this is, and which of its positions are in scope.
+
+    Each thread has its own state, since several may run one model at a time.
+    """
+
+    def __init__(self, scope: Scope, prompt_length: int | None = None) -> None:
+        self.scope, self._prompt_length = scope, prompt_length
+        self._generations: list[_Generation] = []
+        self._mask: Any = None
+        """The attention mask as the whole network got it; the decoder may get it in another form."""
+        self._forward: _Forward | None = None
+
+    def begin_generate(self, width: int) -> None:
+        """`generate` was called, with an attention mask of so many columns."""
+        self._generations.append(_Generation(width))
+
+    def set_prompts(self, prompts: Prompts) -> None:
+        """`generate` has made out what the prompts are."""
+        if self._generations:
+            running = self._generations[-1]
+            running.prompts, running.seen = Prompts(max(prompts.length, running.width), prompts.real), 0
+
+    def end_generate(self) -> None:
+        """`generate` has returned, or failed."""
+        self._generations.pop()
+
+    def enter_network(self, network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Forward pre-hook of the network."""
+        given = _named(network, args, kwargs)
+        self._mask = given.get("decoder_attention_mask" if "decoder_input_ids" in given else "attention_mask")
+
+    def leave_network(self, *_: object) -> None:
+        """Forward hook of the network."""
+        self._mask = None
+
+    def enter_decoder(self, decoder: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Forward pre-hook of the decoder: the cache tells its length now, and no longer later."""
+        if self.scope == "all":
+            self._forward = _Forward((0, 0), True)
+            return
+        given = _named(decoder, args, kwargs)
+        slots = _slots(given)
+        chosen = covered(self.scope, slots, self._prompts(slots, given.get("attention_mask")))
+        self._forward = _Forward((slots.n_rows, slots.n_tokens), chosen)
+
+    def leave_decoder(self, *_: object) -> None:
+        """Forward hook of the decoder, also called after an error."""
+        self._forward = None
+
+    def next_run(self, path: str) -> int | None:
+        """Which run of a module in this forward pass begins; None outside the decoder."""
+        if self._forward is None:
+            return None
+        run = self._forward.runs[path]
+        self._forward.runs[path] += 1
+        return run
+
+    def chosen(self, shape: torch.Size) -> bool | Tensor:
+        """Which positions of values of this shape (all axes but the last) are in scope.
+
+        Raises:
+            ValueError: If that cannot be told, for a forward pass that was not seen or a shape with other axes.
+        """
+        if self._forward is None:
+            if self.scope == "all":
+                return True
+            raise ValueError(f"attention ran outside the decoder, where {_UNKNOWN}")
+        chosen, expected = self._forward.chosen, self._forward.shape
+        if isinstance(chosen, bool) or shape == expected:
+            return chosen
+        if shape == (expected[0] * expected[1],):
+            return chosen.flatten()
+        raise ValueError(f"attention writes {tuple(shape)} positions for {expected} rows and tokens, where {_UNKNOWN}")
+
+    def _prompts(self, slots: Slots, mask: Any) -> Prompts:
+        generation = self._generations[-1] if self._generations else None
+        if generation is not None and generation.prompts is not None:
+            if slots.end < generation.seen:
+                raise ValueError(f"the model keeps its cache to itself, where {_UNKNOWN}")
+            generation.seen = slots.end
+            length, real = generation.prompts.length, generation.prompts.real
+        else:
+            length = slots.start or slots.n_tokens
+            real = self._read(mask, slots) if isinstance(self.scope, tuple) else None
+        return Prompts(length if self._prompt_length is None else self._prompt_length, real)
+
+    def _read(self, mask: Any, slots: Slots) -> Tensor | None:
+        flat = next((m for m in (mask, self._mask) if isinstance(m, Tensor) and m.dim() == 2), None)
+        if flat is None and mask is None:
+            return None
+        if flat is None or flat.shape[1] < slots.end:
+            raise ValueError(
+                f"positions {list(self.scope)} are counted from each prompt's first real token, which this attention "
+                f"mask does not show; give forward a mask of {slots.n_rows} rows and {slots.end} columns, 0 for padding"
+            )
+        return flat[:, : slots.end].bool().cpu()
+
+
+_UNKNOWN = 'positions cannot be told; give the edit the scope "all"'
+
+
+def _named(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a forward pass by name."""
+    if not args:
+        return kwargs
+    return dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) | kwargs
+
+
+def _slots(given: dict[str, Any]) -> Slots:
+    tokens = next((given[n] for n in ("input_ids", "inputs_embeds") if isinstance(given.get(n), Tensor)), None)
+    if tokens is None:
+        raise ValueError(f"the decoder got neither input_ids nor inputs_embeds, where {_UNKNOWN}")
+    cache = given.get("past_key_values")
+    if cache is not None and not hasattr(cache, "get_seq_length"):
+        raise ValueError(f"a cache of type {type(cache).__name__} does not tell its length, where {_UNKNOWN}")
+    # A static cache gives a tensor that it goes on counting in, so it is read at once.
+    return Slots(tokens.shape[0], 0 if cache is None else int(cache.get_seq_length()), tokens.shape[1])
