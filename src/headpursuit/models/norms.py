@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from accelerate.utils import align_module_device
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -24,11 +25,12 @@ def norm_gain(norm: nn.Module, d_model: int) -> NormGain:
     A balanced vector x of ±1 has mean 0 and variance 1, so any norm returns gain * x + bias. A constant vector has
     nothing left once its mean is gone.
     """
-    like = next(norm.parameters(), torch.empty(0))
-    x = torch.ones(1, 1, d_model, dtype=like.dtype, device=like.device)
-    ones = x.clone()
-    x[..., ::2] = -1
-    plus, minus, constant = (norm(v).float().flatten() for v in (x, -x, ones))
+    with align_module_device(norm):  # brings offloaded weights back
+        like = next(norm.parameters(), torch.empty(0))
+        x = torch.ones(1, 1, d_model, dtype=like.dtype, device=like.device)
+        ones = x.clone()
+        x[..., ::2] = -1
+        plus, minus, constant = (norm(v).float().flatten() for v in (x, -x, ones))
     gain, bias = (plus - minus) / 2 * x.float().flatten(), (plus + minus) / 2
     return NormGain(gain, bias, bool((constant - bias).abs().max() < 0.1 * gain.abs().max()))
 
