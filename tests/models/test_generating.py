@@ -69,14 +69,14 @@ def test_assistants_and_continuous_batching_are_refused():
 def test_the_models_methods_are_put_back():
     network = by_hand.network("llama")
     before = dict(vars(network))
-    first, second = rescale(network, edit("llama", "prompt")), rescale(network, edit("llama", (0,)))
+    first, second = rescale(network, edit("llama", "prompt")), rescale(network, edit("llama", "generated"))
     first.__enter__()
     second.__enter__()
     assert "generate" in vars(network)
     first.__exit__(None, None, None)  # not in reverse order
-    found = generate(network, [ids()])
+    found = generate(network, [ids()], use_cache=False)
     second.__exit__(None, None, None)
-    check(network, "llama", [edit("llama", (0,))], [ids()], found)
+    check(network, "llama", [edit("llama", "generated")], [ids()], found)
     assert dict(vars(network)) == before
     assert not any(m._forward_pre_hooks or m._forward_hooks for m in network.modules())
     network.generate = lambda *args, **kwargs: "own"
@@ -92,6 +92,8 @@ def test_an_error_in_a_forward_pass_leaves_no_trace():
         fail = network.model.layers[1].mlp.register_forward_hook(lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             generate(network, [ids(4, 7)])
+        with pytest.raises(ValueError, match="attention ran outside the decoder"):
+            network.model.layers[0].self_attn.o_proj(torch.zeros(1, 4, 32))
         fail.remove()
         found = generate(network, [prompt])
     check(network, "llama", [edit("llama", "generated")], [prompt], found)
@@ -162,9 +164,54 @@ def test_the_prompt_of_an_encoder_decoder_is_what_its_decoder_is_given():
         for _ in range(N_NEW):
             logits = model(input_ids=source, decoder_input_ids=text, use_cache=False).logits
             text = torch.cat([text, logits[:, -1:].argmax(-1)], dim=1)
-        options = dict(decoder_input_ids=start, max_new_tokens=N_NEW, do_sample=False)
+        options = dict(
+            attention_mask=torch.ones_like(source), decoder_input_ids=start, max_new_tokens=N_NEW, do_sample=False
+        )
         with rescale_sites(network, anatomy, scales), torch.no_grad():
             assert torch.equal(network.generate(source, **options), text)
             assert torch.equal(network.generate(source, **options, use_cache=False), text)
             plain = network(input_ids=source, decoder_input_ids=start).logits
         torch.testing.assert_close(plain, model(input_ids=source, decoder_input_ids=start).logits)
+
+
+@pytest.mark.parametrize("scope", ["prompt", "generated", (0, -1, 10)], ids=str)
+def test_a_part_that_generates_for_the_whole(scope):
+    """BLIP-2 hands its prompt to the `generate` of its language model."""
+    torch.manual_seed(0)
+    config = hf.Blip2Config(
+        vision_config=hf.Blip2VisionConfig(
+            hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4
+        ).to_dict(),
+        qformer_config=hf.Blip2QFormerConfig(
+            vocab_size=300,
+            hidden_size=16,
+            intermediate_size=16,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            encoder_hidden_size=16,
+        ).to_dict(),
+        text_config=by_hand.CONFIGS["opt"]().to_dict(),
+        num_query_tokens=3,
+        image_token_index=299,
+    )
+    network = hf.Blip2ForConditionalGeneration(config).eval()
+    for parameter in network.parameters():
+        parameter.data += 0.05 * torch.randn(parameter.shape)
+    path = "language_model." + by_hand.PATHS["opt"]
+    anatomy = Anatomy(tuple(HeadSite(n, path.format(n), 4, 8) for n in range(3)))
+    rows = torch.tensor([[299] * 3 + ids(6)])
+    inputs = dict(pixel_values=torch.randn(1, 3, 8, 8), input_ids=rows, attention_mask=torch.ones_like(rows))
+    options = dict(max_new_tokens=N_NEW, do_sample=False, eos_token_id=None, pad_token_id=0)
+    model = copy.deepcopy(network)
+    model.language_model = by_hand.edited(model.language_model, "opt", [edit("opt", scope)], [(0, 9)])
+    expected = rows
+    with torch.no_grad():
+        for _ in range(N_NEW):
+            whole = inputs | dict(input_ids=expected, attention_mask=torch.ones_like(expected))
+            expected = torch.cat([expected, model(**whole, use_cache=False).logits[:, -1:].argmax(-1)], dim=1)
+    with rescale_sites(network, anatomy, edit("opt", scope)):
+        found = network.generate(**inputs, **options)
+        with pytest.raises(ValueError, match="prompt_lookup_num_tokens cannot run"):
+            network.generate(**inputs, **options, prompt_lookup_num_tokens=2)
+    assert found[0, -N_NEW:].tolist() == expected[0, -N_NEW:].tolist()
+    assert "generate" not in vars(network) | vars(network.language_model)
