@@ -1,12 +1,15 @@
 """Where the mathematics meets the model: capture, explain, rank."""
 
-from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, merge, versions
-from headpursuit.analysis.capturing import capture, identify
+from headpursuit.analysis.captures import Capture, CaptureConfig, merge
+from headpursuit.analysis.capturing import capture
+from headpursuit.analysis.edits import SavedEdit, load_edit
 from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.prompts import read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.analysis.samples import Samples
+from headpursuit.models import Identity, identify
+from headpursuit.storage import versions
 
 __all__ = [
     "Capture",
@@ -18,10 +21,12 @@ __all__ = [
     "Ranking",
     "Reading",
     "Samples",
+    "SavedEdit",
     "capture",
     "count_of",
     "explain",
     "identify",
+    "load_edit",
     "merge",
     "rank",
     "read",

@@ -23,13 +23,12 @@ from headpursuit.analysis.captures import (
     Identity,
     moments_from_tensors,
     moments_to_tensors,
-    versions,
 )
 from headpursuit.analysis.processes import Processes
 from headpursuit.analysis.samples import Reservoir, Samples, keys_of
-from headpursuit.models import LanguageModel, MixedBatch, heads_sha256, read_mixed, unembedding
+from headpursuit.models import LanguageModel, MixedBatch, identify, read_mixed
 from headpursuit.pursuit import Moments
-from headpursuit.storage import refuse_existing, replace_file, understood
+from headpursuit.storage import refuse_existing, replace_file, understood, versions
 
 CHECKPOINT_SECONDS = 30.0
 """How often a capture to disk keeps its state."""
@@ -158,11 +157,6 @@ def capture(
         shutil.rmtree(state, ignore_errors=True)
     processes.wait()
     return captured
-
-
-def identify(model: LanguageModel) -> Identity:
-    """Which model and weights a capture of this model belongs to."""
-    return Identity(model.name, model.revision, model.dtype, unembedding(model).sha256, heads_sha256(model))
 
 
 def _batches(

@@ -4,7 +4,8 @@ from headpursuit.models.anatomy import Anatomy, AnatomyError, HeadSite
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
-from headpursuit.models.identity import heads_sha256
+from headpursuit.models.export import Difference, Export, ExtraMissing, Format, export, verify, verify_export
+from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
@@ -30,7 +31,12 @@ __all__ = [
     "Applied",
     "Certificate",
     "ConceptTokens",
+    "Difference",
+    "Export",
+    "ExtraMissing",
+    "Format",
     "HeadSite",
+    "Identity",
     "LanguageModel",
     "MixedBatch",
     "MultiToken",
@@ -40,7 +46,10 @@ __all__ = [
     "batches",
     "collisions",
     "embedded_is_cached",
+    "export",
+    "has_unembedding",
     "heads_sha256",
+    "identify",
     "is_sharded",
     "load",
     "log_probabilities",
@@ -51,5 +60,7 @@ __all__ = [
     "token_text",
     "tokens_of",
     "unembedding",
+    "verify",
+    "verify_export",
     "write_weights",
 ]
