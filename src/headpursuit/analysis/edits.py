@@ -24,7 +24,9 @@ class SavedEdit:
     """What the heads were ranked for."""
 
     @classmethod
-    def of(cls, ranking: Ranking, heads: int | str = "1%", scale: float = -1, scope: Scope = "all") -> "SavedEdit":
+    def of(
+        cls, ranking: Ranking, heads: int | str = "1%", scale: float | int = -1, scope: Scope = "all"
+    ) -> "SavedEdit":
         """Rescale the best heads of a ranking.
 
         Raises:
@@ -74,6 +76,8 @@ class SavedEdit:
             edit = Edit.from_json(content)
         except ValueError as error:
             raise ValueError(f"{origin}: {error}") from error
+        if not edit:
+            raise ValueError(f'{origin} holds no head; write heads and scales, like {{"L12H3": -1}}')
         if "kind" not in content:
             return cls(edit)
         fields = {name: content[name] for name in cls.__dataclass_fields__ if name != "edit"}

@@ -1,6 +1,7 @@
 """An edit as a plain checkpoint: the heads' columns of the output projections' weights are multiplied."""
 
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -28,7 +29,13 @@ def write_checkpoint(model: LanguageModel, scaled: Sequence[ScaledProjection], f
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise OSError(f"the weights take {needed / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free at the output")
-    with _unquantised(network), _known_as_offloaded(network), scaled_weights(network, scaled):
+    with (
+        _unquantised(network),
+        _known_as_offloaded(network),
+        scaled_weights(network, scaled),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Attempting to save a model with offloaded modules")  # a shard fits
         network.save_pretrained(folder, max_shard_size=_SHARD)
     model.tokenizer.save_pretrained(folder)
 
