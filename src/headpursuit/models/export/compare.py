@@ -88,7 +88,7 @@ def outputs_of(model: LanguageModel, prompts: Sequence[str], *, answers: bool = 
         ).logits
         real = batch.attention_mask[:, -_POSITIONS:, None].bool().to(found.device)
         logits.append(found[:, -_POSITIONS:].masked_fill(~real, 0).cpu())
-    texts = answer(model, prompts, max_new_tokens=NEW_TOKENS, batch_size=8) if answers else []
+    texts = answer(model, prompts, max_new_tokens=NEW_TOKENS, batch_size=32) if answers else []
     return Outputs(tuple(logits), tuple(texts))
 
 
