@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
 
 import headpursuit as hp
 from headpursuit.models import answer, write_weights
+from headpursuit.models.export import writing
 from headpursuit.pursuit import random_heads
 from headpursuit.studies import load_task
 from headpursuit.studies.metrics import contains
@@ -94,6 +97,50 @@ def test_flipping_them_takes_the_countries_and_leaves_the_rest(model, task, capt
     assert rate(unrelated, edit) >= 0.85 * rate(unrelated, hp.Edit({}))
     controlled = [rate(targets, hp.Edit.uniform(heads, -1)) for heads in controls]
     assert sum(controlled) / 5 >= 0.65 * base
+
+
+THREE = hp.Edit.uniform((hp.Head(29, 2), hp.Head(23, 4), hp.Head(29, 1)), -1)
+FORMATS = ("weights", "ia3", "lora")
+
+
+@torch.no_grad()
+def logits(model, network, prompt):
+    return network(**model.tokenizer(prompt, return_tensors="pt")).logits
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_what_is_exported_equals_the_hook(model, task, tmp_path, form):
+    prompts = [q.prompt for q in task.heldout[::80]]
+    written = hp.export(model, THREE, tmp_path / "out", form, prompts=prompts)
+    assert written.difference.effect > 0.1
+    assert written.difference.equal_answers == len(prompts) == 4
+    with hp.rescale(model, THREE):
+        expected = logits(model, model.network, prompts[0])
+    if form == "weights":
+        stock = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    else:
+        stock = PeftModel.from_pretrained(model.network, tmp_path / "out")
+    found = logits(model, stock, prompts[0])
+    if form != "weights":
+        stock.unload()
+    if form == "lora":
+        assert 0 < written.difference.logits <= 1e-4
+        assert (found - expected).abs().max() <= 1e-4 * expected.abs().max()
+    else:
+        assert written.difference.logits == 0
+        assert torch.equal(found, expected)
+    if form == "ia3":
+        assert sum(file.stat().st_size for file in (tmp_path / "out").iterdir()) < 100_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_heldout_question_is_answered_as_under_the_hook(model, task, tmp_path, form, monkeypatch):
+    monkeypatch.setattr(writing, "MOST_PROMPTS", 10**6)
+    prompts = [q.prompt for q in task.heldout]
+    found = hp.export(model, THREE, tmp_path / "out", form, prompts=prompts).difference
+    assert found.equal_answers == found.n_prompts == len(prompts) == 311
+    assert found.logits <= (1e-4 if form == "lora" else 0)
 
 
 def test_the_readme_example_runs_as_printed(capsys):

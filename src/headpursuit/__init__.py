@@ -16,10 +16,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, effects, explain, rank
+    from headpursuit.analysis import (
+        Capture,
+        CaptureConfig,
+        RankConfig,
+        Ranking,
+        SavedEdit,
+        capture,
+        effects,
+        explain,
+        load_edit,
+        rank,
+    )
     from headpursuit.concepts import Concept, load_concept
     from headpursuit.heads import Edit, Head
-    from headpursuit.models import LanguageModel, load, rescale
+    from headpursuit.models import Export, LanguageModel, export, load, rescale, verify_export
     from headpursuit.studies import StudyConfig, StudyResult, study
 
 _HOME = {
@@ -27,20 +38,25 @@ _HOME = {
     "CaptureConfig": "analysis",
     "Concept": "concepts",
     "Edit": "heads",
+    "Export": "models",
     "Head": "heads",
     "LanguageModel": "models",
     "RankConfig": "analysis",
     "Ranking": "analysis",
+    "SavedEdit": "analysis",
     "StudyConfig": "studies",
     "StudyResult": "studies",
     "capture": "analysis",
     "effects": "analysis",
     "explain": "analysis",
+    "export": "models",
     "load": "models",
     "load_concept": "concepts",
+    "load_edit": "analysis",
     "rank": "analysis",
     "rescale": "models",
     "study": "studies",
+    "verify_export": "models",
 }
 """Where each public name lives; imported at the first use, so that `headpursuit --help` need not wait for torch."""
 
@@ -49,20 +65,25 @@ __all__ = [
     "CaptureConfig",
     "Concept",
     "Edit",
+    "Export",
     "Head",
     "LanguageModel",
     "RankConfig",
     "Ranking",
+    "SavedEdit",
     "StudyConfig",
     "StudyResult",
     "capture",
     "effects",
     "explain",
+    "export",
     "load",
     "load_concept",
+    "load_edit",
     "rank",
     "rescale",
     "study",
+    "verify_export",
 ]
 
 

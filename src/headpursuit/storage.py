@@ -7,10 +7,12 @@ renamed. Numbers are safetensors, everything else is JSON; nothing in them can e
 import hashlib
 import json
 import os
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +188,12 @@ def understood(origin: Path | str, kind: str) -> Iterator[None]:
         yield
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{origin} is no {kind} that this version can read ({error})") from error
+
+
+def versions(*more: str) -> dict[str, str]:
+    """Versions of what computed a result; `more` packages where it needed them."""
+    packages = ("headpursuit", "torch", "transformers", *more)
+    return {"python": platform.python_version()} | {package: version(package) for package in packages}
 
 
 def _flush_folder(path: Path) -> None:

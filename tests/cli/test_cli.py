@@ -265,6 +265,7 @@ def test_too_little_memory_is_one_clear_line(folder, prompts, tmp_path, monkeypa
         ("ScoreChoice", "analysis.rankings", "Score"),
         ("MultiTokenChoice", "models", "MultiToken"),
         ("PositionsChoice", "models", "Positions"),
+        ("FormatChoice", "models", "Format"),
     ],
 )
 def test_choices_are_the_librarys(choice, home, name):

@@ -124,3 +124,18 @@ def test_an_unknown_head_is_refused_before_the_model_runs():
 @pytest.mark.parametrize(("family", "flags"), [("llama", ()), ("gemma2", ()), ("bert", ("post_ln",))])
 def test_approximate_parts_are_named(family, flags):
     assert is_approximate(tiny.word_model(family), [Head(1, 0)]) == flags
+
+
+def test_an_edit_of_other_positions_has_no_direct_part():
+    """It reaches the next token through later layers' attention alone."""
+    model = tiny.word_model("llama")
+    _, total, direct = measured(model, Edit(dict(MIDDLE), [0, 1, -2]))  # the second prompt's last is at position 1
+    assert direct[0].any()  # batches are sorted by length: the shortest prompt comes first
+    assert not direct[1:].any()
+    assert total.abs().amax(1).min() > 1e-4
+
+
+def test_the_prompts_scope_holds_the_last_token():
+    model = tiny.word_model("llama")
+    for one, other in zip(measured(model, MIDDLE), measured(model, Edit(dict(MIDDLE), "prompt")), strict=True):
+        torch.testing.assert_close(one, other)

@@ -1,14 +1,17 @@
 """Where the mathematics meets the model: capture, explain, rank."""
 
-from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, merge, versions
-from headpursuit.analysis.capturing import capture, check_place, identify
+from headpursuit.analysis.captures import Capture, CaptureConfig, merge
+from headpursuit.analysis.capturing import capture, check_place
 from headpursuit.analysis.doctor import Diagnosis, diagnose
+from headpursuit.analysis.edits import SavedEdit, load_edit
 from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.prompts import read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.analysis.samples import Samples
+from headpursuit.models import Identity, identify
+from headpursuit.storage import versions
 
 __all__ = [
     "Capture",
@@ -23,6 +26,7 @@ __all__ = [
     "Ranking",
     "Reading",
     "Samples",
+    "SavedEdit",
     "capture",
     "check_place",
     "count_of",
@@ -30,6 +34,7 @@ __all__ = [
     "effects",
     "explain",
     "identify",
+    "load_edit",
     "merge",
     "rank",
     "read",

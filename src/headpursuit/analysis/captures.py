@@ -1,10 +1,8 @@
 """A capture: what a run over prompts recorded of every head, in memory and on disk."""
 
-import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
-from importlib.metadata import version
 from operator import add
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from torch import Tensor
 
 from headpursuit.analysis.samples import Samples
 from headpursuit.heads import site_order
-from headpursuit.models import Positions
+from headpursuit.models import Identity, Positions
 from headpursuit.pursuit import Moments
 from headpursuit.storage import new_folder, read_manifest, understood
 
@@ -38,21 +36,6 @@ class CaptureConfig:
         for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("samples", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """Which model, and which weights, a capture belongs to."""
-
-    model: str
-    """Name of the model, as given to `load`."""
-    revision: str | None
-    dtype: str
-    """What the network computed in, such as `float32`."""
-    unembedding_sha256: str
-    """Which unembedding, in that dtype."""
-    heads_sha256: str
-    """Which output projections."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +159,3 @@ def _check_mergeable(first: Capture, other: Capture, number: int) -> None:
             f"capture {number} cannot be merged with the first: {difference}; "
             "merge captures of one model, made with the same settings"
         )
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed a result."""
-    packages = ("headpursuit", "torch", "transformers")
-    return {"python": platform.python_version()} | {package: version(package) for package in packages}

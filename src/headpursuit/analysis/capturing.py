@@ -11,11 +11,11 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from headpursuit.analysis.captures import Capture, CaptureConfig, Identity, versions
+from headpursuit.analysis.captures import Capture, CaptureConfig
 from headpursuit.analysis.processes import Processes
 from headpursuit.analysis.recording import Recording, check_begun_with
-from headpursuit.models import LanguageModel, MixedBatch, heads_sha256, read_mixed, unembedding
-from headpursuit.storage import refuse_existing
+from headpursuit.models import Identity, LanguageModel, MixedBatch, identify, read_mixed
+from headpursuit.storage import refuse_existing, versions
 
 CHECKPOINT_SECONDS = 30.0
 """How often a capture to disk keeps its state."""
@@ -101,11 +101,6 @@ def capture(
         shutil.rmtree(state, ignore_errors=True)
     processes.wait()
     return captured
-
-
-def identify(model: LanguageModel) -> Identity:
-    """Which model and weights a capture of this model belongs to."""
-    return Identity(model.name, model.revision, model.dtype, unembedding(model).sha256, heads_sha256(model))
 
 
 def _batches(

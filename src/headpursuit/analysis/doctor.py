@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 
-from headpursuit.analysis.captures import versions
 from headpursuit.models import (
     FLAGS,
     Certificate,
@@ -20,6 +19,7 @@ from headpursuit.models import (
     write_weights,
 )
 from headpursuit.pursuit import PURSUIT_BYTES, Dictionary, Moments, Signals, pursue
+from headpursuit.storage import versions
 
 _TEXTS = ("The quick brown fox jumps over the lazy dog while the slow red hen looks on from the garden wall. " * 2,) * 8
 """Read once to estimate how long a capture takes."""
@@ -172,7 +172,7 @@ def _pursuit(e: Estimate) -> str:
     )
 
 
-def _size(n_bytes: float) -> str:
+def _size(n_bytes: float | int) -> str:
     for unit in ("B", "KB", "MB", "GB"):
         if n_bytes < 1000:
             return f"{n_bytes:.3g} {unit}"

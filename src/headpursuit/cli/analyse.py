@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 @one_line_errors
 def capture(
     model: options.ModelArgument,
-    prompts: Annotated[
-        Path, typer.Option(help="Prompts: .jsonl (key prompt), .csv (column prompt), .txt (one a line).")
-    ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
+    prompts: options.PromptsOption,
+    output: options.OutputOption,
     positions: Annotated[options.PositionsChoice, typer.Option(help="Which token positions.")] = "last",
     samples: Annotated[int, typer.Option(help="Positions, drawn uniformly, to keep one by one; 0 for none.")] = 1000,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted capture.")] = False,
@@ -54,7 +52,7 @@ def capture(
 @one_line_errors
 def merge(
     captures: Annotated[list[Path], typer.Argument(metavar="CAPTURE...", help="Folders written by `capture`.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
+    output: options.OutputOption,
 ) -> None:
     """Add captures up: moments are those of one capture over all their prompts, samples a uniform sample of all."""
     from headpursuit.analysis import Capture

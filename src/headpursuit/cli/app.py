@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from headpursuit.cli import analyse, concepts, examine, studies
+from headpursuit.cli import analyse, concepts, editing, examine, exporting, studies
 
 app = typer.Typer(
     name="headpursuit",
@@ -15,10 +15,14 @@ app = typer.Typer(
 )
 app.command("demo")(studies.demo)
 app.command("doctor")(examine.doctor)
+app.command("effects")(examine.effects)
 app.command("capture")(analyse.capture)
 app.command("merge")(analyse.merge)
 app.command("explain")(analyse.explain)
 app.command("rank")(analyse.rank)
+app.command("edit")(editing.edit)
+app.command("export")(exporting.export)
+app.command("verify-export")(exporting.verify_export)
 app.command("study")(studies.study)
 app.command("report")(studies.report)
 app.add_typer(concepts.app, name="concepts")

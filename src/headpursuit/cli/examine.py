@@ -1,13 +1,18 @@
-"""doctor: what a model is, proven, in one block."""
+"""doctor and effects: what a model is, and what an edit does in it."""
 
 import json
-from typing import Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from headpursuit.cli import options
-from headpursuit.cli.console import one_line_errors, say
+from headpursuit.cli.console import one_line_errors, print_table, progress, say
+from headpursuit.cli.editing import edit_from
 from headpursuit.cli.opening import open_model
+
+if TYPE_CHECKING:
+    from headpursuit.analysis import Effects
 
 
 @one_line_errors
@@ -30,3 +35,66 @@ def doctor(
     else:
         for what, statement in found.lines():
             say(f"{what}: {statement}")
+
+
+@one_line_errors
+def effects(
+    model: options.ModelArgument,
+    prompts: options.PromptsOption,
+    edit: options.EditOption = None,
+    ranking: options.RankingOption = None,
+    heads: options.HeadsOption = None,
+    scale: options.ScaleOption = None,
+    concept: Annotated[
+        str | None, typer.Option(help="Words whose probability is followed: a built-in concept or a text file.")
+    ] = None,
+    multi_token: options.MultiTokenOption = "drop",
+    batch_size: options.BatchOption = 32,
+    chat: options.ChatOption = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    device: options.DeviceOption = "auto",
+    dtype: options.DtypeOption = "auto",
+    device_map: options.DeviceMapOption = None,
+    revision: options.RevisionOption = None,
+) -> None:
+    """Measure what an edit does to the next token: straight from the heads, and through later layers."""
+    from headpursuit.analysis import effects as run
+    from headpursuit.analysis import read_prompts
+    from headpursuit.concepts import load_concept
+
+    saved, texts = edit_from(edit, ranking, heads, scale), list(read_prompts(prompts))
+    words = load_concept(concept) if concept else None
+    loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    saved.check(loaded)
+    with progress() as advance:
+        found = run(
+            loaded,
+            saved.edit,
+            texts,
+            words,
+            multi_token=multi_token,
+            batch_size=batch_size,
+            chat=chat,
+            progress=partial(advance, "effects"),
+        )
+    if as_json:
+        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+    else:
+        _print_effects(found)
+
+
+def _print_effects(found: "Effects") -> None:
+    title = f"effect on the token after {found.n_prompts} prompts"
+    if found.concept is None:
+        shares = [(e.heads, f"{e.kl:.4f}", f"{e.direct_share:.0%}") for e in found.effects]
+        print_table(title, ("heads", ">KL", ">direct share of logits"), shares)
+    else:
+        say(f"probability of {found.concept} without the edit: {found.base_mass:.4f}")
+        columns = ("heads", ">KL", f">{found.concept}", ">direct", ">later layers", ">direct share of logits")
+        rows = [
+            (e.heads, f"{e.kl:.4f}", *(f"{v:+.4f}" for v in (e.mass, e.direct, e.indirect)), f"{e.direct_share:.0%}")
+            for e in found.effects
+        ]
+        print_table(title, columns, rows)
+    if found.approximate:
+        say(f"the direct part is approximate on this model: {', '.join(found.approximate)}")

@@ -12,6 +12,7 @@ RuleChoice: TypeAlias = Literal["l1", "l2", "forward"]
 ScoreChoice: TypeAlias = Literal["specificity", "explained"]
 MultiTokenChoice: TypeAlias = Literal["drop", "first"]
 PositionsChoice: TypeAlias = Literal["last", "prompt", "generated", "all"]
+FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 ModelArgument: TypeAlias = Annotated[
@@ -31,6 +32,23 @@ TpPlanOption: TypeAlias = Annotated[
     Literal["auto"] | None, typer.Option(help="Share each layer between the processes of torchrun.")
 ]
 RevisionOption: TypeAlias = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
+OutputOption: TypeAlias = Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")]
+HeadsOption: TypeAlias = Annotated[
+    str | None, typer.Option(help="How many heads of the ranking: a number, or at most a percentage of all.")
+]
+ScaleOption: TypeAlias = Annotated[
+    float | None, typer.Option(help="What they are multiplied by: -1 suppresses, 0 removes, 5 enhances.")
+]
+RankingOption: TypeAlias = Annotated[
+    Path | None, typer.Option(help="ranking.json, or the folder written by `rank`.", show_default=False)
+]
+EditOption: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(help='Instead of a ranking: a file written by `edit`, or by hand: {"L12H3": -1}.', show_default=False),
+]
+PromptsOption: TypeAlias = Annotated[
+    Path, typer.Option(help="Prompts: .jsonl (key prompt), .csv (column prompt), .txt (one a line).")
+]
 BatchOption: TypeAlias = Annotated[int, typer.Option(help="Prompts per batch.")]
 ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")]
 RuleOption: TypeAlias = Annotated[RuleChoice, typer.Option(help="How the pursuit chooses atoms.")]

@@ -5,8 +5,9 @@ from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
+from headpursuit.models.export import Difference, Export, ExtraMissing, Format, export, verify, verify_export
 from headpursuit.models.facts import TokenizerFacts, UnembeddingFacts, tokenizer_facts, unembedding_facts
-from headpursuit.models.identity import heads_sha256
+from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
@@ -32,9 +33,14 @@ __all__ = [
     "Applied",
     "Certificate",
     "ConceptTokens",
+    "Difference",
     "EMBEDDED",
+    "Export",
+    "ExtraMissing",
     "FLAGS",
+    "Format",
     "HeadSite",
+    "Identity",
     "LanguageModel",
     "LogitChanges",
     "MixedBatch",
@@ -47,7 +53,10 @@ __all__ = [
     "batches",
     "collisions",
     "embedded_is_cached",
+    "export",
+    "has_unembedding",
     "heads_sha256",
+    "identify",
     "is_approximate",
     "is_sharded",
     "load",
@@ -62,5 +71,7 @@ __all__ = [
     "tokens_of",
     "unembedding",
     "unembedding_facts",
+    "verify",
+    "verify_export",
     "write_weights",
 ]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from headpursuit.heads import Edit, Head
 from headpursuit.models.anatomy import APPROXIMATE, HeadSite, side_by_side
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.positions import Prompts, Slots, covered
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import whole_tensor, whole_width
 from headpursuit.models.text import Batch, batches
@@ -81,10 +82,19 @@ def _changes(
 ) -> LogitChanges:
     with rescale_sites(model.network, model.anatomy, edit):
         total = _next_logits(model, batch) - base
-    written = last.change(edit)
+    written = last.change(edit) * _in_scope(edit, batch)
     with _added_before(norm, written):
         direct = _next_logits(model, batch) - base
     return LogitChanges(base, total, direct)
+
+
+def _in_scope(edit: Edit, batch: Batch) -> Float[Tensor, "n_prompts 1"]:
+    """1 for prompts whose last token the edit acts on, else 0."""
+    n_rows, n_tokens = batch.input_ids.shape
+    real = batch.attention_mask.bool().cpu()
+    chosen = covered(edit.scope, Slots(n_rows, 0, n_tokens), Prompts(n_tokens, real))
+    last = chosen[:, -1:] if isinstance(chosen, Tensor) else torch.full((n_rows, 1), chosen)
+    return last.float().to(batch.input_ids.device)
 
 
 def _next_logits(model: LanguageModel, batch: Batch) -> Float[Tensor, "n_prompts vocab"]:
@@ -131,9 +141,8 @@ class _LastTokens:
     def change(self, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:
         """What the edited heads write differently into the final stream at the last token."""
         changes = [self._change(site, edit) for site in self.sites if any(head in edit for head in site.heads)]
-        if not changes or edit.scope == "generated":
-            first = next(iter(self.written.values()))
-            return torch.zeros_like(first, dtype=torch.float32)
+        if not changes:
+            return torch.zeros_like(next(iter(self.written.values())), dtype=torch.float32)
         return torch.stack([change.to(changes[0].device) for change in changes]).sum(0)
 
     def _change(self, site: HeadSite, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:

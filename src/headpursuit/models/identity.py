@@ -1,13 +1,30 @@
 """What tells one model's heads from another's."""
 
 import hashlib
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from headpursuit.models.anatomy import projection
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.vocabulary import sha256_of_values, unembedding
 from headpursuit.models.weights import write_weights
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which model, and which weights, a result belongs to."""
+
+    model: str
+    """Name of the model, as given to `load`."""
+    revision: str | None
+    dtype: str
+    """What the network computed in, such as `float32`."""
+    unembedding_sha256: str
+    """Which unembedding, in that dtype."""
+    heads_sha256: str
+    """Which output projections."""
 
 
 def _stored(module: nn.Module, write: Tensor) -> Tensor:
@@ -26,3 +43,16 @@ def heads_sha256(model: LanguageModel) -> str:
         digest.update(f"{site.layer} {site.n_heads} {site.d_head}".encode())
         digest.update(some.view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+@torch.no_grad()
+def has_unembedding(model: LanguageModel, sha256: str) -> bool:
+    """Whether a model has the unembedding of that hash, in the dtype it is in or in another that it was hashed in."""
+    vectors = unembedding(model).vectors
+    dtypes = (vectors.dtype, torch.float32, torch.bfloat16, torch.float16)
+    return any(sha256_of_values(vectors.to(dtype)) == sha256 for dtype in dict.fromkeys(dtypes))
+
+
+def identify(model: LanguageModel) -> Identity:
+    """Which model and weights a result of this model belongs to."""
+    return Identity(model.name, model.revision, model.dtype, unembedding(model).sha256, heads_sha256(model))

@@ -167,11 +167,15 @@ def unembedding(model: LanguageModel, *, gain: bool = False) -> Unembedding:
     module = output_embedding(model)
     with weights_at_hand(module):
         vectors = whole_tensor(module.weight).detach()[: n_tokens(model)]
-    raw = vectors.contiguous().cpu()
-    digest = hashlib.sha256(raw.view(torch.uint8).numpy().data).hexdigest()
+    digest = sha256_of_values(vectors)
     if gain:
         vectors = vectors.float() * final_gain(model).to(vectors.device)
     return Unembedding(vectors, digest)
+
+
+def sha256_of_values(values: Tensor) -> str:
+    """Hash of the bytes of a tensor's values, in its dtype."""
+    return hashlib.sha256(values.contiguous().cpu().view(torch.uint8).numpy().data).hexdigest()
 
 
 @torch.no_grad()

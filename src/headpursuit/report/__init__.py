@@ -2,5 +2,6 @@
 
 from headpursuit.report.heatmaps import heatmap
 from headpursuit.report.pages import render
+from headpursuit.report.summary import figures
 
-__all__ = ["heatmap", "render"]
+__all__ = ["figures", "heatmap", "render"]

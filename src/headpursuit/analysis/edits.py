@@ -1,0 +1,114 @@
+"""Edits as files: which heads, by how much, and for which model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headpursuit.analysis.rankings import Ranking
+from headpursuit.heads import Edit, Scope
+from headpursuit.models import LanguageModel, has_unembedding
+from headpursuit.storage import read_json, understood, write_json
+
+
+@dataclass(frozen=True)
+class SavedEdit:
+    """An edit, and what is known about where it came from."""
+
+    edit: Edit
+    model: str = ""
+    """Name of the model it is for; empty if it was written by hand."""
+    revision: str | None = None
+    unembedding_sha256: str = ""
+    """Tells the model from others; empty if it was written by hand."""
+    concept: str = ""
+    """What the heads were ranked for."""
+
+    @classmethod
+    def of(
+        cls, ranking: Ranking, heads: int | str = "1%", scale: float | int = -1, scope: Scope = "all"
+    ) -> "SavedEdit":
+        """Rescale the best heads of a ranking.
+
+        Raises:
+            ValueError: If that is no head, or more than there are.
+        """
+        edit = Edit.uniform(ranking.top(heads), scale, scope)
+        return cls(edit, ranking.model, ranking.revision, ranking.unembedding_sha256, ranking.concept)
+
+    def save(self, path: Path | str) -> None:
+        """Write it as JSON."""
+        write_json(Path(path), self.to_json())
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, heads by name."""
+        return {
+            "kind": "edit",
+            "version": 1,
+            **self.edit.to_json(),
+            "model": self.model,
+            "revision": self.revision,
+            "unembedding_sha256": self.unembedding_sha256,
+            "concept": self.concept,
+        }
+
+    @classmethod
+    def load(cls, path: Path | str) -> "SavedEdit":
+        """Read what `save` wrote, or scales written by hand: `{"L12H3": -1}`.
+
+        Raises:
+            FileNotFoundError: If the file is missing.
+            ValueError: If it is no edit.
+        """
+        content = read_json(Path(path))
+        if not isinstance(content, dict):
+            raise ValueError(f'{path} is no edit; an edit maps heads to scales, like {{"L12H3": -1}}')
+        kind = content.get("kind", "edit")
+        if kind != "edit":
+            raise ValueError(f"{path} is no edit: it says it is a {kind}")
+        if "kind" in content and content.get("version") != 1:
+            raise ValueError(f"{path} was written by another version of headpursuit (format {content.get('version')})")
+        with understood(path, "edit"):
+            return cls._from_json(content, str(path))
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any], origin: str) -> "SavedEdit":
+        try:
+            edit = Edit.from_json(content)
+        except ValueError as error:
+            raise ValueError(f"{origin}: {error}") from error
+        if not edit:
+            raise ValueError(f'{origin} holds no head; write heads and scales, like {{"L12H3": -1}}')
+        if "kind" not in content:
+            return cls(edit)
+        fields = {name: content[name] for name in cls.__dataclass_fields__ if name != "edit"}
+        return cls(edit, **fields)
+
+    def check(self, model: LanguageModel) -> None:
+        """Refuse a model that the edit is not for.
+
+        Raises:
+            ValueError: If the model's unembedding is another one, or it lacks a head.
+        """
+        if self.unembedding_sha256 and not has_unembedding(model, self.unembedding_sha256):
+            raise ValueError(
+                f"the heads were chosen for {self.model or 'another model'}, but {model.name or 'this model'} has "
+                "another unembedding; rank the heads of this model, or give the one they were chosen for"
+            )
+        for head in self.edit:
+            model.anatomy.site_of(head)
+
+
+def load_edit(path: Path | str, model: LanguageModel) -> Edit:
+    """Read an edit for a model.
+
+    Args:
+        path: A file written by `headpursuit edit`, or scales written by hand: `{"L12H3": -1}`.
+        model: The model that shall be edited.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is no edit, is for another model, or names a head that the model lacks.
+    """
+    saved = SavedEdit.load(path)
+    saved.check(model)
+    return saved.edit

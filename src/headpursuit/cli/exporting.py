@@ -1,0 +1,104 @@
+"""export and verify-export."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from headpursuit.cli import options
+from headpursuit.cli.console import one_line_errors, say
+from headpursuit.cli.editing import edit_from
+from headpursuit.cli.opening import open_model
+
+if TYPE_CHECKING:
+    from headpursuit.analysis import SavedEdit
+    from headpursuit.models import LanguageModel
+
+PromptsOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="What to compare on: .jsonl (key prompt), .csv (column prompt) or .txt; the first 64.", show_default=False
+    ),
+]
+
+
+@one_line_errors
+def export(
+    model: options.ModelArgument,
+    output: options.OutputOption,
+    ranking: options.RankingOption = None,
+    edit: options.EditOption = None,
+    heads: options.HeadsOption = None,
+    scale: options.ScaleOption = None,
+    format: Annotated[  # noqa: A002
+        options.FormatChoice,
+        typer.Option(help="weights: a plain checkpoint; ia3: a PEFT adapter of a few KB; lora: for LoRA servers."),
+    ] = "weights",
+    study: Annotated[
+        Path | None,
+        typer.Option(help="A folder written by `study` for this edit: its figures go into the README.md."),
+    ] = None,
+    prompts: PromptsOption = None,
+    device: options.DeviceOption = "auto",
+    dtype: options.DtypeOption = "auto",
+    device_map: options.DeviceMapOption = None,
+    revision: options.RevisionOption = None,
+) -> None:
+    """Write an edit as weights or an adapter that other tools load, compared with the live edit first."""
+    from headpursuit.models import export as run
+    from headpursuit.storage import refuse_existing
+
+    refuse_existing(output)
+    saved, texts = edit_from(edit, ranking, heads, scale), _read(prompts)
+    loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
+    saved.check(loaded)
+    figures = _figures(study, saved, loaded) if study else ""
+    done = run(loaded, saved.edit, output, format, prompts=texts, concept=saved.concept, study=figures)
+    if done.ranks:
+        say(f"largest rank: {max(done.ranks.values())}")
+    say(f"reloaded from disk and compared with the live edit: {done.difference}")
+    say(f"written: {output} ({format}, {_size(output)})")
+
+
+@one_line_errors
+def verify_export(
+    folder: Annotated[Path, typer.Argument(metavar="EXPORT", help="A folder written by `export`.")],
+    model: Annotated[str | None, typer.Option(help="The base model, if it is not where it was.")] = None,
+    prompts: PromptsOption = None,
+    device: options.DeviceOption = "auto",
+    device_map: options.DeviceMapOption = None,
+) -> None:
+    """Compare an exported folder with the live edit again."""
+    from headpursuit.models import Export, verify
+
+    written, texts = Export.load(folder), _read(prompts)
+    base = written.base
+    name, revision = (model, None) if model else (base.model, base.revision)
+    loaded = open_model(name, device=device, dtype=base.dtype, device_map=device_map, revision=revision)
+    say(f"{folder} acts like the live edit: {verify(written, folder, loaded, texts)}")
+
+
+def _read(prompts: Path | None) -> "Collection[str] | None":
+    from headpursuit.analysis import read_prompts
+
+    return read_prompts(prompts) if prompts else None
+
+
+def _figures(study: Path, saved: "SavedEdit", model: "LanguageModel") -> str:
+    """What a study measured for this edit of this model."""
+    from headpursuit.analysis import SavedEdit
+    from headpursuit.report import figures
+    from headpursuit.studies import StudyResult
+
+    result = StudyResult.load(study)
+    measured = SavedEdit.of(result.ranking, result.config.heads, result.config.scale)
+    measured.check(model)
+    if measured.edit != saved.edit:
+        raise ValueError(f"the study in {study} measured {dict(measured.edit.to_json()['scales'])}, not this edit")
+    return figures(result)
+
+
+def _size(folder: Path) -> str:
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} KB"

@@ -1,0 +1,117 @@
+"""How far an exported edit is from the live one, on prompts."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.text import answer, batches
+
+PROMPTS = (
+    "The city of Osaka is located in the country of",
+    "The Eiffel Tower is in",
+    "The opposite of hot is",
+    "My favourite colour is",
+    "Two plus three equals",
+    "Once upon a time there was a",
+    "The capital of Kenya is",
+    "Water boils at a temperature of",
+)
+"""What is compared by default: short, so that they fit into every context."""
+
+MOST_PROMPTS = 64
+"""More prompts would take memory and tell nothing new."""
+
+NEW_TOKENS = 12
+"""Length of the greedy answers."""
+
+_POSITIONS = 16
+"""Last positions of each prompt whose logits are compared; every layer and earlier position reaches them."""
+
+_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a model makes of prompts."""
+
+    logits: tuple[Tensor, ...]
+    """Per batch (n_prompts, n_positions, vocab), on the CPU."""
+    answers: tuple[str, ...]
+    """Greedy answers; none where only logits were asked for."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """An exported edit, reloaded from disk, against the live edit."""
+
+    logits: float
+    """Largest absolute difference of logits, relative to the largest absolute logit under the live edit."""
+    effect: float
+    """The same for the unedited model: how much the live edit moves these logits."""
+    tolerance: float
+    """What `logits` may be, for the network's dtype."""
+    equal_answers: int
+    """Greedy answers that are the same text."""
+    n_prompts: int
+
+    @property
+    def passed(self) -> bool:
+        """Within tolerance, and much nearer to the live edit than the unedited model is."""
+        return self.logits <= self.tolerance and self.logits <= self.effect / 2 and self.effect > 0
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return (
+            f"logits differ by {self.logits:.1e} at most, relative to the largest (allowed {self.tolerance:.0e}; the "
+            f"edit itself moves them by {self.effect:.1e}); {self.equal_answers} of {self.n_prompts} greedy answers "
+            "are equal"
+        )
+
+
+@torch.no_grad()
+def outputs_of(model: LanguageModel, prompts: Sequence[str], *, answers: bool = True) -> Outputs:
+    """Logits at the last positions of each prompt, and greedy answers."""
+    logits = []
+    for batch in batches(model, prompts, 8, room=NEW_TOKENS):
+        found = model.network(
+            input_ids=batch.input_ids,
+            attention_mask=batch.attention_mask,
+            position_ids=batch.position_ids,
+            use_cache=False,
+        ).logits
+        real = batch.attention_mask[:, -_POSITIONS:, None].bool().to(found.device)
+        logits.append(found[:, -_POSITIONS:].masked_fill(~real, 0).cpu())
+    texts = answer(model, prompts, max_new_tokens=NEW_TOKENS, batch_size=32) if answers else []
+    return Outputs(tuple(logits), tuple(texts))
+
+
+def difference(exported: Outputs, live: Outputs, base: Outputs, dtype: torch.dtype) -> Difference:
+    """Compare an export with the live edit and, as a yardstick, with the unedited model."""
+    return Difference(
+        _relative(exported.logits, live.logits),
+        _relative(base.logits, live.logits),
+        _TOLERANCE.get(dtype, 5e-2),
+        sum(a == b for a, b in zip(exported.answers, live.answers, strict=True)),
+        len(live.answers),
+    )
+
+
+def _relative(found: Sequence[Tensor], expected: Sequence[Tensor]) -> float:
+    """Infinite where the shapes differ: then the prompts became other tokens."""
+    if [x.shape for x in found] != [x.shape for x in expected]:
+        return float("inf")
+    worst = torch.stack([_distance(a.double(), b.double()) for a, b in zip(found, expected, strict=True)]).max()
+    largest = torch.stack([x.double().where(x.isfinite(), 0).abs().max() for x in expected]).max()
+    return float(worst / largest.clamp_min(1e-30))
+
+
+def _distance(a: Tensor, b: Tensor) -> Tensor:
+    """Largest absolute difference; equal infinities do not differ, and NaN stays."""
+    return (a - b).abs().where(a != b, 0).max()

@@ -1,0 +1,89 @@
+"""An exported edit on disk: what its manifest says."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, get_args
+
+from headpursuit.heads import Edit
+from headpursuit.models.export.compare import Difference
+from headpursuit.models.export.plan import Format
+from headpursuit.models.identity import Identity, identify
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.storage import read_manifest, understood
+
+KIND = "export"
+
+
+@dataclass(frozen=True)
+class Export:
+    """An edit that was written, reloaded and found equal to the live edit."""
+
+    format: Format
+    edit: Edit
+    base: Identity
+    """The model it was exported from, unedited."""
+    modules: tuple[str, ...]
+    """Paths of the output projections that are scaled."""
+    difference: Difference
+    """Measured when it was written."""
+    prompts: tuple[str, ...]
+    """What it was measured on."""
+    concept: str = ""
+    ranks: dict[str, int] = field(default_factory=dict)
+    """Of a LoRA adapter: rank by module."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Packages it was made with."""
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields, heads by name."""
+        return {**asdict(self), "edit": self.edit.to_json()}
+
+    def check_base(self, model: LanguageModel) -> None:
+        """Refuse a model that the edit was not exported from.
+
+        Raises:
+            ValueError: Naming both models and what differs.
+        """
+        base, found = self.base, identify(model)
+        for part in ("dtype", "unembedding_sha256", "heads_sha256"):
+            if getattr(found, part) != getattr(base, part):
+                raise ValueError(
+                    f"wrong base: the edit was exported from {base.model or 'an unnamed model'} in {base.dtype}, but "
+                    f"{model.name or 'this model'} in {found.dtype} has another {part.removesuffix('_sha256')}; "
+                    "give the model it was made for"
+                )
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Export":
+        """Read the manifest of an export, with every checksum verified.
+
+        Raises:
+            FileNotFoundError: If there is no export at `path`.
+            ValueError: If it is damaged or something else.
+        """
+        folder = Path(path)
+        manifest = read_manifest(folder, KIND)
+        with understood(folder, KIND):
+            return cls._from_json(manifest)
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any]) -> "Export":
+        if content["format"] not in get_args(Format):
+            raise TypeError(f"its format is {content['format']!r}")
+        fields = {name: content[name] for name in cls.__dataclass_fields__}
+        return cls(
+            **{
+                **fields,
+                "edit": Edit.from_json(content["edit"]),
+                "base": Identity(**content["base"]),
+                "modules": tuple(content["modules"]),
+                "difference": Difference(**content["difference"]),
+                "prompts": tuple(content["prompts"]),
+            }
+        )
+
+
+def heads_in_words(edit: Edit) -> Sequence[str]:
+    """Such as `L12H3 × -1`."""
+    return [f"{head} × {scale:g}" for head, scale in edit.items()]

@@ -1,0 +1,143 @@
+"""An edit as a plain checkpoint: the heads' columns of the output projections' weights are multiplied."""
+
+import shutil
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from accelerate.utils import has_offloaded_params
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+
+from headpursuit.models.export.plan import ScaledProjection, input_axis
+from headpursuit.models.language_model import LanguageModel
+
+_SHARD = "5GB"
+"""Size of one file: of an offloaded model, as much is in main memory at once."""
+
+
+def write_checkpoint(model: LanguageModel, scaled: Sequence[ScaledProjection], folder: Path) -> None:
+    """Write network and tokenizer so that transformers loads them like any other; the model stays as it was.
+
+    Raises:
+        OSError: If the disk is too full.
+    """
+    network = model.network
+    needed = sum(p.numel() * p.element_size() for p in network.parameters())
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise OSError(f"the weights take {needed / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free at the output")
+    with (
+        _unquantised(network),
+        _known_as_offloaded(network),
+        scaled_weights(network, scaled),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Attempting to save a model with offloaded modules")  # a shard fits
+        network.save_pretrained(folder, max_shard_size=_SHARD)
+    model.tokenizer.save_pretrained(folder)
+
+
+def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
+    """What was written, placed and computing as the model it was written from."""
+    network = model.network
+    placed = {"device_map": network.hf_device_map} if hasattr(network, "hf_device_map") else {}
+    again = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=network.dtype, attn_implementation=network.config._attn_implementation, **placed
+    )
+    if not placed:
+        nn.Module.to(again, model.device)
+    return LanguageModel(again, AutoTokenizer.from_pretrained(folder), str(folder))
+
+
+@contextmanager
+def scaled_weights(network: nn.Module, scaled: Sequence[ScaledProjection]) -> Iterator[None]:
+    """Multiply columns of weights while the block runs; afterwards every bit is as before, also after an error.
+
+    Only the edited columns are kept meanwhile. Weights that accelerate keeps elsewhere are multiplied each time they
+    are fetched, and what is stored is not touched.
+    """
+    done: set[int] = set()
+    with ExitStack() as stack:
+        for one in scaled:
+            module: Any = network.get_submodule(one.path)
+            if has_offloaded_params(module):
+                stack.enter_context(_scaled_when_fetched(module, one))
+            elif id(module.weight) not in done:
+                done.add(id(module.weight))
+                stack.enter_context(_scaled_in_place(module, one))
+        yield
+
+
+@contextmanager
+def _scaled_in_place(module: Any, one: ScaledProjection) -> Iterator[None]:
+    weight, axis = module.weight.data, input_axis(module)
+    columns = one.columns.to(weight.device)
+    kept = weight.index_select(axis, columns)
+    try:
+        weight.index_copy_(axis, columns, _multiplied(kept, one.factors[one.columns], axis))
+        yield
+    finally:
+        weight.index_copy_(axis, columns, kept)
+
+
+@contextmanager
+def _scaled_when_fetched(module: Any, one: ScaledProjection) -> Iterator[None]:
+    hook = module._hf_hook
+    kept = hook.weights_map
+    hook.weights_map = _Multiplied(kept, one.factors, input_axis(module))
+    try:
+        yield
+    finally:
+        hook.weights_map = kept
+
+
+def _multiplied(weight: Tensor, factors: Tensor, axis: int) -> Tensor:
+    factors = factors.to(weight)
+    return weight * (factors[:, None] if axis == 0 else factors)
+
+
+class _Multiplied(Mapping[str, Any]):
+    """accelerate's store of a projection's parameters, with the weight multiplied on its way out."""
+
+    def __init__(self, stored: Mapping[str, Any], factors: Tensor, axis: int) -> None:
+        self._stored, self._factors, self._axis = stored, factors, axis
+
+    def __getitem__(self, name: str) -> Any:
+        value = self._stored[name]
+        return _multiplied(value, self._factors, self._axis) if name == "weight" else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._stored)
+
+    def __len__(self) -> int:
+        return len(self._stored)
+
+
+@contextmanager
+def _unquantised(network: PreTrainedModel) -> Iterator[None]:
+    """Set aside what GGUF left in the config: the weights are dequantised, and transformers would refuse to write."""
+    quantizer, config = getattr(network, "hf_quantizer", None), network.config
+    kept = config.__dict__.pop("quantization_config", None)
+    network.hf_quantizer = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        network.hf_quantizer = quantizer  # type: ignore[assignment]
+        if kept is not None:
+            config.quantization_config = kept
+
+
+@contextmanager
+def _known_as_offloaded(network: Any) -> Iterator[None]:
+    """Transformers fetches weights from elsewhere only for networks with a device map."""
+    lacks = not hasattr(network, "hf_device_map") and any(p.is_meta for p in network.parameters())
+    if lacks:
+        network.hf_device_map = {"": "cpu"}
+    try:
+        yield
+    finally:
+        if lacks:
+            del network.hf_device_map

@@ -1,0 +1,144 @@
+"""Ship an edit: write it, load it back from disk, compare it with the live edit, and only then let it count."""
+
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+
+from headpursuit.heads import Edit
+from headpursuit.models.export.adapters import adapter_on, peft_library
+from headpursuit.models.export.card import card
+from headpursuit.models.export.compare import MOST_PROMPTS, PROMPTS, Difference, Outputs, difference, outputs_of
+from headpursuit.models.export.ia3 import write_ia3
+from headpursuit.models.export.lora import ranks_of, write_lora
+from headpursuit.models.export.manifest import KIND, Export
+from headpursuit.models.export.plan import Format, plan
+from headpursuit.models.export.weights import reloaded, write_checkpoint
+from headpursuit.models.identity import identify
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.load import load
+from headpursuit.models.rescale import rescale
+from headpursuit.storage import new_folder, refuse_existing, versions, write_text
+
+_WRITERS = {"weights": write_checkpoint, "ia3": write_ia3, "lora": write_lora}
+
+
+def export(
+    model: LanguageModel,
+    edit: Edit,
+    path: Path | str,
+    format: Format = "weights",  # noqa: A002
+    *,
+    prompts: Collection[str] | None = None,
+    concept: str = "",
+    study: str = "",
+) -> Export:
+    """Write an edit as a checkpoint or an adapter that other tools load.
+
+    What was written is loaded back and compared with `rescale` before the folder appears; the model stays as it was.
+
+    Args:
+        model: The model that the edit is for.
+        edit: Heads and scales, of scope `all`.
+        path: The folder to write.
+        format: `weights`: a plain checkpoint, exact up to rounding of the scaled weights. `ia3`: a PEFT adapter of a
+            few KB, exact, also for quantised models. `lora`: a PEFT adapter, equal up to rounding.
+        prompts: What to compare on, the first 64; by default a few short ones.
+        concept: What the edit is about, for the model card.
+        study: What a study measured for it, Markdown, for the model card.
+
+    Raises:
+        FileExistsError: If `path` exists.
+        ValueError: If the format cannot hold the edit (see `plan`), or what was written differs from the live edit by
+            more than the dtype explains; nothing is left on disk then.
+        ExtraMissing: If an adapter is asked for and peft is not installed.
+        OSError: If the disk is too full; nothing is left on it then.
+    """
+    folder, texts = Path(path), _chosen(prompts)
+    refuse_existing(folder)
+    scaled = plan(model.network, model.anatomy, edit, format)
+    if format != "weights":
+        peft_library()
+    live, base = _live(model, edit, texts)
+    description: dict[str, object] = {}
+    with new_folder(folder, KIND, description) as partial:
+        _WRITERS[format](model, scaled, partial)
+        with _loaded(model, partial, format, [one.path for one in scaled]) as exported:
+            found = _judged(difference(outputs_of(exported, texts), live, base, model.network.dtype), format)
+        result = Export(
+            format,
+            edit,
+            identify(model),
+            tuple(one.path for one in scaled),
+            found,
+            texts,
+            concept,
+            ranks_of(scaled) if format == "lora" else {},
+            versions("peft") if format != "weights" else versions(),
+        )
+        write_text(partial / "README.md", card(result, study))
+        description.update(result.to_json())
+    return result
+
+
+def verify_export(
+    path: Path | str, model: LanguageModel | None = None, *, prompts: Collection[str] | None = None
+) -> Difference:
+    """Compare an exported folder with the live edit again.
+
+    Args:
+        path: The folder.
+        model: The model it was exported from; loaded by its name if None.
+        prompts: What to compare on, the first 64; by default those of the first time.
+
+    Raises:
+        FileNotFoundError: If there is no export at `path`.
+        ValueError: If a file was changed, the model is another one, or the export does not act like the live edit.
+        ExtraMissing: If it is an adapter and peft is not installed.
+    """
+    written = Export.load(path)
+    base = written.base
+    return verify(written, path, model or load(base.model, revision=base.revision, dtype=base.dtype), prompts)
+
+
+def verify(
+    written: Export, path: Path | str, model: LanguageModel, prompts: Collection[str] | None = None
+) -> Difference:
+    """`verify_export` for a manifest that was read and a model that was loaded."""
+    written.check_base(model)
+    plan(model.network, model.anatomy, written.edit, written.format)
+    texts = written.prompts if prompts is None else _chosen(prompts)
+    live, base = _live(model, written.edit, texts)
+    with _loaded(model, Path(path), written.format, written.modules) as exported:
+        return _judged(difference(outputs_of(exported, texts), live, base, model.network.dtype), written.format)
+
+
+def _chosen(prompts: Collection[str] | None) -> tuple[str, ...]:
+    return PROMPTS if prompts is None else tuple(islice(prompts, MOST_PROMPTS))
+
+
+def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str]) -> tuple[Outputs, Outputs]:
+    """What the live edit makes of prompts, and the unedited model."""
+    with rescale(model, edit):
+        live = outputs_of(model, prompts)
+    return live, outputs_of(model, prompts, answers=False)
+
+
+@contextmanager
+def _loaded(model: LanguageModel, folder: Path, form: Format, paths: Sequence[str]) -> Iterator[LanguageModel]:
+    """What was written, as a model."""
+    if form == "weights":
+        yield reloaded(model, folder)
+    else:
+        with adapter_on(model.network, folder, paths):
+            yield model
+
+
+def _judged(found: Difference, form: Format) -> Difference:
+    if found.passed:
+        return found
+    if found.logits <= found.tolerance:
+        why = "the edit hardly moves the logits of these prompts, so nothing can be told from them; give others"
+    else:
+        why = f"the exported {form} do not act like the live edit"
+    raise ValueError(f"{why} ({found})")

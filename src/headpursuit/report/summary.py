@@ -1,0 +1,26 @@
+"""A study's figures as a few lines of Markdown, for a model card."""
+
+from headpursuit.report.wording import amount, arm_title
+from headpursuit.studies import StudyResult
+
+
+def figures(result: StudyResult) -> str:
+    """Every arm in a table, and the verdict."""
+    rows = [
+        f"| {arm_title(arm, result)} | {arm.target.contains} | {arm.unrelated.contains} "
+        f"| {amount(arm.damage.perplexity)} |"
+        for arm in result.arms
+    ]
+    return "\n".join(
+        [
+            f"Task {result.config.task}, held-out questions answered correctly (95 % intervals):",
+            "",
+            "| arm | target questions | unrelated questions | perplexity on neutral text |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+            f"Verdict: {result.verdict.outcome}. {result.verdict.sentence}",
+            "",
+            f"Measured with `{result.command}`.",
+        ]
+    )
