@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from headpursuit.heads import Edit, Head
+from headpursuit.heads import Edit, Head, parse_scope
 
 
 @pytest.mark.parametrize("text", ["L12H3", "l12h3", " L12H3 ", "L012H03"])
@@ -112,3 +112,20 @@ def test_unknown_scopes_are_refused(scope, as_users_run_it):
 def test_what_is_no_edit_is_refused(content, reason):
     with pytest.raises(ValueError, match=reason):
         Edit.from_json(content)
+
+
+@pytest.mark.parametrize(
+    ("text", "scope"),
+    [("all", "all"), (" prompt ", "prompt"), ("generated", "generated"), ("-1", (-1,)), ("3, -1,0,3", (-1, 0, 3))],
+)
+def test_a_scope_is_read_as_it_is_typed(text, scope):
+    assert parse_scope(text) == scope
+    assert Edit({}, parse_scope(text)).scope == scope
+
+
+@pytest.mark.parametrize("text", ["", "answer", "0,", "1.5", "0;1", "prompt,0", "All"])
+def test_what_is_no_scope_is_refused(text):
+    with pytest.raises(
+        ValueError, match=f"cannot read {text!r} as a scope; write all, prompt, generated, or positions"
+    ):
+        parse_scope(text)

@@ -125,6 +125,21 @@ class Edit(Mapping[Head, float]):
         return f"Edit({self.to_json()})"
 
 
+def parse_scope(text: str) -> Scope:
+    """Read a scope as one types it: `all`, `prompt`, `generated`, or positions like `0,-1`.
+
+    Raises:
+        ValueError: If it is none of these.
+    """
+    try:
+        return _checked(text.strip() if text.strip().isalpha() else [int(position) for position in text.split(",")])
+    except ValueError:
+        raise ValueError(
+            f"cannot read {text!r} as a scope; write all, prompt, generated, or positions with commas like 0,-1 "
+            "(0 is the prompt's first token, -1 its last)"
+        ) from None
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -174,6 +174,7 @@ def test_a_study_refuses_too_many_heads_before_it_writes_anything(folder, tmp_pa
         run("study", "countries-qa", folder, "--heads", "x", "-o", out), "cannot read 'x' as a number of heads"
     )
     assert_refused(run("study", "countries-qa", folder, "--controls", 0, "-o", out), "controls is 0")
+    assert_refused(run("study", "countries-qa", folder, "--scope", "ends", "-o", out), "cannot read 'ends' as a scope")
     assert_refused(run("study", "countries-qa", folder, "--other-concept", "no", "-o", out), "neither a built-in")
     assert not out.exists()
 
@@ -330,12 +331,14 @@ def test_a_study_prints_its_verdict_and_writes_its_page(folder, task, tmp_path):
 
 
 def test_study_options_reach_the_study(folder, task, tmp_path):
+    scope = ("--scope", "-1,0")
     options = ("--no-centre", "--gain", "--score", "explained", "--rule", "forward", "--n-atoms", 3, "--seed", 7)
     more = ("--multi-token", "first", "--positions", "all", "--dtype", "bfloat16", "--batch-size", 4)
     out = tmp_path / "study"
-    result = run("study", "countries-qa", folder, "-o", out, *task, *options, *more)
+    result = run("study", "countries-qa", folder, "-o", out, *task, *scope, *options, *more)
     assert result.exit_code == 0, result.output
     config = json.loads((out / "config.json").read_text())
+    assert config["scope"] == "-1,0"
     assert config["positions"] == "all"
     assert config["batch_size"] == 4
     assert config["seed"] == 7

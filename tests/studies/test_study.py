@@ -8,11 +8,13 @@ import tiny
 import torch
 
 from headpursuit.analysis import Capture, RankConfig, Ranking
-from headpursuit.heads import Edit, Head
-from headpursuit.models import answer
+from headpursuit.heads import Edit, Head, parse_scope
+from headpursuit.models import answer, rescale
 from headpursuit.models.scaling import Applied
+from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig, StudyResult, study, tasks
 from headpursuit.studies import arms as running
+from headpursuit.studies.results import Arm
 from headpursuit.studies.study import command
 from headpursuit.studies.tasks import Question, Task, load_task
 
@@ -342,6 +344,14 @@ def test_an_edit_that_touches_nothing_is_not_taken_for_one(model, task, config, 
         runner.run("edit", "edit", Edit({Head(0, 0): -1}))
 
 
+@pytest.mark.parametrize(("scope", "length"), [("500", N_NEW), ("-500", N_NEW), ("generated", 1)])
+def test_a_scope_without_tokens_is_said(model, task, config, scope, length):
+    config = replace(config, scope=scope, max_new_tokens=length)
+    runner = running.ArmRunner(model, task, config, lambda *_: None)
+    with pytest.raises(ValueError, match=f"no question or answer has a token in scope '{scope}'; choose another"):
+        runner.run("edit", "edit", Edit({Head(0, 0): -1}, parse_scope(scope)))
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -411,6 +421,24 @@ def test_the_command_names_what_is_not_the_default(tmp_path):
     assert command(config, tmp_path / "my study") == (
         "headpursuit study countries-qa some/model --heads 3 --chat --rule l1 --no-centre --seed 4 -o 'my study'"
     )
+
+
+@pytest.mark.parametrize("scope", ["prompt", "generated", "0,-1"])
+def test_every_arm_edits_the_scope(model, words, tmp_path, task, scope):
+    config = tiny_config(words, scope=scope)
+    assert f" --scope {scope} " in command(config, tmp_path)
+    with breaking_in("random-1"), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study")
+    with pytest.raises(ValueError, match="other settings"):
+        study(model, replace(config, scope="all"), tmp_path / "study", resume=True)
+    study(model, config, tmp_path / "study", resume=True)
+    arms = [Arm.from_json(read_json(tmp_path / "study" / "arms" / f"{name}.json")) for name in ARMS[1:]]
+    assert {arm.edit.scope for arm in arms} == {parse_scope(scope)}
+    prompts = [question.prompt for question in task.heldout]
+    for arm in arms:
+        with rescale(model, arm.edit):
+            assert list(arm.answers) == answer(model, prompts, max_new_tokens=N_NEW)
+        assert arm.damage.kl > 0  # an edit of generated tokens acts on neutral text as if it were generated
 
 
 def test_the_shipped_task_is_known():

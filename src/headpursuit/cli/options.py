@@ -58,6 +58,10 @@ CentreOption: TypeAlias = Annotated[
 GainOption: TypeAlias = Annotated[
     bool, typer.Option("--gain", help="Multiply token directions by the final norm's gain.")
 ]
+ScopeOption: TypeAlias = Annotated[
+    str,
+    typer.Option(help="Which tokens the edit acts on: all, prompt, generated, or positions of the prompt like 0,-1."),
+]
 SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of everything random.")]
 ConceptOption: TypeAlias = Annotated[
     str, typer.Option(help="A built-in concept (see `concepts list`) or a text file with one word a line.")

@@ -29,6 +29,7 @@ def study(
     scale: Annotated[
         float, typer.Option(help="What they are multiplied by: -1 suppresses, 0 removes, 5 enhances.")
     ] = -1.0,
+    scope: options.ScopeOption = "all",
     controls: Annotated[int, typer.Option(help="Draws of random heads, of the same layers and of any layer.")] = 5,
     other_concept: Annotated[str, typer.Option(help="A concept whose best heads are a further control.")] = "months",
     positions: Annotated[options.PositionsChoice, typer.Option(help="Positions the ranking reads.")] = "last",
@@ -68,6 +69,7 @@ def study(
         revision=revision,
         heads=heads,
         scale=scale,
+        scope=scope,
         controls=controls,
         other_concept=other_concept,
         ranking=ranking,

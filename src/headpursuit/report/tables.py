@@ -59,7 +59,9 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
         KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
         _before_after("target questions answered correctly", target, edit.target.contains.value),
         _before_after("unrelated questions answered correctly", unrelated, edit.unrelated.contains.value),
-        KeyFigure("their scale", wording.number(result.config.scale), _scale_note(result.config.scale)),
+        KeyFigure(
+            "their scale", wording.number(result.config.scale), _scale_note(result.config.scale, result.config.scope)
+        ),
     ]
     rates = [arm.target.contains.value for arm in result.arms_of("matched")]
     if rates:
@@ -140,12 +142,9 @@ def _relative(before: float, after: float) -> str:
     return f"{abs(change)} % {'fewer' if change < 0 else 'more'} than unedited"
 
 
-def _scale_note(scale: float) -> str:
-    if scale < 0:
-        return "what the heads write is reversed"
-    if scale == 0:
-        return "what the heads write is removed"
-    return "what the heads write is " + ("weakened" if scale < 1 else "enhanced" if scale > 1 else "kept")
+def _scale_note(scale: float, scope: str) -> str:
+    done = "reversed" if scale < 0 else "removed" if scale == 0 else "weakened" if scale < 1 else "enhanced"
+    return f"what the heads write is {done}" + ("" if scope == "all" else f"; scope: {scope}")
 
 
 def _setting(value: Any) -> str:

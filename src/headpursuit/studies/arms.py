@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from headpursuit.analysis import Ranking
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import Anatomy, LanguageModel, answer, log_probabilities, rescale
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.progress import Progress
@@ -22,15 +22,16 @@ def plan_arms(
     Raises:
         ValueError: If the edit cannot be controlled: too many heads, or too few others in a layer.
     """
-    edit = ranking.edit(config.heads, config.scale)
+    scope = parse_scope(config.scope)
+    edit = Edit(ranking.edit(config.heads, config.scale), scope)
     arms: list[tuple[str, ArmKind, Edit]] = [("base", "base", Edit({})), ("edit", "edit", edit)]
     kinds: tuple[tuple[ArmKind, bool], ...] = (("matched", True), ("random", False))
     for kind, layer_matched in kinds:
         draws = random_heads(edit, anatomy.heads, config.controls, config.seed, layer_matched=layer_matched)
         for number, heads in enumerate(draws, start=1):
-            arms.append((f"{kind}-{number}", kind, Edit.uniform(heads, config.scale)))
+            arms.append((f"{kind}-{number}", kind, Edit.uniform(heads, config.scale, scope)))
     others = [entry.head for entry in other.entries if entry.head not in edit][: len(edit)]
-    arms.append((f"other-{other.concept}", "other", Edit.uniform(others, config.scale)))
+    arms.append((f"other-{other.concept}", "other", Edit.uniform(others, config.scale, scope)))
     return arms
 
 
@@ -55,13 +56,17 @@ class ArmRunner:
             )
             touched = applied.n_forwards
         if edit and touched == 0:
+            if edit.scope != "all":
+                raise ValueError(f"no question or answer has a token in scope {self._config.scope!r}; choose another")
             raise RuntimeError(f"the edit of arm {name} touched no forward pass; its answers would be the base's")
         return Arm(name, kind, edit, tuple(answers), self._damage(edit), touched)
 
     def _damage(self, edit: Edit) -> Damage:
         base = self._base()
         losses, divergences = [], []
-        with rescale(self._model, edit):
+        # The text stands for what the model might write, so an edit of generated tokens acts on it too.
+        prompt_length = 0 if edit.scope == "generated" else None
+        with rescale(self._model, edit, prompt_length=prompt_length):
             for before, (after, tokens) in zip(
                 base, log_probabilities(self._model, self._task.neutral_texts), strict=True
             ):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from headpursuit.analysis import RankConfig, Ranking, count_of
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import Positions
 from headpursuit.storage import MANIFEST, read_json, read_manifest, understood
 
@@ -25,6 +25,8 @@ class StudyConfig:
     """How many heads are edited: a number, or a percentage of all."""
     scale: float = -1.0
     """What the heads are multiplied by; alpha in the paper."""
+    scope: str = "all"
+    """Which tokens the edits act on: all, prompt, generated, or positions like `0,-1`."""
     controls: int = 5
     """Draws of random heads, once matched by layer and once from all layers."""
     other_concept: str = "months"
@@ -44,6 +46,7 @@ class StudyConfig:
 
     def __post_init__(self) -> None:
         count_of(self.heads, 10**9)
+        parse_scope(self.scope)
         if self.positions not in get_args(Positions):
             raise ValueError(f"unknown positions {self.positions!r}; choose {', '.join(get_args(Positions))}")
         for name in ("controls", "max_new_tokens", "batch_size"):
