@@ -92,7 +92,7 @@ def test_an_edit_keeps_its_scope_and_is_then_not_exported(model, ranking, tmp_pa
 
 def test_edit_refuses_unknown_scopes_and_counts(ranking, tmp_path, as_users_run_it):
     for options, text in (
-        (("--scope", "answer"), "unknown scope 'answer'; choose all"),
+        (("--scope", "answer"), "cannot read 'answer' as a scope; write all"),
         (("--heads", "13"), "13 heads were asked for, but there are 12"),
         (("--scale", "inf"), "must be a finite number"),
     ):

@@ -10,7 +10,6 @@ from headpursuit.cli.console import one_line_errors, say
 
 if TYPE_CHECKING:
     from headpursuit.analysis import Ranking, SavedEdit
-    from headpursuit.heads import Scope
 
 _HEADS = "1%"
 _SCALE = -1.0
@@ -22,16 +21,15 @@ def edit(
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     heads: options.HeadsOption = _HEADS,
     scale: options.ScaleOption = _SCALE,
-    scope: Annotated[
-        str, typer.Option(help="Positions it touches: all, prompt, generated, or numbers like 0,-1.")
-    ] = "all",
+    scope: options.ScopeOption = "all",
 ) -> None:
     """Write the best heads of a ranking and their scale to a file that other commands take."""
     from headpursuit.analysis import SavedEdit
+    from headpursuit.heads import parse_scope
     from headpursuit.storage import refuse_existing
 
     refuse_existing(output)
-    saved = SavedEdit.of(read_ranking(ranking), heads or _HEADS, _SCALE if scale is None else scale, scope_of(scope))
+    saved = SavedEdit.of(read_ranking(ranking), heads or _HEADS, _SCALE if scale is None else scale, parse_scope(scope))
     saved.save(output)
     say(f"{' '.join(map(str, saved.edit))} at scale {next(iter(saved.edit.values())):g}: {output}")
 
@@ -68,17 +66,3 @@ def read_ranking(path: Path) -> "Ranking":
     from headpursuit.analysis import Ranking
 
     return Ranking.load(path / "ranking.json" if path.is_dir() else path)
-
-
-def scope_of(text: str) -> "Scope":
-    """`all`, `prompt`, `generated`, or positions like `0,-1`.
-
-    Raises:
-        ValueError: If it is none of these.
-    """
-    from headpursuit.heads import Edit
-
-    parts = text.split(",")
-    if all(part.strip().removeprefix("-").isdecimal() for part in parts):
-        return Edit({}, [int(part) for part in parts]).scope
-    return Edit({}, text).scope  # type: ignore[arg-type]  # says what there is, if it is unknown
