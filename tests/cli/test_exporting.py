@@ -105,8 +105,9 @@ def test_prompts_may_be_given(model, tmp_path):
     edit, out = by_hand(tmp_path, {"L1H2": -1}), tmp_path / "out"
     result = export(model, out, "--edit", edit, "--format", "ia3", "--prompts", tmp_path / "p.txt")
     assert "2 of 2 greedy answers" in result.stdout
+    (tmp_path / "p.txt").write_text("so far\nand on\nand on\n")
     again = run("verify-export", out, "--device", "cpu", "--prompts", tmp_path / "p.txt", "--model", model)
-    assert "2 of 2 greedy answers" in again.stdout
+    assert "3 of 3 greedy answers" in again.stdout
 
 
 def test_a_study_of_this_edit_goes_into_the_card(model, ranking, tmp_path):

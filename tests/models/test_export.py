@@ -262,6 +262,14 @@ def test_the_card_names_a_base_on_the_hub_and_its_revision(tmp_path):
     assert 'revision="abc123"' in card
 
 
+def test_the_card_does_not_take_a_folder_for_a_name_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "someone" / "model").mkdir(parents=True)
+    model = LanguageModel(tiny.network("llama"), tiny.tokenizer(), "someone/model")
+    hp.export(model, EDIT, tmp_path / "out", "ia3")
+    assert "base_model:" not in (tmp_path / "out" / "README.md").read_text()
+
+
 # What cannot be exported.
 
 
@@ -288,7 +296,8 @@ def test_an_unknown_format_is_refused(tmp_path, as_users_run_it):
         hp.export(tiny.language_model("llama"), EDIT, tmp_path / "out", "gguf")
 
 
-def test_an_existing_output_is_refused(tmp_path):
+def test_an_existing_output_is_refused_before_the_model_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "_live", lambda *_: 1 / 0)
     with pytest.raises(FileExistsError, match="exists already"):
         hp.export(tiny.language_model("llama"), EDIT, tmp_path)
 
@@ -486,11 +495,17 @@ def test_difference_is_relative_to_the_largest_logit():
     assert not found.passed
 
 
+def test_other_answers_are_counted():
+    live = outputs([1.0, 4.0], ("a", "b"))
+    found = compare.difference(outputs([1.0, 4.0], ("a", "c")), live, outputs([3.0, 4.0], ()), torch.float32)
+    assert (found.equal_answers, found.n_prompts) == (1, 2)
+
+
 def test_nan_and_other_tokens_never_pass():
     nan, inf = float("nan"), float("inf")
     fine = outputs([-inf, 4.0])
     assert compare.difference(fine, fine, outputs([-inf, 1.0]), torch.float32).passed
-    for bad in (outputs([-inf, nan]), outputs([inf, 4.0]), outputs([4.0])):
+    for bad in (outputs([-inf, nan]), outputs([inf, 4.0]), outputs([[-inf, 4.0]])):
         assert not compare.difference(bad, fine, outputs([-inf, 1.0]), torch.float32).passed
     assert not Difference(nan, 1.0, 1e-4, 8, 8).passed
     assert not Difference(0.0, 0.0, 1e-4, 8, 8).passed
@@ -515,7 +530,8 @@ def base(tmp_path):
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_verify_repeats_the_comparison(tmp_path, base, form):
-    written = hp.export(base, EDIT, tmp_path / "out", form)
+    written = hp.export(base, EDIT, tmp_path / "out", form, prompts=["so far", "and on"])
+    assert written.difference.n_prompts == 2
     assert hp.verify_export(tmp_path / "out", base) == written.difference
     assert hp.verify_export(tmp_path / "out") == written.difference  # the base is loaded by its name
     assert hp.verify_export(tmp_path / "out", base, prompts=["so far"]).n_prompts == 1
@@ -543,7 +559,7 @@ def test_a_changed_file_is_refused(tmp_path, base):
         hp.verify_export(tmp_path / "out", base)
 
 
-def test_a_manifest_that_claims_something_else_is_refused(tmp_path, base):
+def test_a_manifest_that_claims_something_else_is_refused(tmp_path, base, as_users_run_it):
     hp.export(base, EDIT, tmp_path / "out", "ia3")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     for key, value, text in (
