@@ -86,6 +86,17 @@ def test_the_models_methods_are_put_back():
     assert network.generate() == "own"
 
 
+def test_a_model_is_saved_but_not_copied_while_it_is_edited(tmp_path):
+    """A copy would keep the hooks for good."""
+    network = by_hand.network("llama")
+    with rescale(network, edit("llama", "prompt")):
+        network.save_pretrained(tmp_path)
+        with pytest.raises(TypeError, match="cannot be copied or pickled while its heads are rescaled"):
+            copy.deepcopy(network)
+    saved = hf.AutoModelForCausalLM.from_pretrained(tmp_path)
+    assert torch.equal(saved(torch.tensor([ids()])).logits, network(torch.tensor([ids()])).logits)
+
+
 def test_an_error_in_a_forward_pass_leaves_no_trace():
     network, prompt = by_hand.network("llama"), ids()
     with rescale(network, edit("llama", "generated")):

@@ -117,6 +117,9 @@ class PositionTracker(local):
         """The attention mask as the whole network got it; the decoder may get it in another form."""
         self._forward: _Forward | None = None
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a model cannot be copied or pickled while its heads are rescaled; do it outside the block")
+
     def begin_generate(self, width: int) -> None:
         """`generate` was called, with an attention mask of so many columns."""
         self._generations.append(_Generation(width))
