@@ -12,7 +12,7 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from headpursuit.heads import Edit, Head
 from headpursuit.models import AnatomyError, LanguageModel, read_mixed, rescale, write_weights
 from headpursuit.models.anatomy import locate, poison_all, probe_input
-from headpursuit.models.anatomy.locate import count_slices
+from headpursuit.models.anatomy.poisoning import count_slices
 from headpursuit.models.certified import certified
 
 IDS = [5, 9, 20, 33, 21]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from headpursuit.heads import Edit
-from headpursuit.models.anatomy.locate import Poisonings, poison_all
+from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
 from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite, side_by_side
 from headpursuit.models.generating import plainly_greedy

@@ -10,11 +10,12 @@ from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
 from headpursuit.models.anatomy import APPROXIMATE, HeadSite, side_by_side
+from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.positions import Prompts, Slots, covered
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import whole_tensor, whole_width
-from headpursuit.models.text import Batch, batches
+from headpursuit.models.text import Batch, batches, read_logits
 from headpursuit.models.vocabulary import final_norm
 from headpursuit.models.weights import projection_weights
 
@@ -67,8 +68,10 @@ def logit_changes(
             model.anatomy.site_of(head)
     for batch in batches(model, prompts, batch_size, chat=chat):
         last = _LastTokens(model, {model.anatomy.site_of(head) for edit in edits for head in edit})
-        base = last.read(batch)
-        yield tuple(_changes(model, edit, batch, base, last, norm) for edit in edits)
+        with uncompiled():
+            base = last.read(batch)
+            found = tuple(_changes(model, edit, batch, base, last, norm) for edit in edits)
+        yield found
 
 
 def is_approximate(model: LanguageModel, heads: Collection[Head]) -> tuple[str, ...]:
@@ -98,14 +101,7 @@ def _in_scope(edit: Edit, batch: Batch) -> Float[Tensor, "n_prompts 1"]:
 
 
 def _next_logits(model: LanguageModel, batch: Batch) -> Float[Tensor, "n_prompts vocab"]:
-    output = model.network(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        position_ids=batch.position_ids,
-        use_cache=False,
-        logits_to_keep=1,
-    )
-    return whole_tensor(output.logits)[:, -1].float()
+    return read_logits(model, batch, logits_to_keep=1)[:, -1].float()
 
 
 @dataclass

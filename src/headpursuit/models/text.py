@@ -10,6 +10,7 @@ from torch import Tensor
 
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.sharding import whole_tensor
 
 
 @dataclass(frozen=True)
@@ -158,17 +159,24 @@ def answer(
     return answers
 
 
+@torch.no_grad()
+def read_logits(model: LanguageModel, batch: Batch, **options: Any) -> Float[Tensor, "n_prompts n_read vocab"]:
+    """One forward pass over a batch, without cache; options go to the network."""
+    output = model.network(
+        input_ids=batch.input_ids,
+        attention_mask=batch.attention_mask,
+        position_ids=batch.position_ids,
+        use_cache=False,
+        **options,
+    )
+    return whole_tensor(output.logits)
+
+
 def log_probabilities(
     model: LanguageModel, texts: Sequence[str], batch_size: int = 8
 ) -> Iterator[tuple[Float[Tensor, "n_predictions vocab"], Int[Tensor, " n_predictions"]]]:
     """Log-probabilities of every next token of the texts, a batch at a time, and which token came."""
     for batch in batches(model, texts, batch_size):
-        with torch.no_grad():
-            logits = model.network(
-                input_ids=batch.input_ids,
-                attention_mask=batch.attention_mask,
-                position_ids=batch.position_ids,
-                use_cache=False,
-            ).logits
+        logits = read_logits(model, batch)
         real = (batch.attention_mask[:, 1:] * batch.attention_mask[:, :-1]).bool()
         yield logits[:, :-1][real].float().log_softmax(-1), batch.input_ids[:, 1:][real]

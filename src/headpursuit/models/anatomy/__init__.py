@@ -1,7 +1,8 @@
 """Where every head's mixed values are, and the proof: the slices of the attention output projections' inputs."""
 
-from headpursuit.models.anatomy.flow import with_flags
-from headpursuit.models.anatomy.locate import locate, poison_all
+from headpursuit.models.anatomy.flags import with_flags
+from headpursuit.models.anatomy.locate import locate
+from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, input_device, is_norm, probe_input, run_probe, text_decoder
 from headpursuit.models.anatomy.sites import (
     APPROXIMATE,
@@ -19,6 +20,7 @@ __all__ = [
     "Anatomy",
     "AnatomyError",
     "HeadSite",
+    "Poisonings",
     "Probe",
     "input_device",
     "is_norm",

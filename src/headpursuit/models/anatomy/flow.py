@@ -2,11 +2,10 @@
 
 One forward pass is watched. Every tensor that stems from a projection's output carries a mark: `written` until it is
 added to something else, `clean` as long as it is a plain sum of what was written and other things, and `seen` once
-anything else was done with it. What the marks say at the sums, the norms and the other linear modules are the flags.
+anything else was done with it.
 """
 
 import re
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 
 from headpursuit.models.anatomy.probe import Probe, has_matrix, is_linear, is_norm, n_tokens, run_probe, text_modules
-from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, HeadSite
+from headpursuit.models.anatomy.sites import HeadSite
 from headpursuit.models.anatomy.watch import Watch
 
 _SAME = frozenset(
@@ -45,7 +44,7 @@ class _Mark:
 
 
 @dataclass
-class _Followed:
+class Followed:
     """What was noticed about all sites."""
 
     written: dict[int, Tensor] = field(default_factory=dict)
@@ -70,7 +69,7 @@ class _Followed:
 class _Follow(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
-        self.notes = _Followed()
+        self.notes = Followed()
         self._marks: dict[int, _Mark] = {}
         self.inside_norm = False
         self._kept: list[Tensor] = []
@@ -122,27 +121,8 @@ class _Follow(TorchFunctionMode):
         return _Mark(written, clean, seen)
 
 
-@torch.no_grad()
-def with_flags(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> Anatomy:
-    """The anatomy with every site's flags, post-norm and multiplier."""
-    notes, shared = _follow(network, anatomy.sites, probe), _shared(network, anatomy.sites)
-    sites = (_flagged(site, i, notes, site.path in shared) for i, site in enumerate(anatomy.sites))
-    return replace(anatomy, sites=tuple(sites))
-
-
-def _shared(network: PreTrainedModel, sites: tuple[HeadSite, ...]) -> set[str]:
-    """Projections whose weights other modules use too, or which run several times."""
-    owners = Counter(id(p) for module in network.modules() for p in module.parameters(recurse=False))
-    runs = Counter(site.path for site in sites)
-    modules = {site.path: network.get_submodule(site.path) for site in sites}
-    return {
-        path
-        for path, module in modules.items()
-        if runs[path] > 1 or any(owners[id(p)] > 1 for p in module.parameters(recurse=False))
-    }
-
-
-def _follow(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: Probe) -> _Followed:
+def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: Probe) -> Followed:
+    """Run the probe, and note what becomes of each site's write."""
     watch, follow, calls = Watch(n_tokens(probe)), _Follow(), dict.fromkeys((site.path for site in sites), -1)
     notes, names = follow.notes, text_modules(network)
     numbers = {(site.path, site.call): i for i, site in enumerate(sites)}
@@ -207,40 +187,6 @@ def _follow(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: Probe)
     last = [clean for output, clean in norms if unembedded and torch.equal(output, unembedded[-1])]
     notes.at_the_end = (last or [clean for _, clean in norms] or [0])[-1]
     return notes
-
-
-def _flagged(site: HeadSite, number: int, notes: _Followed, shared: bool) -> HeadSite:
-    bit, flags = 1 << number, list(site.flags)
-    multiplier = _ratio(notes.arrived.get(number), notes.written.get(number))
-    if number in notes.gated:
-        flags.append("gated")
-    norm = notes.norms.get(number, "") if multiplier is not None else ""
-    if norm:
-        flags.append("post_norm")
-    if multiplier is None:
-        flags.append("not_a_direct_write")
-    elif multiplier != 1:
-        flags.append("multiplier")
-    if not notes.at_the_end & bit and multiplier is not None:
-        ends = notes.sums_read_by_norm & bit and not (notes.sums_added_to | notes.sums_scaled) & bit
-        flags.append("post_ln" if ends else "scaled_stream")
-    if notes.mlp_sees.get(number) is False:
-        flags.append("parallel")
-    if shared:
-        flags.append("shared_weights")
-    return replace(site, norm=norm, multiplier=multiplier or 1.0, flags=tuple(flags))
-
-
-def _ratio(arrived: Tensor | None, written: Tensor | None) -> float | None:
-    """The number by which what arrived is a multiple of what was written; None if it is none."""
-    if arrived is None or written is None or arrived.numel() != written.numel():
-        return None
-    one, other = written.double().flatten(), arrived.double().flatten()
-    if torch.equal(one, other):
-        return 1.0
-    ratio = float(one @ other / (one @ one).clamp_min(1e-30))
-    error = (other - ratio * one).norm() / other.norm().clamp_min(1e-30)
-    return ratio if error < TOLERANCE.get(written.dtype, 3e-2) else None
 
 
 def _same_layer(name: str, path: str) -> bool:

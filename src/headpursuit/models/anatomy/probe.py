@@ -11,6 +11,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from headpursuit.models.anatomy.sites import AnatomyError
+from headpursuit.models.compiled import uncompiled
 
 N_TOKENS = 7
 """Tokens in a probe: a number that is no usual head count or width."""
@@ -66,7 +67,8 @@ def run_probe(network: PreTrainedModel, probe: Probe) -> Any:
         AnatomyError: If the model cannot read the probe.
     """
     try:
-        return network(**probe, **({"use_cache": False} if _takes(network, "use_cache") else {}))
+        with uncompiled():  # else hooks and watching would not be heard
+            return network(**probe, **({"use_cache": False} if _takes(network, "use_cache") else {}))
     except Exception as error:  # whatever a model's code raises
         reason = (str(error).strip().splitlines() or [""])[0][:200]
         raise AnatomyError(

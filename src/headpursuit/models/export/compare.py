@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.text import answer, batches
+from headpursuit.models.text import answer, batches, read_logits
 
 PROMPTS = (
     "The city of Osaka is located in the country of",
@@ -80,12 +80,7 @@ def outputs_of(model: LanguageModel, prompts: Sequence[str], *, answers: bool = 
     """Logits at the last positions of each prompt, and greedy answers."""
     logits = []
     for batch in batches(model, prompts, 8, room=NEW_TOKENS):
-        found = model.network(
-            input_ids=batch.input_ids,
-            attention_mask=batch.attention_mask,
-            position_ids=batch.position_ids,
-            use_cache=False,
-        ).logits
+        found = read_logits(model, batch)
         real = batch.attention_mask[:, -_POSITIONS:, None].bool().to(found.device)
         logits.append(found[:, -_POSITIONS:].masked_fill(~real, 0).cpu())
     texts = answer(model, prompts, max_new_tokens=NEW_TOKENS, batch_size=32) if answers else []
