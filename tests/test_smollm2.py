@@ -10,7 +10,6 @@ from transformers import AutoModelForCausalLM
 
 import headpursuit as hp
 from headpursuit.models import answer, write_weights
-from headpursuit.models.export import writing
 from headpursuit.pursuit import random_heads
 from headpursuit.studies import load_task
 from headpursuit.studies.metrics import contains
@@ -133,14 +132,25 @@ def test_what_is_exported_equals_the_hook(model, task, tmp_path, form):
         assert sum(file.stat().st_size for file in (tmp_path / "out").iterdir()) < 100_000
 
 
+@pytest.fixture(scope="module")
+def hooked_answers(model, task):
+    with hp.rescale(model, THREE):
+        return answer(model, [q.prompt for q in task.heldout])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("form", FORMATS)
-def test_every_heldout_question_is_answered_as_under_the_hook(model, task, tmp_path, form, monkeypatch):
-    monkeypatch.setattr(writing, "MOST_PROMPTS", 10**6)
+def test_every_heldout_question_is_answered_as_under_the_hook(model, task, hooked_answers, tmp_path, form):
     prompts = [q.prompt for q in task.heldout]
-    found = hp.export(model, THREE, tmp_path / "out", form, prompts=prompts).difference
-    assert found.equal_answers == found.n_prompts == len(prompts) == 311
-    assert found.logits <= (1e-4 if form == "lora" else 0)
+    hp.export(model, THREE, tmp_path / "out", form, prompts=prompts[:1])
+    if form == "weights":
+        found = answer(hp.load(str(tmp_path / "out"), device="cpu"), prompts)
+    else:
+        adapter = PeftModel.from_pretrained(model.network, tmp_path / "out")
+        found = answer(model, prompts)
+        adapter.unload()
+    assert len(found) == 311
+    assert found == hooked_answers
 
 
 def test_the_readme_example_runs_as_printed(capsys):
