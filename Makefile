@@ -26,7 +26,7 @@ matrix: $(DEV_STAMP)
 	$(BIN)/python -m pytest -m matrix tests/matrix
 
 bench: $(BENCH_STAMP)
-	for name in pursuit libraries ranking capturing rescaling; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in pursuit libraries ranking capturing rescaling certifying; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 setup: $(DEV_STAMP)
 
