@@ -94,7 +94,7 @@ def test_scales_alone_are_an_edit_everywhere():
     assert Edit.from_json({"L0H1": -1}) == Edit({Head(0, 1): -1}, "all")
 
 
-@pytest.mark.parametrize("scope", ["image", "", [], [1.5], ["0"], [True], None, 3])
+@pytest.mark.parametrize("scope", ["image", "", [], [1.5], ["0"], [True], 3])
 def test_unknown_scopes_are_refused(scope, as_users_run_it):
     with pytest.raises(ValueError, match="unknown scope .*; choose all, prompt, generated, or a list of positions"):
         Edit({}, scope)
@@ -129,3 +129,23 @@ def test_what_is_no_scope_is_refused(text):
         ValueError, match=f"cannot read {text!r} as a scope; write all, prompt, generated, or positions"
     ):
         parse_scope(text)
+
+
+def test_an_edit_of_an_edit_keeps_its_scope():
+    edit = Edit({Head(0, 1): -1}, "prompt")
+    assert Edit(edit) == edit
+    assert Edit(edit, "all").scope == "all"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ({"scales": {"L0H1": -1}, "scop": "prompt"}, "an edit has no 'scop'; it has scales and a scope"),
+        ({"L1H2": -1, "l1h2": 3}, "L1H2 is named twice"),
+        ({"L1H2": 10**400}, "it must be a finite number"),
+        ({"L1H2": float("nan")}, "it must be a finite number"),
+    ],
+)
+def test_edits_that_would_be_misread_are_refused(content, reason):
+    with pytest.raises(ValueError, match=reason):
+        Edit.from_json(content)

@@ -12,6 +12,12 @@ Scope: TypeAlias = Literal["all", "prompt", "generated"] | tuple[int, ...]
 """Which positions an edit touches: all, those of the prompt, those of the answer, or these (from 0; -1 is the prompt's
 last)."""
 
+_PROVENANCE = ("kind", "version", "model", "revision", "unembedding_sha256", "concept")
+"""What an edit's file may say beside heads, scales and scope."""
+
+_LARGEST = 1e30
+"""No scale is larger: numbers must stay finite."""
+
 _HEAD = re.compile(r"L(\d+)(X?)H(\d+)", re.IGNORECASE)
 
 
@@ -64,14 +70,15 @@ class Edit(Mapping[Head, float]):
     An edit is an immutable mapping; two edits are equal when they rescale the same heads alike at the same positions.
     """
 
-    def __init__(self, scales: Mapping[Head, float | int], scope: Scope | Sequence[int] = "all") -> None:
+    def __init__(self, scales: Mapping[Head, float | int], scope: Scope | Sequence[int] | None = None) -> None:
         for head, scale in scales.items():
             if not isinstance(head, Head):
                 raise TypeError(f"an edit maps heads to scales, but {head!r} is not a Head")
-            if not abs(float(scale)) < float("inf"):
+            if not -_LARGEST < scale < _LARGEST:
                 raise ValueError(f"the scale of {head} is {scale}; it must be a finite number")
         self._scales = {head: float(scales[head]) for head in sorted(scales)}
-        self._scope = _checked(scope)
+        given = scales.scope if isinstance(scales, Edit) else "all"
+        self._scope = given if scope is None else _checked(scope)
 
     @property
     def scope(self) -> Scope:
@@ -91,13 +98,20 @@ class Edit(Mapping[Head, float]):
             ValueError: If a head, a scale or the scope cannot be read.
         """
         scales = content.get("scales", content)
+        unknown = set(content) - {"scales", "scope", *_PROVENANCE} if scales is not content else set()
+        if unknown:
+            raise ValueError(f"an edit has no {min(unknown)!r}; it has scales and a scope")
         if not isinstance(scales, Mapping):
             raise ValueError(f'an edit maps heads to scales, like {{"L12H3": -1}}, but holds {scales!r}')
         wrong = {name: scale for name, scale in scales.items() if not _is_number(scale)}
         if wrong:
             name, scale = next(iter(wrong.items()))
             raise ValueError(f"the scale of {name} is {scale!r}; it must be a number")
-        return cls({Head.parse(name): scale for name, scale in scales.items()}, content.get("scope", "all"))
+        heads = [Head.parse(name) for name in scales]
+        twice = next((head for head in heads if heads.count(head) > 1), None)
+        if twice is not None:
+            raise ValueError(f"{twice} is named twice; give each head one scale")
+        return cls(dict(zip(heads, scales.values(), strict=True)), content.get("scope", "all"))
 
     def to_json(self) -> dict[str, Any]:
         """The edit as `{"scales": {"L12H3": -1.0}, "scope": "all"}`."""

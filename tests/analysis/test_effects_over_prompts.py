@@ -4,7 +4,7 @@ import torch
 
 from headpursuit import Concept, Edit, Head
 from headpursuit.analysis import effects
-from headpursuit.models import rescale
+from headpursuit.models import AnatomyError, rescale
 
 PROMPTS = [tiny.text_of(ids) for ids in ([5, 9, 20, 33], [7, 8], [40, 41, 42, 43, 44, 45, 46])]
 IDS = [[int(word[1:]) for word in prompt.split()] for prompt in PROMPTS]
@@ -53,7 +53,12 @@ def test_less_is_direct_in_early_layers():
 
 def test_flags_that_make_it_approximate_are_named():
     assert effects(tiny.word_model(), EDIT, PROMPTS).approximate == ()
-    assert effects(tiny.word_model("bert"), EDIT, PROMPTS).approximate == ("post_ln",)
+    assert effects(tiny.word_model("doge"), EDIT, PROMPTS).approximate == ("scaled_stream",)
+
+
+def test_where_nothing_reaches_a_final_norm_there_is_no_direct_part():
+    with pytest.raises(AnatomyError, match="no direct part to measure.*post_ln"):
+        effects(tiny.word_model("bert"), EDIT, PROMPTS)
 
 
 @pytest.mark.parametrize(

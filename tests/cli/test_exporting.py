@@ -124,6 +124,9 @@ def test_a_study_of_this_edit_goes_into_the_card(model, ranking, tmp_path):
     save(study_result(replace(ranked, unembedding_sha256="0" * 64), 2, config=config), tmp_path / "foreign")
     foreign = export(model, tmp_path / "other", "--ranking", ranking, "--heads", 2, "--study", tmp_path / "foreign")
     assert_refused(foreign, "has another unembedding")
+    save(study_result(ranked, 2, config=replace(config, scope="prompt")), tmp_path / "prompts")
+    elsewhere = export(model, tmp_path / "other", "--ranking", ranking, "--heads", 2, "--study", tmp_path / "prompts")
+    assert_refused(elsewhere, "not this edit")
 
 
 # Refusals: one line, exit code 2, nothing written.

@@ -29,6 +29,7 @@ class Row:
     projection: str = ""
     flags: tuple[str, ...] = ()
     firing: int | None = None
+    padding: bool = True
     skipped: str = ""
     reason: str = ""
     """Why it was refused."""
@@ -57,6 +58,7 @@ def examine(job: zoo.Job) -> Row:
         " ".join(patterns),
         tuple(sorted(anatomy.flags)),
         certificate.firing,
+        certificate.padding,
         anatomy.summary_of_skipped(),
     )
 
@@ -82,8 +84,10 @@ def table(rows: list[Row]) -> str:
 
 def _line(row: Row) -> str:
     heads = re.sub(r"^\d+ heads: ", "", row.heads)
-    unfired = "" if row.firing else " (not generated with)"
-    cells = (row.model_type, row.class_name + unfired, heads, f"`{row.projection}`", " ".join(row.flags), row.skipped)
+    notes = [] if row.firing else ["not generated with"]
+    notes += [] if row.padding else ["alone"]
+    name = f"{row.class_name} ({', '.join(notes)})" if notes else row.class_name
+    cells = (row.model_type, name, heads, f"`{row.projection}`", " ".join(row.flags), row.skipped)
     return "| " + " | ".join(cells) + " |"
 
 

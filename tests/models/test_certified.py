@@ -89,3 +89,10 @@ def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setattr(room, "certificates_folder", lambda: tmp_path / "file")
     assert certified(tiny.network("llama"), keep=True)[1].n_heads == 12
+
+
+def test_a_change_of_single_columns_is_seen():
+    network = tiny.network("llama")
+    before = fingerprint(network)
+    network.model.layers[1].self_attn.o_proj.weight.data[:, 8:16] *= -1  # what an exported edit does
+    assert fingerprint(network) != before

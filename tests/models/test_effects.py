@@ -121,7 +121,7 @@ def test_an_unknown_head_is_refused_before_the_model_runs():
         measured(tiny.word_model("llama"), Edit({Head(9, 0): 0.0}))
 
 
-@pytest.mark.parametrize(("family", "flags"), [("llama", ()), ("gemma2", ()), ("bert", ("post_ln",))])
+@pytest.mark.parametrize(("family", "flags"), [("llama", ()), ("gemma2", ())])
 def test_approximate_parts_are_named(family, flags):
     assert is_approximate(tiny.word_model(family), [Head(1, 0)]) == flags
 

@@ -10,7 +10,7 @@ from transformers import AttentionInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 
 from headpursuit.heads import Edit, Head
-from headpursuit.models import AnatomyError, LanguageModel, read_mixed, rescale, write_weights
+from headpursuit.models import AnatomyError, LanguageModel, logit_changes, read_mixed, rescale, write_weights
 from headpursuit.models.anatomy import locate, poison_all, probe_input
 from headpursuit.models.anatomy.poisoning import count_slices
 from headpursuit.models.certified import certified
@@ -173,3 +173,36 @@ def test_slices_are_counted_by_their_answers(answers, n_slices):
 def test_the_number_of_passes_grows_with_the_logarithm_of_the_heads():
     network = tiny.network("llama")
     assert len(poison_all(network, probe_input(network)).halves) == 4
+
+
+@pytest.mark.parametrize(
+    ("model_type", "last_mlp"),
+    [
+        ("roberta-prelayernorm", "roberta_prelayernorm.encoder.layer.3.output.dense"),  # a norm inside the head, too
+        ("nanochat", "model.layers.3.mlp.fc2"),  # its final norm also runs on the embeddings
+        ("gemma3_text", "model.layers.3.mlp.down_proj"),
+    ],
+)
+def test_direct_parts_are_added_where_the_stream_ends(model_type, last_mlp):
+    network = family(model_type)
+    network.get_submodule(last_mlp).weight.data.zero_()
+    if network.get_submodule(last_mlp).bias is not None:
+        network.get_submodule(last_mlp).bias.data.zero_()
+    model = LanguageModel(network, tiny.word_tokenizer(network.get_input_embeddings().weight.shape[0]))
+    ((changes,),) = logit_changes(model, [Edit({Head(3, 0): -3.0})], [tiny.text_of(IDS)])
+    assert changes.total.abs().max() > 1e-3
+    torch.testing.assert_close(changes.direct, changes.total, atol=1e-4, rtol=1e-3)
+
+
+def test_heads_that_write_nothing_are_not_said_to_write():
+    network = tiny.network("granite")
+    for layer in network.model.layers:
+        layer.residual_multiplier = 0.0
+    site = certified(network)[0].sites[0]
+    assert not write_weights(network, site).any()
+
+
+def test_positions_that_are_no_tokens_are_refused():
+    network = family("cpmant")
+    with pytest.raises(AnatomyError, match="what belongs to which token cannot be told"):
+        read_all(network)

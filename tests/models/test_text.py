@@ -149,3 +149,22 @@ def test_answers_are_plainly_greedy_whatever_the_checkpoint_asks_for():
     asked.repetition_penalty, asked.do_sample, asked.temperature, asked.min_new_tokens = 5.0, True, 9.0, 3
     assert answer(model, PROMPTS, max_new_tokens=6) == plain
     assert model.network.generation_config is asked
+
+
+@pytest.mark.parametrize(("family", "lengths"), [("llama", [[2, 3, 4]]), ("bart", [[2], [3, 3], [4]])])
+def test_prompts_of_other_lengths_share_a_batch_only_where_padding_changes_nothing(family, lengths):
+    model = tiny.word_model(family)
+    prompts = [tiny.text_of(range(5, 5 + n)) for n in (4, 2, 3)] + (
+        [tiny.text_of([9, 8, 7])] if family == "bart" else []
+    )
+    found = [batch.attention_mask.sum(1).tolist() for batch in batches(model, prompts, 4)]
+    assert found == lengths
+    assert model.certificate.padding == (family == "llama")
+
+
+def test_where_padding_changes_what_is_written_answers_are_those_of_single_prompts():
+    model = tiny.word_model("bart")
+    prompts = [tiny.text_of(range(5, 5 + n)) for n in (7, 2, 3)]
+    together = answer(model, prompts, max_new_tokens=4)
+    assert together == [answer(model, [prompt], max_new_tokens=4)[0] for prompt in prompts]
+    assert together == [tiny.text_of(tiny.greedy(model.network, range(5, 5 + n), 4)) for n in (7, 2, 3)]

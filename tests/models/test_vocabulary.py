@@ -132,7 +132,7 @@ def test_measuring_the_gain_leaves_no_hooks():
 def test_a_model_without_final_norm_has_no_gain():
     coloured = model()
     coloured.network.model.norm = torch.nn.Identity()
-    with pytest.raises(AnatomyError, match="no norm produces the unembedding's input"):
+    with pytest.raises(AnatomyError, match="the unembedding does not read the output of the final norm"):
         final_gain(coloured)
 
 

@@ -43,7 +43,19 @@ CONFIGS = {
 }
 
 FLAGGED = {
+    "bart": lambda: hf.BartConfig(
+        vocab_size=300,
+        d_model=32,
+        decoder_layers=3,
+        decoder_attention_heads=4,
+        decoder_ffn_dim=48,
+        max_position_embeddings=64,
+        is_decoder=True,
+        is_encoder_decoder=False,
+        pad_token_id=0,
+    ),
     "bert": lambda: hf.BertConfig(**SIZES, is_decoder=True, max_position_embeddings=64),
+    "doge": lambda: hf.DogeConfig(**GROUPED, keep_window_size=64),
     "gemma2": lambda: hf.Gemma2Config(**GROUPED, head_dim=16),
     "granite": lambda: hf.GraniteConfig(**GROUPED, residual_multiplier=0.3, logits_scaling=2.0),
     "olmo2": lambda: hf.Olmo2Config(**GROUPED),

@@ -1,7 +1,7 @@
 """Everything about a model that matters here, in one block for the terminal or a bug report."""
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from headpursuit.models import (
 from headpursuit.pursuit import PURSUIT_BYTES, Dictionary, Moments, Signals, pursue
 from headpursuit.storage import versions
 
-_TEXTS = ("The quick brown fox jumps over the lazy dog while the slow red hen looks on from the garden wall. " * 2,) * 8
+_TEXT = "The quick brown fox jumps over the lazy dog while the slow red hen looks on from the garden wall. " * 2
 """Read once to estimate how long a capture takes."""
 
 _N_ATOMS, _N_TIMED = 20, 3
@@ -74,7 +74,7 @@ class Diagnosis:
             ("network", f"{self.network}, {self.dtype} on {self.device}, attention {self.attention}"),
             ("anatomy", self.anatomy),
             ("without heads", self.certificate.skipped or "no layer"),
-            ("certificate", str(self.certificate).removeprefix("certified: ")),
+            ("certificate", str(replace(self.certificate, flags={}, skipped="")).removeprefix("certified: ")),
             *((f"flag {flag}", self._meaning(flag)) for flag in sorted(self.certificate.flags)),
             ("tokenizer", _tokenizer(self.tokenizer)),
             ("unembedding", _unembedding(self.unembedding)),
@@ -84,7 +84,7 @@ class Diagnosis:
         ]
 
     def _meaning(self, flag: str) -> str:
-        return f"{self.certificate.flags[flag]} of {self.certificate.n_layers} attentions: {FLAGS[flag]}"
+        return f"{self.certificate.flags[flag]} of {self.certificate.n_attentions} attentions: {FLAGS[flag]}"
 
 
 def diagnose(model: LanguageModel) -> Diagnosis:
@@ -94,7 +94,7 @@ def diagnose(model: LanguageModel) -> Diagnosis:
         AnatomyError: If its heads cannot be found or certified.
     """
     anatomy, certificate = model.examine()
-    network = model.network
+    network, facts = model.network, unembedding_facts(model)
     return Diagnosis(
         model=model.name,
         revision=model.revision,
@@ -105,17 +105,17 @@ def diagnose(model: LanguageModel) -> Diagnosis:
         anatomy=anatomy.summary(),
         certificate=certificate,
         tokenizer=tokenizer_facts(model),
-        unembedding=unembedding_facts(model),
-        estimate=estimate(model),
+        unembedding=facts,
+        estimate=estimate(model, facts),
         versions=versions(),
     )
 
 
-def estimate(model: LanguageModel) -> Estimate:
+def estimate(model: LanguageModel, facts: UnembeddingFacts) -> Estimate:
     """Estimate the cost of captures and pursuits from one short run of each kind of work."""
-    sites, facts = model.anatomy.sites, unembedding_facts(model)
+    sites = model.anatomy.sites
     start, n_read = time.perf_counter(), 0
-    for _, tokens in log_probabilities(model, _TEXTS):
+    for _, tokens in log_probabilities(model, [_fitting(model)] * 8):
         n_read += len(tokens)
     seconds = time.perf_counter() - start
     signals = sum(site.width for site in sites) * facts.d_model * 4
@@ -127,6 +127,12 @@ def estimate(model: LanguageModel) -> Estimate:
         pursuit_bytes=signals + PURSUIT_BYTES,
         pursuit_seconds=_pursuit_seconds(model),
     )
+
+
+def _fitting(model: LanguageModel) -> str:
+    """As much of a text as the model can read at once."""
+    ids = model.tokenizer.encode(_TEXT, add_special_tokens=False)[: tokenizer_facts(model).context - 2]
+    return str(model.tokenizer.decode(ids))
 
 
 def _pursuit_seconds(model: LanguageModel) -> float:

@@ -11,7 +11,7 @@ import torch
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.readings import read
 from headpursuit.concepts import Concept
-from headpursuit.heads import Edit, Head
+from headpursuit.heads import Edit, Head, Scope
 from headpursuit.models import LanguageModel, MultiToken, token_text, tokens_of
 from headpursuit.pursuit import Dictionary, Rule, Stack, random_dictionaries, score_heads
 from headpursuit.storage import read_json, understood, write_json
@@ -89,9 +89,9 @@ class Ranking:
         """
         return tuple(entry.head for entry in self.entries[: count_of(heads, len(self.entries))])
 
-    def edit(self, heads: int | str = "1%", scale: float | int = -1) -> Edit:
+    def edit(self, heads: int | str = "1%", scale: float | int = -1, scope: Scope = "all") -> Edit:
         """Rescale the best heads."""
-        return Edit.uniform(self.top(heads), scale)
+        return Edit.uniform(self.top(heads), scale, scope)
 
     def save(self, path: Path | str) -> None:
         """Write the ranking as JSON."""

@@ -88,14 +88,16 @@ def _read(prompts: Path | None) -> "Collection[str] | None":
 def _figures(study: Path, saved: "SavedEdit", model: "LanguageModel") -> str:
     """What a study measured for this edit of this model."""
     from headpursuit.analysis import SavedEdit
+    from headpursuit.heads import parse_scope
     from headpursuit.report import figures
     from headpursuit.studies import StudyResult
 
     result = StudyResult.load(study)
-    measured = SavedEdit.of(result.ranking, result.config.heads, result.config.scale)
+    config = result.config
+    measured = SavedEdit.of(result.ranking, config.heads, config.scale, parse_scope(config.scope))
     measured.check(model)
     if measured.edit != saved.edit:
-        raise ValueError(f"the study in {study} measured {dict(measured.edit.to_json()['scales'])}, not this edit")
+        raise ValueError(f"the study in {study} measured {measured.edit.to_json()}, not this edit")
     return figures(result)
 
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from headpursuit.models.anatomy import AnatomyError, HeadSite, side_by_side
+from headpursuit.models.anatomy import HeadSite, check_positions, side_by_side
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.norms import inverse_scale
@@ -85,7 +85,7 @@ def read_mixed(
     number = 0
     for first, window in _checked(model, prompts, batch_size, chat, room):
         n_batches = -(-len(window) // batch_size) if batch_size > 0 else 1
-        if window and not any(wanted(number + i) for i in range(n_batches)):
+        if window and model.certificate.padding and not any(wanted(number + i) for i in range(n_batches)):
             number += n_batches
             continue
         for batch in batches(model, window, batch_size, chat=chat, room=room, first=first):
@@ -193,15 +193,11 @@ class _Reader:
             return
         (site, mixed), self._waiting = self._waiting, None
         scale = inverse_scale(norm, self._chosen(args[0]), self._chosen(output))
-        self._hand_over(site, mixed * scale[:, None].to(mixed))
+        self._hand_over(site, mixed.float() * scale[:, None])
 
     def _chosen(self, values: Tensor) -> Tensor:
         """The chosen positions of a batch."""
-        if values.dim() > 2 and values.shape[:2] != self._shape:
-            raise AnatomyError(
-                f"the heads work on {tuple(values.shape[:2])} positions (prompts, positions) where the tokens are "
-                f"{tuple(self._shape)}; what belongs to which token cannot be told"
-            )
+        check_positions(values, self._shape)
         rows = values.flatten(0, 1) if values.dim() > 2 else values
         return rows.index_select(0, self._which.to(rows.device))
 

@@ -28,6 +28,9 @@ class Certificate:
     """What was measured on short forward passes; relative errors are Frobenius norms, the worst over layers."""
 
     n_layers: int
+    """Layers with heads."""
+    n_attentions: int
+    """More than layers, where some have cross-attention too."""
     n_heads: int
     conservation: float
     """|sum over heads of z W + bias - projection's output| / |output|."""
@@ -39,6 +42,8 @@ class Certificate:
     """With all heads at scale 1 the logits are bit-equal."""
     firing: int | None
     """How often each projection ran while 3 tokens were generated: 3; None for a model that cannot generate alone."""
+    padding: bool
+    """A prompt padded on the left gives the logits it gives alone; else only prompts of one length share a batch."""
     tolerance: float
     """What the errors were allowed to be, for the network's dtype."""
     flags: dict[str, int] = field(default_factory=dict)
@@ -52,11 +57,12 @@ class Certificate:
 
     def __str__(self) -> str:
         fired = "" if self.firing is None else f", each runs once per generated token ({self.firing} of {N_GENERATED})"
-        flags = ", ".join(name if n == self.n_layers else f"{name} ({n} layers)" for name, n in self.flags.items())
+        flags = ", ".join(f"{name} ({n} of {self.n_attentions})" for name, n in self.flags.items())
         return (
             f"certified: {self.n_heads} heads in {self.n_layers} layers; heads + bias = projection to "
             f"{self.conservation:.0e}, each head reaches only its slice, scale 0 leaves bias to {self.silence:.0e}, "
             f"scale 1 changes nothing{fired}"
+            + ("" if self.padding else "; padding changes what it writes, so batches hold prompts of one length")
             + (f"; flags: {flags}" if flags else "")
             + (f"; without heads: {self.skipped}" if self.skipped else "")
         )
@@ -97,13 +103,15 @@ def certify(
     with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 0.0)):
         silent = _forward(network, anatomy, probe)
     return Certificate(
-        n_layers=len(anatomy.sites),
+        n_layers=len({site.layer for site in anatomy.sites}),
+        n_attentions=len(anatomy.sites),
         n_heads=anatomy.n_heads,
         conservation=_worst(anatomy, tolerance, lambda s: _conservation(network, s, clean), _NOT_CONSERVED),
         isolation=True,
         silence=_worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT),
         identity=identity,
         firing=_firing(network, anatomy, probe),
+        padding=_padding(network, probe, clean.logits, tolerance),
         tolerance=tolerance,
         flags=anatomy.flags,
         skipped=anatomy.summary_of_skipped(),
@@ -170,7 +178,9 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
         try:
             given = {name: value for name, value in probe.items() if name != "decoder_input_ids"}
             generator.generate(**given, **options)
-        except Exception:  # whatever a model's code raises; scopes and studies will name it when they need it
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception:  # whatever a model's code raises that wants other inputs than the probe
             return None
     runs = Counter(site.path for site in anatomy.sites)
     wrong = {path: counted[path] / n for path, n in runs.items() if counted[path] != N_GENERATED * n}
@@ -180,6 +190,25 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
             f"{path} ran {fired:g} times while {N_GENERATED} tokens were generated; an edit would not act on each token"
         )
     return N_GENERATED
+
+
+def _padding(network: PreTrainedModel, probe: Probe, alone: Tensor, tolerance: float) -> bool:
+    """Whether a prompt that is padded on the left is read as it is alone."""
+    ids = probe.get("input_ids")
+    if set(probe) != {"input_ids", "attention_mask"} or ids is None:
+        return False
+    mask = torch.cat([torch.zeros_like(ids[:, :3]), torch.ones_like(ids)], dim=1)
+    padded = {
+        "input_ids": torch.cat([ids[:, :3], ids], dim=1),
+        "attention_mask": mask,
+        "position_ids": (mask.cumsum(1) - 1).clamp_min(0),
+    }
+    try:
+        found = _logits(run_probe(network, padded))
+    except AnatomyError:
+        return False
+    found = found[:, 3:]
+    return found.shape == alone.shape and _relative(found.float() - alone.float(), alone) <= 10 * tolerance
 
 
 def _forward(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> _Record:

@@ -31,7 +31,7 @@ Known = tuple[Anatomy, Certificate]
 
 _known: WeakKeyDictionary[PreTrainedModel, Known] = WeakKeyDictionary()
 
-_VALUES = 64
+_VALUES = 256
 """Values of each parameter that tell one set of weights from another: training changes them all."""
 
 
@@ -87,19 +87,27 @@ def _file(network: PreTrainedModel) -> Path | None:
 def fingerprint(network: PreTrainedModel) -> str:
     """Hash of what a certificate depends on: code, config, device, and some values of every parameter."""
     about = {
-        "versions": [version(package) for package in ("headpursuit", "torch", "transformers")],
+        "versions": [_code(), *(version(package) for package in ("torch", "transformers"))],
         "config": network.config.to_dict() | {"_name_or_path": "", "_commit_hash": ""},
         "attention": network.config._attn_implementation,
         "device": network.device.type,
         "modules": [f"{name} {type(module).__qualname__}" for name, module in network.named_modules()],
     }
     digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())
-    for name, parameter in network.named_parameters():
-        digest.update(f"{name} {tuple(parameter.shape)} {parameter.dtype}".encode())
-        flat = parameter.detach().flatten()
-        some = flat[:: max(1, len(flat) // _VALUES)].contiguous().cpu()
-        digest.update(some.view(torch.uint8).numpy().data)
+    for name, values in [*network.named_parameters(), *network.named_buffers()]:
+        digest.update(f"{name} {tuple(values.shape)} {values.dtype}".encode())
+        flat = values.detach().flatten()
+        # Not at equal distances in whole numbers, which could all lie in one column.
+        places = torch.linspace(0, max(len(flat) - 1, 0), min(_VALUES, len(flat)), dtype=torch.float64).long()
+        digest.update(flat[places.to(flat.device)].cpu().view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def _code() -> str:
+    """Hash of the code that finds and proves heads."""
+    here = Path(__file__).parent
+    files = sorted([*(here / "anatomy").glob("*.py"), here / "certificate.py"])
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
 def _read(file: Path) -> Known | None:
@@ -108,7 +116,10 @@ def _read(file: Path) -> Known | None:
         content = read_json(file)
         sites = tuple(HeadSite(**{**site, "flags": tuple(site["flags"])}) for site in content["sites"])
         skipped = tuple((int(layer), str(what)) for layer, what in content["skipped"])
-        return Anatomy(sites, skipped), Certificate(**content["certificate"])
+        final = (
+            None if content["final_norm"] is None else (str(content["final_norm"][0]), int(content["final_norm"][1]))
+        )
+        return Anatomy(sites, skipped, final), Certificate(**content["certificate"])
     return None
 
 
@@ -118,6 +129,7 @@ def _write(file: Path, known: Known) -> None:
     content: dict[str, Any] = {
         "sites": [asdict(site) for site in anatomy.sites],
         "skipped": anatomy.skipped,
+        "final_norm": anatomy.final_norm,
         "certificate": asdict(certificate),
     }
     with suppress(OSError):

@@ -3,20 +3,20 @@
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
-from headpursuit.models.anatomy import APPROXIMATE, HeadSite, side_by_side
+from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, side_by_side
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.positions import Prompts, Slots, covered
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import whole_tensor, whole_width
 from headpursuit.models.text import Batch, batches, read_logits
-from headpursuit.models.vocabulary import final_norm
 from headpursuit.models.weights import projection_weights
 
 
@@ -60,33 +60,47 @@ def logit_changes(
 
     Raises:
         ValueError: If an edit names a head that the model does not have, or the prompts cannot be read.
-        AnatomyError: If the final norm cannot be found.
+        AnatomyError: If the heads' writes do not reach a final norm, or the model works on other positions than tokens.
     """
-    norm = final_norm(model)
-    for edit in edits:
-        for head in edit:
-            model.anatomy.site_of(head)
+    sites = {model.anatomy.site_of(head) for edit in edits for head in edit}
+    norm = _final_norm(model, sites)
     for batch in batches(model, prompts, batch_size, chat=chat):
-        last = _LastTokens(model, {model.anatomy.site_of(head) for edit in edits for head in edit})
+        last = _LastTokens(model, sites)
         with uncompiled():
             base = last.read(batch)
             found = tuple(_changes(model, edit, batch, base, last, norm) for edit in edits)
         yield found
 
 
+def _final_norm(model: LanguageModel, sites: Collection[HeadSite]) -> tuple[str, int]:
+    """The norm that reads the final stream, and which of its runs does.
+
+    Raises:
+        AnatomyError: If what the heads write is normed together with the stream before that.
+    """
+    found = model.anatomy.final_norm
+    if found is None or any("post_ln" in site.flags for site in sites):
+        raise AnatomyError(
+            "there is no direct part to measure: what heads write does not reach a final norm as a summand of the "
+            "residual stream (flag post_ln)"
+        )
+    return found
+
+
 def is_approximate(model: LanguageModel, heads: Collection[Head]) -> tuple[str, ...]:
     """Flags of the heads' sites that make their direct part an approximation; none if it is exact."""
     flags = {flag for head in heads for flag in model.anatomy.site_of(head).flags}
-    return tuple(flag for flag in APPROXIMATE if flag in flags and flag != "post_norm")
+    return tuple(flag for flag in APPROXIMATE if flag in flags)
 
 
 def _changes(
-    model: LanguageModel, edit: Edit, batch: Batch, base: Tensor, last: "_LastTokens", norm: nn.Module
+    model: LanguageModel, edit: Edit, batch: Batch, base: Tensor, last: "_LastTokens", norm: tuple[str, int]
 ) -> LogitChanges:
     with rescale_sites(model.network, model.anatomy, edit):
         total = _next_logits(model, batch) - base
-    written = last.change(edit) * _in_scope(edit, batch)
-    with _added_before(norm, written):
+    written = last.change(edit)
+    written = written * _in_scope(edit, batch).to(written)
+    with _added_before(model.network.get_submodule(norm[0]), norm[1], written):
         direct = _next_logits(model, batch) - base
     return LogitChanges(base, total, direct)
 
@@ -97,7 +111,7 @@ def _in_scope(edit: Edit, batch: Batch) -> Float[Tensor, "n_prompts 1"]:
     real = batch.attention_mask.bool().cpu()
     chosen = covered(edit.scope, Slots(n_rows, 0, n_tokens), Prompts(n_tokens, real))
     last = chosen[:, -1:] if isinstance(chosen, Tensor) else torch.full((n_rows, 1), chosen)
-    return last.float().to(batch.input_ids.device)
+    return last.float()
 
 
 def _next_logits(model: LanguageModel, batch: Batch) -> Float[Tensor, "n_prompts vocab"]:
@@ -123,6 +137,7 @@ class _LastTokens:
 
                 def before(_: nn.Module, args: tuple, runs: Iterator[HeadSite] = runs, running: list = running) -> None:
                     running.append(next(runs))
+                    check_positions(args[0], batch.input_ids.shape)
                     mixed = side_by_side(args[0], running[-1])[:, -1]
                     self.mixed[running[-1]] = whole_width(mixed, running[-1].width)
 
@@ -153,14 +168,17 @@ class _LastTokens:
         return change * site.multiplier
 
 
-def _added_before(norm: nn.Module, change: Float[Tensor, "n_prompts d_model"]) -> ExitStack:
-    """Add to what enters a module at each prompt's last token, while the block runs."""
+def _added_before(module: nn.Module, run: int, change: Float[Tensor, "n_prompts d_model"]) -> ExitStack:
+    """Add to what enters a module, in one of its runs, at each prompt's last token, while the block runs."""
+    runs = count()
 
-    def add(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    def add(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...] | None:
+        if next(runs) != run:
+            return None
         stream = args[0].clone()
         stream[:, -1] += change.to(stream)
         return stream, *args[1:]
 
     stack = ExitStack()
-    stack.callback(norm.register_forward_pre_hook(add).remove)
+    stack.callback(module.register_forward_pre_hook(add).remove)
     return stack

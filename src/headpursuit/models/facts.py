@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from headpursuit.models.anatomy import AnatomyError, probe_input, run_probe
+from headpursuit.models.anatomy import TOLERANCE, AnatomyError, probe_input, run_probe
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.sharding import whole_tensor
 from headpursuit.models.text import context_length
@@ -95,10 +95,14 @@ def _after(model: LanguageModel) -> str:
         return "transformed"
     if torch.equal(raw, logits):
         return "unchanged"
-    ratio = float(raw @ logits / (raw @ raw))
     cap = getattr(model.network.config.get_text_config(decoder=True), "final_logit_softcapping", None)
-    guesses = {f"times {ratio:.4g}": ratio * raw}
-    if cap:
-        guesses[f"soft cap {cap:g}"] = cap * torch.tanh(raw / cap)
-    fitting = (name for name, guess in guesses.items() if torch.allclose(guess, logits, rtol=1e-3, atol=1e-3))
-    return next(fitting, "transformed")
+    if cap and _close(cap * torch.tanh(raw / cap), logits, model):
+        return f"soft cap {cap:g}"
+    ratio = float(raw @ logits / (raw @ raw))
+    if abs(ratio - 1) > 1e-3 and _close(ratio * raw, logits, model):
+        return f"times {ratio:.4g}"
+    return "unchanged" if _close(raw, logits, model) else "transformed"
+
+
+def _close(one: Tensor, other: Tensor, model: LanguageModel) -> bool:
+    return bool((one - other).norm() <= TOLERANCE.get(model.network.dtype, 3e-2) * other.norm())

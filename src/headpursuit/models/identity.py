@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from headpursuit.models.anatomy import projection
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.vocabulary import sha256_of_values, unembedding
-from headpursuit.models.weights import write_weights
+from headpursuit.models.weights import projection_weights
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def heads_sha256(model: LanguageModel) -> str:
     """Hash of some values of every output projection: training changes them all, so a thousand of each will do."""
     digest = hashlib.sha256()
     for site in model.anatomy.sites:
-        values = _stored(projection(model.network, site), write_weights(model.network, site)).flatten()
+        values = _stored(projection(model.network, site), projection_weights(model.network, site)).flatten()
         some = values[:: max(1, len(values) // 1024)].contiguous().cpu()
         digest.update(f"{site.layer} {site.n_heads} {site.d_head}".encode())
         digest.update(some.view(torch.uint8).numpy().data)

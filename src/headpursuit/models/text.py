@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -57,7 +58,11 @@ def batches(
                 f"prompt {first + i + 1} takes {len(tokens)} tokens{extra}, but the context holds {context}"
             )
     order = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    return [_pad(model, order[i : i + batch_size], ids, first) for i in range(0, len(order), batch_size)]
+    groups = [order]
+    if not model.certificate.padding:  # then only prompts of one length go together
+        groups = [list(group) for _, group in groupby(order, key=lambda i: len(ids[i]))]
+    parts = [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
+    return [_pad(model, part, ids, first) for part in parts]
 
 
 def context_length(model: LanguageModel) -> int:

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.concepts import Concept
-from headpursuit.models.anatomy import AnatomyError, is_norm, probe_input, run_probe
+from headpursuit.models.anatomy import AnatomyError, probe_input, run_probe, same_values
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.norms import norm_gain
 from headpursuit.models.sharding import whole_tensor
@@ -185,26 +185,28 @@ def final_gain(model: LanguageModel) -> Float[Tensor, " d_model"]:
     Raises:
         AnatomyError: If no norm module produces the unembedding's input.
     """
-    return norm_gain(final_norm(model), output_embedding(model).weight.shape[1]).gain
+    try:
+        norm = final_norm(model)
+    except AnatomyError as error:
+        raise AnatomyError(f"{error}, so the norm's gain cannot be applied; leave the gain out") from error
+    return norm_gain(norm, output_embedding(model).weight.shape[1]).gain
 
 
 def final_norm(model: LanguageModel) -> nn.Module:
-    """The last module named a norm whose output is the unembedding's input.
+    """The norm between the residual stream and the unembedding.
 
     Raises:
-        AnatomyError: If there is none.
+        AnatomyError: If there is none, or its output is not what the unembedding reads.
     """
-    outputs: list[tuple[nn.Module, Tensor]] = []
-    entered: list[Tensor] = []
+    found = model.anatomy.final_norm
+    if found is None:
+        raise AnatomyError("no norm reads the residual stream")
+    norm, outputs, entered = model.network.get_submodule(found[0]), [], []
     with ExitStack() as stack:
-        for module in model.network.modules():
-            if is_norm(module):
-                handle = module.register_forward_hook(lambda m, _, out: outputs.append((m, out)))
-                stack.callback(handle.remove)
-        handle = output_embedding(model).register_forward_pre_hook(lambda _, args: entered.append(args[0]))
-        stack.callback(handle.remove)
+        stack.callback(norm.register_forward_hook(lambda _, __, output: outputs.append(output)).remove)
+        head = output_embedding(model)
+        stack.callback(head.register_forward_pre_hook(lambda _, args: entered.append(args[0])).remove)
         run_probe(model.network, probe_input(model.network))
-    for module, output in reversed(outputs):
-        if isinstance(output, Tensor) and torch.equal(output, entered[-1]):
-            return module
-    raise AnatomyError("no norm produces the unembedding's input, so its gain cannot be measured; leave the gain out")
+    if not entered or not same_values(outputs[found[1]], entered[-1]):
+        raise AnatomyError(f"the unembedding does not read the output of the final norm ({found[0]}) itself")
+    return norm

@@ -143,7 +143,9 @@ def _relative(before: float, after: float) -> str:
 
 
 def _scale_note(scale: float, scope: str) -> str:
-    done = "reversed" if scale < 0 else "removed" if scale == 0 else "weakened" if scale < 1 else "enhanced"
+    done = "kept" if scale == 1 else "weakened" if 0 < scale < 1 else "enhanced"
+    if scale <= 0:
+        done = "reversed" if scale < 0 else "removed"
     return f"what the heads write is {done}" + ("" if scope == "all" else f"; scope: {scope}")
 
 

@@ -1,15 +1,18 @@
 """Where every head's mixed values are, and the proof: the slices of the attention output projections' inputs."""
 
 from headpursuit.models.anatomy.flags import with_flags
+from headpursuit.models.anatomy.flow import same_values
 from headpursuit.models.anatomy.locate import locate
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, input_device, is_norm, probe_input, run_probe, text_decoder
 from headpursuit.models.anatomy.sites import (
     APPROXIMATE,
     FLAGS,
+    TOLERANCE,
     Anatomy,
     AnatomyError,
     HeadSite,
+    check_positions,
     projection,
     side_by_side,
 )
@@ -17,11 +20,13 @@ from headpursuit.models.anatomy.sites import (
 __all__ = [
     "APPROXIMATE",
     "FLAGS",
+    "TOLERANCE",
     "Anatomy",
     "AnatomyError",
     "HeadSite",
     "Poisonings",
     "Probe",
+    "check_positions",
     "input_device",
     "is_norm",
     "locate",
@@ -29,6 +34,7 @@ __all__ = [
     "probe_input",
     "projection",
     "run_probe",
+    "same_values",
     "side_by_side",
     "text_decoder",
     "with_flags",

@@ -17,7 +17,7 @@ def with_flags(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> Anat
     """The anatomy with every site's flags, post-norm and multiplier."""
     notes, shared = follow_writes(network, anatomy.sites, probe), _shared(network, anatomy.sites)
     sites = (_flagged(site, i, notes, site.path in shared) for i, site in enumerate(anatomy.sites))
-    return replace(anatomy, sites=tuple(sites))
+    return replace(anatomy, sites=tuple(sites), final_norm=notes.final_norm)
 
 
 def _shared(network: PreTrainedModel, sites: tuple[HeadSite, ...]) -> set[str]:
@@ -51,7 +51,7 @@ def _flagged(site: HeadSite, number: int, notes: Followed, shared: bool) -> Head
         flags.append("parallel")
     if shared:
         flags.append("shared_weights")
-    return replace(site, norm=norm, multiplier=multiplier or 1.0, flags=tuple(flags))
+    return replace(site, norm=norm, multiplier=1.0 if multiplier is None else multiplier, flags=tuple(flags))
 
 
 def _ratio(arrived: Tensor | None, written: Tensor | None) -> float | None:

@@ -6,6 +6,7 @@ anything else was done with it.
 """
 
 import re
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -57,6 +58,8 @@ class Followed:
     """Sites whose sum with the stream went into a norm."""
     sums_added_to: int = 0
     """Sites whose sum with the stream was added to again."""
+    final_norm: tuple[str, int] | None = None
+    """The norm between the stream and the unembedding, and which of its runs it is."""
     at_the_end: int = 0
     """Sites whose writes are plain summands of the final norm's input."""
     mlp_sees: dict[int, bool] = field(default_factory=dict)
@@ -127,7 +130,8 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
     notes, names = follow.notes, text_modules(network)
     numbers = {(site.path, site.call): i for i, site in enumerate(sites)}
     enders = {site.output: site.path for site in sites}
-    norms: list[tuple[Tensor, int]] = []
+    norms: list[tuple[Tensor, int, tuple[str, int]]] = []
+    runs: Counter[str] = Counter()
     unembedded: list[Tensor] = []
 
     def before(path: str, args: tuple[Any, ...]) -> None:
@@ -146,8 +150,9 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
             notes.written[number] = output.detach().clone()
             follow.mark(output, _Mark(written=number, seen=number))
 
-    def norming(_: nn.Module, __: tuple[Any, ...]) -> None:
+    def norming(name: str) -> None:
         follow.inside_norm = True
+        runs[name] += 1
 
     def normed(name: str, args: tuple[Any, ...], output: Any) -> None:
         follow.inside_norm = False
@@ -158,7 +163,7 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
             notes.norms[mark.written], notes.written[mark.written] = name, output.detach().clone()
             follow.mark(output, mark)
         notes.sums_read_by_norm |= mark.clean
-        norms.append((output, mark.clean))
+        norms.append((output, mark.clean, (name, runs[name] - 1)))
 
     def linear(name: str, args: tuple[Any, ...]) -> None:
         mark = follow.of(args[0]) if args else None
@@ -176,7 +181,7 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
             elif (is_linear(module) or has_matrix(module)) and name not in calls:
                 stack.callback(module.register_forward_pre_hook(lambda _, a, n=name: linear(n, a)).remove)
             elif is_norm(module):
-                stack.callback(module.register_forward_pre_hook(norming).remove)
+                stack.callback(module.register_forward_pre_hook(lambda _, __, n=name: norming(n)).remove)
                 stack.callback(module.register_forward_hook(lambda _, a, out, n=name: normed(n, a, out)).remove)
         head = network.get_output_embeddings()
         if isinstance(head, nn.Module):
@@ -184,9 +189,15 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
         stack.enter_context(watch)
         stack.enter_context(follow)
         run_probe(network, probe)
-    last = [clean for output, clean in norms if unembedded and torch.equal(output, unembedded[-1])]
-    notes.at_the_end = (last or [clean for _, clean in norms] or [0])[-1]
+    before_head = [norm for norm in norms if unembedded and same_values(norm[0], unembedded[-1])]
+    if norms:
+        _, notes.at_the_end, notes.final_norm = (before_head or norms)[-1]
     return notes
+
+
+def same_values(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are equal, wherever they are."""
+    return one.shape == other.shape and torch.equal(one, other.to(one.device))
 
 
 def _same_layer(name: str, path: str) -> bool:

@@ -1,6 +1,7 @@
 """What an anatomy is: every head of a model, and where its mixed values are read."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,7 +80,7 @@ FLAGS = {
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-8, torch.float16: 5e-3, torch.bfloat16: 3e-2}
 """How exactly numbers must agree, relative, by what the network computes in."""
 
-APPROXIMATE = ("post_norm", "post_ln", "scaled_stream", "not_a_direct_write")
+APPROXIMATE = ("scaled_stream", "not_a_direct_write")
 """Flags that make the direct effect of a head an approximation."""
 
 
@@ -91,6 +92,8 @@ class Anatomy:
     """One entry per attention, in order of layers."""
     skipped: tuple[tuple[int, str], ...] = ()
     """Layers without heads, by number and by what is there instead."""
+    final_norm: tuple[str, int] | None = None
+    """The norm between the residual stream and the unembedding, and which of its runs in a forward pass it is."""
 
     @property
     def heads(self) -> tuple[Head, ...]:
@@ -157,3 +160,16 @@ def projection(network: nn.Module, site: HeadSite) -> nn.Module:
 def side_by_side(values: Tensor, site: HeadSite) -> Tensor:
     """A projection's input with all heads along the last axis, also where it takes them in groups."""
     return values.flatten(-2) if site.through else values
+
+
+def check_positions(values: Tensor, expected: Sequence[int]) -> None:
+    """Refuse values that are not one for each token of a batch.
+
+    Raises:
+        AnatomyError: Naming both shapes: some models work on patches of tokens, or put a prefix before them.
+    """
+    if values.dim() > 2 and tuple(values.shape[:2]) != tuple(expected):
+        raise AnatomyError(
+            f"the heads work on {tuple(values.shape[:2])} (prompts, positions) where the tokens are {tuple(expected)}; "
+            "what belongs to which token cannot be told"
+        )

@@ -31,7 +31,8 @@ NEW_TOKENS = 12
 _POSITIONS = 16
 """Last positions of each prompt whose logits are compared; every layer and earlier position reaches them."""
 
-_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+LOGITS_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+"""By dtype; wider than what single projections are held to, since roundings add up over layers."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def outputs_of(model: LanguageModel, prompts: Sequence[str], *, answers: bool = 
     """Logits at the last positions of each prompt, and greedy answers."""
     logits = []
     for batch in batches(model, prompts, 8, room=NEW_TOKENS):
-        found = read_logits(model, batch)
+        found = read_logits(model, batch, logits_to_keep=_POSITIONS)
         real = batch.attention_mask[:, -_POSITIONS:, None].bool().to(found.device)
         logits.append(found[:, -_POSITIONS:].masked_fill(~real, 0).cpu())
     texts = answer(model, prompts, max_new_tokens=NEW_TOKENS, batch_size=32) if answers else []
@@ -92,7 +93,7 @@ def difference(exported: Outputs, live: Outputs, base: Outputs, dtype: torch.dty
     return Difference(
         _relative(exported.logits, live.logits),
         _relative(base.logits, live.logits),
-        _TOLERANCE.get(dtype, 5e-2),
+        LOGITS_TOLERANCE.get(dtype, 5e-2),
         sum(a == b for a, b in zip(exported.answers, live.answers, strict=True)),
         len(live.answers),
     )

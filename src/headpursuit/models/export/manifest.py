@@ -15,6 +15,10 @@ from headpursuit.storage import read_manifest, understood
 KIND = "export"
 
 
+_WORDS = {"dtype": "dtype", "unembedding_sha256": "unembedding", "heads_sha256": "set of output projections"}
+"""What must be the same in the base, and how it is called."""
+
+
 @dataclass(frozen=True)
 class Export:
     """An edit that was written, reloaded and found equal to the live edit."""
@@ -46,11 +50,11 @@ class Export:
             ValueError: Naming both models and what differs.
         """
         base, found = self.base, identify(model)
-        for part in ("dtype", "unembedding_sha256", "heads_sha256"):
+        for part in _WORDS:
             if getattr(found, part) != getattr(base, part):
                 raise ValueError(
                     f"wrong base: the edit was exported from {base.model or 'an unnamed model'} in {base.dtype}, but "
-                    f"{model.name or 'this model'} in {found.dtype} has another {part.removesuffix('_sha256')}; "
+                    f"{model.name or 'this model'} in {found.dtype} has another {_WORDS[part]}; "
                     "give the model it was made for"
                 )
 

@@ -98,6 +98,8 @@ def verify_export(
     """
     written = Export.load(path)
     base = written.base
+    if model is None and not base.model:
+        raise ValueError(f"{path} was exported from a model without a name; give the model")
     return verify(written, path, model or load(base.model, revision=base.revision, dtype=base.dtype), prompts)
 
 
