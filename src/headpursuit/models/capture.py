@@ -148,12 +148,7 @@ def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts
             if reader.norm is not None:
                 stack.callback(reader.norm.register_forward_hook(reader.normed).remove)
         # The decoder alone: what the unembedding says about every position is not needed.
-        model.network.base_model(
-            input_ids=batch.input_ids,
-            attention_mask=batch.attention_mask,
-            position_ids=batch.position_ids,
-            use_cache=False,
-        )
+        model.network.base_model(**batch.inputs, use_cache=False)
 
 
 def _run_of(site: HeadSite) -> tuple[str, int]:

@@ -28,6 +28,12 @@ class Batch:
         """Positions counted from each prompt's first token, which left padding would otherwise shift."""
         return (self.attention_mask.cumsum(1) - 1).clamp_min(0)
 
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """What a forward pass is given; a model numbers positions itself where nothing shifts them."""
+        given = {"input_ids": self.input_ids, "attention_mask": self.attention_mask}
+        return given if self.attention_mask[:, 0].all() else given | {"position_ids": self.position_ids}
+
 
 def batches(
     model: LanguageModel, prompts: Sequence[str], batch_size: int, *, chat: bool = False, room: int = 0, first: int = 0
@@ -167,14 +173,7 @@ def answer(
 @torch.no_grad()
 def read_logits(model: LanguageModel, batch: Batch, **options: Any) -> Float[Tensor, "n_prompts n_read vocab"]:
     """One forward pass over a batch, without cache; options go to the network."""
-    output = model.network(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        position_ids=batch.position_ids,
-        use_cache=False,
-        **options,
-    )
-    return whole_tensor(output.logits)
+    return whole_tensor(model.network(**batch.inputs, use_cache=False, **options).logits)
 
 
 def log_probabilities(
