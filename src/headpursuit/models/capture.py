@@ -85,7 +85,7 @@ def read_mixed(
     number = 0
     for first, window in _checked(model, prompts, batch_size, chat, room):
         n_batches = -(-len(window) // batch_size) if batch_size > 0 else 1
-        if window and model.certificate.padding and not any(wanted(number + i) for i in range(n_batches)):
+        if window and not any(wanted(number + i) for i in range(n_batches)) and model.certificate.padding:
             number += n_batches
             continue
         for batch in batches(model, window, batch_size, chat=chat, room=room, first=first):
