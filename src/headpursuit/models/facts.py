@@ -73,12 +73,19 @@ def unembedding_facts(model: LanguageModel) -> UnembeddingFacts:
         rows=rows,
         d_model=d_model,
         dropped_rows=rows - n_tokens(model),
-        tied=getattr(embedding, "weight", None) is head.weight,
+        tied=_tied(model, getattr(embedding, "weight", None), head.weight),
         bias=getattr(head, "bias", None) is not None,
         norm=norm,
         gain=None if gain is None else (float(gain.min()), float(gain.max())),
         logits=_after(model),
     )
+
+
+def _tied(model: LanguageModel, embedding: Tensor | None, head: Tensor) -> bool:
+    """Whether both are one weight; offloaded ones are placeholders, of which the config has to tell."""
+    if head.is_meta:
+        return bool(model.network.config.get_text_config(decoder=True).tie_word_embeddings)
+    return embedding is head
 
 
 @torch.no_grad()
