@@ -145,7 +145,8 @@ def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> None:
         file.chmod(0o644)
         with _named(file), file.open("rb+") as content:
             os.fsync(content.fileno())
-    hashes = {file.relative_to(path).as_posix(): sha256_of(file) for file in files}
+    # A README is for people, who may go on writing it.
+    hashes = {file.relative_to(path).as_posix(): sha256_of(file) for file in files if file.name != "README.md"}
     write_json(path / MANIFEST, {"kind": kind, "version": 1, **description, "files": hashes})
 
 

@@ -64,7 +64,8 @@ def test_where_nothing_reaches_a_final_norm_there_is_no_direct_part():
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (Edit({}), "the edit holds no head"),
+        (Edit({}), "the edit changes nothing"),
+        (Edit({Head(1, 1): 1}), "the edit changes nothing"),
         (Edit({Head(1, 1): 0}, "generated"), "acts on generated tokens only"),
         (Edit({Head(7, 1): 0}), "L7H1 does not exist"),
     ],

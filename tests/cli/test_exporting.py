@@ -77,7 +77,7 @@ def test_without_heads_and_scale_the_best_percent_is_flipped(model, ranking, tmp
 def test_an_edit_file_goes_from_edit_to_export(model, ranking, tmp_path):
     result = run("edit", ranking, "--heads", "25%", "--scale", 0.5, "-o", tmp_path / "e.json")
     assert result.exit_code == 0, result.output
-    assert "L0H3 L1H2 L2H0 at scale 0.5: " in result.stdout
+    assert "L0H3 L1H2 L2H0 at scale 0.5, positions: all: " in result.stdout
     assert export(model, tmp_path / "out", "--edit", tmp_path / "e.json", "--format", "ia3").exit_code == 0
     assert hp.Export.load(tmp_path / "out").edit == hp.Edit(dict.fromkeys(BEST, 0.5))
     assert_refused(run("edit", ranking, "-o", tmp_path / "e.json"), "exists already")
@@ -177,8 +177,10 @@ def test_a_wrong_base_for_an_adapter(model, tmp_path):
 
 def test_a_damaged_export_and_none_at_all(model, tmp_path):
     export(model, tmp_path / "out", "--edit", by_hand(tmp_path, {"L1H2": -1}), "--format", "ia3")
-    (tmp_path / "out" / "README.md").write_text("other")
-    assert_refused(run("verify-export", tmp_path / "out"), "README.md does not match its checksum")
+    (tmp_path / "out" / "README.md").write_text("what I have to say about it")
+    assert run("verify-export", tmp_path / "out").exit_code == 0
+    (tmp_path / "out" / "adapter_config.json").write_text("{}")
+    assert_refused(run("verify-export", tmp_path / "out"), "adapter_config.json does not match its checksum")
     assert_refused(run("verify-export", tmp_path / "none"), "there is no folder")
 
 

@@ -544,7 +544,7 @@ def test_another_base_is_refused(tmp_path, base, form):
         hp.verify_export(tmp_path / "out", tiny.language_model("llama", seed=1))
     with torch.no_grad():
         base.network.model.layers[1].self_attn.o_proj.weight[0, 0] += 1
-    with pytest.raises(ValueError, match="has another heads"):
+    with pytest.raises(ValueError, match="has another set of output projections"):
         hp.verify_export(tmp_path / "out", base)
     with pytest.raises(ValueError, match="in bfloat16 has another dtype"):
         hp.verify_export(tmp_path / "out", load(str(tmp_path / "base"), device="cpu", dtype="bfloat16"))
@@ -570,3 +570,9 @@ def test_a_manifest_that_claims_something_else_is_refused(tmp_path, base, as_use
         (tmp_path / "out" / "manifest.json").write_text(json.dumps({**manifest, key: value}))
         with pytest.raises(ValueError, match=text):
             hp.verify_export(tmp_path / "out", base)
+
+
+def test_the_saved_tokenizer_pads_on_the_left(tmp_path):
+    """Else batches of prompts are answered wrongly by whoever loads the checkpoint."""
+    hp.export(tiny.word_model(), Edit({Head(1, 2): -1.0}), tmp_path / "out", "weights")
+    assert AutoTokenizer.from_pretrained(tmp_path / "out").padding_side == "left"

@@ -160,3 +160,9 @@ def test_a_folder_without_weights_is_not_taken_for_a_hub_model(tmp_path):
     with pytest.raises(OSError, match="cannot load .*m': .*no file named") as caught:
         load(str(tmp_path / "m"))
     assert "hub" not in str(caught.value)
+
+
+def test_a_gguf_file_cut_in_its_header_is_refused(tmp_path):
+    (tmp_path / "cut.gguf").write_bytes(b"GGUF" + (3).to_bytes(4, "little") + (9).to_bytes(8, "little") * 2 + b"\x08")
+    with pytest.raises((ValueError, OSError), match="cannot load"):
+        load(str(tmp_path / "cut.gguf"))

@@ -37,6 +37,7 @@ class SavedEdit:
 
     def save(self, path: Path | str) -> None:
         """Write it as JSON."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_json(Path(path), self.to_json())
 
     def to_json(self) -> dict[str, Any]:

@@ -88,8 +88,10 @@ def effects(
         ValueError: If the edit is empty or acts on generated tokens only, a head does not exist, the prompts cannot be
             read, or the concept has no token.
     """
-    if not edit:
-        raise ValueError("the edit holds no head; there is no effect to measure")
+    if all(scale == 1 for scale in edit.values()):
+        raise ValueError(
+            "the edit changes nothing: it names no head, or every scale is 1; there is no effect to measure"
+        )
     if edit.scope == "generated":
         raise ValueError("the edit acts on generated tokens only, but effects are measured on the token after a prompt")
     ids = None if concept is None else torch.tensor(tokens_of(model, concept, multi_token).token_ids)

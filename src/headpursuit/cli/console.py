@@ -31,7 +31,7 @@ def one_line_errors(command: F) -> F:
         try:
             return command(*args, **kwargs)
         except KeyboardInterrupt:
-            _fail("interrupted; nothing half-written is left, and what was kept so far can be resumed", 130)
+            _fail("interrupted; nothing half-written is left (a capture or study goes on with --resume)", 130)
         except Exception as error:
             if not isinstance(error, _mendable()) and _OUT_OF_MEMORY not in str(error):
                 raise

@@ -29,9 +29,15 @@ def edit(
     from headpursuit.storage import refuse_existing
 
     refuse_existing(output)
-    saved = SavedEdit.of(read_ranking(ranking), heads or _HEADS, _SCALE if scale is None else scale, parse_scope(scope))
+    saved = SavedEdit.of(
+        read_ranking(ranking),
+        _HEADS if heads is None else heads,
+        _SCALE if scale is None else scale,
+        parse_scope(scope),
+    )
     saved.save(output)
-    say(f"{' '.join(map(str, saved.edit))} at scale {next(iter(saved.edit.values())):g}: {output}")
+    names, scales = " ".join(map(str, saved.edit)), next(iter(saved.edit.values()))
+    say(f"{names} at scale {scales:g}, positions: {saved.edit.scope}: {output}")
 
 
 def edit_from(
@@ -58,7 +64,7 @@ def edit_from(
             raise ValueError("an edit file holds its heads and scales; --heads and --scale go with --ranking only")
         return SavedEdit.load(edit)
     assert ranking is not None
-    return SavedEdit.of(read_ranking(ranking), heads or _HEADS, _SCALE if scale is None else scale)
+    return SavedEdit.of(read_ranking(ranking), _HEADS if heads is None else heads, _SCALE if scale is None else scale)
 
 
 def read_ranking(path: Path) -> "Ranking":

@@ -57,7 +57,7 @@ def effects(
     device_map: options.DeviceMapOption = None,
     revision: options.RevisionOption = None,
 ) -> None:
-    """Measure what an edit does to the next token: straight from the heads, and through later layers."""
+    """Measure what an edit does to the next token: straight from the heads, and through what comes after them."""
     from headpursuit.analysis import effects as run
     from headpursuit.analysis import read_prompts
     from headpursuit.concepts import load_concept
@@ -90,7 +90,7 @@ def _print_effects(found: "Effects") -> None:
         print_table(title, ("heads", ">KL", ">direct share of logits"), shares)
     else:
         say(f"probability of {found.concept} without the edit: {found.base_mass:.4f}")
-        columns = ("heads", ">KL", f">{found.concept}", ">direct", ">later layers", ">direct share of logits")
+        columns = ("heads", ">KL", f">{found.concept}", ">direct", ">indirect", ">direct share of logits")
         rows = [
             (e.heads, f"{e.kl:.4f}", *(f"{v:+.4f}" for v in (e.mass, e.direct, e.indirect)), f"{e.direct_share:.0%}")
             for e in found.effects

@@ -1,6 +1,7 @@
 """From a name to a model with certified heads."""
 
 import os
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,14 @@ def load(
         options["gguf_file"] = gguf
     wanted: Any = _DTYPES.get(dtype, torch.float32 if device == "cpu" or gguf else "auto")
     # Where a model cannot be placed as asked, torch and accelerate raise whatever comes.
-    expected = (OSError, ValueError, KeyError, ImportError, *((RuntimeError, TypeError) if placed else ()))
+    expected = (
+        OSError,
+        ValueError,
+        KeyError,
+        ImportError,
+        struct.error,
+        *((RuntimeError, TypeError) if placed else ()),
+    )
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         if not weights:

@@ -13,6 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from headpursuit.models.export.plan import ScaledProjection, input_axis
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.storage import read_json, write_json
 
 _SHARD = "5GB"
 """Size of one file: of an offloaded model, as much is in main memory at once."""
@@ -38,6 +39,12 @@ def write_checkpoint(model: LanguageModel, scaled: Sequence[ScaledProjection], f
         warnings.filterwarnings("ignore", "Attempting to save a model with offloaded modules")  # a shard fits
         network.save_pretrained(folder, max_shard_size=_SHARD)
     model.tokenizer.save_pretrained(folder)
+    _pad_left(folder / "tokenizer_config.json")
+
+
+def _pad_left(file: Path) -> None:
+    """Say in a saved tokenizer that it pads on the left, as batches of a generating model need it."""
+    write_json(file, {**read_json(file), "padding_side": "left"})
 
 
 def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
