@@ -30,7 +30,8 @@ def norm_gain(norm: nn.Module, d_model: int) -> NormGain:
         x = torch.ones(1, 1, d_model, dtype=like.dtype, device=like.device)
         ones = x.clone()
         x[..., ::2] = -1
-        plus, minus, constant = (norm(v).float().flatten() for v in (x, -x, ones))
+        # Not as a call, which would wake whatever hooks wait for the model's own values.
+        plus, minus, constant = (norm.forward(v).float().flatten() for v in (x, -x, ones))
     gain, bias = (plus - minus) / 2 * x.float().flatten(), (plus + minus) / 2
     return NormGain(gain, bias, bool((constant - bias).abs().max() < 0.1 * gain.abs().max()))
 
