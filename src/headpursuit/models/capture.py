@@ -3,14 +3,14 @@
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from headpursuit.models.anatomy import HeadSite, check_positions, side_by_side
+from headpursuit.models.anatomy import HeadSite, check_positions, visited
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.norms import inverse_scale
@@ -138,49 +138,32 @@ def _chosen(batch: Batch, positions: Positions, prompt_length: int) -> Bool[Tens
 
 @torch.no_grad()
 def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts n_tokens"], receive: Receive) -> None:
-    which = chosen.flatten().nonzero()[:, 0]
+    reader = _Reader(chosen, receive)
+    norms = {model.network.get_submodule(site.norm) for site in model.anatomy.sites if site.norm}
     with ExitStack() as stack:
         stack.enter_context(uncompiled())
-        for path, sites in groupby(sorted(model.anatomy.sites, key=_run_of), key=lambda site: site.path):
-            reader = _Reader(model.network, tuple(sites), which, chosen.shape, receive)
-            module = model.network.get_submodule(path)
-            stack.callback(module.register_forward_pre_hook(reader.enter).remove)
-            if reader.norm is not None:
-                stack.callback(reader.norm.register_forward_hook(reader.normed).remove)
+        stack.enter_context(visited(model.network, model.anatomy.sites, reader.enter))
+        for norm in norms:
+            stack.callback(norm.register_forward_hook(reader.normed).remove)
         # The decoder alone: what the unembedding says about every position is not needed.
         model.network.base_model(**batch.inputs, use_cache=False)
 
 
-def _run_of(site: HeadSite) -> tuple[str, int]:
-    return site.path, site.call
-
-
 class _Reader:
-    """Reads one projection's input, once for each site that it is (a looped layer's projection is several)."""
+    """Takes the chosen positions of what enters each projection, and hands them over."""
 
-    def __init__(
-        self,
-        network: nn.Module,
-        sites: tuple[HeadSite, ...],
-        which: Int[Tensor, " n_samples"],
-        shape: torch.Size,
-        receive: Receive,
-    ) -> None:
-        self.norm = network.get_submodule(sites[0].norm) if sites[0].norm else None
-        self._left = iter(sites)
-        self._which, self._shape, self._receive = which, shape, receive
+    def __init__(self, chosen: Bool[Tensor, "n_prompts n_tokens"], receive: Receive) -> None:
+        self._which, self._shape = chosen.flatten().nonzero()[:, 0], chosen.shape
+        self._receive = receive
         self._waiting: tuple[HeadSite, Tensor] | None = None
         """Mixed values whose norm has not run yet."""
 
-    def enter(self, _: Any, args: tuple[Any, ...]) -> None:
-        site = next(self._left, None)
-        if site is None:
-            return
-        mixed = whole_width(self._chosen(side_by_side(args[0], site)), site.width)
-        if self.norm is None:
-            self._hand_over(site, mixed)
-        else:
+    def enter(self, site: HeadSite, mixed: Tensor) -> None:
+        mixed = whole_width(self._chosen(mixed), site.width)
+        if site.norm:
             self._waiting = site, mixed
+        else:
+            self._hand_over(site, mixed)
 
     def normed(self, norm: nn.Module, args: tuple[Any, ...], output: Tensor) -> None:
         """Divide by the norm's scale, so that z @ W is what arrives behind the norm."""

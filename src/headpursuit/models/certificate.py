@@ -13,7 +13,8 @@ from transformers import PreTrainedModel
 from headpursuit.heads import Edit
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
-from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite, side_by_side
+from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite
+from headpursuit.models.anatomy.visits import visited
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
@@ -213,28 +214,15 @@ def _padding(network: PreTrainedModel, probe: Probe, alone: Tensor, tolerance: f
 
 def _forward(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> _Record:
     """Run the probe and record every projection."""
-    record, calls = _Record(), Counter[str]()
-    sites = {(site.path, site.call): site for site in anatomy.sites}
-    ends = {site.output: site.path for site in anatomy.sites}
+    record = _Record()
 
-    def before(path: str, args: tuple[Any, ...]) -> None:
-        calls[path] += 1
-        site = sites.get((path, calls[path] - 1))
-        if site is not None:
-            record.mixed[site] = whole_width(side_by_side(args[0], site).flatten(0, -2), site.width).clone()
+    def enter(site: HeadSite, mixed: Tensor) -> None:
+        record.mixed[site] = whole_width(mixed.flatten(0, -2), site.width).clone()
 
-    def after(path: str, output: Tensor) -> None:
-        site = sites.get((path, calls[path] - 1))
-        if site is not None:
-            record.written[site] = whole_tensor(output).flatten(0, -2).clone()
+    def leave(site: HeadSite, output: Tensor) -> None:
+        record.written[site] = whole_tensor(output).flatten(0, -2).clone()
 
-    with ExitStack() as stack:
-        for path in {site.path for site in anatomy.sites}:
-            module = network.get_submodule(path)
-            stack.callback(module.register_forward_pre_hook(lambda _, args, p=path: before(p, args)).remove)
-        for end, path in ends.items():
-            module = network.get_submodule(end)
-            stack.callback(module.register_forward_hook(lambda _, __, out, p=path: after(p, out)).remove)
+    with visited(network, anatomy.sites, enter, leave):
         record.logits = _logits(run_probe(network, probe))
     return record
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
-from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, side_by_side
+from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, visited
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.positions import Prompts, Slots, covered
@@ -129,24 +129,15 @@ class _LastTokens:
 
     def read(self, batch: Batch) -> Float[Tensor, "n_prompts vocab"]:
         """Run the unedited model; its next-token logits come back."""
-        network = self.model.network
-        with ExitStack() as stack:
-            for path in {site.path for site in self.sites}:
-                runs = iter(sorted((s for s in self.model.anatomy.sites if s.path == path), key=lambda s: s.call))
-                running: list[HeadSite] = []
 
-                def before(_: nn.Module, args: tuple, runs: Iterator[HeadSite] = runs, running: list = running) -> None:
-                    running.append(next(runs))
-                    check_positions(args[0], batch.input_ids.shape)
-                    mixed = side_by_side(args[0], running[-1])[:, -1]
-                    self.mixed[running[-1]] = whole_width(mixed, running[-1].width)
+        def enter(site: HeadSite, mixed: Tensor) -> None:
+            check_positions(mixed, batch.input_ids.shape)
+            self.mixed[site] = whole_width(mixed[:, -1], site.width)
 
-                def after(_: nn.Module, __: tuple, output: Tensor, running: list = running) -> None:
-                    self.written[running[-1]] = whole_tensor(output)[:, -1]
+        def leave(site: HeadSite, output: Tensor) -> None:
+            self.written[site] = whole_tensor(output)[:, -1]
 
-                site = next(site for site in self.sites if site.path == path)
-                stack.callback(network.get_submodule(path).register_forward_pre_hook(before).remove)
-                stack.callback(network.get_submodule(site.output).register_forward_hook(after).remove)
+        with visited(self.model.network, self.sites, enter, leave):
             return _next_logits(self.model, batch)
 
     def change(self, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:

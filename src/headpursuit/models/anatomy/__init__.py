@@ -16,6 +16,7 @@ from headpursuit.models.anatomy.sites import (
     projection,
     side_by_side,
 )
+from headpursuit.models.anatomy.visits import visited
 
 __all__ = [
     "APPROXIMATE",
@@ -37,5 +38,6 @@ __all__ = [
     "same_values",
     "side_by_side",
     "text_decoder",
+    "visited",
     "with_flags",
 ]

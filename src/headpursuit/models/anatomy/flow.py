@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from headpursuit.models.anatomy.probe import Probe, has_matrix, is_linear, is_norm, n_tokens, run_probe, text_modules
 from headpursuit.models.anatomy.sites import HeadSite
+from headpursuit.models.anatomy.visits import visited
 from headpursuit.models.anatomy.watch import Watch
 
 _SAME = frozenset(
@@ -126,29 +127,24 @@ class _Follow(TorchFunctionMode):
 
 def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: Probe) -> Followed:
     """Run the probe, and note what becomes of each site's write."""
-    watch, follow, calls = Watch(n_tokens(probe)), _Follow(), dict.fromkeys((site.path for site in sites), -1)
+    watch, follow = Watch(n_tokens(probe)), _Follow()
     notes, names = follow.notes, text_modules(network)
-    numbers = {(site.path, site.call): i for i, site in enumerate(sites)}
-    enders = {site.output: site.path for site in sites}
+    numbers = {site: number for number, site in enumerate(sites)}
+    projections = {name for site in sites for name in (site.path, site.output)}
     norms: list[tuple[Tensor, int, tuple[str, int]]] = []
     runs: Counter[str] = Counter()
     unembedded: list[Tensor] = []
 
-    def before(path: str, args: tuple[Any, ...]) -> None:
-        calls[path] += 1
-        number = numbers.get((path, calls[path]))
+    def enter(site: HeadSite, mixed: Tensor) -> None:
         output = watch.seen[-1].output if watch.seen else None
-        if number is not None and output is not None and "joint_norm" not in sites[number].flags:
-            mixed = args[0]
-            flat = output.reshape(mixed.shape) if output.numel() == mixed.numel() else None
-            if flat is not None and not torch.equal(flat, mixed):
-                notes.gated.add(number)
+        if output is None or "joint_norm" in site.flags or output.numel() != mixed.numel():
+            return
+        if not torch.equal(output.reshape(mixed.shape), mixed):
+            notes.gated.add(numbers[site])
 
-    def after(path: str, output: Tensor) -> None:
-        number = numbers.get((path, calls[path]))
-        if number is not None:
-            notes.written[number] = output.detach().clone()
-            follow.mark(output, _Mark(written=number, seen=number))
+    def leave(site: HeadSite, output: Tensor) -> None:
+        notes.written[numbers[site]] = output.detach().clone()
+        follow.mark(output, _Mark(written=numbers[site], seen=numbers[site]))
 
     def norming(name: str) -> None:
         follow.inside_norm = True
@@ -173,12 +169,7 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
 
     with ExitStack() as stack:
         for module, name in names.items():
-            if name in calls:
-                stack.callback(module.register_forward_pre_hook(lambda _, a, p=name: before(p, a)).remove)
-            if name in enders:
-                path = enders[name]
-                stack.callback(module.register_forward_hook(lambda _, __, out, p=path: after(p, out)).remove)
-            elif (is_linear(module) or has_matrix(module)) and name not in calls:
+            if (is_linear(module) or has_matrix(module)) and name not in projections:
                 stack.callback(module.register_forward_pre_hook(lambda _, a, n=name: linear(n, a)).remove)
             elif is_norm(module):
                 stack.callback(module.register_forward_pre_hook(lambda _, __, n=name: norming(n)).remove)
@@ -186,6 +177,7 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
         head = network.get_output_embeddings()
         if isinstance(head, nn.Module):
             stack.callback(head.register_forward_pre_hook(lambda _, a: unembedded.append(a[0])).remove)
+        stack.enter_context(visited(network, sites, enter, leave))
         stack.enter_context(watch)
         stack.enter_context(follow)
         run_probe(network, probe)

@@ -1,0 +1,50 @@
+"""Be told when heads have computed and when they have been written, in whichever run of whichever module that is."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from torch import Tensor, nn
+
+from headpursuit.models.anatomy.sites import HeadSite, side_by_side
+
+Visit = Callable[[HeadSite, Tensor], None]
+
+
+def _ignore(site: HeadSite, values: Tensor) -> None:
+    """What is done where nobody wants to know."""
+
+
+@contextmanager
+def visited(
+    network: nn.Module, sites: Iterable[HeadSite], enter: Visit = _ignore, leave: Visit = _ignore
+) -> Iterator[None]:
+    """Watch sites in one forward pass inside the block.
+
+    Args:
+        network: The network.
+        sites: The sites; other runs of their projections are passed over.
+        enter: Called with a site and its mixed values, all heads (of this process) along the last axis.
+        leave: Called with a site and its projection's output, as the module gave it.
+    """
+    wanted = {(site.path, site.call): site for site in sites}
+    runs = Counter[str]()
+
+    def before(path: str, args: tuple[Any, ...]) -> None:
+        runs[path] += 1
+        site = wanted.get((path, runs[path] - 1))
+        if site is not None:
+            enter(site, side_by_side(args[0], site))
+
+    def after(path: str, output: Tensor) -> None:
+        site = wanted.get((path, runs[path] - 1))
+        if site is not None:
+            leave(site, output)
+
+    with ExitStack() as stack:
+        for path, end in {site.path: site.output for site in wanted.values()}.items():
+            first, last = network.get_submodule(path), network.get_submodule(end)
+            stack.callback(first.register_forward_pre_hook(lambda _, args, p=path: before(p, args)).remove)
+            stack.callback(last.register_forward_hook(lambda _, __, output, p=path: after(p, output)).remove)
+        yield
