@@ -510,7 +510,7 @@ def main() -> int:
     try:
         contents = {f"{build.__name__}.txt": build() for build in LISTS} | {"LICENCES.md": licences()}
     except ModuleNotFoundError as error:
-        print(f"{error.name} is missing; install the packages with: pip install -e '.[data]'", file=sys.stderr)
+        print(f"{error.name} is missing; install the packages with: pip install -e '.[wordlists]'", file=sys.stderr)
         return 2
     different = []
     for name, content in contents.items():
