@@ -4,7 +4,9 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -48,6 +50,16 @@ def open_image(source: Path | Image.Image) -> Image.Image:
         return _as_rgb(image, str(source))
 
 
+def open_bytes(content: bytes, name: str) -> Image.Image:
+    """A picture in RGB from what an image file holds, as `open_image` gives it.
+
+    Raises:
+        ValueError: As `open_image` does, with `name` for the file.
+    """
+    with _decodable(BytesIO(content), name) as image:
+        return _as_rgb(image, name)
+
+
 def check_image(path: Path) -> None:
     """Check what can be known of an image file without decoding it: that it is there, is an image, and is not huge.
 
@@ -84,9 +96,15 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ValueError(f"{path} is a folder, not an image")
     if not path.is_file():
         raise FileNotFoundError(f"there is no image {path}")
-    with path.open("rb") as file, _understood(str(path)):
+    with path.open("rb") as file, _decodable(file, str(path)) as image:
+        yield image
+
+
+@contextmanager
+def _decodable(file: IO[bytes], name: str) -> Iterator[Image.Image]:
+    with _understood(name):
         if not file.read(1):
-            raise _Refused(f"{path} is empty, not an image")
+            raise _Refused(f"{name} is empty, not an image")
         file.seek(0)
         with Image.open(file) as image:
             yield image
