@@ -123,7 +123,7 @@ def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tupl
 
 
 def _holds_images(feature: Any, datasets: ModuleType) -> bool:
-    """Whether a column holds images, also where the files do not say so but it has the parts that images are kept in."""
+    """Whether a column holds images; not all files say so, but then it has the parts that images are kept in."""
     return isinstance(feature, datasets.Image) or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
 
 

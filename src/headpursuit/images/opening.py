@@ -4,9 +4,8 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -101,7 +100,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 
 
 @contextmanager
-def _decodable(file: IO[bytes], name: str) -> Iterator[Image.Image]:
+def _decodable(file: BufferedReader | BytesIO, name: str) -> Iterator[Image.Image]:
     with _understood(name):
         if not file.read(1):
             raise _Refused(f"{name} is empty, not an image")
