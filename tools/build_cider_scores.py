@@ -17,7 +17,7 @@ OUT = Path(__file__).parents[1] / "tests" / "studies" / "cider_scores.json"
 
 WORDS = """
 a the red blue green dog cat ball star circle two three sits stands on near under it's don't small large
-""".split()
+"""
 
 BY_HAND = [
     (["A red circle above a blue star."], "A red circle above a blue star."),
@@ -33,16 +33,16 @@ BY_HAND = [
 
 def random_images(seed: int, n_images: int) -> list[tuple[list[str], str]]:
     """References and a caption that shares some of their words, per image."""
-    rng = random.Random(seed)
+    rng, vocabulary = random.Random(seed), WORDS.split()
 
     def sentence(words: list[str]) -> str:
         return " ".join(rng.choice(words) for _ in range(rng.randint(1, 15)))
 
     images = []
     for _ in range(n_images):
-        words = rng.sample(WORDS, 8)
+        words = rng.sample(vocabulary, 8)
         references = [sentence(words) for _ in range(rng.randint(1, 5))]
-        changed = [rng.choice(WORDS) if rng.random() < 0.2 else word for word in rng.choice(references).split()]
+        changed = [rng.choice(vocabulary) if rng.random() < 0.2 else word for word in rng.choice(references).split()]
         images.append((references, " ".join(changed)))
     return images
 
