@@ -91,8 +91,11 @@ def test_an_image_folder_and_a_saved_data_set_load_too(tmp_path):
     found = load_images(f"hf:{tmp_path / 'pets'}", limit=4)
     assert set(found.classes) == {"cat", "dog"}
     assert len(found.images) == 8
-    datasets.load_dataset(str(tmp_path / "pets")).save_to_disk(tmp_path / "saved")
-    assert set(load_images(f"hf:{tmp_path / 'saved'}").classes) == {"cat", "dog"}
+    both = datasets.load_dataset(str(tmp_path / "pets"))
+    both.save_to_disk(tmp_path / "both")
+    both["train"].save_to_disk(tmp_path / "one")
+    for saved, n_images in (("both", 40), ("one", 20)):
+        assert len(load_images(f"hf:{tmp_path / saved}").images) == n_images
 
 
 def test_a_broken_image_is_named_by_its_row_or_skipped(tmp_path):

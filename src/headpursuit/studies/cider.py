@@ -6,8 +6,7 @@
 3. The score is the mean over n and over the image's references, times 10.
 
 Source: Vedantam, Zitnick and Parikh (2015), arXiv 1411.5726, in the variant CIDEr-D that pycocoevalcap calls CIDEr
-(`cider/cider_scorer.py`), whose scores these are. What looks odd there is kept: a text's length counts its pairs of
-words, and an n-gram that no reference has weighs the most.
+(`cider/cider_scorer.py`), whose scores these are. An n-gram that no reference has weighs the most, as it does there.
 Differences: the tokenizer, see `tokens`.
 """
 
@@ -91,7 +90,7 @@ class Cider:
             rarity = self._log_images - math.log(max(1, self._frequencies[ngram]))
             weights[len(ngram) - 1][ngram] = count * rarity
         norms = [math.sqrt(sum(weight**2 for weight in some.values())) for some in weights]
-        return _Weighed(weights, norms, sum(count for ngram, count in counts.items() if len(ngram) == 2))
+        return _Weighed(weights, norms, sum(count for ngram, count in counts.items() if len(ngram) == 1))
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,7 @@ class _Weighed:
     """Of the n-grams of each length."""
     norms: list[float]
     length: int
-    """In pairs of words, as the original has it."""
+    """In words; the original counts pairs of words, which differ by as many."""
 
 
 def _similarity(caption: _Weighed, reference: _Weighed) -> float:
