@@ -11,8 +11,8 @@ from headpursuit.images.hub import HubSource, hub_entries
 from headpursuit.images.image_set import ImageSet
 from headpursuit.images.named import NAMED
 
-_OURS = {"digits": "headpursuit.images.digits", "scenes": "headpursuit.images.scenes"}
-"""Sets that need no download: modules with a function of the set's name, imported when asked for."""
+_OURS = ("digits", "scenes")
+"""Sets that need no download."""
 
 
 def image_set_names() -> tuple[str, ...]:
@@ -47,7 +47,7 @@ def load_images(
     if limit is not None and limit < 1:
         raise ValueError(f"limit is {limit}; give at least one image per split, or none for all")
     if name in _OURS:
-        return limited(getattr(import_module(_OURS[name]), name)(), limit, seed)
+        return limited(getattr(import_module("headpursuit.images.rendered"), name)(), limit, seed)
     found = _found(name)
     images, skipped = drawn(name, found[0], heldout=heldout, limit=limit, seed=seed, skip_bad=skip_bad)
     return ImageSet(found[1].name, images, found[1].classes, found[1].question, found[1].caption_request, skipped)

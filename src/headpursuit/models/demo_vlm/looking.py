@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from headpursuit.images.scenes import COLOURS, KINDS, SIZES
+from headpursuit.images.rendered.scenes import COLOURS, KINDS, SIZES
 from headpursuit.models.demo_vlm.lessons import UNLABELLED, Pictures
 
 _SHARPNESS = 20.0

@@ -60,7 +60,9 @@ def _step(
     rates.step()
 
 
-def _tell(lesson: str, step: int, n_steps: int, start: float, loss: torch.Tensor, right: dict[str, torch.Tensor]) -> None:
+def _tell(
+    lesson: str, step: int, n_steps: int, start: float, loss: torch.Tensor, right: dict[str, torch.Tensor]
+) -> None:
     shares = ", ".join(f"{name} {share:.3f}" for name, share in right.items())
     print(f"{lesson} {step}/{n_steps}, {time.time() - start:.0f} s: loss {loss:.3f}; right: {shares}", flush=True)
 
@@ -84,10 +86,13 @@ def main() -> None:
     parsed = parser.parse_args()
     parsed.output.mkdir(parents=True, exist_ok=True)
     network, tokenizer = untrained(parsed.seed)
+
     def trained():
         return {n: p.detach() for n, p in network.named_parameters() if p.requires_grad}
+
     if parsed.from_look:
         from safetensors.torch import load_file
+
         print(network.load_state_dict(load_file(parsed.from_look), strict=False).unexpected_keys)
     else:
         look(network, tokenizer, parsed.seed)

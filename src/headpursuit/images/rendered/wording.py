@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headpursuit.images.scenes import Scene, Thing
+from headpursuit.images.rendered.scenes import Scene, Thing
 
 COUNT_WORDS = ("zero", "one", "two", "three", "four")
 
@@ -107,5 +107,3 @@ def _listed(parts: list[str]) -> str:
 
 def _any(rng: np.random.Generator, texts: tuple[str, ...]) -> str:
     return texts[rng.integers(len(texts))]
-
-
