@@ -4,10 +4,8 @@ The names are the language model's own token embeddings: a patch's projection mu
 it shows than to those of other names, so the language model finds words it knows when it joins in.
 """
 
-import math
 from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -58,12 +56,3 @@ class Naming(nn.Module):
         loss = loss + F.cross_entropy(counted.flatten(0, 1), shown.count.repeat_interleave(counted.shape[1]))
         right["count"] = (counted.argmax(-1) == shown.count[:, None]).float().mean()
         return loss, right
-
-
-def schedule(optimizer: torch.optim.Optimizer, n_steps: int, warmup: int) -> torch.optim.lr_scheduler.LambdaLR:
-    """Linear warm-up, then half a cosine down to zero."""
-
-    def factor(step: int) -> float:
-        return min((step + 1) / warmup, 1) * 0.5 * (1 + math.cos(math.pi * min(step / n_steps, 1)))
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -1,6 +1,7 @@
 """What the demo model consists of: SmolLM2 as it is, a small CLIP vision tower, and LLaVA's projector between them."""
 
 import json
+from importlib.resources import files
 from typing import Any
 
 import torch
@@ -30,16 +31,6 @@ _SPARE_TOKEN = "<empty_output>"
 """A marker of code notebooks in SmolLM2's vocabulary, which gives its number to the image token."""
 
 _MEAN, _SPREAD = [0.75, 0.75, 0.75], [0.3, 0.3, 0.3]
-
-CHAT = """{% for message in messages %}{% if message['content'] is string %}\
-{% if loop.first and message['role'] != 'system' %}{{ '<|im_start|>system\\nYou are a helpful AI assistant named SmolLM, \
-trained by Hugging Face<|im_end|>\\n' }}{% endif %}\
-{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}\
-{% else %}{{ '<|im_start|>' + message['role'] + '\\n' }}{% for part in message['content'] %}\
-{% if part['type'] == 'image' %}{{ '<image>\\n' }}{% endif %}{% endfor %}{% for part in message['content'] %}\
-{% if part['type'] == 'text' %}{{ part['text'] }}{% endif %}{% endfor %}{{ '<|im_end|>\\n' }}{% endif %}{% endfor %}\
-{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"""
-"""SmolLM2's own for text; without its system prompt where there is an image."""
 
 
 def vision_config() -> CLIPVisionConfig:
@@ -80,7 +71,7 @@ def processor_for(tokenizer: PreTrainedTokenizerBase) -> LlavaProcessor:
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
         image_token=IMAGE_TOKEN,
-        chat_template=CHAT,
+        chat_template=(files(__package__) / "chat_template.jinja").read_text(encoding="utf-8"),
     )
 
 

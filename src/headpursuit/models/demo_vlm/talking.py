@@ -54,7 +54,9 @@ def _tokens(exchange: Exchange, tokenizer: PreTrainedTokenizerBase) -> tuple[lis
     return asked + tokenizer.encode(f"{exchange.answer}<|im_end|>", add_special_tokens=False), len(asked)
 
 
-def answer_loss(network: LlavaForConditionalGeneration, projected: Tensor, said: Dialogues) -> tuple[Tensor, Tensor]:
+def answer_loss(
+    network: LlavaForConditionalGeneration, projected: Tensor, said: Dialogues
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Mean cross-entropy of the answers' tokens, and the fraction that is the likeliest one."""
     embed, dtype = network.get_input_embeddings(), network.lm_head.weight.dtype
     n_scenes = len(said.ids)
@@ -75,7 +77,7 @@ def answer_loss(network: LlavaForConditionalGeneration, projected: Tensor, said:
     scene, token = said.answered.nonzero(as_tuple=True)
     logits = network.lm_head(hidden[scene, n_shared + token - 1]).float()
     wanted = said.ids[said.answered]
-    return F.cross_entropy(logits, wanted), (logits.argmax(-1) == wanted).float().mean()
+    return F.cross_entropy(logits, wanted), {"tokens": (logits.argmax(-1) == wanted).float().mean()}
 
 
 def _mask(branch: Tensor, n_shared: int, dtype: torch.dtype) -> Tensor:
