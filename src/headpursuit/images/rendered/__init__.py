@@ -1,4 +1,4 @@
-"""Images that need no download: scenes of scanned digits and drawn shapes, rendered, and what can be said about them."""
+"""Images that need no download: rendered scenes of scanned digits and drawn shapes, and what can be said of them."""
 
 from headpursuit.images.rendered.sets import digits, scenes
 

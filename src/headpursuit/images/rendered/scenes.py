@@ -114,7 +114,7 @@ def render(scene: Scene) -> Image.Image:
     return Image.fromarray((np.asarray(canvas, dtype=np.int16) + noise).clip(0, 255).astype(np.uint8))
 
 
-def _shade(colour: Real[np.ndarray, " 3"], width: float, rng: np.random.Generator) -> tuple[int, int, int]:
+def _shade(colour: Real[np.ndarray, " 3"], width: int, rng: np.random.Generator) -> tuple[int, int, int]:
     """A colour close to the given one."""
     red, green, blue = (colour + rng.uniform(-width, width, 3)).clip(0, 255).astype(int).tolist()
     return red, green, blue
