@@ -1,6 +1,7 @@
 """The only room that knows transformers: loading, finding heads, words and tokens, reading and rescaling heads."""
 
 from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, HeadSite
+from headpursuit.models.batches import batches
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
@@ -13,7 +14,7 @@ from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
-from headpursuit.models.text import answer, batches, log_probabilities
+from headpursuit.models.text import answer, log_probabilities
 from headpursuit.models.vocabulary import (
     ConceptTokens,
     MultiToken,

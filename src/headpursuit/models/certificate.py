@@ -16,6 +16,7 @@ from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
 from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite
 from headpursuit.models.anatomy.visits import visited
 from headpursuit.models.generating import plainly_greedy
+from headpursuit.models.token_kinds import numbers_positions, padded_left
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
 from headpursuit.models.weights import bias_of, projection_weights
@@ -43,6 +44,8 @@ class Certificate:
     """With all heads at scale 1 the logits are bit-equal."""
     firing: int | None
     """How often each projection ran while 3 tokens were generated: 3; None for a model that cannot generate alone."""
+    image: bool
+    """Whether the passes held an image, as those of a vision-language model do."""
     padding: bool
     """A prompt padded on the left gives the logits it gives alone; else only prompts of one length share a batch."""
     tolerance: float
@@ -62,7 +65,7 @@ class Certificate:
         return (
             f"certified: {self.n_heads} heads in {self.n_layers} layers; heads + bias = projection to "
             f"{self.conservation:.0e}, each head reaches only its slice, scale 0 leaves bias to {self.silence:.0e}, "
-            f"scale 1 changes nothing{fired}"
+            f"scale 1 changes nothing{fired}{', with an image in the prompt' if self.image else ''}"
             + ("" if self.padding else "; padding changes what it writes, so batches hold prompts of one length")
             + (f"; flags: {flags}" if flags else "")
             + (f"; without heads: {self.skipped}" if self.skipped else "")
@@ -112,6 +115,7 @@ def certify(
         silence=_worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT),
         identity=identity,
         firing=_firing(network, anatomy, probe),
+        image="pixel_values" in probe,
         padding=_padding(network, probe, clean.logits, tolerance),
         tolerance=tolerance,
         flags=anatomy.flags,
@@ -195,15 +199,14 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
 
 def _padding(network: PreTrainedModel, probe: Probe, alone: Tensor, tolerance: float) -> bool:
     """Whether a prompt that is padded on the left is read as it is alone."""
-    ids = probe.get("input_ids")
-    if set(probe) != {"input_ids", "attention_mask"} or ids is None:
+    others = {name: value for name, value in probe.items() if name not in ("input_ids", "attention_mask")}
+    if len(others) > len(probe) - 2 or (others and "pixel_values" not in probe):
         return False
+    ids = probe["input_ids"]
     mask = torch.cat([torch.zeros_like(ids[:, :3]), torch.ones_like(ids)], dim=1)
-    padded = {
-        "input_ids": torch.cat([ids[:, :3], ids], dim=1),
-        "attention_mask": mask,
-        "position_ids": (mask.cumsum(1) - 1).clamp_min(0),
-    }
+    padded = {"input_ids": torch.cat([ids[:, -3:], ids], dim=1), "attention_mask": mask, **padded_left(others, 3)}
+    if not (others and numbers_positions(network)):
+        padded["position_ids"] = (mask.cumsum(1) - 1).clamp_min(0)
     try:
         found = _logits(run_probe(network, padded))
     except AnatomyError:

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
 from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, visited
+from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.positions import Prompts, Slots, covered
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import whole_tensor, whole_width
-from headpursuit.models.text import Batch, batches, read_logits
+from headpursuit.models.text import read_logits
 from headpursuit.models.weights import projection_weights
 
 

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from headpursuit.models.anatomy import TOLERANCE, AnatomyError, probe_input, run_probe
+from headpursuit.models.batches import context_length
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.sharding import whole_tensor
-from headpursuit.models.text import context_length
 from headpursuit.models.vocabulary import final_gain, final_norm, n_tokens, output_embedding
 
 
