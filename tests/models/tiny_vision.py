@@ -1,5 +1,7 @@
 """Tiny random vision-language models with their families' own processors, all from configs: nothing is downloaded."""
 
+from types import SimpleNamespace
+
 import torch
 import transformers as hf
 from exceptions import CHANGES
@@ -64,12 +66,12 @@ def _cropped(size=SIZE):
     return dict(size={"shortest_edge": size}, crop_size=_square(size))
 
 
-def _no_videos():
-    """Stands where a video processor does, which would need torchvision."""
-    from transformers import video_processing_utils
+def _without_videos(processor_class):
+    """A processor class that takes anything for a video processor: real ones need torchvision."""
+    return type(processor_class.__name__, (processor_class,), {"check_argument_for_proper_class": lambda *_: None})
 
-    return getattr(video_processing_utils, "VideoProcessorMixin", hf.BaseVideoProcessor)()
 
+_NO_VIDEOS = SimpleNamespace(model_input_names=[])
 
 _GRID = [[SIZE, 2 * SIZE], [2 * SIZE, SIZE], [2 * SIZE, 2 * SIZE]]
 
@@ -86,14 +88,14 @@ def _llava_next(words):
 
 def _llava_onevision(words):
     images = hf.LlavaOnevisionImageProcessorPil(size=_square(), image_grid_pinpoints=_GRID)
-    return hf.LlavaOnevisionProcessor(images, words, _no_videos(), 4, "full")
+    return _without_videos(hf.LlavaOnevisionProcessor)(images, words, _NO_VIDEOS, 4, "full")
 
 
 def _qwen(name):
     def make(words):
         words.image_token, words.video_token = "<image>", "<video>"
         images = hf.Qwen2VLImageProcessorPil(size={"shortest_edge": SIZE**2, "longest_edge": 4 * SIZE**2})
-        return getattr(hf, name)(images, words, _no_videos())
+        return _without_videos(getattr(hf, name))(images, words, _NO_VIDEOS)
 
     return make
 
@@ -116,7 +118,7 @@ def _idefics3(words):
 
 def _internvl(words):
     images = hf.GotOcr2ImageProcessorPil(size=_square(2 * SIZE))
-    return hf.InternVLProcessor(images, words, _no_videos(), image_seq_length=4)
+    return _without_videos(hf.InternVLProcessor)(images, words, _NO_VIDEOS, image_seq_length=4)
 
 
 class _Pixtral:
@@ -175,6 +177,7 @@ PROCESSORS = {
 
 _TOKENS = {"image_token_id": IMAGE_ID, "image_token_index": IMAGE_ID, "video_token_id": VIDEO_ID}
 _SIZES = {
+    "qwen2_5_vl": {"vision_config": {"window_size": 112, "fullatt_block_indexes": [1]}},
     "llava_next": {"image_grid_pinpoints": _GRID},
     "llava_onevision": {"image_grid_pinpoints": _GRID},
     "idefics3": {"vision_config": {"image_size": 2 * SIZE}},
@@ -182,7 +185,8 @@ _SIZES = {
     "internvl": {"vision_config": {"image_size": [2 * SIZE] * 2, "patch_size": [14, 14]}},
     "mistral3": {"vision_config": {"head_dim": 16}},
     "chameleon": {"vq_config": {"resolution": 32}},
-    "emu3": {"vq_config": {"embed_dim": 64, "latent_channels": 64, "z_channels": 64, "hidden_size": 64}},
+    "emu3": {"vq_config": {"embed_dim": 64, "latent_channels": 64, "z_channels": 64, "hidden_size": 64} | {
+        "channel_multiplier": [1, 1, 1, 2], "attn_resolutions": [3], "num_res_blocks": 1, "codebook_size": 64}},
 }
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from headpursuit.images import ImagePrompt, Prompt
-from headpursuit.models.image_batches import check_pictures, picture_size, read_pictures
+from headpursuit.models.image_batches import check_pictures, picture_size, read_pictures, text_of
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.token_kinds import numbers_positions
 
@@ -106,7 +106,7 @@ def batches(
     makers: list[Callable[[], Batch]] = []
     for part in _parts(model, {i: (len(tokens),) for i, tokens in ids.items()}, batch_size):
         makers.append(lambda part=part: _pad(model, part, ids, first))  # type: ignore[misc]
-    sizes = {i: (len(prompt.text.split()), *picture_size(prompt)) for i, prompt in seen.items()}
+    sizes = {i: (_n_words(model, prompt, chat), *picture_size(prompt)) for i, prompt in seen.items()}
     for part in _parts(model, sizes, batch_size):
         makers.append(lambda part=part: _open(model, part, seen, first, chat, room))  # type: ignore[misc]
     return Batches(makers)
@@ -119,6 +119,11 @@ def _parts(model: LanguageModel, sizes: dict[int, tuple[int, ...]], batch_size: 
     if sizes and not model.certificate.padding:  # then only prompts of one length go together
         groups = [list(group) for _, group in groupby(order, key=sizes.__getitem__)]
     return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
+
+
+def _n_words(model: LanguageModel, prompt: ImagePrompt, chat: bool) -> int:
+    """Tokens of the text around an image, and one for the image, which takes as many as its size asks for."""
+    return len(model.tokenizer.encode(text_of(model, prompt, chat), add_special_tokens=False))
 
 
 def context_length(model: LanguageModel) -> int:

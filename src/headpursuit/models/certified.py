@@ -38,7 +38,7 @@ _VALUES = 256
 
 def certified(
     network: PreTrainedModel,
-    probe: Probe | Callable[[], Probe] | None = None,
+    probe: Probe | Callable[[], tuple[Probe, Probe]] | None = None,
     *,
     keep: bool = False,
     fresh: bool = False,
@@ -47,8 +47,8 @@ def certified(
 
     Args:
         network: The model, in eval mode.
-        probe: Inputs of a short forward pass of one prompt, where text alone will not do; or what makes them, always
-            alike for one model.
+        probe: Inputs of a short forward pass of one prompt, where text alone will not do; or what makes them, and
+            them again as the last row of a batch, always alike for one model.
         keep: Keep the result in the user's cache, and take it from there for the same weights, code and device.
         fresh: Look and measure again, whatever was found before.
 
@@ -63,18 +63,18 @@ def certified(
     found = _read(file) if file and not fresh else None
     if found is None:
         with uncompiled():
-            found = _measure(network, probe() if callable(probe) else probe)
+            found = _measure(network, *probe()) if callable(probe) else _measure(network, probe)
         if file:
             _write(file, found)
     _known[network] = found
     return found
 
 
-def _measure(network: PreTrainedModel, probe: Probe | None) -> Known:
+def _measure(network: PreTrainedModel, probe: Probe | None, beside: Probe | None = None) -> Known:
     inputs = probe_input(network) if probe is None else probe
     poisonings = poison_all(network, inputs)
     anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
-    return anatomy, certify(network, anatomy, inputs, poisonings)
+    return anatomy, certify(network, anatomy, inputs, poisonings, beside)
 
 
 def certificates_folder() -> Path:

@@ -56,8 +56,8 @@ class LanguageModel:
     def _certified(self, fresh: bool = False) -> tuple[Anatomy, Certificate]:
         return certified(self.network, self._probe if self.sees_images else None, keep=bool(self.name), fresh=fresh)
 
-    def _probe(self) -> Probe:
-        """A short text about a blank picture."""
+    def _probe(self) -> tuple[Probe, Probe]:
+        """A short text about a blank picture, alone and behind padding."""
         return image_probe(self.processor, self.network)
 
     @property

@@ -9,11 +9,11 @@ from transformers import AutoProcessor, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.utils import cached_file
 
-from headpursuit.models.anatomy import input_device
+from headpursuit.models.anatomy import Probe, input_device
 
 _FILES = ("processor_config.json", "preprocessor_config.json")
 
-_PROBE_SIZE, _PROBE_TEXT = 56, "a probe of seven words or more, nothing else"
+_PROBE_SIZES, _PROBE_TEXT = ((84, 56), (56, 56)), "a probe of seven words or more, nothing else"
 
 
 def find_processor(config: PreTrainedConfig, source: str, options: dict[str, Any]) -> Any:
@@ -65,10 +65,16 @@ def placeholder_of(processor: Any) -> str:
     return str(found)
 
 
-def image_probe(processor: Any, network: PreTrainedModel) -> dict[str, Tensor]:
-    """A short text about a blank picture, for the forward passes that heads are looked for in."""
-    blank = Image.new("RGB", (_PROBE_SIZE, _PROBE_SIZE), "grey")
-    return processed(processor, network, [f"{placeholder_of(processor)} {_PROBE_TEXT}"], [blank], special=True)
+def image_probe(processor: Any, network: PreTrainedModel) -> tuple[Probe, Probe]:
+    """A short text about a blank picture, for the forward passes that heads are looked for in.
+
+    Returns:
+        The inputs for it alone, and as the last of two prompts, the other of which is longer and has a wider picture.
+    """
+    texts = [f"{placeholder_of(processor)} {_PROBE_TEXT}{more}" for more in (" and more" * 5, "")]
+    blanks = [Image.new("RGB", size, "grey") for size in _PROBE_SIZES]
+    alone = processed(processor, network, texts[1:], blanks[1:], special=True)
+    return alone, processed(processor, network, texts, blanks, special=True)
 
 
 def processed(

@@ -1,4 +1,4 @@
-"""What a processor says of each token, for texts that grow: by padding before them, or by an answer behind them."""
+"""What a processor says of each token, for texts with answers behind them."""
 
 from collections.abc import Mapping
 
@@ -12,15 +12,6 @@ _KINDS = ("token_type_ids", "mm_token_type_ids")
 
 _SEEN = "cross_attention_mask"
 """Which tiles of which image each token attends to: (n_prompts, n_tokens, n_images, n_tiles)."""
-
-
-def padded_left(given: Mapping[str, Tensor], n_columns: int) -> dict[str, Tensor]:
-    """What a model is given beside its tokens, for prompts with so much padding before them."""
-    found = dict(given)
-    for name in found.keys() & {*_KINDS, _SEEN}:
-        before = torch.zeros_like(found[name][:, :1]).repeat_interleave(n_columns, dim=1)
-        found[name] = torch.cat([before, found[name]], dim=1)
-    return found
 
 
 def with_answers(
