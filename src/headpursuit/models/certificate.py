@@ -47,8 +47,8 @@ class Certificate:
     image: bool
     """Whether the passes held an image, as those of a vision-language model do."""
     padding: bool
-    """A prompt padded on the left (and beside one with another image) gives the logits it gives alone; else only prompts
-    of one length (and images of one size) share a batch."""
+    """A prompt padded on the left, beside one with an image of another size if it has one, gives the logits it gives
+    alone; else only prompts of one length, and images of one size, share a batch."""
     tolerance: float
     """What the errors were allowed to be, for the network's dtype."""
     flags: dict[str, int] = field(default_factory=dict)

@@ -57,7 +57,7 @@ class LanguageModel:
         return certified(self.network, self._probe if self.sees_images else None, keep=bool(self.name), fresh=fresh)
 
     def _probe(self) -> tuple[Probe, Probe]:
-        """A short text about a blank picture, alone and behind padding."""
+        """A short text about a picture, alone and behind padding."""
         return image_probe(self.processor, self.network)
 
     @property

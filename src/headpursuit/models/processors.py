@@ -13,7 +13,7 @@ from headpursuit.models.anatomy import Probe, input_device
 
 _FILES = ("processor_config.json", "preprocessor_config.json")
 
-_PROBE_SIZES, _PROBE_TEXT = ((84, 56), (56, 56)), "a probe of seven words or more, nothing else"
+_PROBE_SIZES, _PROBE_TEXT = ((84, 56), (56, 84)), "a probe of seven words or more, nothing else"
 
 
 def find_processor(config: PreTrainedConfig, source: str, options: dict[str, Any]) -> Any:
@@ -66,15 +66,15 @@ def placeholder_of(processor: Any) -> str:
 
 
 def image_probe(processor: Any, network: PreTrainedModel) -> tuple[Probe, Probe]:
-    """A short text about a blank picture, for the forward passes that heads are looked for in.
+    """A short text about a picture, for the forward passes that heads are looked for in.
 
     Returns:
-        The inputs for it alone, and as the last of two prompts, the other of which is longer and has a wider picture.
+        The inputs for it alone, and as the last of two prompts, the other with a longer text and a wider picture.
     """
     texts = [f"{placeholder_of(processor)} {_PROBE_TEXT}{more}" for more in (" and more" * 5, "")]
-    blanks = [Image.new("RGB", size, "grey") for size in _PROBE_SIZES]
-    alone = processed(processor, network, texts[1:], blanks[1:], special=True)
-    return alone, processed(processor, network, texts, blanks, special=True)
+    pictures = [Image.linear_gradient("L").resize(size).convert("RGB") for size in _PROBE_SIZES]
+    alone = processed(processor, network, texts[1:], pictures[1:], special=True)
+    return alone, processed(processor, network, texts, pictures, special=True)
 
 
 def processed(

@@ -25,19 +25,25 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> B
         output = network.generate(
             **batch.given, max_new_tokens=max_new_tokens, pad_token_id=model.tokenizer.pad_token_id or 0
         )
-    new = output[:, batch.input_ids.shape[1] :]
-    ends = torch.isin(new, torch.tensor(_end_ids(model), device=new.device))
-    running = (ends.cumsum(1) == 0).to(batch.attention_mask)
-    mask = torch.cat([batch.attention_mask, running], dim=1)
-    of_image = torch.isin(batch.input_ids, torch.tensor([image_token_id(network) or -1], device=new.device))
-    pictures = with_answers(batch.pictures, of_image, new.shape[1])
-    return replace(batch, input_ids=output, attention_mask=mask, pictures=pictures)
+    new, image_id = output[:, batch.input_ids.shape[1] :], image_token_id(network)
+    ends = torch.isin(new, torch.tensor(_end_ids(model, image_id), device=new.device))
+    running = ends.cumsum(1) == 0
+    mask = torch.cat([batch.attention_mask, running.to(batch.attention_mask)], dim=1)
+    if not batch.pictures:
+        return replace(batch, input_ids=output, attention_mask=mask)
+    # Read again, an image's token in the answer would be taken for a place of the image.
+    ids = torch.cat([batch.input_ids, new * running], dim=1)
+    of_image = batch.input_ids == (-1 if image_id is None else image_id)
+    return replace(
+        batch, input_ids=ids, attention_mask=mask, pictures=with_answers(batch.pictures, of_image, new.shape[1])
+    )
 
 
-def _end_ids(model: LanguageModel) -> list[int]:
+def _end_ids(model: LanguageModel, image_id: int | None) -> list[int]:
+    """Tokens that end an answer: the model's own, padding, and the token of an image, which no text can hold."""
     end = model.network.generation_config.eos_token_id
     ends = list(end) if isinstance(end, list | tuple) else [end]
-    return [i for i in [*ends, model.tokenizer.pad_token_id] if i is not None]
+    return [i for i in [*ends, model.tokenizer.pad_token_id, image_id] if i is not None]
 
 
 def answer(
