@@ -112,12 +112,12 @@ def batches(
     return Batches(makers)
 
 
-def _parts(model: LanguageModel, sizes: dict[int, tuple[int, ...]], batch_size: int) -> list[list[int]]:
+def _parts(model: LanguageModel, sizes: Mapping[int, tuple[int, ...]], batch_size: int) -> list[list[int]]:
     """Numbers of prompts that share a batch, by what their length depends on."""
-    order = sorted(sizes, key=sizes.__getitem__)
+    order = sorted(sizes, key=lambda i: sizes[i])
     groups = [order]
     if sizes and not model.certificate.padding:  # then only prompts of one length go together
-        groups = [list(group) for _, group in groupby(order, key=sizes.__getitem__)]
+        groups = [list(group) for _, group in groupby(order, key=lambda i: sizes[i])]
     return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
 
 

@@ -1,15 +1,18 @@
 """Prompts with an image: what a model's processor makes of them, and what becomes of it when a text grows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import PIL.ExifTags
 import PIL.Image
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
 from headpursuit.images import ImagePrompt
-from headpursuit.images.opening import open_image
+from headpursuit.images.opening import check_image, open_image
 from headpursuit.models.anatomy import text_decoder
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.image_positions import ImagePositions
@@ -30,31 +33,29 @@ def check_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], cha
                 f"prompt {number + 1} has an image, but {model.name or 'this model'} was loaded without an image "
                 "processor; give a vision-language model"
             )
-        try:
-            picture_size(prompt)
+        with _naming(number):
+            if isinstance(prompt.image, Path):
+                check_image(prompt.image)
             text_of(model, prompt, chat)
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"prompt {number + 1}: {error}") from error
-        except ValueError as error:
-            raise ValueError(f"prompt {number + 1}: {error}") from error
+
+
+@contextmanager
+def _naming(number: int) -> Iterator[None]:
+    """Say in an error which prompt it is about."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind(f"prompt {number + 1}: {error}") from error
 
 
 def picture_size(prompt: ImagePrompt) -> tuple[int, int]:
-    """Width and height, as the file's header tells them.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is no picture.
-    """
+    """Width and height, as the file's header tells them; of what a camera noted as turned, turned."""
     if isinstance(prompt.image, PIL.Image.Image):
         return prompt.image.size
-    if not prompt.image.is_file():
-        raise FileNotFoundError(f"there is no image {prompt.image}")
-    try:
-        with PIL.Image.open(prompt.image) as image:
-            return image.size
-    except (OSError, PIL.Image.DecompressionBombError) as error:
-        raise ValueError(f"{prompt.image} is no image that can be read: {error}") from error
+    with PIL.Image.open(prompt.image) as image:
+        turned = image.getexif().get(PIL.ExifTags.Base.Orientation, 1) >= 5
+        return image.size[::-1] if turned else image.size
 
 
 def text_of(model: LanguageModel, prompt: ImagePrompt, chat: bool) -> str:
@@ -91,12 +92,8 @@ def read_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], chat
     """
     images = []
     for number, prompt in prompts.items():
-        try:
+        with _naming(number):
             images.append(open_image(prompt.image))
-        except FileNotFoundError as error:
-            raise FileNotFoundError(f"prompt {number + 1}: {error}") from error
-        except ValueError as error:
-            raise ValueError(f"prompt {number + 1}: {error}") from error
     texts = [text_of(model, prompt, chat) for prompt in prompts.values()]
     return processed(model.processor, model.network, texts, images, special=not chat)
 

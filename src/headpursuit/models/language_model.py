@@ -75,8 +75,8 @@ class LanguageModel:
         if writer.chat_template is None:
             raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave --chat out")
         parts = [{"type": "image"}] * with_image + [{"type": "text", "text": text}]
-        content = parts if self.sees_images and (with_image or writer is self.processor) else text
-        message = [{"role": "user", "content": content}]
+        content: Any = parts if self.sees_images and (with_image or writer is self.processor) else text
+        message: Any = [{"role": "user", "content": content}]
         return str(writer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
 
     @property
