@@ -96,7 +96,9 @@ def test_scales_alone_are_an_edit_everywhere():
 
 @pytest.mark.parametrize("scope", ["picture", "", [], [1.5], ["0"], [True], 3])
 def test_unknown_scopes_are_refused(scope, as_users_run_it):
-    with pytest.raises(ValueError, match="unknown scope .*; choose all, prompt, generated, image, text, or a list of positions"):
+    with pytest.raises(
+        ValueError, match="unknown scope .*; choose all, prompt, generated, image, text, or a list of positions"
+    ):
         Edit({}, scope)
 
 

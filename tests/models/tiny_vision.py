@@ -11,7 +11,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 from zoo import randomise
 
+from headpursuit.images import ImagePrompt
 from headpursuit.models import LanguageModel
+from headpursuit.models.processors import placeholder_of
 
 IMAGE_ID, VIDEO_ID = 200, 201
 SIZE = 28
@@ -175,6 +177,8 @@ PROCESSORS = {
 }
 """SmolVLM's own processor needs num2words; it makes the tensors that Idefics3's makes."""
 
+FAMILIES = tuple(PROCESSORS)
+
 _TOKENS = {"image_token_id": IMAGE_ID, "image_token_index": IMAGE_ID, "video_token_id": VIDEO_ID}
 _SIZES = {
     "qwen2_5_vl": {"vision_config": {"window_size": 112, "fullatt_block_indexes": [1]}},
@@ -185,8 +189,10 @@ _SIZES = {
     "internvl": {"vision_config": {"image_size": [2 * SIZE] * 2, "patch_size": [14, 14]}},
     "mistral3": {"vision_config": {"head_dim": 16}},
     "chameleon": {"vq_config": {"resolution": 32}},
-    "emu3": {"vq_config": {"embed_dim": 64, "latent_channels": 64, "z_channels": 64, "hidden_size": 64} | {
-        "channel_multiplier": [1, 1, 1, 2], "attn_resolutions": [3], "num_res_blocks": 1, "codebook_size": 64}},
+    "emu3": {
+        "vq_config": {"embed_dim": 64, "latent_channels": 64, "z_channels": 64, "hidden_size": 64}
+        | {"channel_multiplier": [1, 1, 1, 2], "attn_resolutions": [3], "num_res_blocks": 1, "codebook_size": 64}
+    },
 }
 
 
@@ -213,3 +219,8 @@ def vision_model(family):
     words = tokenizer()
     processor = PROCESSORS[family](words)
     return LanguageModel(network(family), words, f"tiny-{family}", processor=processor)
+
+
+def asking(model, text, image):
+    """A prompt with the model's placeholder at `{}`."""
+    return ImagePrompt(text.format(placeholder_of(model.processor)), image)

@@ -22,8 +22,7 @@ class CaptureConfig:
     """How a capture was made; saved beside it."""
 
     positions: Positions = "last"
-    """Which token positions: `last` of the prompt, whole `prompt`, `generated` answer, those of the `image`, or `all` of
-    prompt and answer."""
+    """Which positions: the `last` of the prompt, the whole `prompt`, its `image`, the `generated` answer, or `all`."""
     chat: bool = False
     """Whether prompts were put into the chat template."""
     max_new_tokens: int = 16

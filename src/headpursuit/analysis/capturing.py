@@ -72,8 +72,8 @@ def capture(
 
     Raises:
         FileNotFoundError: If an image is missing.
-        ValueError: If prompts or images cannot be read, nothing was captured, a head wrote infinite or undefined values, or
-            `resume` finds a capture of other prompts, another model or other settings.
+        ValueError: If prompts or images cannot be read, nothing was captured, a head wrote infinite or undefined
+            values, or `resume` finds a capture of other prompts, another model or other settings.
         FileExistsError: If `output` exists, or an unfinished capture to it and `resume` was not asked for.
         AnatomyError: If the model's heads cannot be certified.
     """

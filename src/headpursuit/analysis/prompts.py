@@ -1,4 +1,4 @@
-"""Read prompts from a file or a folder of images, as it is gone through: a million prompts need no more memory than one."""
+"""Read prompts from a file as it is gone through, so that a million need no more memory than one; or from images."""
 
 import csv
 import json

@@ -12,7 +12,10 @@ from headpursuit.cli.console import notes, one_line_errors, print_table, progres
 from headpursuit.cli.opening import open_model
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from headpursuit.analysis import Capture, Ranking
+    from headpursuit.images import Prompt
     from headpursuit.models import LanguageModel
 
 
@@ -53,7 +56,7 @@ def capture(
         raise ValueError(f'{prompts} is a folder; say what to ask about its images: --ask "What is this?"')
     if ask is not None and not prompts.is_dir():
         raise ValueError(f"--ask goes with a folder of images, and {prompts} is none")
-    texts = read_prompts(prompts) if ask is None else ask_about(prompts, ask)
+    texts: Collection[Prompt] = read_prompts(prompts) if ask is None else ask_about(prompts, ask)
     if skip_bad:
         texts = readable(texts, lambda line: notes.print(line, markup=False, soft_wrap=True))
     config = CaptureConfig(

@@ -7,7 +7,14 @@ from headpursuit.models.certificate import Certificate
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
 from headpursuit.models.export import Difference, Export, ExtraMissing, Format, export, verify, verify_export
-from headpursuit.models.facts import TokenizerFacts, UnembeddingFacts, tokenizer_facts, unembedding_facts
+from headpursuit.models.facts import (
+    TokenizerFacts,
+    UnembeddingFacts,
+    VisionFacts,
+    tokenizer_facts,
+    unembedding_facts,
+    vision_facts,
+)
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
@@ -50,6 +57,7 @@ __all__ = [
     "Spelling",
     "TokenizerFacts",
     "UnembeddingFacts",
+    "VisionFacts",
     "answer",
     "batches",
     "collisions",
@@ -74,5 +82,6 @@ __all__ = [
     "unembedding_facts",
     "verify",
     "verify_export",
+    "vision_facts",
     "write_weights",
 ]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, overload
+from typing import Any
 
 import torch
 from jaxtyping import Int
@@ -46,7 +46,7 @@ class Batch:
         return self.given | {"position_ids": self.position_ids}
 
 
-class Batches(Sequence[Batch]):
+class Batches:
     """Batches that are made when they are asked for: pictures are opened then, and none are kept."""
 
     def __init__(self, makers: Sequence[Callable[[], Batch]]) -> None:
@@ -55,14 +55,8 @@ class Batches(Sequence[Batch]):
     def __len__(self) -> int:
         return len(self._makers)
 
-    @overload
-    def __getitem__(self, which: int) -> Batch: ...
-
-    @overload
-    def __getitem__(self, which: slice) -> "Batches": ...
-
-    def __getitem__(self, which: int | slice) -> "Batch | Batches":
-        return Batches(self._makers[which]) if isinstance(which, slice) else self._makers[which]()
+    def __getitem__(self, number: int) -> Batch:
+        return self._makers[number]()
 
     def __iter__(self) -> Iterator[Batch]:
         return (make() for make in self._makers)

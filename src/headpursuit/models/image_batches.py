@@ -54,7 +54,9 @@ def picture_size(prompt: ImagePrompt) -> tuple[int, int]:
     if isinstance(prompt.image, PIL.Image.Image):
         return prompt.image.size
     with PIL.Image.open(prompt.image) as image:
-        turned = image.getexif().get(PIL.ExifTags.Base.Orientation, 1) >= 5
+        # Asking a file of another kind would decode all of it.
+        notes = image.getexif() if image.format in ("JPEG", "MPO") else {}
+        turned = notes.get(PIL.ExifTags.Base.Orientation, 1) >= 5
         return image.size[::-1] if turned else image.size
 
 
