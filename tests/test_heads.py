@@ -79,7 +79,7 @@ def test_cross_attention_heads_have_names_of_their_own():
     assert head.site == "L4X"
 
 
-@pytest.mark.parametrize("scope", ["prompt", "generated", [3, 0, -1]])
+@pytest.mark.parametrize("scope", ["prompt", "generated", "image", "text", [3, 0, -1]])
 def test_a_scope_comes_back_from_json(scope):
     edit = Edit({Head(0, 1): -1}, scope)
     assert Edit.from_json(edit.to_json()) == edit
@@ -94,9 +94,11 @@ def test_scales_alone_are_an_edit_everywhere():
     assert Edit.from_json({"L0H1": -1}) == Edit({Head(0, 1): -1}, "all")
 
 
-@pytest.mark.parametrize("scope", ["image", "", [], [1.5], ["0"], [True], 3])
+@pytest.mark.parametrize("scope", ["picture", "", [], [1.5], ["0"], [True], 3])
 def test_unknown_scopes_are_refused(scope, as_users_run_it):
-    with pytest.raises(ValueError, match="unknown scope .*; choose all, prompt, generated, or a list of positions"):
+    with pytest.raises(
+        ValueError, match="unknown scope .*; choose all, prompt, generated, image, text, or a list of positions"
+    ):
         Edit({}, scope)
 
 
@@ -126,7 +128,7 @@ def test_a_scope_is_read_as_it_is_typed(text, scope):
 @pytest.mark.parametrize("text", ["", "answer", "0,", "1.5", "0;1", "prompt,0", "All"])
 def test_what_is_no_scope_is_refused(text):
     with pytest.raises(
-        ValueError, match=f"cannot read {text!r} as a scope; write all, prompt, generated, or positions"
+        ValueError, match=f"cannot read {text!r} as a scope; write all, prompt, generated, image, text, or positions"
     ):
         parse_scope(text)
 

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, get_args
 
 Kind: TypeAlias = Literal["self", "cross"]
 """What a head attends to: the text it is part of, or something else (an encoder's output, an image)."""
 
-Scope: TypeAlias = Literal["all", "prompt", "generated"] | tuple[int, ...]
-"""Which positions an edit touches: all, those of the prompt, those of the answer, or these (from 0; -1 is the prompt's
-last)."""
+NamedScope: TypeAlias = Literal["all", "prompt", "generated", "image", "text"]
+
+Scope: TypeAlias = NamedScope | tuple[int, ...]
+"""Which positions an edit touches: all, those of the prompt, those of the answer, those that stand for an image, all
+others, or those listed (from 0; -1 is the prompt's last)."""
 
 _PROVENANCE = ("kind", "version", "model", "revision", "unembedding_sha256", "concept")
 """What an edit's file may say beside heads, scales and scope."""
@@ -140,7 +142,7 @@ class Edit(Mapping[Head, float]):
 
 
 def parse_scope(text: str) -> Scope:
-    """Read a scope as one types it: `all`, `prompt`, `generated`, or positions like `0,-1`.
+    """Read a scope as one types it: `all`, `prompt`, `generated`, `image`, `text`, or positions like `0,-1`.
 
     Raises:
         ValueError: If it is none of these.
@@ -149,8 +151,8 @@ def parse_scope(text: str) -> Scope:
         return _checked(text.strip() if text.strip().isalpha() else [int(position) for position in text.split(",")])
     except ValueError:
         raise ValueError(
-            f"cannot read {text!r} as a scope; write all, prompt, generated, or positions with commas like 0,-1 "
-            "(0 is the prompt's first token, -1 its last)"
+            f"cannot read {text!r} as a scope; write all, prompt, generated, image, text, or positions with commas "
+            "like 0,-1 (0 is the prompt's first token, -1 its last)"
         ) from None
 
 
@@ -159,9 +161,11 @@ def _is_number(value: object) -> bool:
 
 
 def _checked(scope: Any) -> Scope:
-    if scope in ("all", "prompt", "generated"):
+    if scope in get_args(NamedScope):
         return scope
     is_list = isinstance(scope, Sequence) and not isinstance(scope, str)
     if is_list and scope and all(isinstance(p, int) and not isinstance(p, bool) for p in scope):
         return tuple(sorted(set(scope)))
-    raise ValueError(f"unknown scope {scope!r}; choose all, prompt, generated, or a list of positions like [0, -1]")
+    raise ValueError(
+        f"unknown scope {scope!r}; choose {', '.join(get_args(NamedScope))}, or a list of positions like [0, -1]"
+    )

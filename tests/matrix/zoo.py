@@ -63,7 +63,7 @@ def build(job: Job) -> PreTrainedModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = model_class._from_config(_config_for(model_class, config), dtype=torch.float32)
-    _randomise(network)
+    randomise(network)
     return network.eval()
 
 
@@ -81,7 +81,7 @@ def _config_for(model_class: type[PreTrainedModel], config: PreTrainedConfig) ->
     return next((part for part in parts if isinstance(part, wanted)), config.get_text_config(decoder=True))
 
 
-def _randomise(network: PreTrainedModel) -> None:
+def randomise(network: PreTrainedModel) -> None:
     """Moves every parameter and constant buffer off its initial value in place, so that shared ones stay shared.
 
     Gates that start at 0 and gains that start at 1 would hide a forgotten term.

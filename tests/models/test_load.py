@@ -31,6 +31,7 @@ def asked(monkeypatch):
 
         return from_pretrained
 
+    monkeypatch.setattr(loading.AutoConfig, "from_pretrained", recorder("config", tiny.CONFIGS["llama"]))
     monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", recorder("tokenizer", tiny.word_tokenizer))
     monkeypatch.setattr(
         loading.AutoModelForCausalLM, "from_pretrained", recorder("network", lambda: tiny.network("llama"))
@@ -106,7 +107,7 @@ def test_a_file_that_is_no_gguf_is_refused(tmp_path):
 def test_a_folder_without_a_causal_language_model_is_refused_in_one_line(tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "nonsense"}))
     tiny.word_tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="cannot load .* as a causal language model: ") as refused:
+    with pytest.raises(ValueError, match="cannot load .* as a language model: ") as refused:
         load(str(tmp_path))
     assert "\n" not in str(refused.value)
 

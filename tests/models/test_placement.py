@@ -142,5 +142,5 @@ def test_a_model_whose_heads_cannot_be_shared_evenly_is_refused(tmp_path, monkey
 def test_an_unknown_place_is_refused_in_one_line(tmp_path):
     tiny.network("llama").save_pretrained(tmp_path)
     tiny.word_tokenizer().save_pretrained(tmp_path)
-    with pytest.raises(ValueError, match="cannot load .* as a causal language model: .*nodevice"):
+    with pytest.raises(ValueError, match="cannot load .* as a language model: .*nodevice"):
         load(str(tmp_path), device_map={"": "nodevice"})

@@ -6,7 +6,8 @@ from headpursuit.analysis.doctor import Diagnosis, diagnose
 from headpursuit.analysis.edits import SavedEdit, load_edit
 from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
-from headpursuit.analysis.prompts import read_prompts
+from headpursuit.analysis.prompt_stream import readable
+from headpursuit.analysis.prompts import ask_about, read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.analysis.samples import Samples
@@ -27,6 +28,7 @@ __all__ = [
     "Reading",
     "Samples",
     "SavedEdit",
+    "ask_about",
     "capture",
     "check_place",
     "count_of",
@@ -39,5 +41,6 @@ __all__ = [
     "rank",
     "read",
     "read_prompts",
+    "readable",
     "versions",
 ]

@@ -22,7 +22,7 @@ class CaptureConfig:
     """How a capture was made; saved beside it."""
 
     positions: Positions = "last"
-    """Which token positions: `last` of the prompt, whole `prompt`, `generated` answer, or `all`."""
+    """Which positions: the `last` of the prompt, the whole `prompt`, its `image`, the `generated` answer, or `all`."""
     chat: bool = False
     """Whether prompts were put into the chat template."""
     max_new_tokens: int = 16
@@ -146,7 +146,7 @@ def _check_mergeable(first: Capture, other: Capture, number: int) -> None:
     ours, theirs = (asdict(one.identity) | asdict(one.config) for one in (first, other))
     # Where a model lay and how prompts were batched makes no difference; nor does the length of answers nobody read.
     irrelevant = {"model", "revision", "batch_size"}
-    if first.config.positions in ("last", "prompt"):
+    if first.config.positions in ("last", "prompt", "image"):
         irrelevant.add("max_new_tokens")
     different = [name for name, value in ours.items() if value != theirs[name] and name not in irrelevant]
     if different:

@@ -4,7 +4,6 @@ A long capture keeps its state in a hidden folder beside its output, and goes on
 the same bytes at the end. Several processes (`accelerate launch`, `torchrun`) share the batches and add up.
 """
 
-import hashlib
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -13,7 +12,9 @@ from pathlib import Path
 
 from headpursuit.analysis.captures import Capture, CaptureConfig
 from headpursuit.analysis.processes import Processes
+from headpursuit.analysis.prompt_stream import sha256_of_prompts
 from headpursuit.analysis.recording import Recording, check_begun_with
+from headpursuit.images import Prompt
 from headpursuit.models import Identity, LanguageModel, MixedBatch, identify, read_mixed
 from headpursuit.storage import refuse_existing, versions
 
@@ -22,7 +23,7 @@ CHECKPOINT_SECONDS = 30.0
 
 
 def check_place(
-    output: Path | str, model: str, prompts: Collection[str], config: CaptureConfig, *, resume: bool = False
+    output: Path | str, model: str, prompts: Collection[Prompt], config: CaptureConfig, *, resume: bool = False
 ) -> None:
     """Check before the model is loaded that a capture can be written to a folder, or go on to it.
 
@@ -31,7 +32,7 @@ def check_place(
     Args:
         output: The folder.
         model: Name of the model, as given to `load`.
-        prompts: The texts.
+        prompts: The prompts.
         config: Positions and the like.
         resume: Whether it is to go on with an interrupted capture.
 
@@ -41,14 +42,14 @@ def check_place(
     """
     state = _state_folder(output, resume)
     files = sorted(state.glob("*.safetensors")) if state else []
-    known = {"model": model, **asdict(config), "prompts": _sha256_of_prompts(prompts)} if files else {}
+    known = {"model": model, **asdict(config), "prompts": sha256_of_prompts(prompts)} if files else {}
     for file in files:
         check_begun_with(file, known)
 
 
 def capture(
     model: LanguageModel,
-    prompts: Collection[str],
+    prompts: Collection[Prompt],
     config: CaptureConfig | None = None,
     *,
     output: Path | str | None = None,
@@ -62,7 +63,7 @@ def capture(
 
     Args:
         model: The model.
-        prompts: The texts: a list, or what `read_prompts` returns, which reads a file as it goes.
+        prompts: Texts, and texts with an image: a list, or what `read_prompts` returns, which reads a file as it goes.
         config: Positions and the like; see `CaptureConfig`.
         output: A folder to write. What was recorded is kept beside it every 30 seconds until it is there.
         resume: Go on with an interrupted capture to `output`. It ends with the same bytes as an uninterrupted one.
@@ -70,14 +71,15 @@ def capture(
             that the others are as far as itself.
 
     Raises:
-        ValueError: If the prompts cannot be read, nothing was captured, a head wrote infinite or undefined values, or
-            `resume` finds a capture of other prompts, another model or other settings.
+        FileNotFoundError: If an image is missing.
+        ValueError: If prompts or images cannot be read, nothing was captured, a head wrote infinite or undefined
+            values, or `resume` finds a capture of other prompts, another model or other settings.
         FileExistsError: If `output` exists, or an unfinished capture to it and `resume` was not asked for.
         AnatomyError: If the model's heads cannot be certified.
     """
     config, processes = config or CaptureConfig(), Processes.of(model)
     identity = identify(model)
-    stream = _sha256_of_prompts(prompts)
+    stream = sha256_of_prompts(prompts)
     task = {**asdict(identity), **asdict(config), "prompts": stream, "processes": processes.count}
     recording = Recording(stream, config.samples)
     state = _state_folder(output, resume)
@@ -87,10 +89,15 @@ def capture(
         recording.restore(file, task)
     processes.wait()
     saved = time.monotonic()
-    for batch in _batches(model, prompts, config, recording.n_batches, processes):
-        recording.add(batch)
-        if file and processes.saves and time.monotonic() - saved >= CHECKPOINT_SECONDS:
+
+    def keep() -> None:
+        if file and processes.saves and recording.n_prompts:
             recording.save(file, task)
+
+    for batch in _or_keep(_batches(model, prompts, config, recording.n_batches, processes), keep):
+        recording.add(batch)
+        if time.monotonic() - saved >= CHECKPOINT_SECONDS:
+            keep()
             saved = time.monotonic()
         if progress:
             progress(min(recording.n_prompts * processes.count, len(prompts)), len(prompts))
@@ -104,7 +111,7 @@ def capture(
 
 
 def _batches(
-    model: LanguageModel, prompts: Collection[str], config: CaptureConfig, done: int, processes: Processes
+    model: LanguageModel, prompts: Collection[Prompt], config: CaptureConfig, done: int, processes: Processes
 ) -> Iterator[MixedBatch]:
     return read_mixed(
         model,
@@ -115,6 +122,15 @@ def _batches(
         max_new_tokens=config.max_new_tokens,
         wanted=lambda number: number >= done and number % processes.count == processes.index,
     )
+
+
+def _or_keep(found: Iterator[MixedBatch], keep: Callable[[], None]) -> Iterator[MixedBatch]:
+    """The batches; before the error of one that cannot be read (a broken image), the state is kept."""
+    try:
+        yield from found
+    except (OSError, ValueError):
+        keep()
+        raise
 
 
 def _state_folder(output: Path | str | None, resume: bool) -> Path | None:
@@ -137,13 +153,7 @@ def _finished(
 ) -> Capture:
     moments = processes.add(recording.moments)
     if not moments or next(iter(moments.values())).count == 0:
-        raise ValueError("nothing was captured: the model's answers are empty; capture prompt positions instead")
+        empty = "no prompt has an image" if config.positions == "image" else "the model's answers are empty"
+        raise ValueError(f"nothing was captured: {empty}; capture prompt positions instead")
     samples = processes.merge(recording.reservoir.samples(), config.samples) if config.samples else None
     return Capture(moments, samples, config, identity, n_prompts, versions())
-
-
-def _sha256_of_prompts(prompts: Collection[str]) -> str:
-    digest = hashlib.sha256()
-    for prompt in prompts:
-        digest.update(f"{len(prompt)} {prompt}".encode())
-    return digest.hexdigest()

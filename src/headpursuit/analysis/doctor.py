@@ -12,10 +12,12 @@ from headpursuit.models import (
     LanguageModel,
     TokenizerFacts,
     UnembeddingFacts,
+    VisionFacts,
     log_probabilities,
     tokenizer_facts,
     unembedding,
     unembedding_facts,
+    vision_facts,
     write_weights,
 )
 from headpursuit.pursuit import PURSUIT_BYTES, Dictionary, Moments, Signals, pursue
@@ -60,6 +62,8 @@ class Diagnosis:
     certificate: Certificate
     tokenizer: TokenizerFacts
     unembedding: UnembeddingFacts
+    vision: VisionFacts | None
+    """None for a text model."""
     estimate: Estimate
     versions: dict[str, str]
 
@@ -76,6 +80,7 @@ class Diagnosis:
             ("without heads", self.certificate.skipped or "no layer"),
             ("certificate", str(replace(self.certificate, flags={}, skipped="")).removeprefix("certified: ")),
             *((f"flag {flag}", self._meaning(flag)) for flag in sorted(self.certificate.flags)),
+            *([("vision", _vision(self.vision))] if self.vision else []),
             ("tokenizer", _tokenizer(self.tokenizer)),
             ("unembedding", _unembedding(self.unembedding)),
             ("capture", _capture(self.estimate)),
@@ -106,6 +111,7 @@ def diagnose(model: LanguageModel) -> Diagnosis:
         certificate=certificate,
         tokenizer=tokenizer_facts(model),
         unembedding=facts,
+        vision=vision_facts(model),
         estimate=estimate(model, facts),
         versions=versions(),
     )
@@ -152,6 +158,14 @@ def _tokenizer(facts: TokenizerFacts) -> str:
     context = f"{facts.context:,} tokens" if facts.context < 2**31 else "no limit named"
     return (
         f"{facts.kind}, {facts.n_tokens:,} tokens ({facts.n_special} special), {chat} chat template, context {context}"
+    )
+
+
+def _vision(facts: VisionFacts) -> str:
+    token = "no image token named" if facts.token_id is None else f"image token {facts.token_id} ({facts.token})"
+    return (
+        f"{facts.processor}, decoder {facts.decoder or 'the network itself'}, {token}, "
+        f"{facts.placeholder} in a prompt; image positions: {facts.positions}"
     )
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
+from headpursuit.images import Prompt
 from headpursuit.models import LanguageModel, LogitChanges, MultiToken, is_approximate, logit_changes, tokens_of
 
 TOGETHER = "together"
@@ -64,7 +65,7 @@ class Effects:
 def effects(
     model: LanguageModel,
     edit: Edit,
-    prompts: Sequence[str],
+    prompts: Sequence[Prompt],
     concept: Concept | None = None,
     *,
     multi_token: MultiToken = "drop",
@@ -77,7 +78,7 @@ def effects(
     Args:
         model: The model.
         edit: The edit.
-        prompts: The texts.
+        prompts: Texts, and texts with an image.
         concept: Words whose probability mass is followed.
         multi_token: What becomes of words of several tokens.
         batch_size: Prompts per batch.

@@ -8,19 +8,34 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headpursuit.cli import options
-from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
+from headpursuit.cli.console import notes, one_line_errors, print_table, progress, quoted, say
 from headpursuit.cli.opening import open_model
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from headpursuit.analysis import Capture, Ranking
+    from headpursuit.images import Prompt
     from headpursuit.models import LanguageModel
 
 
 @one_line_errors
 def capture(
     model: options.ModelArgument,
-    prompts: options.PromptsOption,
+    prompts: Annotated[
+        Path,
+        typer.Option(
+            help="Prompts: .jsonl (keys prompt, image_path), .csv (these columns), .txt (one a line), or a folder of "
+            "images (with --ask)."
+        ),
+    ],
     output: options.OutputOption,
+    ask: Annotated[
+        str | None, typer.Option(help="What is asked about each image of a folder.", show_default=False)
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Name images that are missing or broken, and go on without them.")
+    ] = False,
     positions: Annotated[options.PositionsChoice, typer.Option(help="Which token positions.")] = "last",
     samples: Annotated[int, typer.Option(help="Positions, drawn uniformly, to keep one by one; 0 for none.")] = 1000,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted capture.")] = False,
@@ -34,10 +49,16 @@ def capture(
     revision: options.RevisionOption = None,
 ) -> None:
     """Record what every head does while the model reads prompts or its own answers."""
-    from headpursuit.analysis import CaptureConfig, check_place, read_prompts
+    from headpursuit.analysis import CaptureConfig, ask_about, check_place, read_prompts, readable
     from headpursuit.analysis import capture as run
 
-    texts = read_prompts(prompts)
+    if prompts.is_dir() and ask is None:
+        raise ValueError(f'{prompts} is a folder; say what to ask about its images: --ask "What is this?"')
+    if ask is not None and not prompts.is_dir():
+        raise ValueError(f"--ask goes with a folder of images, and {prompts} is none")
+    texts: Collection[Prompt] = read_prompts(prompts) if ask is None else ask_about(prompts, ask)
+    if skip_bad:
+        texts = readable(texts, lambda line: notes.print(line, markup=False, soft_wrap=True))
     config = CaptureConfig(
         positions=positions, chat=chat, max_new_tokens=max_new_tokens, batch_size=batch_size, samples=samples
     )

@@ -82,7 +82,12 @@ def verify_export(
 def _read(prompts: Path | None) -> "Collection[str] | None":
     from headpursuit.analysis import read_prompts
 
-    return read_prompts(prompts) if prompts else None
+    if prompts is None:
+        return None
+    texts = [prompt for prompt in read_prompts(prompts) if isinstance(prompt, str)]
+    if len(texts) < len(read_prompts(prompts)):
+        raise ValueError(f"{prompts} holds prompts with images, but an export is compared on texts alone")
+    return texts
 
 
 def _figures(study: Path, saved: "SavedEdit", model: "LanguageModel") -> str:

@@ -11,7 +11,7 @@ import typer
 RuleChoice: TypeAlias = Literal["l1", "l2", "forward"]
 ScoreChoice: TypeAlias = Literal["specificity", "explained"]
 MultiTokenChoice: TypeAlias = Literal["drop", "first"]
-PositionsChoice: TypeAlias = Literal["last", "prompt", "generated", "all"]
+PositionsChoice: TypeAlias = Literal["last", "prompt", "generated", "image", "all"]
 FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
@@ -60,7 +60,7 @@ GainOption: TypeAlias = Annotated[
 ]
 ScopeOption: TypeAlias = Annotated[
     str,
-    typer.Option(help="Which tokens the edit acts on: all, prompt, generated, or positions of the prompt like 0,-1."),
+    typer.Option(help="Which tokens the edit acts on: all, prompt, generated, image, text, or positions like 0,-1."),
 ]
 SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of everything random.")]
 ConceptOption: TypeAlias = Annotated[

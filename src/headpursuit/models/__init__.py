@@ -1,19 +1,28 @@
 """The only room that knows transformers: loading, finding heads, words and tokens, reading and rescaling heads."""
 
 from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, HeadSite
+from headpursuit.models.batches import batches
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
+from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_is_cached
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
 from headpursuit.models.export import Difference, Export, Format, export, verify, verify_export
-from headpursuit.models.facts import TokenizerFacts, UnembeddingFacts, tokenizer_facts, unembedding_facts
+from headpursuit.models.facts import (
+    TokenizerFacts,
+    UnembeddingFacts,
+    VisionFacts,
+    tokenizer_facts,
+    unembedding_facts,
+    vision_facts,
+)
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
-from headpursuit.models.text import answer, batches, log_probabilities
+from headpursuit.models.text import answer, log_probabilities
 from headpursuit.models.vocabulary import (
     ConceptTokens,
     MultiToken,
@@ -32,6 +41,7 @@ __all__ = [
     "AnatomyError",
     "Applied",
     "Certificate",
+    "DEMO_VLM",
     "ConceptTokens",
     "Difference",
     "EMBEDDED",
@@ -48,9 +58,11 @@ __all__ = [
     "Spelling",
     "TokenizerFacts",
     "UnembeddingFacts",
+    "VisionFacts",
     "answer",
     "batches",
     "collisions",
+    "demo_vlm_is_cached",
     "embedded_is_cached",
     "export",
     "has_unembedding",
@@ -72,5 +84,6 @@ __all__ = [
     "unembedding_facts",
     "verify",
     "verify_export",
+    "vision_facts",
     "write_weights",
 ]

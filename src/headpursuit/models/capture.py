@@ -1,5 +1,6 @@
 """Read every head's mixed values while the model reads prompts or its own answers."""
 
+import inspect
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,14 +11,18 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from headpursuit.images import Prompt
 from headpursuit.models.anatomy import HeadSite, check_positions, visited
+from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled
+from headpursuit.models.image_batches import image_positions
+from headpursuit.models.image_positions import ImagePositions
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.norms import inverse_scale
 from headpursuit.models.sharding import whole_width
-from headpursuit.models.text import Batch, batches, continue_batch
+from headpursuit.models.text import continue_batch
 
-Positions = Literal["last", "prompt", "generated", "all"]
+Positions = Literal["last", "prompt", "generated", "image", "all"]
 
 Receive = Callable[[str, Float[Tensor, "n_samples n_heads d_head"]], None]
 """Takes a site (`L12`) and its mixed values, in the network's dtype and on its device."""
@@ -52,7 +57,7 @@ class MixedBatch:
 
 def read_mixed(
     model: LanguageModel,
-    prompts: Collection[str],
+    prompts: Collection[Prompt],
     positions: Positions = "last",
     *,
     batch_size: int = 32,
@@ -64,40 +69,47 @@ def read_mixed(
 
     Args:
         model: The model.
-        prompts: The texts; gone through once, or twice if they are more than a few thousand.
+        prompts: Texts, and texts with an image; gone through once, or twice if they are more than a few thousand.
         positions: `last`: each prompt's last token. `prompt`: all its tokens. `generated`: the tokens of the model's
-            greedy answer. `all`: both.
+            greedy answer. `image`: the tokens that stand for the prompt's image. `all`: prompt and answer.
         batch_size: Prompts per batch.
         chat: Put each prompt into the chat template.
         max_new_tokens: Length of the answers, where they are captured.
         wanted: Which batches to read, by number: others are somebody else's, or were read before.
 
     Raises:
-        ValueError: Unknown positions, or prompts that cannot be read (see `batches`); before the model runs.
+        FileNotFoundError: If an image is missing; before the model runs.
+        ValueError: Unknown positions, or prompts that cannot be read (see `batches`); before the model runs, but for
+            what only shows when a picture is opened. Or positions `image` of a model in whose text images have none.
 
     An answer is captured by reading prompt and answer again in one pass, which gives every answer token the mixed
     values it had while the model answered, and leaves out what is padding behind an answer's end.
     """
     if positions not in get_args(Positions):
         raise ValueError(f"unknown positions {positions!r}; choose {', '.join(get_args(Positions))}")
+    if positions == "image":
+        ImagePositions.of(model.network)
     answering = positions in ("generated", "all")
     room = max_new_tokens if answering else 0
     number = 0
     for first, window in _checked(model, prompts, batch_size, chat, room):
         n_batches = -(-len(window) // batch_size) if batch_size > 0 else 1
-        if window and not any(wanted(number + i) for i in range(n_batches)) and model.certificate.padding:
+        alike = len({type(prompt) for prompt in window}) == 1
+        if alike and not any(wanted(number + i) for i in range(n_batches)) and model.certificate.padding:
             number += n_batches
             continue
-        for batch in batches(model, window, batch_size, chat=chat, room=room, first=first):
-            if wanted(number):
+        planned = batches(model, window, batch_size, chat=chat, room=room, first=first)
+        for i in range(len(planned)):
+            if wanted(number + i):
+                batch = planned[i]
                 full = continue_batch(model, batch, max_new_tokens) if answering else batch
-                yield _planned(model, number, full, positions, batch.input_ids.shape[1])
-            number += 1
+                yield _planned(model, number + i, full, positions, batch.input_ids.shape[1])
+        number += len(planned)
 
 
 def _checked(
-    model: LanguageModel, prompts: Collection[str], batch_size: int, chat: bool, room: int
-) -> Iterator[tuple[int, list[str]]]:
+    model: LanguageModel, prompts: Collection[Prompt], batch_size: int, chat: bool, room: int
+) -> Iterator[tuple[int, list[Prompt]]]:
     """The prompts by windows, each with its first prompt's number; if they are several, all are tokenized first."""
     windows = list(islice(_windows(prompts), 2)) or [(0, [])]
     if len(windows) < 2:
@@ -108,7 +120,7 @@ def _checked(
     yield from _windows(prompts)
 
 
-def _windows(prompts: Collection[str]) -> Iterator[tuple[int, list[str]]]:
+def _windows(prompts: Collection[Prompt]) -> Iterator[tuple[int, list[Prompt]]]:
     left, first = iter(prompts), 0
     while window := list(islice(left, _WINDOW)):
         yield first, window
@@ -116,7 +128,7 @@ def _windows(prompts: Collection[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _planned(model: LanguageModel, number: int, batch: Batch, positions: Positions, prompt_length: int) -> MixedBatch:
-    chosen = _chosen(batch, positions, prompt_length)
+    chosen = _chosen(model, batch, positions, prompt_length)
     rows = chosen.nonzero()[:, 0].tolist()
     return MixedBatch(
         number,
@@ -127,8 +139,12 @@ def _planned(model: LanguageModel, number: int, batch: Batch, positions: Positio
     )
 
 
-def _chosen(batch: Batch, positions: Positions, prompt_length: int) -> Bool[Tensor, "n_prompts n_tokens"]:
+def _chosen(
+    model: LanguageModel, batch: Batch, positions: Positions, prompt_length: int
+) -> Bool[Tensor, "n_prompts n_tokens"]:
     chosen = batch.attention_mask.bool().clone()
+    if positions == "image":
+        chosen &= image_positions(model, batch)
     if positions == "last":
         chosen[:, :-1] = False
     if positions == "generated":
@@ -145,8 +161,14 @@ def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts
         stack.enter_context(visited(model.network, model.anatomy.sites, reader.enter))
         for norm in norms:
             stack.callback(norm.register_forward_hook(reader.normed).remove)
-        # The decoder alone: what the unembedding says about every position is not needed.
-        model.network.base_model(**batch.inputs, use_cache=False)
+        _decoder(model.network, batch)(**batch.inputs, use_cache=False)
+
+
+def _decoder(network: Any, batch: Batch) -> nn.Module:
+    """The network without its unembedding: what that says about every position is not needed."""
+    base = network.base_model
+    takes = inspect.signature(base.forward).parameters
+    return base if all(name in takes for name in batch.pictures) else network
 
 
 class _Reader:

@@ -18,6 +18,7 @@ from headpursuit.models.anatomy.visits import visited
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
+from headpursuit.models.token_kinds import numbers_positions
 from headpursuit.models.weights import bias_of, projection_weights
 
 N_GENERATED = 3
@@ -43,8 +44,11 @@ class Certificate:
     """With all heads at scale 1 the logits are bit-equal."""
     firing: int | None
     """How often each projection ran while 3 tokens were generated: 3; None for a model that cannot generate alone."""
+    image: bool
+    """Whether the passes held an image, as those of a vision-language model do."""
     padding: bool
-    """A prompt padded on the left gives the logits it gives alone; else only prompts of one length share a batch."""
+    """A prompt padded on the left, beside one with an image of another size if it has one, gives the logits it gives
+    alone; else only prompts of one length, and images of one size, share a batch."""
     tolerance: float
     """What the errors were allowed to be, for the network's dtype."""
     flags: dict[str, int] = field(default_factory=dict)
@@ -62,7 +66,7 @@ class Certificate:
         return (
             f"certified: {self.n_heads} heads in {self.n_layers} layers; heads + bias = projection to "
             f"{self.conservation:.0e}, each head reaches only its slice, scale 0 leaves bias to {self.silence:.0e}, "
-            f"scale 1 changes nothing{fired}"
+            f"scale 1 changes nothing{fired}{', with an image in the prompt' if self.image else ''}"
             + ("" if self.padding else "; padding changes what it writes, so batches hold prompts of one length")
             + (f"; flags: {flags}" if flags else "")
             + (f"; without heads: {self.skipped}" if self.skipped else "")
@@ -80,7 +84,11 @@ class _Record:
 
 @torch.no_grad()
 def certify(
-    network: PreTrainedModel, anatomy: Anatomy, probe: Probe | None = None, poisonings: Poisonings | None = None
+    network: PreTrainedModel,
+    anatomy: Anatomy,
+    probe: Probe | None = None,
+    poisonings: Poisonings | None = None,
+    beside: Probe | None = None,
 ) -> Certificate:
     """Measure conservation, isolation of every head, scale 0 and scale 1, and how often projections run.
 
@@ -89,6 +97,7 @@ def certify(
         anatomy: Where its heads are said to be.
         probe: Inputs of a short forward pass of one prompt, where text alone will not do.
         poisonings: What `poison_all` found, if it was run before.
+        beside: The probe as the last row of a batch, padded on the left, where the probe is more than text.
 
     Raises:
         AnatomyError: If one of them fails; the text says which, where and by how much.
@@ -112,7 +121,8 @@ def certify(
         silence=_worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT),
         identity=identity,
         firing=_firing(network, anatomy, probe),
-        padding=_padding(network, probe, clean.logits, tolerance),
+        image="pixel_values" in probe,
+        padding=_padding(network, probe, beside, clean.logits, tolerance),
         tolerance=tolerance,
         flags=anatomy.flags,
         skipped=anatomy.summary_of_skipped(),
@@ -193,22 +203,22 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
     return N_GENERATED
 
 
-def _padding(network: PreTrainedModel, probe: Probe, alone: Tensor, tolerance: float) -> bool:
+def _padding(network: PreTrainedModel, probe: Probe, beside: Probe | None, alone: Tensor, tolerance: float) -> bool:
     """Whether a prompt that is padded on the left is read as it is alone."""
-    ids = probe.get("input_ids")
-    if set(probe) != {"input_ids", "attention_mask"} or ids is None:
+    padded = beside
+    if set(probe) == {"input_ids", "attention_mask"}:
+        ids = probe["input_ids"]
+        mask = torch.cat([torch.zeros_like(ids[:, :3]), torch.ones_like(ids)], dim=1)
+        padded = {"input_ids": torch.cat([ids[:, :3], ids], dim=1), "attention_mask": mask}
+    if padded is None:
         return False
-    mask = torch.cat([torch.zeros_like(ids[:, :3]), torch.ones_like(ids)], dim=1)
-    padded = {
-        "input_ids": torch.cat([ids[:, :3], ids], dim=1),
-        "attention_mask": mask,
-        "position_ids": (mask.cumsum(1) - 1).clamp_min(0),
-    }
+    if beside is None or not numbers_positions(network):
+        padded = padded | {"position_ids": (padded["attention_mask"].cumsum(1) - 1).clamp_min(0)}
     try:
         found = _logits(run_probe(network, padded))
     except AnatomyError:
         return False
-    found = found[:, 3:]
+    found = found[-1:, -alone.shape[1] :]
     return found.shape == alone.shape and _relative(found.float() - alone.float(), alone) <= 10 * tolerance
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
@@ -36,13 +37,18 @@ _VALUES = 256
 
 
 def certified(
-    network: PreTrainedModel, probe: Probe | None = None, *, keep: bool = False, fresh: bool = False
+    network: PreTrainedModel,
+    probe: Probe | Callable[[], tuple[Probe, Probe]] | None = None,
+    *,
+    keep: bool = False,
+    fresh: bool = False,
 ) -> Known:
     """The heads of a network and their certificate.
 
     Args:
         network: The model, in eval mode.
-        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
+        probe: Inputs of a short forward pass of one prompt, where text alone will not do; or what makes them, and
+            them again as the last row of a batch, always alike for one model.
         keep: Keep the result in the user's cache, and take it from there for the same weights, code and device.
         fresh: Look and measure again, whatever was found before.
 
@@ -52,22 +58,23 @@ def certified(
     network = plain_network(network)
     if network in _known and not fresh:
         return _known[network]
-    file = _file(network) if keep and probe is None else None
+    kept = keep and (probe is None or callable(probe))
+    file = _file(network, "text" if probe is None else "image") if kept else None
     found = _read(file) if file and not fresh else None
     if found is None:
         with uncompiled():
-            found = _measure(network, probe)
+            found = _measure(network, *probe()) if callable(probe) else _measure(network, probe)
         if file:
             _write(file, found)
     _known[network] = found
     return found
 
 
-def _measure(network: PreTrainedModel, probe: Probe | None) -> Known:
+def _measure(network: PreTrainedModel, probe: Probe | None, beside: Probe | None = None) -> Known:
     inputs = probe_input(network) if probe is None else probe
     poisonings = poison_all(network, inputs)
     anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
-    return anatomy, certify(network, anatomy, inputs, poisonings)
+    return anatomy, certify(network, anatomy, inputs, poisonings, beside)
 
 
 def certificates_folder() -> Path:
@@ -75,18 +82,19 @@ def certificates_folder() -> Path:
     return cache_folder() / "certificates"
 
 
-def _file(network: PreTrainedModel) -> Path | None:
+def _file(network: PreTrainedModel, probe: str) -> Path | None:
     """Where a network's certificate is kept; None for one that cannot be told from others by what lies in memory."""
     hooked = any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())
     if hooked or is_sharded(network) or any(p.device.type == "meta" for p in network.parameters()):
         return None
-    return certificates_folder() / f"{fingerprint(network)}.json"
+    return certificates_folder() / f"{fingerprint(network, probe)}.json"
 
 
 @torch.no_grad()
-def fingerprint(network: PreTrainedModel) -> str:
-    """Hash of what a certificate depends on: code, config, device, and some values of every parameter."""
+def fingerprint(network: PreTrainedModel, probe: str = "text") -> str:
+    """Hash of what a certificate depends on: code, config, device, kind of probe, some values of every parameter."""
     about = {
+        "probe": probe,
         "versions": [_code(), *(version(package) for package in ("torch", "transformers"))],
         "config": network.config.to_dict() | {"_name_or_path": "", "_commit_hash": ""},
         "attention": network.config._attn_implementation,

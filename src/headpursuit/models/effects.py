@@ -10,13 +10,15 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
+from headpursuit.images import Prompt
 from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, visited
+from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.positions import Prompts, Slots, covered
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import whole_tensor, whole_width
-from headpursuit.models.text import Batch, batches, read_logits
+from headpursuit.models.text import read_logits
 from headpursuit.models.weights import projection_weights
 
 
@@ -39,7 +41,7 @@ class LogitChanges:
 
 @torch.no_grad()
 def logit_changes(
-    model: LanguageModel, edits: Sequence[Edit], prompts: Sequence[str], *, batch_size: int = 32, chat: bool = False
+    model: LanguageModel, edits: Sequence[Edit], prompts: Sequence[Prompt], *, batch_size: int = 32, chat: bool = False
 ) -> Iterator[tuple[LogitChanges, ...]]:
     """Measure total and direct change of the next-token logits, a batch of prompts at a time.
 
@@ -51,7 +53,7 @@ def logit_changes(
     Args:
         model: The model.
         edits: The edits, each measured by itself.
-        prompts: The texts.
+        prompts: Texts, and texts with an image.
         batch_size: Prompts per batch.
         chat: Put each prompt into the chat template.
 
@@ -109,7 +111,9 @@ def _in_scope(edit: Edit, batch: Batch) -> Float[Tensor, "n_prompts 1"]:
     """1 for prompts whose last token the edit acts on, else 0."""
     n_rows, n_tokens = batch.input_ids.shape
     real = batch.attention_mask.bool().cpu()
-    chosen = covered(edit.scope, Slots(n_rows, 0, n_tokens), Prompts(n_tokens, real))
+    # A prompt does not end with an image.
+    no_image = torch.zeros(n_rows, n_tokens, dtype=torch.bool)
+    chosen = covered(edit.scope, Slots(n_rows, 0, n_tokens), Prompts(n_tokens, real), no_image)
     last = chosen[:, -1:] if isinstance(chosen, Tensor) else torch.full((n_rows, 1), chosen)
     return last.float()
 

@@ -1,4 +1,4 @@
-"""Facts about a model's tokenizer and unembedding, measured where they can be."""
+"""Facts about a model's tokenizer, unembedding and way of reading images, measured where they can be."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from headpursuit.models.anatomy import TOLERANCE, AnatomyError, probe_input, run_probe
+from headpursuit.models.anatomy import TOLERANCE, AnatomyError, probe_input, run_probe, text_decoder
+from headpursuit.models.batches import context_length
+from headpursuit.models.image_positions import ImagePositions, image_token_id
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.processors import placeholder_of
 from headpursuit.models.sharding import whole_tensor
-from headpursuit.models.text import context_length
 from headpursuit.models.vocabulary import final_gain, final_norm, n_tokens, output_embedding
 
 
@@ -42,6 +44,44 @@ class UnembeddingFacts:
     """Smallest and largest gain of that norm."""
     logits: str
     """What becomes of its output: `unchanged`, `times 0.125`, `soft cap 30`, or `transformed`."""
+
+
+@dataclass(frozen=True)
+class VisionFacts:
+    """How a vision-language model reads images."""
+
+    processor: str
+    """Class of its processor."""
+    decoder: str
+    """Where in the network the text decoder is."""
+    token_id: int | None
+    """The token that stands for a piece of an image; None if the config names none."""
+    token: str | None
+    """Its text."""
+    placeholder: str
+    """What stands in a prompt where the image belongs."""
+    positions: str
+    """Where images are in the text: at positions of their own, or why at none."""
+
+
+def vision_facts(model: LanguageModel) -> VisionFacts | None:
+    """Look at how a model reads images; None for a text model."""
+    if not model.sees_images:
+        return None
+    decoder, network, found = text_decoder(model.network), model.network, image_token_id(model.network)
+    try:
+        told = ImagePositions.of(network).token_id is not None
+        positions = "in the text, " + ("at its image token" if told else "told by what the decoder gets")
+    except ValueError as error:
+        positions = str(error)
+    return VisionFacts(
+        processor=type(model.processor).__name__,
+        decoder=next(name for name, module in network.named_modules() if module is decoder),
+        token_id=found,
+        token=None if found is None else str(model.tokenizer.convert_ids_to_tokens(found)),
+        placeholder=placeholder_of(model.processor),
+        positions=positions,
+    )
 
 
 def tokenizer_facts(model: LanguageModel) -> TokenizerFacts:

@@ -1,13 +1,15 @@
-"""A network, its tokenizer and its certified heads, kept together."""
+"""A network, its tokenizer or processor, and its certified heads, kept together."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-from headpursuit.models.anatomy import Anatomy, input_device
+from headpursuit.models.anatomy import Anatomy, Probe, input_device
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.certified import certified
+from headpursuit.models.processors import image_probe
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,8 @@ class LanguageModel:
     """What was given to `load`: written into every result."""
     revision: str | None = None
     """Commit of a hub model."""
+    processor: Any = None
+    """Of a vision-language model: transformers' processor, of which the tokenizer is a part."""
 
     def __post_init__(self) -> None:
         self.network.eval()
@@ -38,16 +42,42 @@ class LanguageModel:
         Raises:
             AnatomyError: If the heads cannot be found or certified.
         """
-        return certified(self.network, keep=bool(self.name))[0]
+        return self._certified()[0]
 
     @property
     def certificate(self) -> Certificate:
         """What was measured when the heads were certified."""
-        return certified(self.network, keep=bool(self.name))[1]
+        return self._certified()[1]
 
     def examine(self) -> tuple[Anatomy, Certificate]:
         """Locate and certify the heads anew, whatever was found before."""
-        return certified(self.network, keep=bool(self.name), fresh=True)
+        return self._certified(fresh=True)
+
+    def _certified(self, fresh: bool = False) -> tuple[Anatomy, Certificate]:
+        return certified(self.network, self._probe if self.sees_images else None, keep=bool(self.name), fresh=fresh)
+
+    def _probe(self) -> tuple[Probe, Probe]:
+        """A short text about a picture, alone and behind padding."""
+        return image_probe(self.processor, self.network)
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether prompts may hold images."""
+        return self.processor is not None
+
+    def as_message(self, text: str, with_image: bool = False) -> str:
+        """A text as a user's message in the chat template, behind its image if it has one.
+
+        Raises:
+            ValueError: If there is no chat template.
+        """
+        writer = self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
+        if writer.chat_template is None:
+            raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave --chat out")
+        parts = [{"type": "image"}] * with_image + [{"type": "text", "text": text}]
+        content: Any = parts if self.sees_images and (with_image or writer is self.processor) else text
+        message: Any = [{"role": "user", "content": content}]
+        return str(writer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
 
     @property
     def dtype(self) -> str:

@@ -10,11 +10,13 @@ import torch
 import transformers
 from huggingface_hub.utils import logging as hub_logging
 from packaging.version import Version
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
 from transformers.utils import logging
 
+from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_folder
 from headpursuit.models.embedded import EMBEDDED, embedded_folder, forget_gguf
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.processors import find_processor
 
 _TP_SINCE = "5.20"
 """Before, layers were shared in other ways, which anatomy does not see through."""
@@ -32,12 +34,14 @@ def load(
     device_map: str | dict[str, Any] | None = None,
     tp_plan: str | None = None,
 ) -> LanguageModel:
-    """Load a causal language model and its tokenizer.
+    """Load a language model and its tokenizer, or a vision-language model and its processor.
 
-    The heads are located and certified when they are first needed.
+    A checkpoint that transformers knows as an image-text-to-text model is loaded as one if its image processor is
+    there; GGUF files are text models. The heads are located and certified when they are first needed.
 
     Args:
-        name: `smollm2-135m` (the embedded model), a Hugging Face hub id, a local folder, or a GGUF file.
+        name: `smollm2-135m` (the embedded model), `smollava-135m` (the demo vision-language model, which sees), a Hugging
+            Face hub id, a local folder, or a GGUF file.
         device: `auto` takes a GPU if there is one, else the CPU; or any torch device.
         dtype: `auto` is float32 on a CPU and the checkpoint's own on a GPU; or float32, bfloat16, float16.
         revision: Branch, tag or commit of a hub model.
@@ -50,7 +54,7 @@ def load(
     Raises:
         FileNotFoundError: If a local path does not exist.
         OSError: If a hub model cannot be had.
-        ValueError: If the checkpoint is no causal language model, an option is unknown, or the device is not there.
+        ValueError: If the checkpoint is no such model, an option is unknown, or the device is not there.
     """
     if (device_map or tp_plan) and device != "auto":
         raise ValueError(f"device {device!r} and device_map or tp_plan exclude each other; give one of them")
@@ -77,23 +81,26 @@ def load(
         *((RuntimeError, TypeError) if placed else ()),
     )
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        config = None if gguf else AutoConfig.from_pretrained(source, **options)
+        processor = None if config is None else find_processor(config, source, options)
+        tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(source, **options)
+        kind = AutoModelForImageTextToText if processor else AutoModelForCausalLM
         if not weights:
-            config = AutoConfig.from_pretrained(source, **options)
             with torch.device("meta"):
-                return LanguageModel(AutoModelForCausalLM.from_config(config), tokenizer, name)
+                config = config or AutoConfig.from_pretrained(source, **options)
+                return LanguageModel(kind.from_config(config), tokenizer, name, processor=processor)
         if tp_plan:
-            _check_divisible(AutoConfig.from_pretrained(source, **options))
+            _check_divisible(config)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Passing `tp_plan` directly", FutureWarning)
-            network = AutoModelForCausalLM.from_pretrained(source, dtype=wanted, **options, **placed)
+            network = kind.from_pretrained(source, dtype=wanted, **options, **placed)
     except expected as error:
         raise _explained(name, error) from error
     if gguf:
         forget_gguf(network)
     if not placed:
         torch.nn.Module.to(network, device)
-    return LanguageModel(network, tokenizer, name, getattr(network.config, "_commit_hash", None))
+    return LanguageModel(network, tokenizer, name, getattr(network.config, "_commit_hash", None), processor)
 
 
 def _check_divisible(config: Any) -> None:
@@ -117,6 +124,8 @@ def _source(name: str) -> tuple[str, str | None]:
     path = Path(name).expanduser()
     if name == EMBEDDED:
         return str(embedded_folder()), None
+    if name == DEMO_VLM:
+        return str(demo_vlm_folder()), None
     if path.is_file() and path.suffix == ".gguf":
         return str(path.parent), path.name
     if path.is_dir():
@@ -151,8 +160,8 @@ def _explained(name: str, error: Exception) -> Exception:
     """One line that says what was tried, of the same kind as the error."""
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, OSError) and not Path(name).expanduser().exists():
-        known = f"it is no local folder, no GGUF file, not {EMBEDDED!r}, and could not be had from the hub"
+        known = f"it is no local folder, no GGUF file, neither {EMBEDDED!r} nor {DEMO_VLM!r}, and could not be had from the hub"
         return OSError(f"cannot load {name!r}: {known} ({first})")
     if isinstance(error, OSError):
         return OSError(f"cannot load {name!r}: {first}")
-    return ValueError(f"cannot load {name!r} as a causal language model: {first}")
+    return ValueError(f"cannot load {name!r} as a language model: {first}")

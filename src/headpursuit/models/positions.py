@@ -3,7 +3,8 @@
 Every token has a slot: its column in the batch, counted over the whole text, cached tokens and padding included. A
 forward pass takes the slots from the length of the cache before it, which one hook on the decoder reads. Whether a slot
 is of the prompt is told by `generate` (see `generating`), by the caller, or, in forward passes by hand, by the cache:
-without one, all tokens are the prompt's, and on top of one, they are generated.
+without one, all tokens are the prompt's, and on top of one, they are generated. Whether a token stands for an image is
+told by the tokens that the network gets in each pass (see `image_positions`); none that is generated does.
 """
 
 import inspect
@@ -17,6 +18,7 @@ from jaxtyping import Bool
 from torch import Tensor, nn
 
 from headpursuit.heads import Scope
+from headpursuit.models.image_positions import ImagePositions
 
 
 @dataclass(frozen=True)
@@ -44,8 +46,16 @@ class Slots:
         return self.start + self.n_tokens
 
 
-def covered(scope: Scope, slots: Slots, prompts: Prompts) -> bool | Bool[Tensor, "n_rows n_tokens"]:
+def covered(
+    scope: Scope, slots: Slots, prompts: Prompts, of_image: Bool[Tensor, "n_rows n_tokens"] | None = None
+) -> bool | Bool[Tensor, "n_rows n_tokens"]:
     """Which tokens of a forward pass are in scope: all of them, none, or these (on the CPU).
+
+    Args:
+        scope: The scope.
+        slots: What the pass reads.
+        prompts: What is known of the prompts.
+        of_image: Which tokens of the pass stand for an image; for the scopes `image` and `text`.
 
     A position is counted from its prompt's first real token and may lie in the answer; a negative one is counted from
     the prompt's end. A position that a prompt is too short for is nowhere.
@@ -55,6 +65,11 @@ def covered(scope: Scope, slots: Slots, prompts: Prompts) -> bool | Bool[Tensor,
     if isinstance(scope, tuple):
         chosen = _at(scope, slots, prompts)
         return chosen if chosen.any() else False
+    if scope in ("image", "text"):
+        assert of_image is not None
+        if not of_image.any():
+            return scope == "text"
+        return of_image if scope == "image" else ~of_image
     n_prompt = min(max(prompts.length - slots.start, 0), slots.n_tokens)
     if n_prompt in (0, slots.n_tokens):
         return (n_prompt > 0) == (scope == "prompt")
@@ -110,11 +125,13 @@ class PositionTracker(local):
     Each thread has its own state, since several may run one model at a time.
     """
 
-    def __init__(self, scope: Scope, prompt_length: int | None = None) -> None:
-        self.scope, self._prompt_length = scope, prompt_length
+    def __init__(self, scope: Scope, prompt_length: int | None = None, images: ImagePositions | None = None) -> None:
+        self.scope, self._prompt_length, self._images = scope, prompt_length, images
         self._generations: list[_Generation] = []
         self._mask: Any = None
         """The attention mask as the whole network got it; the decoder may get it in another form."""
+        self._ids: Any = None
+        """The tokens as the whole network got them; the decoder may get them embedded."""
         self._forward: _Forward | None = None
 
     def __reduce__(self) -> Any:
@@ -138,10 +155,11 @@ class PositionTracker(local):
         """Forward pre-hook of the network."""
         given = _named(network, args, kwargs)
         self._mask = given.get("decoder_attention_mask" if "decoder_input_ids" in given else "attention_mask")
+        self._ids = given.get("input_ids")
 
     def leave_network(self, *_: object) -> None:
         """Forward hook of the network."""
-        self._mask = None
+        self._mask = self._ids = None
 
     def enter_decoder(self, decoder: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Forward pre-hook of the decoder: the cache tells its length now, and no longer later."""
@@ -150,7 +168,9 @@ class PositionTracker(local):
             return
         given = _named(decoder, args, kwargs)
         slots = _slots(given)
-        chosen = covered(self.scope, slots, self._prompts(slots, given.get("attention_mask")))
+        prompts = self._prompts(slots, given.get("attention_mask"))
+        of_image = self._of_image(given, slots, prompts) if self.scope in ("image", "text") else None
+        chosen = covered(self.scope, slots, prompts, of_image)
         self._forward = _Forward((slots.n_rows, slots.n_tokens), chosen)
 
     def leave_decoder(self, *_: object) -> None:
@@ -193,6 +213,16 @@ class PositionTracker(local):
             length = slots.start or slots.n_tokens
             real = self._read(mask, slots) if isinstance(self.scope, tuple) else None
         return Prompts(length if self._prompt_length is None else self._prompt_length, real)
+
+    def _of_image(self, given: dict[str, Any], slots: Slots, prompts: Prompts) -> Bool[Tensor, "n_rows n_tokens"]:
+        assert self._images is not None
+        ids = next((ids for ids in (self._ids, given.get("input_ids")) if isinstance(ids, Tensor)), None)
+        if ids is None or ids.shape != (slots.n_rows, slots.n_tokens):
+            raise ValueError(f"the model got no input_ids for what its decoder reads, where {_UNKNOWN}")
+        found = self._images.among(ids, given.get("inputs_embeds")).cpu()
+        if self._generations or self._prompt_length is not None:
+            found[:, max(prompts.length - slots.start, 0) :] = False
+        return found
 
     def _read(self, mask: Any, slots: Slots) -> Tensor | None:
         flat = next((m for m in (mask, self._mask) if isinstance(m, Tensor) and m.dim() == 2), None)

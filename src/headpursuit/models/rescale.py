@@ -46,5 +46,6 @@ def rescale(
     if prompt_length is not None and prompt_length < 0:
         raise ValueError(f"the prompt length is {prompt_length}; it is a number of tokens, 0 or more")
     network = plain_network(model.network if isinstance(model, LanguageModel) else model)
-    with rescale_sites(network, certified(network)[0], edit, prompt_length) as applied:
+    anatomy = model.anatomy if isinstance(model, LanguageModel) else certified(network)[0]
+    with rescale_sites(network, anatomy, edit, prompt_length) as applied:
         yield applied

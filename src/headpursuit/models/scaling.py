@@ -13,6 +13,7 @@ from headpursuit.heads import Edit
 from headpursuit.models.anatomy.sites import Anatomy, HeadSite, side_by_side
 from headpursuit.models.compiled import plain_network, uncompiled
 from headpursuit.models.generating import watched_generate
+from headpursuit.models.image_positions import ImagePositions
 from headpursuit.models.positions import PositionTracker
 from headpursuit.models.sharding import own_part
 
@@ -45,7 +46,8 @@ def rescale_sites(
     if not factors:
         yield applied
         return
-    tracker = PositionTracker(edit.scope, prompt_length)
+    images = ImagePositions.of(network) if edit.scope in ("image", "text") else None
+    tracker = PositionTracker(edit.scope, prompt_length, images)
     paths = dict.fromkeys(site.path for site in factors)
     with ExitStack() as stack:
         stack.enter_context(uncompiled())
@@ -71,7 +73,7 @@ def _decoder_with(network: Any, paths: list[str]) -> nn.Module:
 
 def _follow(network: nn.Module, decoder: nn.Module, tracker: PositionTracker) -> Iterator[Any]:
     """Place the hooks by which a tracker follows the network."""
-    if isinstance(tracker.scope, tuple):
+    if tracker.scope not in ("all", "prompt", "generated"):  # the others need what the decoder may not get
         yield network.register_forward_pre_hook(tracker.enter_network, with_kwargs=True)
         yield network.register_forward_hook(tracker.leave_network, always_call=True)
     yield decoder.register_forward_pre_hook(tracker.enter_decoder, with_kwargs=True)

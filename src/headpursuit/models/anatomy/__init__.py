@@ -4,7 +4,15 @@ from headpursuit.models.anatomy.flags import with_flags
 from headpursuit.models.anatomy.flow import same_values
 from headpursuit.models.anatomy.locate import locate
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
-from headpursuit.models.anatomy.probe import Probe, input_device, is_norm, probe_input, run_probe, text_decoder
+from headpursuit.models.anatomy.probe import (
+    Probe,
+    input_device,
+    is_norm,
+    probe_input,
+    run_probe,
+    text_decoder,
+    text_modules,
+)
 from headpursuit.models.anatomy.sites import (
     APPROXIMATE,
     FLAGS,
@@ -38,6 +46,7 @@ __all__ = [
     "same_values",
     "side_by_side",
     "text_decoder",
+    "text_modules",
     "visited",
     "with_flags",
 ]

@@ -71,8 +71,9 @@ def run_probe(network: PreTrainedModel, probe: Probe) -> Any:
             return network(**probe, **({"use_cache": False} if _takes(network, "use_cache") else {}))
     except Exception as error:  # whatever a model's code raises
         reason = (str(error).strip().splitlines() or [""])[0][:200]
+        hint = "; do its processor and its weights belong together?" if "pixel_values" in probe else ""
         raise AnatomyError(
-            f"{type(network).__name__} cannot read a probe ({', '.join(probe)}): {type(error).__name__} {reason}"
+            f"{type(network).__name__} cannot read a probe ({', '.join(probe)}): {type(error).__name__} {reason}{hint}"
         ) from error
 
 

@@ -1,0 +1,76 @@
+"""A stream of prompts as a whole: what tells it from others, and those of its images that cannot be read."""
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.images.opening import open_image
+
+_READ = 1 << 16
+"""Bytes of an image file that are hashed, beside its size: enough to tell files apart, cheap for a million of them."""
+
+
+def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
+    """Hash of all prompts in order, and of what their images hold."""
+    digest = hashlib.sha256()
+    for prompt in prompts:
+        if isinstance(prompt, str):
+            digest.update(f"{len(prompt)} {prompt}".encode())
+        else:
+            digest.update(f"image {len(prompt.text)} {prompt.text} ".encode())
+            digest.update(_content(prompt))
+    return digest.hexdigest()
+
+
+def _content(prompt: ImagePrompt) -> bytes:
+    """What tells an image from others; a file that is not there is told by its name."""
+    image = prompt.image
+    if not isinstance(image, Path):
+        return f"{image.mode} {image.size} ".encode() + hashlib.sha256(image.tobytes()).digest()
+    if not image.is_file():
+        return image.name.encode()
+    with image.open("rb") as file:
+        return f"{image.name} {image.stat().st_size} ".encode() + hashlib.sha256(file.read(_READ)).digest()
+
+
+@dataclass(frozen=True)
+class Readable(Collection[Prompt]):
+    """Prompts without some of them."""
+
+    prompts: Collection[Prompt]
+    left_out: frozenset[int]
+    """Their numbers, from 0."""
+
+    def __len__(self) -> int:
+        return len(self.prompts) - len(self.left_out)
+
+    def __iter__(self) -> Iterator[Prompt]:
+        return (prompt for number, prompt in enumerate(self.prompts) if number not in self.left_out)
+
+    def __contains__(self, prompt: object) -> bool:
+        return any(prompt == other for other in self)
+
+
+def readable(prompts: Collection[Prompt], skipped: Callable[[str], None]) -> Collection[Prompt]:
+    """Leave out prompts whose images are missing or cannot be decoded; every image is opened once for that.
+
+    Args:
+        prompts: Texts, and texts with an image.
+        skipped: Told about each prompt that is left out, in one line that names the prompt and the image.
+
+    Raises:
+        ValueError: If none is left.
+    """
+    left_out = set()
+    for number, prompt in enumerate(prompts):
+        if isinstance(prompt, ImagePrompt):
+            try:
+                open_image(prompt.image)
+            except (OSError, ValueError) as error:
+                left_out.add(number)
+                skipped(f"prompt {number + 1} is skipped: {error}")
+    if len(left_out) == len(prompts):
+        raise ValueError("no prompt is left: none of the images can be read")
+    return Readable(prompts, frozenset(left_out)) if left_out else prompts

@@ -1,0 +1,195 @@
+"""Prompts in, token batches out."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.models.image_batches import check_pictures, picture_size, read_pictures, text_of
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.token_kinds import numbers_positions
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Prompts side by side, padded on the left."""
+
+    indices: tuple[int, ...]
+    """Which prompts."""
+    input_ids: Int[Tensor, "n_prompts n_tokens"]
+    attention_mask: Int[Tensor, "n_prompts n_tokens"]
+    pictures: Mapping[str, Tensor] = field(default_factory=dict)
+    """What else the model is given about images: pixels, their layout, and which tokens are theirs."""
+    numbers_positions: bool = False
+    """Whether the model works out positions from where the images are."""
+
+    @property
+    def position_ids(self) -> Int[Tensor, "n_prompts n_tokens"]:
+        """Positions counted from each prompt's first token, which left padding would otherwise shift."""
+        return (self.attention_mask.cumsum(1) - 1).clamp_min(0)
+
+    @property
+    def given(self) -> dict[str, Tensor]:
+        """What `generate` is given."""
+        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, **self.pictures}
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """What a forward pass is given; a model numbers positions itself where nothing shifts them."""
+        if self.numbers_positions or self.attention_mask[:, 0].all():
+            return self.given
+        return self.given | {"position_ids": self.position_ids}
+
+
+class Batches:
+    """Batches that are made when they are asked for: pictures are opened then, and none are kept."""
+
+    def __init__(self, makers: Sequence[Callable[[], Batch]]) -> None:
+        self._makers = makers
+
+    def __len__(self) -> int:
+        return len(self._makers)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._makers[number]()
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (make() for make in self._makers)
+
+
+def batches(
+    model: LanguageModel,
+    prompts: Sequence[Prompt],
+    batch_size: int,
+    *,
+    chat: bool = False,
+    room: int = 0,
+    first: int = 0,
+) -> Batches:
+    """Tokenize prompts and batch those of similar length; prompts with an image go with others of their kind.
+
+    Pictures are looked at before anything runs, but opened only when their batch is taken.
+
+    Args:
+        model: The model.
+        prompts: Texts, and texts with an image.
+        batch_size: Prompts per batch.
+        chat: Put each prompt as a user's message into the model's chat template.
+        room: Tokens that must still fit into the context behind each prompt.
+        first: Number of the first prompt, where these are some of many.
+
+    Raises:
+        FileNotFoundError: If an image is missing.
+        ValueError: No prompts, an empty prompt, a prompt longer than the context, no chat template; or an image that
+            cannot be read, a text that does not say where it goes, or a model that reads none.
+    """
+    if not prompts:
+        raise ValueError("there are no prompts")
+    if batch_size < 1:
+        raise ValueError(f"the batch size is {batch_size}; it must be at least 1")
+    seen = {i: prompt for i, prompt in enumerate(prompts) if isinstance(prompt, ImagePrompt)}
+    ids = {i: encode(model, first + i, prompt, chat) for i, prompt in enumerate(prompts) if isinstance(prompt, str)}
+    check_pictures(model, {first + i: prompt for i, prompt in seen.items()}, chat)
+    for i, tokens in ids.items():
+        check_length(model, first + i, len(tokens), room)
+    makers: list[Callable[[], Batch]] = []
+    for part in _parts(model, {i: (len(tokens),) for i, tokens in ids.items()}, batch_size):
+        makers.append(lambda part=part: _pad(model, part, ids, first))  # type: ignore[misc]
+    sizes = {i: (_n_words(model, prompt, chat), *picture_size(prompt)) for i, prompt in seen.items()}
+    for part in _parts(model, sizes, batch_size):
+        makers.append(lambda part=part: _open(model, part, seen, first, chat, room))  # type: ignore[misc]
+    return Batches(makers)
+
+
+def _parts(model: LanguageModel, sizes: Mapping[int, tuple[int, ...]], batch_size: int) -> list[list[int]]:
+    """Numbers of prompts that share a batch, by what their length depends on."""
+    order = sorted(sizes, key=lambda i: sizes[i])
+    groups = [order]
+    if sizes and not model.certificate.padding:  # then only prompts of one length go together
+        groups = [list(group) for _, group in groupby(order, key=lambda i: sizes[i])]
+    return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
+
+
+def _n_words(model: LanguageModel, prompt: ImagePrompt, chat: bool) -> int:
+    """Tokens of the text around an image, and one for the image, which takes as many as its size asks for."""
+    return len(model.tokenizer.encode(text_of(model, prompt, chat), add_special_tokens=False))
+
+
+def context_length(model: LanguageModel) -> int:
+    """Tokens the model can read at once; unlimited where its config names no limit."""
+    config = model.network.config.get_text_config(decoder=True)
+    return getattr(config, "max_position_embeddings", None) or 2**31
+
+
+def check_length(model: LanguageModel, number: int, n_tokens: int, room: int) -> None:
+    """Refuse a prompt that does not fit into the context."""
+    context = context_length(model)
+    if n_tokens + room > context:
+        extra = f" and {room} new ones" if room else ""
+        raise ValueError(f"prompt {number + 1} takes {n_tokens} tokens{extra}, but the context holds {context}")
+
+
+def encode(model: LanguageModel, number: int, prompt: str, chat: bool) -> list[int]:
+    """The tokens of a text.
+
+    Raises:
+        ValueError: If it is empty, has a token that the model lacks, or there is no chat template.
+    """
+    if chat:
+        ids = model.tokenizer.encode(model.as_message(prompt), add_special_tokens=False)
+    else:
+        ids = _without_end(model, prompt)
+    if not ids or not prompt.strip():
+        raise ValueError(f"prompt {number + 1} is empty")
+    rows = embedding_rows(model)
+    if max(ids) >= rows:
+        raise ValueError(
+            f"prompt {number + 1} has token {max(ids)}, but the model embeds {rows} tokens; "
+            "the tokenizer is another model's"
+        )
+    return ids
+
+
+def _without_end(model: LanguageModel, prompt: str) -> list[int]:
+    """A prompt's tokens with what the tokenizer puts before it, but without the end token that some put behind it."""
+    ids = model.tokenizer.encode(prompt)
+    plain = model.tokenizer.encode(prompt, add_special_tokens=False)
+    special = set(model.tokenizer.all_special_ids)
+    while len(ids) > len(plain) and ids[-1] in special and ids[-1:] != plain[-1:]:
+        ids = ids[:-1]
+    return ids
+
+
+def embedding_rows(model: LanguageModel) -> int:
+    """How many token ids the model can read."""
+    embedding: Any = model.network.get_input_embeddings()
+    return embedding.weight.shape[0]
+
+
+def _pad(model: LanguageModel, indices: list[int], ids: dict[int, list[int]], first: int) -> Batch:
+    longest = max(len(ids[i]) for i in indices)
+    pad = model.tokenizer.pad_token_id
+    if pad is None or pad >= embedding_rows(model):
+        pad = 0  # masked, so any token serves
+    rows = [[pad] * (longest - len(ids[i])) + ids[i] for i in indices]
+    masks = [[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in indices]
+    numbers = tuple(first + i for i in indices)
+    return Batch(numbers, torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device))
+
+
+def _open(
+    model: LanguageModel, indices: list[int], prompts: dict[int, ImagePrompt], first: int, chat: bool, room: int
+) -> Batch:
+    """Open the pictures of some prompts, and make what the model is given."""
+    numbers = tuple(first + i for i in indices)
+    given = read_pictures(model, {first + i: prompts[i] for i in indices}, chat)
+    ids, mask = given.pop("input_ids"), given.pop("attention_mask")
+    for number, n_tokens in zip(numbers, mask.sum(1).tolist(), strict=True):
+        check_length(model, number, n_tokens, room)
+    # With rotary positions for height and width, a model counts from where the images are.
+    return Batch(numbers, ids, mask, given, numbers_positions=numbers_positions(model.network))

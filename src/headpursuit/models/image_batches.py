@@ -1,0 +1,139 @@
+"""Prompts with an image: what a model's processor makes of them, and what becomes of it when a text grows."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import PIL.ExifTags
+import PIL.Image
+import torch
+from jaxtyping import Bool
+from torch import Tensor, nn
+
+from headpursuit.images import ImagePrompt
+from headpursuit.images.opening import check_image, open_image
+from headpursuit.models.anatomy import text_decoder
+from headpursuit.models.compiled import uncompiled
+from headpursuit.models.image_positions import ImagePositions
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.processors import placeholder_of, processed
+
+
+def check_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], chat: bool) -> None:
+    """Look at prompts with images before anything runs: files by their first bytes, and texts for where images go.
+
+    Raises:
+        FileNotFoundError: If an image is missing.
+        ValueError: If an image is none, a text does not say where its image goes, or the model reads no images.
+    """
+    for number, prompt in prompts.items():
+        if model.processor is None:
+            raise ValueError(
+                f"prompt {number + 1} has an image, but {model.name or 'this model'} was loaded without an image "
+                "processor; give a vision-language model"
+            )
+        with _naming(number):
+            if isinstance(prompt.image, Path):
+                check_image(prompt.image)
+            text_of(model, prompt, chat)
+
+
+@contextmanager
+def _naming(number: int) -> Iterator[None]:
+    """Say in an error which prompt it is about."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind(f"prompt {number + 1}: {error}") from error
+
+
+def picture_size(prompt: ImagePrompt) -> tuple[int, int]:
+    """Width and height, as the file's header tells them; of what a camera noted as turned, turned."""
+    if isinstance(prompt.image, PIL.Image.Image):
+        return prompt.image.size
+    with PIL.Image.open(prompt.image) as image:
+        # Asking a file of another kind would decode all of it.
+        notes = image.getexif() if image.format in ("JPEG", "MPO") else {}
+        turned = notes.get(PIL.ExifTags.Base.Orientation, 1) >= 5
+        return image.size[::-1] if turned else image.size
+
+
+def text_of(model: LanguageModel, prompt: ImagePrompt, chat: bool) -> str:
+    """A prompt's text with a placeholder for its image.
+
+    Raises:
+        ValueError: If the text is empty, or nothing says where the image goes.
+    """
+    placeholder = placeholder_of(model.processor)
+    if chat:
+        text = model.as_message(prompt.text, with_image=True)
+        if placeholder not in text:
+            raise ValueError(f"the chat template puts no image into the text; write {placeholder} and leave --chat out")
+    else:
+        text = prompt.text
+        if placeholder not in text:
+            raise ValueError(
+                f"the text does not say where its image goes; write {placeholder} there, or use the chat template "
+                "(--chat)"
+            )
+    if text.count(placeholder) != 1:
+        raise ValueError(f"the text has {text.count(placeholder)} places for one image; write {placeholder} once")
+    if not prompt.text.replace(placeholder, "").strip():
+        raise ValueError(f"the text is empty but for {placeholder}")
+    return text
+
+
+def read_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], chat: bool) -> dict[str, Tensor]:
+    """Open the images of some prompts; what the model is given for them, padded on the left.
+
+    Raises:
+        FileNotFoundError: If an image is missing.
+        ValueError: If an image cannot be read; the text names it and its prompt.
+    """
+    images = []
+    for number, prompt in prompts.items():
+        with _naming(number):
+            images.append(open_image(prompt.image))
+    texts = [text_of(model, prompt, chat) for prompt in prompts.values()]
+    return processed(model.processor, model.network, texts, images, special=not chat)
+
+
+def image_positions(model: LanguageModel, batch: Any) -> Bool[Tensor, "n_prompts n_tokens"]:
+    """Which tokens of a batch stand for an image; padding never does.
+
+    Where the config names no image token, the model is run up to its decoder.
+
+    Raises:
+        ValueError: If images take no positions in the text, or which ones cannot be told.
+    """
+    if not batch.pictures:
+        return torch.zeros_like(batch.attention_mask, dtype=torch.bool)
+    places = ImagePositions.of(model.network)
+    embedded = None if places.token_id is not None else _embedded(model, batch)
+    return places.among(batch.input_ids, embedded) & batch.attention_mask.bool()
+
+
+class _Reached(Exception):
+    """The decoder was reached, and nothing behind it is needed."""
+
+
+@torch.no_grad()
+def _embedded(model: LanguageModel, batch: Any) -> Tensor | None:
+    """What the text decoder gets for the tokens of a batch; None if it gets the tokens themselves."""
+    found: list[Tensor] = []
+
+    def stop(_: nn.Module, __: tuple[Any, ...], given: dict[str, Any]) -> None:
+        found.extend([given["inputs_embeds"]] if isinstance(given.get("inputs_embeds"), Tensor) else [])
+        raise _Reached
+
+    hook = text_decoder(model.network).register_forward_pre_hook(stop, with_kwargs=True)
+    try:
+        with uncompiled():
+            model.network(**batch.inputs, use_cache=False)
+    except _Reached:
+        pass
+    finally:
+        hook.remove()
+    return found[0] if found else None
