@@ -1,0 +1,57 @@
+"""What is asked for: a study's settings, its task, and the command line that says the same."""
+
+import shlex
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.tasks import Task, is_image_task, load_task, usual_settings
+
+
+def usual_config(task: str, model: str, **settings: Any) -> StudyConfig:
+    """A study's settings, with the defaults that its task has.
+
+    Image tasks put questions into the chat template, rank heads on the answers' positions, and choose the dose by a
+    dose sheet, unless heads or scale are given.
+
+    Raises:
+        ValueError: If a setting cannot be.
+    """
+    usual = usual_settings(task)
+    if "sweep" in usual and {"heads", "scale"} & set(settings):
+        usual["sweep"] = False
+    return StudyConfig(task, model, **(usual | settings))
+
+
+def find_task(config: StudyConfig) -> Task:
+    """The task of a study, with its images; nothing is known of a model yet.
+
+    Raises:
+        FileNotFoundError: If there are no such images.
+        ValueError: If there is no such task, or its images cannot be used.
+    """
+    if not config.data:
+        return load_task(config.task)
+    if not is_image_task(config.task):
+        raise ValueError(f"{config.task} asks about no images; leave --data out")
+    from headpursuit.images.loading import load_images
+
+    images = load_images(config.data, skip_bad=config.skip_bad)
+    return load_task(config.task, replace(images, question=config.ask) if config.ask else images)
+
+
+def command(config: StudyConfig, path: Path) -> str:
+    """The command line that runs a study, with every setting that is not the default."""
+    words = ["headpursuit", "study", config.task, config.model]
+    usual = usual_config(config.task, "")
+    plain = asdict(config) | asdict(config.ranking)
+    defaults = asdict(usual) | asdict(usual.ranking)
+    for name, value in plain.items():
+        if name not in ("task", "model", "ranking", "seed") and value != defaults[name]:
+            flag = name.replace("_", "-")
+            words += (
+                [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+            )
+    words += ["--seed", str(config.seed), "-o", path.name or "study"]
+    return shlex.join(words)
