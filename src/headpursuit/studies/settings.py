@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from headpursuit.images import ImageSet
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import Task, is_image_task, load_task, usual_settings
 
@@ -35,10 +36,19 @@ def find_task(config: StudyConfig) -> Task:
         return load_task(config.task)
     if not is_image_task(config.task):
         raise ValueError(f"{config.task} asks about no images; leave --data out")
+    images = _images(config)
+    return load_task(config.task, replace(images, question=config.ask) if config.ask else images)
+
+
+def _images(config: StudyConfig) -> ImageSet:
+    """The set, with as many images of each split as were asked for."""
+    from headpursuit.images.drawing import limited
     from headpursuit.images.loading import load_images
 
-    images = load_images(config.data, skip_bad=config.skip_bad)
-    return load_task(config.task, replace(images, question=config.ask) if config.ask else images)
+    most = {"selection": config.selection_images, "heldout": config.images}
+    found = load_images(config.data, limit=max(most.values()), seed=config.seed, skip_bad=config.skip_bad)
+    parts = (image for split, n in most.items() for image in limited(found, n, config.seed).of(split))
+    return replace(found, images=tuple(parts))
 
 
 def command(config: StudyConfig, path: Path) -> str:

@@ -24,8 +24,8 @@ class GroupSummary:
 
     n_questions: int
     contains: Estimate
-    """The answer is right: an accepted answer occurs in it, as whole words; in a classification, the first class it names
-    is the image's."""
+    """The answer is right: an accepted answer occurs in it, as whole words; in a classification, the first class that
+    is named is the image's."""
     exact: Estimate
     """The answer is an accepted answer, after SQuAD normalisation."""
     f1: Estimate

@@ -86,6 +86,16 @@ class StudyResult:
     """What could not be measured, one sentence each."""
 
     @property
+    def heads(self) -> int | str:
+        """How many heads are edited, as the sheet or the config says."""
+        return self.sheet.n_heads if self.sheet else self.config.heads
+
+    @property
+    def scale(self) -> float:
+        """What they are multiplied by."""
+        return self.sheet.scale if self.sheet else self.config.scale
+
+    @property
     def edit(self) -> ArmSummary:
         """The arm that is judged."""
         return self.arms_of("edit")[0]

@@ -1,6 +1,7 @@
 """image-classification: what is in the image? Heads for the classes' words are ranked on other images."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from headpursuit.concepts import Concept
 from headpursuit.images import ImagePrompt, ImageSet, LabelledImage
@@ -21,7 +22,7 @@ def image_classification(images: ImageSet) -> Task:
     words = tuple(word for words in images.classes.values() for word in words)
     return Task(
         name="image-classification",
-        concept=Concept(images.name, words, description=f"the classes of {images.name}"),
+        concept=Concept(Path(images.name).name, words, description=f"the classes of {images.name}"),
         questions=tuple(q for image in images.images for q in _questions(images, image, words)),
         neutral_texts=neutral_texts(),
         classes=images.classes,
