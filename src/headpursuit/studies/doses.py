@@ -49,7 +49,7 @@ def by_preference(base: ArmSummary, cells: Sequence[DoseCell]) -> list[DoseCell]
     the least damage; what is alike in that goes to fewer heads, then to the milder scale.
     """
 
-    def order(cell: DoseCell) -> tuple[float, ...]:
+    def order(cell: DoseCell) -> tuple[float | int, ...]:
         mild = (cell.n_heads, abs(cell.scale - 1))
         if cell.word == "over-intervened":
             return (1, len(cell.signs), _loss(base, cell.arm), cell.arm.damage.kl, *mild)
