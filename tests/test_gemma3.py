@@ -10,7 +10,7 @@ import torch
 
 import headpursuit as hp
 from headpursuit.models import read_mixed, write_weights
-from headpursuit.models.embedded import cache_folder
+from headpursuit.models.model_cache import cache_folder
 
 pytestmark = pytest.mark.slow
 

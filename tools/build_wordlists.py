@@ -3,9 +3,9 @@
     python tools/build_wordlists.py            write them
     python tools/build_wordlists.py --check    write nothing; exit 1 and name the files which differ
 
-Needs the `data` extra, which pins the packages so that the files come out byte for byte. What a person
+Needs the `wordlists` extra, which pins the packages so that the files come out byte for byte. What a person
 decided (which entries are everyday English, which names are missing) is a constant here, with its reason; an
-entry that a package no longer has is an error, not a silent gap. Lists compiled by hand (emotions) are not
+entry that a package no longer has is an error, not a silent gap. Lists compiled by hand (emotions, shapes) are not
 written here.
 """
 

@@ -21,6 +21,7 @@ SMALLEST = {
     "negative": 150,
     "numbers": 40,
     "positive": 150,
+    "shapes": 60,
     "toxic": 60,
     "weekdays": 7,
 }
@@ -187,6 +188,7 @@ def test_builtin_list_is_clean(name):
         ("negative", "terrible sad hate"),
         ("numbers", "zero twelve ninety hundred million 0 9"),
         ("positive", "wonderful happy love"),
+        ("shapes", "circle circles square triangle star diamond cross crosses round"),
     ],
 )
 def test_builtin_list_holds_what_everyone_expects(name, words):
@@ -205,6 +207,8 @@ def test_builtin_calendars_are_exact():
         ("countries", ["Greenland", "Antarctica", "European Union", "Hong Kong", "US", "Soviet Union"]),
         ("countries", load_concept("capitals").words),
         ("colours", load_concept("animals").words),
+        ("shapes", load_concept("colours").words),
+        ("shapes", load_concept("numbers").words),
         ("positive", load_concept("negative").words),
         ("toxic", ["kill", "sex", "drunk", "fat"]),
     ],

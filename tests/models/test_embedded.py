@@ -8,7 +8,7 @@ import pytest
 import tiny
 import torch
 
-from headpursuit.models import EMBEDDED, embedded, load
+from headpursuit.models import EMBEDDED, embedded, load, model_cache
 
 GGUF = b"GGUF, as it were"
 
@@ -142,6 +142,6 @@ def test_an_interrupted_conversion_leaves_nothing_and_can_be_done_again(cache, p
 
 def test_the_cache_is_the_users_unless_told_otherwise(monkeypatch):
     monkeypatch.delenv("HEADPURSUIT_CACHE", raising=False)
-    assert embedded.cache_folder() == embedded.user_cache_path("headpursuit")
+    assert model_cache.cache_folder() == model_cache.user_cache_path("headpursuit")
     monkeypatch.setenv("HEADPURSUIT_CACHE", "elsewhere")
-    assert embedded.cache_folder() == Path("elsewhere")
+    assert model_cache.cache_folder() == Path("elsewhere")

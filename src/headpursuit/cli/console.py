@@ -51,7 +51,7 @@ def _mendable() -> tuple[type[Exception], ...]:
     kinds: list[type[Exception]] = [ValueError, OSError, MemoryError]
     for module, name in (
         ("headpursuit.models", "AnatomyError"),
-        ("headpursuit.models", "ExtraMissing"),
+        ("headpursuit.extras", "ExtraMissing"),
         ("safetensors", "SafetensorError"),
         ("torch", "OutOfMemoryError"),
     ):

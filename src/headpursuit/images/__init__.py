@@ -1,6 +1,20 @@
 """Pictures: prompts about them, and sets of them with labels, captions and questions; no model in sight."""
 
 from headpursuit.images.image_set import ImageQuestion, ImageSet, LabelledImage, Split
+from headpursuit.images.loading import image_set_names, load_images
+from headpursuit.images.opening import check_image, image_files, open_image
 from headpursuit.images.prompt import ImagePrompt, Prompt
 
-__all__ = ["ImagePrompt", "ImageQuestion", "ImageSet", "LabelledImage", "Prompt", "Split"]
+__all__ = [
+    "ImagePrompt",
+    "ImageQuestion",
+    "ImageSet",
+    "LabelledImage",
+    "Prompt",
+    "Split",
+    "check_image",
+    "image_files",
+    "image_set_names",
+    "load_images",
+    "open_image",
+]

@@ -47,6 +47,8 @@ class ImageSet:
     """Asks for the label."""
     caption_request: str = "Describe the image."
     """Asks for a caption."""
+    skipped: tuple[str, ...] = ()
+    """Why images were left out, a line for each."""
 
     def of(self, split: Split) -> tuple[LabelledImage, ...]:
         """The images of one split."""

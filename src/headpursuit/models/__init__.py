@@ -5,7 +5,7 @@ from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
-from headpursuit.models.export import Difference, Export, ExtraMissing, Format, export, verify, verify_export
+from headpursuit.models.export import Difference, Export, Format, export, verify, verify_export
 from headpursuit.models.facts import TokenizerFacts, UnembeddingFacts, tokenizer_facts, unembedding_facts
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
@@ -36,7 +36,6 @@ __all__ = [
     "Difference",
     "EMBEDDED",
     "Export",
-    "ExtraMissing",
     "FLAGS",
     "Format",
     "HeadSite",

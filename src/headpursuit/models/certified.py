@@ -23,7 +23,7 @@ from headpursuit.models.anatomy import (
 )
 from headpursuit.models.certificate import Certificate, certify
 from headpursuit.models.compiled import plain_network, uncompiled
-from headpursuit.models.embedded import cache_folder
+from headpursuit.models.model_cache import cache_folder
 from headpursuit.models.sharding import is_sharded
 from headpursuit.storage import read_json, write_json
 

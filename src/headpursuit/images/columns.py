@@ -1,0 +1,47 @@
+"""What the columns of a table of images mean."""
+
+from collections.abc import Iterable
+from typing import Any
+
+FILE = ("file_name", "image_path", "image", "filename", "path")
+IMAGE = ("image", "img", "picture", "jpg", "png")
+LABEL = ("label", "labels", "class", "category", "target", "fine_label")
+CAPTION = ("captions", "caption", "sentences", "text", "answer")
+SPLIT = ("split",)
+
+
+def column(columns: Iterable[str], names: Iterable[str]) -> str | None:
+    """The first of these names that is a column."""
+    present = set(columns)
+    return next((name for name in names if name in present), None)
+
+
+def no_column(where: str, what: str, names: Iterable[str], columns: Iterable[str]) -> ValueError:
+    """The error for a missing column, which names those there are."""
+    return ValueError(
+        f"{where} has no column with {what} (expected {' or '.join(names)}); it has {', '.join(columns) or 'none'}"
+    )
+
+
+def captions_of(value: Any, where: str) -> tuple[str, ...]:
+    """One caption or several; blank ones are dropped.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    several = [] if value is None else value if isinstance(value, list | tuple) else [value]
+    for caption in several:
+        if not isinstance(caption, str):
+            raise ValueError(f"{where}: a caption is a string or a list of strings, not {caption!r:.80}")
+    return tuple(" ".join(caption.split()) for caption in several if caption.strip())
+
+
+def label_of(value: Any, where: str) -> str:
+    """A label as text.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        raise ValueError(f"{where}: a label is a word or a whole number, not {value!r:.80}")
+    return str(value).strip()

@@ -1,0 +1,165 @@
+"""Images of a data set that the library `datasets` reads: from the Hugging Face hub, or from a local folder."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from PIL.Image import Image
+
+from headpursuit.extras import ExtraMissing
+from headpursuit.images import columns
+from headpursuit.images.drawing import Entry, splits_of
+from headpursuit.images.opening import open_bytes, open_image
+
+
+@dataclass(frozen=True)
+class HubSource:
+    """Where a data set is and what its columns mean; what is None is found out."""
+
+    id: str
+    """Name on the hub, or a local folder."""
+    config: str | None = None
+    data_files: Mapping[str, str] | None = None
+    """The only files needed of a larger data set, per split."""
+    split: str | None = None
+    """The only split to use."""
+    image: str | None = None
+    label: str | None = None
+    captions: str | None = None
+
+
+def datasets_library() -> ModuleType:
+    """The package datasets, which only data sets of the hub need.
+
+    Raises:
+        ExtraMissing: If it is not installed.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise ExtraMissing("data sets of the Hugging Face hub", "datasets", "data", error) from error
+    return datasets
+
+
+def hub_entries(source: HubSource, class_names: Sequence[str] | None = None) -> list[Entry]:
+    """What a data set says about its images, none of which is decoded.
+
+    Args:
+        source: The data set.
+        class_names: What its numbered classes are called, if not as it says itself.
+
+    Raises:
+        ExtraMissing: If `datasets` is not installed.
+        ValueError: If the data set cannot be loaded, or lacks a column or split; the text names those there are.
+    """
+    parts = _loaded(source)
+    if source.split is not None:
+        if source.split not in parts:
+            raise ValueError(f"{source.id} has no split {source.split!r}; it has {', '.join(parts)}")
+        parts = {source.split: parts[source.split]}
+    entries = []
+    for name, split in splits_of(parts).items():
+        make = _reader(source, f"{source.id}, {name}", parts[name], class_names)
+        entries += [make(row, f"{name}/{row}", split) for row in range(len(parts[name]))]
+    return entries
+
+
+def _loaded(source: HubSource) -> dict[str, Any]:
+    """The splits by name. The library raises errors of many kinds, all of which are about the data set."""
+    datasets = datasets_library()
+    on_disk = any((Path(source.id) / name).is_file() for name in ("dataset_dict.json", "state.json"))
+    try:
+        if on_disk:
+            found = datasets.load_from_disk(source.id)
+        else:
+            files = dict(source.data_files) if source.data_files else None
+            found = datasets.load_dataset(source.id, source.config, data_files=files)
+    except MemoryError:
+        raise
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"the data set {source.id} cannot be loaded: {reason:.500}") from error
+    return dict(found) if isinstance(found, dict) else {str(found.split or "train"): found}
+
+
+def _reader(
+    source: HubSource, where: str, part: Any, class_names: Sequence[str] | None
+) -> Callable[[int, str, Any], Entry]:
+    """Makes the entry of a row."""
+    image, label, captions = _columns(source, where, part.features)
+    pictures = part.select_columns([image]).cast_column(image, datasets_library().Image(decode=False))
+    labels = None if label is None else _labels(part, label, where, class_names)
+    texts = None if captions is None else part[captions][:]
+
+    def entry(row: int, name: str, split: Any) -> Entry:
+        said = () if texts is None else columns.captions_of(texts[row], f"{where}, row {row}")
+        known = None if labels is None else labels[row]
+        return Entry(name, partial(_picture, pictures, row, image, f"{where}, row {row}"), split, known, said)
+
+    return entry
+
+
+def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
+    """The columns with the images, the labels and the captions."""
+    for given in (source.image, source.label, source.captions):
+        if given is not None and given not in features:
+            raise columns.no_column(where, f"the name {given}", (given,), features)
+    datasets = datasets_library()
+    pictures = [name for name, feature in features.items() if _holds_images(feature, datasets)]
+    image = source.image or columns.column(pictures, columns.IMAGE) or next(iter(pictures), None)
+    if image is None:
+        raise columns.no_column(where, "images", columns.IMAGE, features)
+    classes = [name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
+    label, captions = source.label, source.captions
+    if label is None and captions is None:
+        label = columns.column(features, columns.LABEL) or next(iter(classes), None)
+        captions = columns.column(features, columns.CAPTION)
+    if label is None and captions is None:
+        raise columns.no_column(where, "labels or captions", columns.LABEL + columns.CAPTION, features)
+    return image, label, captions
+
+
+def _holds_images(feature: Any, datasets: ModuleType) -> bool:
+    """Whether a column holds images; not all files say so, but then it has the parts that images are kept in."""
+    return isinstance(feature, datasets.Image) or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
+
+
+def _labels(part: Any, label: str, where: str, class_names: Sequence[str] | None) -> list[str]:
+    """The label of every row as text."""
+    names = _names(getattr(part.features[label], "names", None), class_names, where)
+    values: Iterable[Any] = part[label][:]
+    found = []
+    for row, value in enumerate(values):
+        if names is None or isinstance(value, str):
+            found.append(columns.label_of(value, f"{where}, row {row}"))
+        elif isinstance(value, int) and 0 <= value < len(names):
+            found.append(names[value])
+        else:
+            raise ValueError(f"{where}, row {row}: its label is {value}, but the classes are 0 to {len(names) - 1}")
+    return found
+
+
+def _names(own: Sequence[str] | None, wanted: Sequence[str] | None, where: str) -> Sequence[str] | None:
+    """What the numbered classes are called: as wanted, matched by name where the names agree, else by number."""
+    if own is None or wanted is None:
+        return own if wanted is None else wanted
+    if len(own) != len(wanted):
+        raise ValueError(f"{where} has {len(own)} classes, not the {len(wanted)} expected: {', '.join(own):.300}")
+    plain = {_plain(name): name for name in wanted}
+    return [plain.get(_plain(name), wanted[number]) for number, name in enumerate(own)]
+
+
+def _plain(name: str) -> str:
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def _picture(pictures: Any, row: int, image: str, name: str) -> Image:
+    kept = pictures[row][image]
+    if kept is None or (kept["bytes"] is None and kept["path"] is None):
+        raise ValueError(f"{name} has no image")
+    if kept["bytes"] is not None:
+        return open_bytes(kept["bytes"], name)
+    return open_image(Path(kept["path"]))

@@ -1,0 +1,87 @@
+"""What the demo model learns from: rendered scenes, which parts of the picture show what, and talk about them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Int, UInt8
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from headpursuit.images.rendered.scenes import COLOURS, KINDS, PLACES, SIDE, SIZES, Scene, random_scene, render
+from headpursuit.images.rendered.wording import Exchange, exchanges
+from headpursuit.models.demo_vlm.parts import PATCH, PATCHES
+
+NOTHING = len(KINDS)
+"""Label of a patch that shows nothing."""
+
+UNLABELLED = -100
+
+_WEIGHTS = {"caption": 2.0, "digit": 2.0, "count": 1.5, "colour": 1.0, "shape": 1.0, "place": 0.7, "size": 0.7}
+"""How often a subject is talked about, relative to the others."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """A batch of scenes with a label for every patch."""
+
+    pixels: UInt8[Tensor, "n_scenes side side 3"]
+    kind: Int[Tensor, "n_scenes n_patches"]
+    colour: Int[Tensor, "n_scenes n_patches"]
+    size: Int[Tensor, "n_scenes n_patches"]
+    count: Int[Tensor, " n_scenes"]
+    """Things less one."""
+    talk: list[list[Exchange]]
+
+
+class _Scenes(IterableDataset[Pictures]):
+    def __init__(self, n_batches: int, batch_size: int, n_exchanges: int, seed: int) -> None:
+        self._n_batches, self._batch_size, self._n_exchanges, self._seed = n_batches, batch_size, n_exchanges, seed
+
+    def __iter__(self) -> Iterator[Pictures]:
+        rng = np.random.default_rng(self._seed)
+        for _ in range(self._n_batches):
+            scenes = [random_scene(rng, "selection") for _ in range(self._batch_size)]
+            yield pictures(scenes, [_talk(scene, self._n_exchanges, rng) for scene in scenes])
+
+
+def stream(n_batches: int, batch_size: int, n_exchanges: int, seed: int) -> DataLoader[Pictures]:
+    """Batches of training scenes, rendered by a second process; the same seed gives the same scenes."""
+    scenes = _Scenes(n_batches, batch_size, n_exchanges, seed)
+    return DataLoader(scenes, batch_size=None, num_workers=1, prefetch_factor=4)
+
+
+def pictures(scenes: list[Scene], talk: list[list[Exchange]]) -> Pictures:
+    """Render scenes and label their patches."""
+    labels = np.stack([_labels(scene) for scene in scenes])
+    kind, colour, size = (torch.from_numpy(labels[:, i]) for i in range(3))
+    pixels = torch.from_numpy(np.stack([np.asarray(render(scene)) for scene in scenes]))
+    return Pictures(pixels, kind, colour, size, torch.tensor([len(scene.things) - 1 for scene in scenes]), talk)
+
+
+def _labels(scene: Scene) -> Int[np.ndarray, "3 n_patches"]:
+    labels = np.full((3, PATCHES), UNLABELLED)
+    labels[0] = NOTHING
+    for thing in scene.things:
+        patches = _patches_around(*PLACES[thing.place])
+        named = ((thing.kind, KINDS), (thing.colour, tuple(COLOURS)), (thing.size, tuple(SIZES)))
+        for row, (name, names) in zip(labels, named, strict=True):
+            row[patches] = names.index(name)
+    return labels
+
+
+def _patches_around(x: int, y: int) -> Int[np.ndarray, " n"]:
+    """The patches of the half as wide square around a place."""
+    middles = (np.arange(SIDE // PATCH) + 0.5) * PATCH
+    columns, rows = abs(middles - x) < SIDE / 4, abs(middles - y) < SIDE / 4
+    return np.flatnonzero(rows[:, None] & columns[None])
+
+
+def _talk(scene: Scene, n_exchanges: int, rng: np.random.Generator) -> list[Exchange]:
+    if not n_exchanges:
+        return []
+    possible = exchanges(scene, rng)
+    weights = np.array([_WEIGHTS[exchange.subject] for exchange in possible])
+    chosen = rng.choice(len(possible), n_exchanges, replace=False, p=weights / weights.sum())
+    return [possible[i] for i in chosen]

@@ -1,0 +1,69 @@
+"""Train the demo model: `python -m headpursuit.models.demo_vlm.train -o FOLDER`; two cores and 45 minutes suffice.
+
+The language model is never changed. What is trained, the vision tower and the projector, is written to
+`trained.safetensors` in float16; put it beside this file to make it the demo model.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
+
+from headpursuit.models.demo_vlm.lessons import stream
+from headpursuit.models.demo_vlm.looking import Naming, features
+from headpursuit.models.demo_vlm.ready import TRAINED, put_together
+from headpursuit.models.demo_vlm.steps import Steps
+from headpursuit.models.demo_vlm.talking import answer_loss, dialogues
+
+_LOOK_STEPS, _LOOK_BATCH, _LOOK_RATE = 900, 256, 2e-3
+_TALK_STEPS, _TALK_BATCH, _TALK_EXCHANGES, _TALK_RATE = 600, 16, 4, 5e-4
+
+
+def look(network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, seed: int) -> None:
+    """First lesson: name what each patch shows."""
+    naming = Naming(network, tokenizer)
+    steps = Steps("look", [*_trained(network), *naming.parameters()], _LOOK_STEPS, rate=_LOOK_RATE, warmup=100)
+    for shown in stream(_LOOK_STEPS, _LOOK_BATCH, 0, seed):
+        steps.take(*naming(*features(network, shown.pixels), shown))
+
+
+def talk(network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, seed: int) -> None:
+    """Second lesson: captions and answers."""
+    steps = Steps("talk", _trained(network), _TALK_STEPS, rate=_TALK_RATE, warmup=30)
+    for shown in stream(_TALK_STEPS, _TALK_BATCH, _TALK_EXCHANGES, seed + 1):
+        _, projected = features(network, shown.pixels)
+        steps.take(*answer_loss(network, projected, dialogues(shown.talk, tokenizer)))
+
+
+def _trained(network: nn.Module) -> list[nn.Parameter]:
+    return [parameter for parameter in network.parameters() if parameter.requires_grad]
+
+
+def _save(network: nn.Module, file: Path) -> None:
+    weights: dict[str, Tensor] = {n: p.detach().half() for n, p in network.named_parameters() if p.requires_grad}
+    save_file(weights, file)
+
+
+def main() -> None:
+    """Both lessons."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("-o", "--output", type=Path, required=True, help="folder to write")
+    parser.add_argument("--seed", type=int, default=0, help="of initial weights and scenes")
+    given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
+    start = time.monotonic()
+    torch.manual_seed(given.seed)
+    # The language model in half precision: it is only read, and twice as fast.
+    network, processor = put_together(torch.bfloat16)
+    look(network, processor.tokenizer, given.seed)
+    talk(network, processor.tokenizer, given.seed)
+    _save(network, given.output / TRAINED)
+    print(f"{(time.monotonic() - start) / 60:.0f} minutes: {given.output / TRAINED}")
+
+
+if __name__ == "__main__":
+    main()

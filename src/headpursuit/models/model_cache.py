@@ -1,0 +1,58 @@
+"""Models that are made once and then lie ready in the user's cache."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from headpursuit.storage import new_folder, read_json
+
+
+def cache_folder() -> Path:
+    """Where fetched models are kept: HEADPURSUIT_CACHE, else the platform's user cache."""
+    chosen = os.environ.get("HEADPURSUIT_CACHE")
+    return Path(chosen) if chosen else user_cache_path("headpursuit")
+
+
+def kept_model(name: str, details: dict[str, Any], make: Callable[[], tuple[Any, ...]]) -> Path:
+    """A folder of the cache that transformers loads; made at the first call.
+
+    Args:
+        name: Of the folder.
+        details: Where the model is from, for its manifest.
+        make: Gives what has to be saved: the network and its tokenizer or processor.
+
+    Raises:
+        OSError: If the folder is incomplete, or what `make` raises.
+    """
+    folder = cache_folder() / name
+    if _is_whole(folder):
+        return folder
+    if folder.exists():
+        raise OSError(f"{folder} is incomplete; remove it, and it will be made again")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    parts, sizes = make(), {}
+    try:
+        with new_folder(folder, "model", {**details, "sizes": sizes}) as partial:
+            for part in parts:
+                part.save_pretrained(partial)
+            sizes.update({file.name: file.stat().st_size for file in partial.iterdir()})
+    except FileExistsError:
+        if not _is_whole(folder):  # else another process was faster
+            raise
+    return folder
+
+
+def is_kept(name: str) -> bool:
+    """Whether a model is ready."""
+    return _is_whole(cache_folder() / name)
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether every file is there with its full size; hashing half a gigabyte at each start would cost a second."""
+    if not (folder / "manifest.json").is_file():
+        return False
+    sizes: dict[str, int] = read_json(folder / "manifest.json").get("sizes", {"": -1})
+    return all((folder / name).is_file() and (folder / name).stat().st_size == size for name, size in sizes.items())
