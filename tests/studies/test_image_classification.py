@@ -5,7 +5,7 @@ from PIL import Image
 
 from headpursuit.heads import Edit
 from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage
-from headpursuit.studies import image_classification, load_task
+from headpursuit.studies import find_task, image_classification, load_task, usual_config
 from headpursuit.studies.results import Arm, Confusion, Damage
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
@@ -48,6 +48,15 @@ def test_the_concept_is_all_words_of_all_classes():
     task = image_classification(IMAGES)
     assert (task.words.name, task.words.words) == ("digits", ("three", "3", "seven", "7"))
     assert task.classes == CLASSES
+
+
+def test_images_that_were_left_out_are_said():
+    assert image_classification(IMAGES).remarks == ()
+    skipped = tuple(f"{n}.png is damaged" for n in range(5))
+    assert image_classification(replace(IMAGES, skipped=skipped)).remarks == (
+        "5 images were left out, because they cannot be opened: 0.png is damaged; 1.png is damaged; 2.png is damaged; "
+        "and others.",
+    )
 
 
 @pytest.mark.parametrize(
@@ -121,3 +130,13 @@ def test_figures_are_those_of_the_questions_that_were_asked():
     arms = [Arm("base", "base", Edit({}), ("seven",), Damage(1.0, 0.0), 0)]
     found = summarise(TASK, image_classification(IMAGES).words, arms, 0, QUESTIONS[3:])[0]
     assert (found.target.n_questions, found.target.contains.value) == (1, 1.0)
+
+
+def test_a_study_s_images_are_as_many_of_each_split_as_it_asks_for():
+    config = usual_config("image-classification", "m", data="digits", images=20, selection_images=10, ask="Which one?")
+    task = find_task(config)
+    assert {q.text for q in task.questions if q.group == "target"} == {"Which one?"}
+    assert len([q for q in task.heldout if q.group == "target"]) == 20
+    assert len(task.ranking_prompts) == 10
+    assert sorted({q.label for q in task.selection if q.label}) == [str(digit) for digit in range(10)]
+    assert task.words.words[:2] == ("zero", "0")

@@ -89,7 +89,7 @@ def study(
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
         classes=dict(task.classes),
         sheet=sheet,
-        remarks=tuple(filter(None, (remark, _left_out(sheet, config, model)))),
+        remarks=tuple(filter(None, (*task.remarks, remark, _left_out(sheet, config, model)))),
     )
     write_json(folder / "study.json", result.to_json())
     finish_folder(folder, "study", {"task": task.name, "model": config.model, "versions": versions()})

@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from headpursuit.images import ImagePrompt
+from headpursuit.images import ImagePrompt, open_image
 from headpursuit.storage import write_bytes
 from headpursuit.studies.tasks import Task
 
@@ -35,8 +35,6 @@ def write_thumbnails(task: Task, folder: Path) -> dict[str, str]:
 
 
 def _thumbnail(prompt: ImagePrompt) -> bytes:
-    from headpursuit.images.opening import open_image
-
     small = open_image(prompt.image).copy()
     small.thumbnail((LARGEST, LARGEST))
     buffer = io.BytesIO()

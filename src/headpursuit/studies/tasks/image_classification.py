@@ -26,7 +26,16 @@ def image_classification(images: ImageSet) -> Task:
         questions=tuple(q for image in images.images for q in _questions(images, image, words)),
         neutral_texts=neutral_texts(),
         classes=images.classes,
+        remarks=left_out(images),
     )
+
+
+def left_out(images: ImageSet) -> tuple[str, ...]:
+    """Which images could not be used, in a sentence."""
+    if not images.skipped:
+        return ()
+    first = "; ".join(images.skipped[:3]) + ("; and others" if len(images.skipped) > 3 else "")
+    return (f"{len(images.skipped)} images were left out, because they cannot be opened: {first}.",)
 
 
 def _check(images: ImageSet) -> None:

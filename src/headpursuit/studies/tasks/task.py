@@ -50,6 +50,8 @@ class Task:
     """Plain text about other things, for perplexity and divergence."""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
+    remarks: tuple[str, ...] = ()
+    """What readers of its figures should know, one sentence each."""
 
     @property
     def words(self) -> Concept:
