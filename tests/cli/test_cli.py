@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from headpursuit.analysis import CaptureConfig, RankConfig
 from headpursuit.cli import analyse, options, studies
 from headpursuit.cli.app import app
-from headpursuit.studies import StudyConfig, tasks
+from headpursuit.studies import StudyConfig, tasks, usual_config
 from headpursuit.studies.tasks import Question, Task
 
 WORDS = (" red", " green", " blue", "red")
@@ -285,7 +285,12 @@ def test_choices_are_the_librarys(choice, home, name):
 def test_every_setting_is_an_option_with_the_librarys_default(command, config):
     offered = {name: option.default for name, option in signature(command).parameters.items()}
     settings = {name: value for name, value in asdict(config).items() if name not in ("task", "model", "ranking")}
-    assert {name: offered[name] for name in settings} == settings
+    of_the_task = ("heads", "scale", "sweep", "positions", "chat") if isinstance(config, StudyConfig) else ()
+    assert {name: offered[name] for name in settings} == settings | dict.fromkeys(of_the_task)
+
+
+def test_what_a_task_decides_is_the_librarys_default_for_text():
+    assert usual_config("countries-qa", "m") == StudyConfig("countries-qa", "m")
 
 
 def test_an_unknown_choice_is_a_usage_error(tmp_path):

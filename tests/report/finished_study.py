@@ -1,14 +1,20 @@
 """Finished studies as they lie on disk, made without a model."""
 
+import io
 import random
-from dataclasses import asdict
+from dataclasses import asdict, replace
+
+from PIL import Image
 
 from headpursuit.analysis import RankConfig, RankedHead, Ranking
 from headpursuit.heads import Head
 from headpursuit.storage import new_folder, write_json
 from headpursuit.studies.results import (
     ArmSummary,
+    Confusion,
     Damage,
+    DoseCell,
+    DoseSheet,
     Estimate,
     Example,
     GroupSummary,
@@ -189,10 +195,96 @@ def study_result(ranked=None, n_controls=5, **changes):
     return StudyResult(**{**fields, **changes})
 
 
-def save(result, path):
+def save(result, path, image_size=8):
     """Write a study as studies are written."""
     with new_folder(path, "study", {"task": result.config.task}) as folder:
+        if any(example.thumbnail for example in result.examples):
+            save_images(result, folder, image_size)
         write_json(folder / "config.json", asdict(result.config))
         write_json(folder / "study.json", result.to_json())
         result.ranking.save(folder / "ranking.json")
     return path
+
+
+DIGITS = {"three": ("three", "3"), "seven": ("seven", "7"), "nine": ("nine", "9")}
+
+
+def png(size=8):
+    buffer = io.BytesIO()
+    Image.new("RGB", (size, size), "red").save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def classification(n_images=18, unrelated=True, n_controls=2, **changes):
+    """A study of images: their classes, a dose sheet, scopes and small pictures."""
+    plain = study_result(n_controls=n_controls)
+    arms = [replace(a, unrelated=a.unrelated if unrelated else None) for a in plain.arms]
+    edit = arms[1]
+    arms[2:2] = [
+        replace(edit, name="edit-image", kind="image"),
+        replace(edit, name="edit-text", kind="text"),
+        replace(edit, name="edit-8", kind="dose", heads=tuple(f"L2H{i}" for i in range(8))),
+        replace(edit, name="edit-8-matched", kind="dose", heads=tuple(f"L2H{i}" for i in range(8))),
+    ]
+    arms = [replace(a, confusion=confusion(i)) for i, a in enumerate(arms)]
+    labels = list(DIGITS)
+    examples = [
+        Example(
+            "Which digit is in the image?",
+            DIGITS[labels[i % 3]],
+            "target",
+            "class",
+            {a.name: f"It is a {labels[i % 3] if a.name != 'edit' else 'number'}." for a in arms},
+            labels[i % 3],
+            f"scan {i}",
+            f"images/{i + 1:04}.png",
+        )
+        for i in range(n_images)
+    ]
+    if unrelated:
+        answers = {a.name: "red" for a in arms}
+        examples += [
+            replace(e, prompt="Which colour?", accepted=("red",), group="unrelated", label="", answers=answers)
+            for e in examples
+        ]
+    fields = dict(
+        config=StudyConfig(
+            "image-classification", "smollava", data="digits", chat=True, positions="generated", sweep=True
+        ),
+        arms=tuple(arms),
+        examples=tuple(examples),
+        classes=DIGITS,
+        sheet=sheet(arms),
+        remarks=("One image was left out.",),
+    )
+    return replace(plain, **fields | changes)
+
+
+def confusion(seed):
+    rng = random.Random(seed)
+    return Confusion(tuple(DIGITS), tuple(tuple(rng.randrange(9) for _ in range(4)) for _ in DIGITS))
+
+
+def sheet(arms):
+    base, edit = arms[:2]
+    word = {0.0: "too weak", -1.0: "good", -2.0: "over-intervened"}
+    cells = tuple(
+        DoseCell(
+            n,
+            scale,
+            word[scale],
+            ("90% of the target answers are empty",) if scale == -2 else (),
+            replace(edit, name=f"{n}x{scale:g}", kind="dose", scale=scale),
+            0.42 if (n, scale) == (3, -1.0) else None,
+        )
+        for n in (1, 3)
+        for scale in (0.0, -1.0, -2.0)
+    )
+    return DoseSheet(base, cells, 3, -1.0, "3 heads at scale -1 take 91% of the right target answers.")
+
+
+def save_images(result, folder, size=8):
+    """The small pictures of a study, where it keeps them."""
+    (folder / "images").mkdir()
+    for example in result.examples:
+        (folder / example.thumbnail).write_bytes(png(size))

@@ -1,6 +1,15 @@
 import pytest
 
-from headpursuit.studies.metrics import contains, exact_match, f1, is_empty, normalise, repetition
+from headpursuit.studies.metrics import (
+    contains,
+    exact_match,
+    f1,
+    first_named,
+    is_empty,
+    is_right,
+    normalise,
+    repetition,
+)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +90,40 @@ def test_answers_without_words_are_empty(answer, expected):
 )
 def test_repetition_is_the_share_of_word_pairs_seen_before(answer, expected):
     assert repetition(answer) == pytest.approx(expected)
+
+
+DIGITS = {"three": ("three", "3"), "seven": ("seven", "7"), "seventeen": ("seventeen",)}
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        ("The digit is three.", "three"),
+        ("It is 3!", "three"),
+        ("three or seven", "three"),
+        ("Seven, or maybe three", "seven"),
+        ("seventeen", "seventeen"),
+        ("a number", None),
+        ("", None),
+        ("threefold", None),
+    ],
+)
+def test_the_first_class_named_is_what_an_answer_says(answer, named):
+    assert first_named(answer, DIGITS) == named
+
+
+def test_of_words_that_begin_together_the_longer_is_named():
+    signs = {"speed limit": ("speed limit",), "speed limit 20": ("speed limit 20",)}
+    assert first_named("A speed limit 20 sign", signs) == "speed limit 20"
+    assert first_named("A speed limit sign", signs) == "speed limit"
+
+
+def test_an_answer_that_lists_classes_is_right_for_one_alone():
+    assert is_right("three or seven", ("three", "3"), "three", DIGITS) == 1
+    assert is_right("three or seven", ("seven", "7"), "seven", DIGITS) == 0
+    assert is_right("neither", ("three", "3"), "three", DIGITS) == 0
+
+
+def test_without_a_class_an_accepted_answer_anywhere_is_right():
+    assert is_right("three or seven", ("seven",)) == 1
+    assert is_right("red", ("blue",), "", DIGITS) == 0

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
+from headpursuit.studies.results import ArmSummary, Confusion, Damage, Estimate, GroupSummary
 from headpursuit.studies.verdict import Thresholds, judge
 
 
@@ -170,3 +170,41 @@ def test_an_edit_that_only_changes_which_word_is_named_says_so():
     note = "Most answers still name some word of the concept"
     assert any(reason.startswith(note) for reason in verdict(edit=swapped).reasons)
     assert not any(reason.startswith(note) for reason in verdict().reasons)
+
+
+def without_unrelated(*arms):
+    return [replace(a, unrelated=None) for a in arms]
+
+
+def test_without_unrelated_questions_the_verdict_says_what_it_was_judged_on():
+    base, edit, *controls = without_unrelated(BASE, EDIT, *CONTROLS)
+    found = verdict(base=base, edit=edit, controls=controls)
+    assert found.outcome == "specific"
+    assert found.sentence == (
+        "Rescaling these 2 heads takes 90% of the correct target answers; random heads do not do the same."
+    )
+    assert (
+        "The task has no unrelated questions: whether the edit is specific was judged on neutral text, on empty and "
+        "repeating answers, and on other heads alone."
+    ) in found.reasons
+    assert not any("Unrelated questions" in reason for reason in found.reasons)
+
+
+def test_silence_is_damage_without_unrelated_questions_too():
+    base, edit, *controls = without_unrelated(BASE, edited(target={"empty": 0.9}), *CONTROLS)
+    assert verdict(base=base, edit=edit, controls=controls).outcome == "over-intervened"
+
+
+def test_a_classification_says_how_it_counts():
+    base = replace(BASE, confusion=Confusion(("a", "b"), ((6, 4, 0), (0, 0, 0))))
+    assert verdict(base=base).reasons[0] == (
+        "Target questions (accuracy: the first class named is the right one): 0.60 (0.55-0.65) before, 0.06 "
+        "(0.01-0.11) after."
+    )
+
+
+def test_where_the_edit_acts_is_said():
+    arms = [arm("image", 0.5, 0.5, "edit-image"), arm("text", 0.1, 0.5, "edit-text")]
+    reasons = verdict(controls=[*CONTROLS, *arms]).reasons
+    assert "The same edit of image positions only: target rate 0.50." in reasons
+    assert "The same edit of everything but image positions: target rate 0.10." in reasons

@@ -98,8 +98,7 @@ def _figures(study: Path, saved: "SavedEdit", model: "LanguageModel") -> str:
     from headpursuit.studies import StudyResult
 
     result = StudyResult.load(study)
-    config = result.config
-    measured = SavedEdit.of(result.ranking, config.heads, config.scale, parse_scope(config.scope))
+    measured = SavedEdit.of(result.ranking, result.heads, result.scale, parse_scope(result.config.scope))
     measured.check(model)
     if measured.edit != saved.edit:
         raise ValueError(f"the study in {study} measured {measured.edit.to_json()}, not this edit")

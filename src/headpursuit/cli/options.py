@@ -51,6 +51,9 @@ PromptsOption: TypeAlias = Annotated[
 ]
 BatchOption: TypeAlias = Annotated[int, typer.Option(help="Prompts per batch.")]
 ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")]
+SkipBadOption: TypeAlias = Annotated[
+    bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, instead of stopping at the first.")
+]
 RuleOption: TypeAlias = Annotated[RuleChoice, typer.Option(help="How the pursuit chooses atoms.")]
 CentreOption: TypeAlias = Annotated[
     bool, typer.Option("--centre/--no-centre", help="Subtract what a head writes on average first.")

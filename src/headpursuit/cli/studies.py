@@ -6,33 +6,63 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headpursuit.cli import options
-from headpursuit.cli.analyse import print_ranking
-from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
+from headpursuit.cli.console import one_line_errors, progress, say
 from headpursuit.cli.opening import open_model
+from headpursuit.cli.verdicts import show
 
 if TYPE_CHECKING:
-    from headpursuit.studies import StudyConfig, StudyResult
+    from headpursuit.studies import StudyConfig
 
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished study in the output folder.")]
 
 
 @one_line_errors
 def study(
-    task: Annotated[str, typer.Argument(help="What is measured: countries-qa.")],
+    task: Annotated[str, typer.Argument(help="What is measured: countries-qa, or image-classification.")],
     model: options.ModelArgument,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder of the results; TASK-MODEL by default.")
     ] = None,
+    data: Annotated[
+        str, typer.Option(help="Images: digits, scenes, mnist, svhn, gtsrb, eurosat, hf:NAME, or a folder.")
+    ] = "",
+    ask: Annotated[str, typer.Option(help="What is asked about each image, instead of the set's own question.")] = "",
+    images: Annotated[int, typer.Option(help="Held-out images, at most.")] = 200,
+    selection_images: Annotated[int, typer.Option(help="Images that choose heads and dose, at most.")] = 200,
+    skip_bad: options.SkipBadOption = False,
     heads: Annotated[
-        str, typer.Option(help="How many heads to edit: a number, or at most a percentage of all.")
-    ] = "1%",
+        str | None,
+        typer.Option(
+            help="How many heads to edit: a number, or at most a percentage of all.", show_default="1%, or the sweep's"
+        ),
+    ] = None,
     scale: Annotated[
-        float, typer.Option(help="What they are multiplied by: -1 suppresses, 0 removes, 5 enhances.")
-    ] = -1.0,
+        float | None,
+        typer.Option(
+            help="What they are multiplied by: -1 suppresses, 0 removes, 5 enhances.", show_default="-1, or the sweep's"
+        ),
+    ] = None,
+    sweep: Annotated[
+        bool | None,
+        typer.Option(
+            "--sweep/--no-sweep",
+            help="Choose heads and scale by a dose sheet, on questions that are not held out.",
+            show_default="on for image tasks, unless --heads or --scale is given",
+        ),
+    ] = None,
+    sweep_questions: Annotated[int, typer.Option(help="Questions of each group that every dose answers.")] = 60,
+    doses: Annotated[
+        str, typer.Option(help="Numbers of heads on the dose sheet, like 1,2,4,1%; by default up to one head in 32.")
+    ] = "",
+    scales: Annotated[str, typer.Option(help="Scales on the dose sheet.")] = "0,-1,-2,-3",
+    also: Annotated[str, typer.Option(help="Further numbers of heads to measure at the edit's scale: 8,16,32.")] = "",
     scope: options.ScopeOption = "all",
     controls: Annotated[int, typer.Option(help="Draws of random heads, of the same layers and of any layer.")] = 5,
     other_concept: Annotated[str, typer.Option(help="A concept whose best heads are a further control.")] = "months",
-    positions: Annotated[options.PositionsChoice, typer.Option(help="Positions the ranking reads.")] = "last",
+    positions: Annotated[
+        options.PositionsChoice | None,
+        typer.Option(help="Positions the ranking reads.", show_default="last, generated for image tasks"),
+    ] = None,
     score: options.ScoreOption = "specificity",
     rule: options.RuleOption = "l2",
     n_atoms: options.AtomsOption = 20,
@@ -42,7 +72,12 @@ def study(
     gain: options.GainOption = False,
     max_new_tokens: Annotated[int, typer.Option(help="Length of the answers.")] = 12,
     batch_size: options.BatchOption = 64,
-    chat: options.ChatOption = False,
+    chat: Annotated[
+        bool | None,
+        typer.Option(
+            "--chat/--no-chat", help="Put questions into the chat template.", show_default="on for image tasks"
+        ),
+    ] = None,
     seed: options.SeedOption = 0,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
@@ -51,7 +86,7 @@ def study(
 ) -> None:
     """Rank heads, rescale the best ones, compare with random heads on held-out questions, and judge."""
     from headpursuit.analysis import RankConfig
-    from headpursuit.studies import StudyConfig
+    from headpursuit.studies import usual_config
 
     ranking = RankConfig(
         score=score,
@@ -63,23 +98,30 @@ def study(
         multi_token=multi_token,
         seed=seed,
     )
-    config = StudyConfig(
-        task=task,
-        model=model,
+    of_the_task = {"heads": heads, "scale": scale, "sweep": sweep, "positions": positions, "chat": chat}
+    config = usual_config(
+        task,
+        model,
         revision=revision,
-        heads=heads,
-        scale=scale,
         scope=scope,
         controls=controls,
         other_concept=other_concept,
         ranking=ranking,
-        positions=positions,
-        chat=chat,
         max_new_tokens=max_new_tokens,
         batch_size=batch_size,
         seed=seed,
         device=device,
         dtype=dtype,
+        data=data,
+        ask=ask,
+        images=images,
+        selection_images=selection_images,
+        skip_bad=skip_bad,
+        sweep_questions=sweep_questions,
+        doses=doses,
+        scales=scales,
+        also=also,
+        **{name: value for name, value in of_the_task.items() if value is not None},
     )
     _run(config, output or Path(f"{task}-{Path(model).name}"), resume=resume)
 
@@ -95,7 +137,7 @@ def demo(
 
     if (output / MANIFEST).exists():
         say(f"{output} holds a finished demo; remove it to run it again")
-        _show(StudyResult.load(output), output)
+        show(StudyResult.load(output), output)
         return
     _run(StudyConfig("countries-qa", EMBEDDED), output, resume=output.exists())
 
@@ -112,54 +154,14 @@ def report(
 
 def _run(config: "StudyConfig", output: Path, *, resume: bool) -> None:
     from headpursuit.concepts import load_concept
-    from headpursuit.studies import check_place, load_task
+    from headpursuit.studies import check_place, find_task
     from headpursuit.studies import study as run
 
-    load_concept(load_task(config.task).concept), load_concept(config.other_concept)
+    task = find_task(config)
+    _ = task.words, load_concept(config.other_concept)  # what is missing is said before the model is loaded
     check_place(output, config, resume=resume)
     model = open_model(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
     say(str(model.certificate))
     with progress() as advance:
-        result = run(model, config, output, resume=resume, progress=advance)
-    _show(result, output)
-
-
-def _show(result: "StudyResult", output: Path) -> None:
-    """Ranking, arms and verdict in the terminal, and the page."""
-    from headpursuit.report import render
-
-    print_ranking(result.ranking, 10)
-    tokens = {note.head: note.tokens for note in result.notes}
-    edit = next(arm for arm in result.arms if arm.kind == "edit")
-    for head in edit.heads:
-        say(f"{head} writes {quoted(tokens[head])}")
-    rows = [
-        (
-            arm.name,
-            " ".join(arm.heads),
-            str(arm.target.contains),
-            str(arm.unrelated.contains),
-            f"{arm.damage.perplexity:.1f}",
-            f"{arm.damage.kl:.3f}",
-        )
-        for arm in result.arms
-    ]
-    columns = ("arm", "heads", ">target", ">unrelated", ">ppl", ">KL")
-    print_table(f"held-out questions answered correctly, heads at scale {result.config.scale:g}", columns, rows)
-    _show_example(result)
-    say(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", "bold")
-    for reason in result.verdict.reasons:
-        say(f"  {reason}")
-    say(f"\nreport: {render(output)}")
-
-
-def _show_example(result: "StudyResult") -> None:
-    """The first target question that the base answers correctly."""
-    from headpursuit.studies import contains
-
-    right = (e for e in result.examples if e.group == "target" and contains(e.answers["base"], e.accepted))
-    example = next(right, None)
-    if example is not None:
-        say(repr(example.prompt))
-        for arm in ("base", "edit", "matched-1"):
-            say(f"  {arm}: {example.answers[arm]!r}")
+        result = run(model, config, output, task=task, resume=resume, progress=advance)
+    show(result, output)

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headpursuit.studies.metrics import contains
+from headpursuit.studies.metrics import is_right
 from headpursuit.studies.results import Example, StudyResult
 
 SHOWN = 12
@@ -25,7 +25,7 @@ class ShownAnswer:
     arm: str
     text: str
     correct: bool
-    """It contains an accepted answer."""
+    """It is right, as the study counts."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,10 @@ class ShownExample:
     accepted: tuple[str, ...]
     subject: str
     answers: tuple[ShownAnswer, ...]
+    image_name: str
+    """Empty where no image is asked about."""
+    thumbnail: str
+    """A file in the study's folder."""
 
 
 def columns(result: StudyResult) -> tuple[str, ...]:
@@ -49,14 +53,14 @@ def examples_of(result: StudyResult, group: str) -> tuple[ShownExample, ...]:
     names = columns(result)
     base = next((arm.name for arm in result.arms_of("base")), None)
     of_group = [e for e in result.examples if e.group == group]
-    return tuple(_shown(e, names) for e in _ordered(of_group, base))
+    return tuple(_shown(e, names, result) for e in _ordered(of_group, base, result))
 
 
-def _ordered(examples: Sequence[Example], base: str | None) -> list[Example]:
+def _ordered(examples: Sequence[Example], base: str | None, result: StudyResult) -> list[Example]:
     seen: dict[tuple[str, ...], int] = {}
     keys = {}
     for example in sorted(examples, key=_hash):
-        wrong = base is None or not contains(example.answers[base], example.accepted)
+        wrong = base is None or not _right(example, base, result)
         repeats = seen.get(example.accepted, 0)
         keys[id(example)] = (wrong, repeats)
         if not wrong:
@@ -66,12 +70,15 @@ def _ordered(examples: Sequence[Example], base: str | None) -> list[Example]:
 
 
 def _hash(example: Example) -> str:
-    return hashlib.sha256(example.prompt.encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256((example.prompt + example.image_name).encode("utf-8", "replace")).hexdigest()
 
 
-def _shown(example: Example, names: Sequence[str]) -> ShownExample:
-    answers = tuple(
-        ShownAnswer(name, example.answers[name], bool(contains(example.answers[name], example.accepted)))
-        for name in names
+def _right(example: Example, arm: str, result: StudyResult) -> bool:
+    return bool(is_right(example.answers[arm], example.accepted, example.label, result.classes))
+
+
+def _shown(example: Example, names: Sequence[str], result: StudyResult) -> ShownExample:
+    answers = tuple(ShownAnswer(name, example.answers[name], _right(example, name, result)) for name in names)
+    return ShownExample(
+        example.prompt, example.accepted, example.subject, answers, example.image_name, example.thumbnail
     )
-    return ShownExample(example.prompt, example.accepted, example.subject, answers)

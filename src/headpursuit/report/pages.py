@@ -5,6 +5,7 @@ content policy forbids it. Whatever a model wrote is escaped: in the page, in th
 labels of the heatmap.
 """
 
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ from markupsafe import Markup
 
 from headpursuit.heads import Head
 from headpursuit.report import examples, wording
-from headpursuit.report.arms import arms_chart
+from headpursuit.report.arms import arms_chart, groups_of
+from headpursuit.report.confusions import MOST_CLASSES, class_rows, confusions
 from headpursuit.report.heatmaps import heatmap
 from headpursuit.report.interactive import heatmap_data
+from headpursuit.report.sheets import scales_of, sheet_rows
 from headpursuit.report.tables import arm_rows, head_rows, key_figures, settings
+from headpursuit.report.thumbnails import embedded
 from headpursuit.storage import write_bytes
 from headpursuit.studies.results import StudyResult
 
@@ -43,7 +47,7 @@ def render(study_folder: Path | str) -> Path:
     for kind in ("base", "edit"):
         if not result.arms_of(kind):
             raise ValueError(f"the study in {folder} has no {kind} arm; there is nothing to compare")
-    page = page_of(result)
+    page = page_of(result, embedded(folder, _in_order_of_display(result)))
     figures = folder / FIGURES
     figures.mkdir(exist_ok=True)
     edited = tuple(Head.parse(name) for name in result.arms_of("edit")[0].heads)
@@ -55,8 +59,14 @@ def render(study_folder: Path | str) -> Path:
     return folder / PAGE
 
 
-def page_of(result: StudyResult) -> str:
-    """The page as text; the same study gives the same page."""
+def page_of(result: StudyResult, thumbnails: Mapping[str, str] | None = None) -> str:
+    """The page as text; the same study gives the same page.
+
+    Args:
+        result: A finished study.
+        thumbnails: Data addresses of small images, by their names in the study's folder; an image that is not among
+            them is named only.
+    """
     environment = Environment(
         loader=PackageLoader("headpursuit", "report"),
         autoescape=True,
@@ -76,23 +86,37 @@ def page_of(result: StudyResult) -> str:
         token=wording.token,
         answer=wording.answer,
     )
-    return environment.get_template("template.html.j2").render(_content(result))
+    return environment.get_template("template.html.j2").render(_content(result, thumbnails or {}))
 
 
-def _content(result: StudyResult) -> dict[str, Any]:
+def _in_order_of_display(result: StudyResult) -> list[examples.ShownExample]:
+    """What is seen at once, then what is folded away."""
+    groups = [examples.examples_of(result, group) for group in groups_of(result)]
+    first = [e for group in groups for e in group[: examples.SHOWN]]
+    return first + [e for group in groups for e in group[examples.SHOWN :]]
+
+
+def _content(result: StudyResult, thumbnails: Mapping[str, str]) -> dict[str, Any]:
     from plotly.offline import get_plotlyjs
 
     return {
         "result": result,
         "model_name": Path(result.config.model).name or result.config.model,
-        "edit": result.arms_of("edit")[0],
+        "edit": result.edit,
         "base": result.arms_of("base")[0],
         "key_figures": key_figures(result),
         "arm_rows": arm_rows(result),
         "head_rows": head_rows(result),
         "settings": settings(result),
         "example_columns": examples.columns(result),
-        "examples": {group: examples.examples_of(result, group) for group in ("target", "unrelated")},
+        "groups": groups_of(result),
+        "sheet_scales": scales_of(result.sheet) if result.sheet else (),
+        "sheet_rows": sheet_rows(result.sheet) if result.sheet else (),
+        "confusions": confusions(result),
+        "most_classes": MOST_CLASSES,
+        "class_rows": class_rows(result),
+        "thumbnails": thumbnails,
+        "examples": {group: examples.examples_of(result, group) for group in groups_of(result)},
         "examples_shown": examples.SHOWN,
         "examples_rule": examples.RULE,
         "heatmap": heatmap_data(result),

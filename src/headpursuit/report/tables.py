@@ -33,7 +33,8 @@ class ArmRow:
     arm: ArmSummary | None
     target: dict[str, float]
     """The mean of every fraction of the group, by the name it has in the results."""
-    unrelated: dict[str, float]
+    unrelated: dict[str, float] | None
+    """The same; None where the task has no such questions."""
     perplexity: float
     perplexity_ratio: float
     """Times that of the base."""
@@ -54,15 +55,15 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
     """What a reader in a hurry takes along."""
     base, edit = result.arms_of("base")[0], result.arms_of("edit")[0]
     n_heads = len(result.ranking.entries)
-    target, unrelated = base.target.contains.value, base.unrelated.contains.value
+    target = base.target.contains.value
     figures = [
         KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
         _before_after("target questions answered correctly", target, edit.target.contains.value),
-        _before_after("unrelated questions answered correctly", unrelated, edit.unrelated.contains.value),
-        KeyFigure(
-            "their scale", wording.number(result.config.scale), _scale_note(result.config.scale, result.config.scope)
-        ),
+        KeyFigure("their scale", wording.number(result.scale), _scale_note(result.scale, result.config.scope)),
     ]
+    if base.unrelated and edit.unrelated:
+        kept = base.unrelated.contains.value, edit.unrelated.contains.value
+        figures.insert(2, _before_after("unrelated questions answered correctly", *kept))
     rates = [arm.target.contains.value for arm in result.arms_of("matched")]
     if rates:
         label = "target questions with random heads instead"
@@ -100,8 +101,10 @@ def head_rows(result: StudyResult) -> tuple[HeadRow, ...]:
 def settings(result: StudyResult) -> tuple[tuple[str, str], ...]:
     """The configuration, flat, by the names it has on disk."""
     flat: dict[str, Any] = {}
+    chosen = ("heads", "scale") if result.sheet else ()
     for key, value in asdict(result.config).items():
-        flat |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+        shown = "chosen by the dose sheet" if key in chosen else value
+        flat |= {f"{key}.{k}": v for k, v in shown.items()} if isinstance(shown, dict) else {key: shown}
     flat["unembedding_sha256"] = result.ranking.unembedding_sha256
     return tuple((key, _setting(value)) for key, value in flat.items())
 
@@ -114,7 +117,7 @@ def _row(name: str, title: str, arms: Sequence[ArmSummary], base_perplexity: flo
         title,
         arm,
         _means([a.target for a in arms]),
-        _means([a.unrelated for a in arms]),
+        _means([a.unrelated for a in arms]) if arms[0].unrelated else None,
         perplexity,
         perplexity / base_perplexity if base_perplexity else float("nan"),
         wording.mean([a.damage.kl for a in arms]),

@@ -80,11 +80,19 @@ def arm_title(arm: ArmSummary, result: StudyResult) -> str:
     """What an arm does, in words."""
     return {
         "base": "unedited model",
-        "edit": f"ranked heads × {number(result.config.scale)}",
+        "edit": f"ranked heads × {number(result.scale)}",
+        "image": "ranked heads, image positions only",
+        "text": "ranked heads, all but image positions",
+        "dose": _other_dose(arm),
         "matched": "random heads, same layers",
         "random": "random heads, any layer",
         "other": f"best heads for {result.config.other_concept}",
     }[arm.kind]
+
+
+def _other_dose(arm: ArmSummary) -> str:
+    kind = "random heads, same layers" if arm.name.endswith("-matched") else "ranked heads"
+    return f"{len(arm.heads)} {kind}"
 
 
 def mean(values: Sequence[float]) -> float:

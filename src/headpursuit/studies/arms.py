@@ -1,30 +1,45 @@
-"""Run one arm: the held-out questions and the neutral text under an edit."""
+"""Which arms a study has, and how one is run: questions and neutral text under an edit."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from headpursuit.analysis import Ranking
+from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import Anatomy, LanguageModel, answer, log_probabilities, rescale
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import Arm, ArmKind, Damage, StudyConfig
-from headpursuit.studies.tasks import Task
+from headpursuit.studies.tasks import Question, Task
+
+PlannedArm = tuple[str, ArmKind, Edit]
+"""Name, kind and edit of an arm."""
 
 
 def plan_arms(
-    config: StudyConfig, anatomy: Anatomy, ranking: Ranking, other: Ranking
-) -> list[tuple[str, ArmKind, Edit]]:
+    config: StudyConfig, anatomy: Anatomy, ranking: Ranking, other: Ranking, scopes: Sequence[ArmKind] = ()
+) -> list[PlannedArm]:
     """Name, kind and edit of every arm, base first.
 
     The other concept's arm takes its best heads that are not the edit's.
+
+    Args:
+        config: Heads, scale, scope and number of draws.
+        anatomy: All heads of the model.
+        ranking: What the edit's heads are taken from.
+        other: The other concept's.
+        scopes: Kinds of arms that are the edit in another scope: `image`, `text`.
 
     Raises:
         ValueError: If the edit cannot be controlled: too many heads, or too few others in a layer.
     """
     scope = parse_scope(config.scope)
     edit = Edit(ranking.edit(config.heads, config.scale), scope)
-    arms: list[tuple[str, ArmKind, Edit]] = [("base", "base", Edit({})), ("edit", "edit", edit)]
+    arms: list[PlannedArm] = [("base", "base", Edit({})), ("edit", "edit", edit)]
+    arms += [(f"edit-{kind}", kind, Edit(edit, parse_scope(kind))) for kind in scopes]
+    also = {count_of(heads, anatomy.n_heads) for heads in config.also_heads} - {len(edit)}
+    arms += [arm for heads in sorted(also) for arm in _other_dose(heads, config, anatomy, ranking)]
     kinds: tuple[tuple[ArmKind, bool], ...] = (("matched", True), ("random", False))
     for kind, layer_matched in kinds:
         draws = random_heads(edit, anatomy.heads, config.controls, config.seed, layer_matched=layer_matched)
@@ -35,20 +50,55 @@ def plan_arms(
     return arms
 
 
+def image_scopes(model: LanguageModel, task: Task, config: StudyConfig) -> tuple[tuple[ArmKind, ...], str]:
+    """The arms that show where an edit acts, at image positions or at all others; and why there are none, in words."""
+    if not task.has_images or config.scope != "all":
+        return (), ""
+    try:
+        with rescale(model, Edit.uniform(model.anatomy.heads[:1], 0, parse_scope("image"))):
+            return ("image", "text"), ""
+    except ValueError as error:
+        return (), f"The edit was not measured at image positions alone: {error}."
+
+
+def matched_draw(edit: Edit, anatomy: Anatomy, seed: int) -> Edit | None:
+    """One draw of random heads from the edit's layers, rescaled alike; None where a layer has too few others."""
+    try:
+        (heads,) = random_heads(edit, anatomy.heads, 1, seed, layer_matched=True)
+    except ValueError:
+        return None
+    return Edit.uniform(heads, next(iter(edit.values())), edit.scope)
+
+
+def _other_dose(heads: int, config: StudyConfig, anatomy: Anatomy, ranking: Ranking) -> list[PlannedArm]:
+    """As many ranked heads at the study's scale, and a draw beside them."""
+    edit = ranking.edit(heads, config.scale, parse_scope(config.scope))
+    draw = matched_draw(edit, anatomy, config.seed)
+    arms: list[PlannedArm] = [(f"edit-{heads}", "dose", edit)]
+    return arms if draw is None else [*arms, (f"edit-{heads}-matched", "dose", draw)]
+
+
 class ArmRunner:
     """Runs arms of one study; the base must be the first, every other arm is compared with it."""
 
-    def __init__(self, model: LanguageModel, task: Task, config: StudyConfig, progress: Progress) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        task: Task,
+        config: StudyConfig,
+        progress: Progress,
+        questions: Sequence[Question] | None = None,
+    ) -> None:
         self._model, self._task, self._config, self._progress = model, task, config, progress
+        self._prompts = [q.prompt for q in (task.heldout if questions is None else questions)]
         self._base_log_probabilities: list[Tensor] | None = None
 
     def run(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
-        """Answer the held-out questions and read the neutral text under an edit."""
-        prompts = [question.prompt for question in self._task.heldout]
+        """Answer the questions (the held-out ones unless others were given) and read the neutral text under an edit."""
         with rescale(self._model, edit) as applied:
             answers = answer(
                 self._model,
-                prompts,
+                self._prompts,
                 max_new_tokens=self._config.max_new_tokens,
                 batch_size=self._config.batch_size,
                 chat=self._config.chat,
@@ -57,7 +107,8 @@ class ArmRunner:
             touched = applied.n_forwards
         if edit and touched == 0:
             if edit.scope != "all":
-                raise ValueError(f"no question or answer has a token in scope {self._config.scope!r}; choose another")
+                scope = ",".join(map(str, edit.scope)) if isinstance(edit.scope, tuple) else edit.scope
+                raise ValueError(f"no question or answer has a token in scope {scope!r}; choose another")
             raise RuntimeError(f"the edit of arm {name} touched no forward pass; its answers would be the base's")
         return Arm(name, kind, edit, tuple(answers), self._damage(edit), touched)
 

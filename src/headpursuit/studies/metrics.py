@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _PUNCTUATION = re.compile(r"[^\w\s]|_")
@@ -36,6 +36,33 @@ def contains(answer: str, accepted: Sequence[str]) -> float:
     """1 if an accepted answer occurs in the answer as whole words, else 0; so `Niger` is not in `Nigeria`."""
     padded = f" {normalise(answer)} "
     return float(any(f" {normalise(a)} " in padded for a in accepted if not is_empty(a)))
+
+
+def first_named(answer: str, classes: Mapping[str, Sequence[str]]) -> str | None:
+    """The class named first in an answer, by any of its words; of words that begin together the longest.
+
+    Args:
+        answer: What a model wrote.
+        classes: The words that name each class.
+
+    Returns:
+        The class, or None if none is named.
+    """
+    padded = f" {normalise(answer)} "
+    named = ((label, normalise(word)) for label, words in classes.items() for word in words if not is_empty(word))
+    found = [(padded.find(f" {word} "), -len(word), label) for label, word in named]
+    return min((place for place in found if place[0] >= 0), default=(0, 0, None))[2]
+
+
+def is_right(
+    answer: str, accepted: Sequence[str], label: str = "", classes: Mapping[str, Sequence[str]] | None = None
+) -> float:
+    """1 for a right answer, else 0.
+
+    Right is an answer that contains an accepted one; where there is a `label`, one that names this class first, so that
+    `three or seven` is not right for both.
+    """
+    return float(first_named(answer, classes or {}) == label) if label else contains(answer, accepted)
 
 
 def is_empty(answer: str) -> bool:

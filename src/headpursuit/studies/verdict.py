@@ -24,6 +24,8 @@ class Thresholds:
     """More additional empty answers (fraction of the questions) are over-intervention."""
     repetition_rise: float = 0.3
     """More additional repetition is over-intervention."""
+    good_fall: float = 0.5
+    """A smaller fall of the target rate is called too weak on the dose sheet."""
     control_share: float = 0.5
     """Controls that reach more than this share of the edit's effect are as good as it."""
     significance: float = 0.05
@@ -56,7 +58,7 @@ def judge(
         )
     if edit.scale is not None and edit.scale >= 1:
         return verdict("undecidable", f"A scale of {edit.scale:g} enhances, but this task measures suppression.")
-    broken = _broken(base, edit, t)
+    broken = signs_of_damage(base, edit, t)
     if broken:
         return verdict("over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}.")
     change = edit.target.contains_change
@@ -74,14 +76,15 @@ def judge(
             )
     return verdict(
         "specific",
-        f"Rescaling these {len(edit.heads)} heads takes {fall:.0%} of the correct target answers and "
-        f"{_lost(base, edit)} of the unrelated ones; random heads do not do the same.",
+        f"Rescaling these {len(edit.heads)} heads takes {fall:.0%} of the correct target answers"
+        f"{_lost(base, edit)}; random heads do not do the same.",
     )
 
 
-def _broken(base: ArmSummary, edit: ArmSummary, t: Thresholds) -> list[str]:
-    signs = []
-    if base.unrelated.contains.value > 0:
+def signs_of_damage(base: ArmSummary, edit: ArmSummary, thresholds: Thresholds | None = None) -> list[str]:
+    """What an edit breaks beside the concept, in words; nothing if it is not over-intervened."""
+    t, signs = thresholds or Thresholds(), []
+    if base.unrelated and edit.unrelated and base.unrelated.contains.value > 0:
         loss = 1 - edit.unrelated.contains.value / base.unrelated.contains.value
         if loss > t.unrelated_loss:
             signs.append(f"unrelated questions lose {loss:.0%} of their correct answers")
@@ -90,6 +93,8 @@ def _broken(base: ArmSummary, edit: ArmSummary, t: Thresholds) -> list[str]:
         signs.append(f"perplexity on neutral text is {ratio:.1f} times the base's")
     for name in ("target", "unrelated"):
         now, then = getattr(edit, name), getattr(base, name)
+        if now is None:
+            continue
         if now.empty - then.empty > t.empty_rise:
             signs.append(f"{now.empty:.0%} of the {name} answers are empty")
         if now.repetition - then.repetition > t.repetition_rise:
@@ -102,19 +107,29 @@ def _target_rates(arms: Sequence[ArmSummary], kind: str) -> list[float]:
 
 
 def _lost(base: ArmSummary, edit: ArmSummary) -> str:
+    """What the unrelated questions lose, as the end of a sentence."""
+    if base.unrelated is None or edit.unrelated is None:
+        return ""
     before = base.unrelated.contains.value
     loss = 1 - edit.unrelated.contains.value / before if before else 0.0
-    return f"{loss:.0%}" if loss >= 0.005 else "none"
+    return f" and {f'{loss:.0%}' if loss >= 0.005 else 'none'} of the unrelated ones"
 
 
 def _facts(
     arms: Sequence[ArmSummary], base: ArmSummary, edit: ArmSummary, p_matched: float, p_random: float
 ) -> list[str]:
-    lines = [
-        _compare("Target questions (contains-rate)", base.target.contains, edit.target.contains),
-        _compare("Unrelated questions (contains-rate)", base.unrelated.contains, edit.unrelated.contains),
-        _compare("Answers that name any word of the concept", base.target.concept_rate, edit.target.concept_rate),
-    ]
+    rate = "accuracy: the first class named is the right one" if base.confusion else "contains-rate"
+    lines = [_compare(f"Target questions ({rate})", base.target.contains, edit.target.contains)]
+    if base.unrelated and edit.unrelated:
+        lines.append(_compare("Unrelated questions (contains-rate)", base.unrelated.contains, edit.unrelated.contains))
+    else:
+        lines.append(
+            "The task has no unrelated questions: whether the edit is specific was judged on neutral text, on empty "
+            "and repeating answers, and on other heads alone."
+        )
+    lines.append(
+        _compare("Answers that name any word of the concept", base.target.concept_rate, edit.target.concept_rate)
+    )
     if edit.target.concept_rate.value > base.target.concept_rate.value / 2:
         lines.append(
             "Most answers still name some word of the concept: the edit changes which one the model names, not whether "
@@ -133,6 +148,9 @@ def _facts(
             f"As many heads that rank best for another concept on the same prompts ({arm.name}): target rate "
             f"{arm.target.contains.value:.2f}."
         )
+    for arm in (a for a in arms if a.kind in ("image", "text")):
+        where = "image positions only" if arm.kind == "image" else "everything but image positions"
+        lines.append(f"The same edit of {where}: target rate {arm.target.contains.value:.2f}.")
     ratio = edit.damage.perplexity / base.damage.perplexity
     lines.append(f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token.")
     return lines

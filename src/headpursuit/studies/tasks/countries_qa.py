@@ -1,6 +1,6 @@
 """countries-qa: in which country is a city? Heads for countries are ranked on other cities and other phrasings."""
 
-from headpursuit.studies.tasks.task import Task, parse_questions, shipped_text
+from headpursuit.studies.tasks.task import Task, neutral_texts, parse_questions, shipped_text
 
 
 def countries_qa() -> Task:
@@ -9,5 +9,5 @@ def countries_qa() -> Task:
         name="countries-qa",
         concept="countries",
         questions=parse_questions(shipped_text("countries_qa.jsonl"), "countries_qa.jsonl"),
-        neutral_texts=tuple(" ".join(p.split()) for p in shipped_text("neutral_text.txt").split("\n\n") if p.strip()),
+        neutral_texts=neutral_texts(),
     )

@@ -1,0 +1,112 @@
+"""The settings of a study."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from headpursuit.analysis import RankConfig, count_of
+from headpursuit.heads import parse_scope
+from headpursuit.models import Positions
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """Everything that decides a study's outcome; saved as `config.json`.
+
+    These are the defaults of text tasks; see `usual_config` for those of every task.
+    """
+
+    task: str
+    model: str
+    revision: str | None = None
+    heads: str = "1%"
+    """How many heads are edited: a number, or a percentage of all; where `sweep` is on, it decides instead."""
+    scale: float = -1.0
+    """What the heads are multiplied by; alpha in the paper. Where `sweep` is on, it decides instead."""
+    scope: str = "all"
+    """Which tokens the edits act on: all, prompt, generated, or positions like `0,-1`."""
+    controls: int = 5
+    """Draws of random heads, once matched by layer and once from all layers."""
+    other_concept: str = "months"
+    """The concept whose best heads are a further control."""
+    ranking: RankConfig = field(default_factory=RankConfig)
+    positions: Positions = "last"
+    """Positions of the ranking prompts that are captured."""
+    chat: bool = False
+    """Put prompts into the chat template."""
+    max_new_tokens: int = 12
+    """Length of the answers."""
+    batch_size: int = 64
+    seed: int = 0
+    """Seed of control draws, bootstrap and permutations."""
+    device: str = "auto"
+    dtype: str = "auto"
+    data: str = ""
+    """The image set of an image task: a name or a folder."""
+    ask: str = ""
+    """What is asked about each image, instead of the image set's own question."""
+    images: int = 200
+    """Held-out images, at most."""
+    selection_images: int = 200
+    """Images that heads and dose are chosen on, at most; never held-out ones."""
+    skip_bad: bool = False
+    """Leave out images that cannot be read, instead of stopping at the first."""
+    sweep: bool = False
+    """Choose number and scale of the heads by a dose sheet, on questions that are not held out."""
+    sweep_questions: int = 60
+    """Questions of each group that every dose answers, at most."""
+    doses: str = ""
+    """Numbers or percentages of heads on the dose sheet, like `1,2,4`; empty: 1, 2, 3, 4, 6, 8, 16, 32, as far as they
+    are at most one head in 32."""
+    scales: str = "0,-1,-2,-3"
+    """Scales on the dose sheet."""
+    also: str = ""
+    """Further numbers or percentages of heads that are measured on the held-out questions, like `8,16,32`."""
+
+    def __post_init__(self) -> None:
+        for heads in (self.heads, *self.dose_heads, *self.also_heads):
+            count_of(heads, 10**9)
+        parse_scope(self.scope)
+        if self.positions not in get_args(Positions):
+            raise ValueError(f"unknown positions {self.positions!r}; choose {', '.join(get_args(Positions))}")
+        for name in ("controls", "max_new_tokens", "batch_size", "images", "selection_images", "sweep_questions"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        if self.sweep and (self.heads, self.scale) != (StudyConfig.heads, StudyConfig.scale):
+            raise ValueError(
+                "a sweep chooses number and scale of the heads itself; leave out either it or heads and scale"
+            )
+        if not self.dose_scales:
+            raise ValueError("a dose sheet needs scales, like 0,-1,-2")
+        for scale in (self.scale, *self.dose_scales):
+            if scale == 1 or not math.isfinite(scale):
+                raise ValueError(f"the scale is {scale:g}; give a finite number other than 1, which changes nothing")
+
+    @property
+    def dose_heads(self) -> tuple[str, ...]:
+        """The numbers of heads of `doses`, each as `heads` is written."""
+        return _parts(self.doses)
+
+    @property
+    def dose_scales(self) -> tuple[float, ...]:
+        """The scales of `scales`."""
+        try:
+            return tuple(dict.fromkeys(float(part) for part in _parts(self.scales)))
+        except ValueError:
+            raise ValueError(
+                f"cannot read {self.scales!r} as scales; write numbers with commas, like 0,-1,-2"
+            ) from None
+
+    @property
+    def also_heads(self) -> tuple[str, ...]:
+        """The numbers of heads of `also`."""
+        return _parts(self.also)
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "StudyConfig":
+        """The reverse of `asdict`."""
+        return cls(**{**content, "ranking": RankConfig(**content["ranking"])})
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

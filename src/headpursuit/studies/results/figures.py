@@ -1,0 +1,98 @@
+"""The figures of an arm."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from headpursuit.studies.results.arms import ArmKind, Damage
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A mean with its 95 % interval (bootstrap over facts)."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.2f} ({self.low:.2f}-{self.high:.2f})"
+
+
+@dataclass(frozen=True)
+class GroupSummary:
+    """How one arm answered one group of questions; all are fractions of the questions, 0 to 1."""
+
+    n_questions: int
+    contains: Estimate
+    """The answer is right: an accepted answer occurs in it, as whole words; in a classification, the first class that
+    is named is the image's."""
+    exact: Estimate
+    """The answer is an accepted answer, after SQuAD normalisation."""
+    f1: Estimate
+    """SQuAD token F1 with the closest accepted answer."""
+    concept_rate: Estimate
+    """A word of the concept occurs in the answer, right or wrong."""
+    empty: float
+    """Answers without any word; never booked as suppression."""
+    repetition: float
+    """Mean fraction of an answer's word pairs that occurred in it before."""
+    contains_change: Estimate | None
+    """Contains-rate minus that of the base, paired by question; None for the base itself."""
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "GroupSummary":
+        """The reverse of `asdict`."""
+        estimates = {k: Estimate(**v) for k, v in content.items() if isinstance(v, dict)}
+        return cls(**{**content, **estimates})
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """What one arm called the images of each class."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    """Images: a row for each class they belong to, a column for each class that was named first, and a last column for
+    answers that name none."""
+
+    @property
+    def accuracy(self) -> tuple[float | None, ...]:
+        """Fraction of each class's images that are called by it; None where there are no images of a class."""
+        return tuple(row[i] / sum(row) if sum(row) else None for i, row in enumerate(self.counts))
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Confusion":
+        """The reverse of `asdict`."""
+        return cls(**{**content, "labels": tuple(content["labels"]), "counts": tuple(map(tuple, content["counts"]))})
+
+
+@dataclass(frozen=True)
+class ArmSummary:
+    """An arm with its figures."""
+
+    name: str
+    kind: ArmKind
+    heads: tuple[str, ...]
+    scale: float | None
+    target: GroupSummary
+    """On the questions whose answer belongs to the concept."""
+    unrelated: GroupSummary | None
+    """On questions about other things; None where the task has none."""
+    damage: Damage
+    n_forwards: int
+    confusion: Confusion | None = None
+    """In a classification: which classes were named."""
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "ArmSummary":
+        """The reverse of `asdict`."""
+        made: dict[str, Any] = {
+            "heads": tuple(content["heads"]),
+            "target": GroupSummary.from_json(content["target"]),
+            "damage": Damage(**content["damage"]),
+        }
+        if content["unrelated"] is not None:
+            made["unrelated"] = GroupSummary.from_json(content["unrelated"])
+        if content.get("confusion") is not None:
+            made["confusion"] = Confusion.from_json(content["confusion"])
+        return cls(**{**content, **made})

@@ -1,0 +1,65 @@
+"""What is asked for: a study's settings, its task, and the command line that says the same."""
+
+import shlex
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from headpursuit.images import ImageSet, load_images
+from headpursuit.images.drawing import limited
+from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.tasks import Task, is_image_task, load_task, usual_settings
+
+
+def usual_config(task: str, model: str, **settings: Any) -> StudyConfig:
+    """A study's settings, with the defaults that its task has.
+
+    Image tasks put questions into the chat template, rank heads on the answers' positions, and choose the dose by a
+    dose sheet, unless heads or scale are given.
+
+    Raises:
+        ValueError: If a setting cannot be.
+    """
+    usual = usual_settings(task)
+    if "sweep" in usual and {"heads", "scale"} & set(settings):
+        usual["sweep"] = False
+    return StudyConfig(task, model, **(usual | settings))
+
+
+def find_task(config: StudyConfig) -> Task:
+    """The task of a study, with its images; nothing is known of a model yet.
+
+    Raises:
+        FileNotFoundError: If there are no such images.
+        ValueError: If there is no such task, or its images cannot be used.
+    """
+    if not config.data:
+        return load_task(config.task)
+    if not is_image_task(config.task):
+        raise ValueError(f"{config.task} asks about no images; leave --data out")
+    images = _images(config)
+    return load_task(config.task, replace(images, question=config.ask) if config.ask else images)
+
+
+def _images(config: StudyConfig) -> ImageSet:
+    """The set, with as many images of each split as were asked for."""
+    most = {"selection": config.selection_images, "heldout": config.images}
+    found = load_images(config.data, limit=max(most.values()), seed=config.seed, skip_bad=config.skip_bad)
+    parts = (image for split, n in most.items() for image in limited(found, n, config.seed).of(split))
+    return replace(found, images=tuple(parts))
+
+
+def command(config: StudyConfig, path: Path) -> str:
+    """The command line that runs a study, with every setting that is not the default."""
+    words = ["headpursuit", "study", config.task, config.model]
+    usual = usual_config(config.task, "")
+    plain = asdict(config) | asdict(config.ranking)
+    defaults = asdict(usual) | asdict(usual.ranking)
+    for name, value in plain.items():
+        if name not in ("task", "model", "ranking", "seed") and value != defaults[name]:
+            flag = name.replace("_", "-")
+            words += (
+                [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+            )
+    words += ["--seed", str(config.seed), "-o", path.name or "study"]
+    return shlex.join(words)

@@ -1,0 +1,119 @@
+"""The dose sheet is measured: numbers of heads by scales, on selection questions alone."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+from headpursuit.analysis import Ranking
+from headpursuit.concepts import Concept
+from headpursuit.heads import Edit, parse_scope
+from headpursuit.models import LanguageModel
+from headpursuit.studies.arms import ArmRunner, matched_draw
+from headpursuit.studies.doses import by_preference, cell_of, explain_choice, head_counts
+from headpursuit.studies.place import kept
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.results import Arm, ArmKind, ArmSummary, DoseCell, DoseSheet, StudyConfig
+from headpursuit.studies.summaries import summarise
+from headpursuit.studies.tasks import Question, Task
+
+FOLDER = "sweep"
+
+_N_DRAWN = 3
+"""Best cells that a draw of random heads is set beside."""
+
+
+def sweep(
+    model: LanguageModel,
+    task: Task,
+    concept: Concept,
+    config: StudyConfig,
+    ranking: Ranking,
+    folder: Path,
+    progress: Progress,
+) -> DoseSheet:
+    """Measure every dose on selection questions and choose one; each is kept in the study's folder as it finishes.
+
+    Numbers of heads that no layer-matched draw could be set beside are left out.
+
+    Raises:
+        ValueError: If no dose can be controlled.
+    """
+    runner = _Runner(model, task, concept, config, folder, progress)
+    edits = _edits(model, config, ranking)
+    runner.total = 1 + len(edits) + min(_N_DRAWN, len(edits))
+    base = runner.arm("base", "base", Edit({}))
+    (base_summary,) = runner.summaries(base)
+    cells: list[DoseCell] = []
+    for edit in edits:
+        arm = runner.arm(_name(edit), "dose", edit)
+        cells.append(cell_of(base_summary, runner.summaries(base, arm)[1]))
+    best = by_preference(base_summary, cells)
+    for cell in best[:_N_DRAWN]:
+        place = cells.index(cell)
+        draw = matched_draw(edits[place], model.anatomy, config.seed)
+        if draw is not None:
+            arm = runner.arm(f"{_name(edits[place])}-matched", "matched", draw)
+            beside = runner.summaries(base, arm)[1].target.contains.value
+            cells[place] = replace(cell, random=beside)
+    chosen = best[0]
+    return DoseSheet(base_summary, tuple(cells), chosen.n_heads, chosen.scale, explain_choice(base_summary, chosen))
+
+
+def sweep_questions(task: Task, config: StudyConfig) -> tuple[Question, ...]:
+    """Selection questions that every dose answers: so many of each group, drawn at random."""
+    rng = random.Random(config.seed)
+    chosen: list[int] = []
+    for group in ("target", "unrelated"):
+        of_group = [i for i, q in enumerate(task.selection) if q.group == group]
+        chosen += rng.sample(of_group, min(config.sweep_questions, len(of_group)))
+    return tuple(task.selection[i] for i in sorted(chosen))
+
+
+def _edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> list[Edit]:
+    scope = parse_scope(config.scope)
+    counts = head_counts(config, model.anatomy.n_heads)
+    edits = [ranking.edit(count, scale, scope) for count in counts for scale in config.dose_scales]
+    controlled = [edit for edit in edits if matched_draw(edit, model.anatomy, config.seed) is not None]
+    if not controlled:
+        raise ValueError(
+            f"no dose of {', '.join(map(str, counts))} heads leaves enough other heads in its layers to compare with; "
+            "edit fewer heads with --doses"
+        )
+    return controlled
+
+
+def _name(edit: Edit) -> str:
+    return f"{len(edit)}x{next(iter(edit.values())):g}"
+
+
+class _Runner:
+    """Runs arms on the selection questions, and keeps each as it finishes."""
+
+    def __init__(
+        self,
+        model: LanguageModel,
+        task: Task,
+        concept: Concept,
+        config: StudyConfig,
+        folder: Path,
+        progress: Progress,
+    ) -> None:
+        self._questions = sweep_questions(task, config)
+        self._runner = ArmRunner(model, task, config, silent, self._questions)
+        self._task, self._concept, self._seed = task, concept, config.seed
+        self._folder, self._progress = folder / FOLDER, progress
+        self._folder.mkdir(exist_ok=True)
+        self._done = 0
+        self.total = 0
+
+    def arm(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
+        """Run an arm, or read it back."""
+        self._progress("dose sheet", self._done, self.total)
+        content = kept(self._folder / f"{name}.json", lambda: self._runner.run(name, kind, edit).to_json())
+        self._done += 1
+        self._progress("dose sheet", self._done, self.total)
+        return Arm.from_json(content)
+
+    def summaries(self, *arms: Arm) -> tuple[ArmSummary, ...]:
+        """Figures of some arms, the base first."""
+        return summarise(self._task, self._concept, arms, self._seed, self._questions)

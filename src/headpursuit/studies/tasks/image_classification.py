@@ -1,0 +1,66 @@
+"""image-classification: what is in the image? Heads for the classes' words are ranked on other images."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from headpursuit.concepts import Concept
+from headpursuit.images import ImagePrompt, ImageSet, LabelledImage
+from headpursuit.studies.metrics import contains
+from headpursuit.studies.tasks.task import Group, Question, Split, Task, neutral_texts
+
+
+def image_classification(images: ImageSet) -> Task:
+    """Target questions ask for each image's class, unrelated ones for what else is known about it.
+
+    The concept is the words of all classes. Selection images choose heads and dose, held-out images measure. A question
+    whose accepted answer is a word of some class is not unrelated, and left out.
+
+    Raises:
+        ValueError: If the set has fewer than two classes, an image without a class, or a split without images.
+    """
+    _check(images)
+    words = tuple(word for words in images.classes.values() for word in words)
+    return Task(
+        name="image-classification",
+        concept=Concept(Path(images.name).name, words, description=f"the classes of {images.name}"),
+        questions=tuple(q for image in images.images for q in _questions(images, image, words)),
+        neutral_texts=neutral_texts(),
+        classes=images.classes,
+        remarks=left_out(images),
+    )
+
+
+def left_out(images: ImageSet) -> tuple[str, ...]:
+    """Which images could not be used, in a sentence."""
+    if not images.skipped:
+        return ()
+    first = "; ".join(images.skipped[:3]) + ("; and others" if len(images.skipped) > 3 else "")
+    return (f"{len(images.skipped)} images were left out, because they cannot be opened: {first}.",)
+
+
+def _check(images: ImageSet) -> None:
+    if len(images.classes) < 2:
+        raise ValueError(
+            f"the images of {images.name} have {len(images.classes)} classes; classifying needs at least 2"
+        )
+    for image in images.images:
+        if image.label not in images.classes:
+            raise ValueError(
+                f"image {image.name} of {images.name} has the label {image.label!r}, which is none of the set's classes"
+            )
+    for split in ("selection", "heldout"):
+        if not images.of(split):
+            raise ValueError(f"{images.name} has no {split} images; heads are chosen on some and measured on others")
+
+
+def _questions(images: ImageSet, image: LabelledImage, words: tuple[str, ...]) -> Iterator[Question]:
+    label = image.label or ""
+
+    def asked(text: str, answers: tuple[str, ...], group: Group, subject: str, label: str = "") -> Question:
+        split: Split = "ranking" if image.split == "selection" else "heldout"
+        return Question(ImagePrompt(text, image.image), answers, group, subject, image.name, split, label, image.name)
+
+    yield asked(images.question, images.classes[label], "target", "class", label)
+    for question in image.questions:
+        if not any(contains(word, question.answers) for word in words):
+            yield asked(question.text, question.answers, "unrelated", question.subject)
