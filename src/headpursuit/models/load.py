@@ -40,8 +40,8 @@ def load(
     there; GGUF files are text models. The heads are located and certified when they are first needed.
 
     Args:
-        name: `smollm2-135m` (the embedded model), `smollava-135m` (the demo vision-language model, which sees), a Hugging
-            Face hub id, a local folder, or a GGUF file.
+        name: `smollm2-135m` (the embedded model), `smollava-135m` (the demo model, which sees), a Hugging Face hub id,
+            a local folder, or a GGUF file.
         device: `auto` takes a GPU if there is one, else the CPU; or any torch device.
         dtype: `auto` is float32 on a CPU and the checkpoint's own on a GPU; or float32, bfloat16, float16.
         revision: Branch, tag or commit of a hub model.
@@ -160,7 +160,8 @@ def _explained(name: str, error: Exception) -> Exception:
     """One line that says what was tried, of the same kind as the error."""
     first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if isinstance(error, OSError) and not Path(name).expanduser().exists():
-        known = f"it is no local folder, no GGUF file, neither {EMBEDDED!r} nor {DEMO_VLM!r}, and could not be had from the hub"
+        ours = f"neither {EMBEDDED!r} nor {DEMO_VLM!r}"
+        known = f"it is no local folder, no GGUF file, {ours}, and could not be had from the hub"
         return OSError(f"cannot load {name!r}: {known} ({first})")
     if isinstance(error, OSError):
         return OSError(f"cannot load {name!r}: {first}")
