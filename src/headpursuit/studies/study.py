@@ -16,7 +16,7 @@ from headpursuit.studies.results import Arm, DoseSheet, Example, StudyConfig, St
 from headpursuit.studies.settings import command, find_task
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import sweep
-from headpursuit.studies.tasks import Task
+from headpursuit.studies.tasks import CAPTIONING, Task
 from headpursuit.studies.thumbnails import write_thumbnails
 from headpursuit.studies.verdict import judge
 
@@ -48,6 +48,8 @@ def study(
         ValueError: If the config cannot be carried out, or differs from the one to resume.
         AnatomyError: If the model's heads cannot be certified.
     """
+    if config.task == CAPTIONING:
+        raise ValueError("captions are studied by headpursuit.studies.study_captions")
     task = task or find_task(config)
     if config.sweep:
         task = task.for_sweep()
