@@ -8,14 +8,13 @@ from headpursuit.concepts import load_concept
 from headpursuit.models import FLAGS, LanguageModel
 from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
-from headpursuit.studies.doses import head_counts
 from headpursuit.studies.finding import captured_for, check_feasible, measured, noted, ranked_for
 from headpursuit.studies.place import begin, check_model, check_place
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, DoseSheet, Example, StudyConfig, StudyResult
+from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
 from headpursuit.studies.settings import command, find_task
 from headpursuit.studies.summaries import p_value, summarise
-from headpursuit.studies.sweep import sweep
+from headpursuit.studies.sweep import left_out, sweep
 from headpursuit.studies.tasks import CAPTIONING, Task
 from headpursuit.studies.thumbnails import write_thumbnails
 from headpursuit.studies.verdict import judge
@@ -86,7 +85,7 @@ def study(
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
         classes=dict(task.classes),
         sheet=sheet,
-        remarks=tuple(filter(None, (*task.remarks, remark, _left_out(sheet, config, model)))),
+        remarks=tuple(filter(None, (*task.remarks, remark, left_out(sheet.cells, config, model) if sheet else ""))),
     )
     write_json(folder / "study.json", result.to_json())
     finish_folder(folder, "study", {"task": task.name, "model": config.model, "versions": versions()})
@@ -107,18 +106,4 @@ def _examples(task: Task, arms: list[Arm], thumbnails: dict[str, str]) -> tuple[
             thumbnails.get(q.image_name, ""),
         )
         for i, q in enumerate(task.heldout)
-    )
-
-
-def _left_out(sheet: DoseSheet | None, config: StudyConfig, model: LanguageModel) -> str:
-    """Which doses no draw of random heads could be set beside, in words."""
-    if sheet is None:
-        return ""
-    measured = {cell.n_heads for cell in sheet.cells}
-    missing = [str(count) for count in head_counts(config, model.anatomy.n_heads) if count not in measured]
-    return (
-        f"Doses of {', '.join(missing)} heads were left out: they take so many of one layer that no random heads of it "
-        "are left to compare with."
-        if missing
-        else ""
     )

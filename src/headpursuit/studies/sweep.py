@@ -1,8 +1,10 @@
 """The dose sheet is measured: numbers of heads by scales, on selection questions alone."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept
@@ -17,6 +19,14 @@ from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
 
 FOLDER = "sweep"
+
+
+class _Counted(Protocol):
+    """A cell of any dose sheet."""
+
+    @property
+    def n_heads(self) -> int: ...
+
 
 _N_DRAWN = 3
 """Best cells that a draw of random heads is set beside."""
@@ -85,6 +95,18 @@ def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> l
             "edit fewer heads with --doses"
         )
     return controlled
+
+
+def left_out(cells: Iterable[_Counted], config: StudyConfig, model: LanguageModel) -> str:
+    """Which doses no draw of random heads could be set beside, in a sentence; empty if there is none."""
+    measured = {cell.n_heads for cell in cells}
+    missing = [str(count) for count in head_counts(config, model.anatomy.n_heads) if count not in measured]
+    if not missing:
+        return ""
+    return (
+        f"Doses of {', '.join(missing)} heads were left out: they take so many of one layer that no random heads of it "
+        "are left to compare with."
+    )
 
 
 def dose_name(edit: Edit) -> str:

@@ -182,7 +182,9 @@ def _facts(
         f"CIDEr without the concept's words: {base.cider_without} before, {edit.cider_without} after.",
     ]
     for name, before in base.others.items():
-        lines.append(f"Words of {name} per caption: {before} before, {edit.others[name]} after.")
+        after = edit.others[name]
+        if before.value or after.value:
+            lines.append(f"Words of {name} per caption: {before} before, {after} after.")
     lines.append(
         f"Words per caption: {base.length.value:.1f} before, {edit.length.value:.1f} after; repetition "
         f"{base.repetition:.2f} and {edit.repetition:.2f}; empty captions {base.empty:.0%} and {edit.empty:.0%}."

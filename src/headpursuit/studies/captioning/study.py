@@ -21,7 +21,7 @@ from headpursuit.studies.place import begin, check_model, check_place
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig, Verdict
 from headpursuit.studies.settings import command, find_task
-from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, sweep_questions
+from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, left_out, sweep_questions
 from headpursuit.studies.tasks import CAPTIONING, Task
 from headpursuit.studies.thumbnails import write_thumbnails
 
@@ -92,7 +92,7 @@ def study_captions(
         examples=_examples(task, arms, thumbnails),
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
         flags={flag: FLAGS[flag] for flag in sorted(model.anatomy.flags)},
-        remarks=tuple(filter(None, (*task.remarks, remark))),
+        remarks=tuple(filter(None, (*task.remarks, remark, left_out(sheets["suppress"].cells, config, model)))),
     )
     write_json(folder / "study.json", result.to_json())
     finish_folder(folder, KIND, {"task": task.name, "model": config.model, "versions": versions()})
