@@ -66,8 +66,8 @@ def _kind(subject: str, things: list[Thing], rng: np.random.Generator) -> Exchan
     if len(things) == 1 and rng.random() < 0.7:
         asked = (f"Which {subject} is in the image?", f"What {subject} is shown?", f"Which {subject} can you see?")
         return Exchange(subject, _any(rng, asked), f"The {subject} is {name}.", thing.kind)
-    asked = (f"Which {subject} is {thing.colour}?", f"What is the {thing.colour} {subject}?")
-    return Exchange(subject, _any(rng, asked), f"The {thing.colour} {subject} is {name}.", thing.kind)
+    by_colour = (f"Which {subject} is {thing.colour}?", f"What is the {thing.colour} {subject}?")
+    return Exchange(subject, _any(rng, by_colour), f"The {thing.colour} {subject} is {name}.", thing.kind)
 
 
 def _colour(scene: Scene, thing: Thing, rng: np.random.Generator) -> Exchange:

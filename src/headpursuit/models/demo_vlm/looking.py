@@ -34,7 +34,8 @@ class Naming(nn.Module):
 
     def __init__(self, network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
         super().__init__()
-        self.count = nn.Linear(network.config.vision_config.hidden_size, 4)
+        vision: Any = network.config.vision_config
+        self.count = nn.Linear(vision.hidden_size, 4)
         table: Any = network.get_input_embeddings()
         embeddings = table.weight.detach().float()
         self.length = float(embeddings.norm(dim=1).mean())
