@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from headpursuit.images import ImageSet, load_images
+from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import Task, is_image_task, load_task, usual_settings
@@ -43,7 +43,7 @@ def find_task(config: StudyConfig) -> Task:
 
 def _images(config: StudyConfig) -> ImageSet:
     """The set, with as many images of each split as were asked for."""
-    most = {"selection": config.selection_images, "heldout": config.images}
+    most: dict[Split, int] = {"selection": config.selection_images, "heldout": config.images}
     found = load_images(config.data, limit=max(most.values()), seed=config.seed, skip_bad=config.skip_bad)
     parts = (image for split, n in most.items() for image in limited(found, n, config.seed).of(split))
     return replace(found, images=tuple(parts))
