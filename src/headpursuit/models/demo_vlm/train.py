@@ -26,14 +26,16 @@ _TALK_STEPS, _TALK_BATCH, _TALK_EXCHANGES, _TALK_RATE = 600, 16, 4, 5e-4
 def look(network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, seed: int) -> None:
     """First lesson: name what each patch shows."""
     naming = Naming(network, tokenizer)
-    steps = Steps("look", [*_trained(network), *naming.parameters()], _LOOK_STEPS, rate=_LOOK_RATE, warmup=100)
+    steps = Steps(
+        "look", [*_trained(network), *naming.parameters()], _LOOK_STEPS, rate=_LOOK_RATE, decay=0.05, warmup=100
+    )
     for shown in stream(_LOOK_STEPS, _LOOK_BATCH, 0, seed):
         steps.take(*naming(*features(network, shown.pixels), shown))
 
 
 def talk(network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, seed: int) -> None:
     """Second lesson: captions and answers."""
-    steps = Steps("talk", _trained(network), _TALK_STEPS, rate=_TALK_RATE, warmup=30)
+    steps = Steps("talk", _trained(network), _TALK_STEPS, rate=_TALK_RATE, decay=0.01, warmup=30)
     for shown in stream(_TALK_STEPS, _TALK_BATCH, _TALK_EXCHANGES, seed + 1):
         _, projected = features(network, shown.pixels)
         steps.take(*answer_loss(network, projected, dialogues(shown.talk, tokenizer)))
@@ -56,9 +58,8 @@ def main() -> None:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
-    torch.manual_seed(given.seed)
     # The language model in half precision: it is only read, and twice as fast.
-    network, processor = put_together(torch.bfloat16)
+    network, processor = put_together(torch.bfloat16, given.seed)
     look(network, processor.tokenizer, given.seed)
     talk(network, processor.tokenizer, given.seed)
     _save(network, given.output / TRAINED)
