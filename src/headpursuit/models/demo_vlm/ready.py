@@ -31,12 +31,11 @@ def demo_vlm_is_cached() -> bool:
     return is_kept(_kept_name())
 
 
-def put_together(dtype: torch.dtype, seed: int = 0) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
+def put_together(dtype: torch.dtype) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
     """The language model in a dtype, its weights not to be trained, with an untrained tower and projector before it."""
     folder = embedded_folder()
     language_model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).requires_grad_(False)
     processor = processor_for(AutoTokenizer.from_pretrained(folder))
-    torch.manual_seed(seed)
     return assemble(language_model, processor.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)), processor
 
 

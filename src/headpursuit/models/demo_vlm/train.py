@@ -58,8 +58,9 @@ def main() -> None:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     start = time.monotonic()
+    torch.manual_seed(given.seed)
     # The language model in half precision: it is only read, and twice as fast.
-    network, processor = put_together(torch.bfloat16, given.seed)
+    network, processor = put_together(torch.bfloat16)
     look(network, processor.tokenizer, given.seed)
     talk(network, processor.tokenizer, given.seed)
     _save(network, given.output / TRAINED)
