@@ -6,6 +6,7 @@ it shows than to those of other names, so the language model finds words it know
 
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -30,9 +31,11 @@ def features(network: LlavaForConditionalGeneration, pixels: Tensor) -> tuple[Te
 
 
 class Naming(nn.Module):
-    """Loss of the first lesson; the counting head is thrown away afterwards."""
+    """Loss of the first lesson; a patch that shows a digit counts `digits` times. The counting head is thrown away."""
 
-    def __init__(self, network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
+    def __init__(
+        self, network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, digits: float = 1.0
+    ) -> None:
         super().__init__()
         vision: Any = network.config.vision_config
         self.count = nn.Linear(vision.hidden_size, 4)
@@ -40,6 +43,9 @@ class Naming(nn.Module):
         embeddings = table.weight.detach().float()
         self.length = float(embeddings.norm(dim=1).mean())
         ids = [tokenizer.encode(f" {word}", add_special_tokens=False) for word in WORDS]
+        weights = torch.ones(len(WORDS))
+        weights[: len(DIGIT_WORDS)] = digits
+        self.register_buffer("weights", weights, persistent=False)
         self.register_buffer("words", F.normalize(embeddings[[i for (i,) in ids]], dim=1), persistent=False)
 
     def forward(self, seen: Tensor, projected: Tensor, shown: Pictures) -> tuple[Tensor, dict[str, Tensor]]:
@@ -47,7 +53,7 @@ class Naming(nn.Module):
         scores = _SHARPNESS * F.normalize(projected, dim=-1) @ self.words.T
         counted = self.count(seen)
         loss = (
-            F.cross_entropy(scores.flatten(0, 1), shown.words.flatten())
+            F.cross_entropy(scores.flatten(0, 1), shown.words.flatten(), self.weights)
             + F.cross_entropy(counted.flatten(0, 1), shown.count.repeat_interleave(counted.shape[1]))
             + (projected.norm(dim=-1) / self.length - 1).square().mean()
         )
