@@ -107,6 +107,20 @@ def test_naming_is_right_where_a_projection_is_the_words_embedding(shown):
     assert naming(torch.zeros(3, PATCHES, 192), 2 * projected, shown)[0] > loss
 
 
+def test_digits_can_weigh_more(network, shown):
+    words = tiny.tokenizer([f" {word}" for word in WORDS])
+    config = tiny.hf.LlamaConfig(**{**tiny.GROUPED, "vocab_size": len(words)})
+    network = assemble(tiny.hf.LlamaForCausalLM(config), IMAGE_ID)
+    torch.manual_seed(1)
+    even = Naming(network, words)
+    torch.manual_seed(1)
+    closer = Naming(network, words, digits=4.0)
+    closer.count.load_state_dict(even.count.state_dict())
+    wrong_digits = torch.where((shown.words < 10)[..., None], -1, 1) * even.length * even.words[shown.words]
+    seen = torch.zeros(3, PATCHES, 192)
+    assert closer(seen, wrong_digits, shown)[0] > 1.5 * even(seen, wrong_digits, shown)[0]
+
+
 def test_the_same_seed_gives_the_same_lessons_and_another_seed_others():
     (one,), (again,), (other,) = (list(stream(1, 4, 2, seed)) for seed in (5, 5, 6))
     assert torch.equal(one.pixels, again.pixels)

@@ -72,7 +72,7 @@ def main() -> None:
     network.model.language_model.set_attn_implementation("eager")
     look(network, processor.tokenizer, given.seed, n_steps=900, rate=2e-3)
     # Then closer at digits, which are the hardest to tell apart.
-    look(network, processor.tokenizer, given.seed + 1, n_steps=400, rate=1e-3, digits=4)
+    look(network, processor.tokenizer, given.seed + 1, n_steps=400, rate=1e-3, digits=4.0)
     talk(network, processor.tokenizer, given.seed + 2, n_steps=700, rate=1e-3)
     _save(network, given.output / TRAINED)
     print(f"{(time.monotonic() - start) / 60:.0f} minutes: {given.output / TRAINED}")
