@@ -1,5 +1,4 @@
 import json
-import sys
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 
@@ -12,13 +11,11 @@ from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import answer, rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.storage import read_json
-from headpursuit.studies import StudyConfig, StudyResult, study, tasks
+from headpursuit.studies import StudyConfig, StudyResult, finding, study, tasks
 from headpursuit.studies import arms as running
 from headpursuit.studies.results import Arm
 from headpursuit.studies.study import command
 from headpursuit.studies.tasks import Question, Task, load_task
-
-running_study = sys.modules["headpursuit.studies.study"]  # the package's `study` is the function
 
 N_NEW = 4
 ARMS = ["base", "edit", "matched-1", "matched-2", "random-1", "random-2", "other-shapes"]
@@ -250,9 +247,9 @@ def test_an_interrupted_study_goes_on_where_it_stopped(finished, model, config, 
     assert begun == ARMS[:4]
     assert sorted(path.stem for path in (folder / "arms").iterdir()) == sorted(ARMS[:3])
 
-    monkeypatch.setattr(running_study, "capture", None)  # finished before, so not to be called again
-    monkeypatch.setattr(running_study, "rank", None)
-    monkeypatch.setattr(running_study, "explain", None)
+    monkeypatch.setattr(finding, "capture", None)  # finished before, so not to be called again
+    monkeypatch.setattr(finding, "rank", None)
+    monkeypatch.setattr(finding, "explain", None)
     with breaking_in(None) as begun:
         result = study(model, config, folder, resume=True)
     assert begun == ARMS[3:]
@@ -265,7 +262,7 @@ def test_a_study_interrupted_while_capturing_leaves_no_half_capture(model, confi
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(running_study.Capture, "_description", interrupt)
+        patch.setattr(finding.Capture, "_description", interrupt)
         with pytest.raises(KeyboardInterrupt):
             study(model, config, tmp_path / "study")
     assert {path.name for path in (tmp_path / "study").iterdir()} == {"config.json", "model.json"}

@@ -4,18 +4,30 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from headpursuit.cli.analyse import print_ranking
+from headpursuit.cli.captions import show_captions
 from headpursuit.cli.console import print_table, quoted, say
 
 if TYPE_CHECKING:
-    from headpursuit.studies import StudyResult
+    from headpursuit.studies import CaptioningResult, StudyResult
     from headpursuit.studies.results import ArmSummary, DoseSheet
 
 
-def show(result: "StudyResult", output: Path) -> None:
-    """Ranking, arms and verdict in the terminal, and the page."""
+def show(result: "StudyResult | CaptioningResult", output: Path) -> None:
+    """Ranking, dose, arms, an example and verdict in the terminal, and the page."""
     from headpursuit.report import render
+    from headpursuit.studies import StudyResult
 
     print_ranking(result.ranking, 10)
+    if isinstance(result, StudyResult):
+        _show_answers(result)
+    else:
+        show_captions(result)
+    for remark in result.remarks:
+        say(f"  {remark}")
+    say(f"\nreport: {render(output)}")
+
+
+def _show_answers(result: "StudyResult") -> None:
     tokens = {note.head: note.tokens for note in result.notes}
     if result.sheet is not None:
         _show_sheet(result.sheet)
@@ -38,9 +50,6 @@ def show(result: "StudyResult", output: Path) -> None:
     say(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", "bold")
     for reason in result.verdict.reasons:
         say(f"  {reason}")
-    for remark in result.remarks:
-        say(f"  {remark}")
-    say(f"\nreport: {render(output)}")
 
 
 def _show_example(result: "StudyResult") -> None:

@@ -1,10 +1,15 @@
 """The picture of a study's arms: a dot and its 95 % interval for each, on both groups of questions."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from headpursuit.report import pictures, wording
-from headpursuit.studies.results import ArmSummary, StudyResult
+from headpursuit.report import captioning, pictures, wording
+from headpursuit.studies.captioning import CaptioningResult
+from headpursuit.studies.results import ArmKind, Estimate, StudyResult
+
+ArmDot = tuple[ArmKind, str, Estimate]
+"""Kind, name and figure of an arm."""
 
 GROUPS = {"target": "target questions", "unrelated": "unrelated questions"}
 
@@ -25,8 +30,16 @@ def groups_of(result: StudyResult) -> tuple[str, ...]:
     return tuple(group for group in GROUPS if getattr(result.arms[0], group) is not None)
 
 
-def arms_chart(result: StudyResult, path: Path | str) -> Path:
-    """Draw the contains-rate of every arm.
+def panels_of(result: StudyResult) -> dict[str, tuple[ArmDot, ...]]:
+    """The contains-rate of every arm, by group."""
+    return {
+        group: tuple((arm.kind, arm.name, getattr(arm, group).contains) for arm in result.arms)
+        for group in groups_of(result)
+    }
+
+
+def arms_chart(result: StudyResult | CaptioningResult, path: Path | str) -> Path:
+    """Draw the contains-rate of every arm; in a study of captions, the fraction that names the concept.
 
     Args:
         result: A finished study.
@@ -38,41 +51,53 @@ def arms_chart(result: StudyResult, path: Path | str) -> Path:
     Raises:
         ValueError: If the format is unknown.
     """
-    from matplotlib.figure import Figure
-
     path = Path(path)
     pictures.check_format(path)
+    if isinstance(result, CaptioningResult):
+        both = {captioning.NOUNS[direction]: rows for direction, rows in captioning.panels(result).items()}
+        return _chart(both, _model_of(result), "fraction of captions that name the concept", path)
+    panels = {GROUPS[group]: rows for group, rows in panels_of(result).items()}
+    title = f"{_model_of(result)}: {len(result.edit.heads)} heads × {wording.number(result.scale)}"
+    return _chart(panels, title, "fraction of answers that are right", path)
+
+
+def _model_of(result: StudyResult | CaptioningResult) -> str:
+    return f"{result.concept}, {Path(result.config.model).name}"
+
+
+def _chart(panels: Mapping[str, Sequence[ArmDot]], title: str, label: str, path: Path) -> Path:
+    """A panel of dots for each group of arms; panels with the same arms share their names."""
+    from matplotlib.figure import Figure
+
+    names = [[name for _, name, _ in rows] for rows in panels.values()]
+    alike = all(each == names[0] for each in names)
     with pictures.style():
-        figure = Figure(figsize=(8.4, 1.4 + 0.26 * len(result.arms)), layout="constrained")
-        groups = groups_of(result)
-        panels = figure.subplots(1, len(groups), sharey=True, squeeze=False, gridspec_kw={"wspace": 0.08})[0]
-        for panel, group in zip(panels, groups, strict=True):
-            _draw(panel, result.arms, group, GROUPS[group])
-        panels[0].set_yticks(range(len(result.arms)))
-        panels[0].set_yticklabels([arm.name for arm in result.arms], parse_math=False)
-        panels[0].invert_yaxis()
-        title = (
-            f"{result.concept}, {Path(result.config.model).name}: "
-            f"{len(result.edit.heads)} heads × {wording.number(result.scale)}"
-        )
+        size = (8.4 if alike else 11.0, 1.4 + 0.26 * max(map(len, names)))
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots(1, len(panels), sharey=alike, squeeze=False, gridspec_kw={"wspace": 0.08})[0]
+        for panel, (heading, rows) in zip(axes, panels.items(), strict=True):
+            _draw(panel, rows, heading, label)
+        for panel, of_panel in zip(axes[:1] if alike else axes, names, strict=False):
+            panel.set_yticks(range(len(of_panel)))
+            panel.set_yticklabels(of_panel, parse_math=False)
+            panel.invert_yaxis()
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11, parse_math=False)
         pictures.write(figure, path)
     return path
 
 
-def _draw(panel: Any, arms: tuple[ArmSummary, ...], group: str, title: str) -> None:
-    for row, arm in enumerate(arms):
-        shape, line, fill = _LOOK[arm.kind]
-        estimate = getattr(arm, group).contains
+def _draw(panel: Any, rows: Sequence[ArmDot], title: str, label: str) -> None:
+    for row, (kind, _, estimate) in enumerate(rows):
+        shape, line, fill = _LOOK[kind]
         panel.plot([estimate.low, estimate.high], [row, row], color=line, linewidth=1.4, zorder=2)
         panel.plot(estimate.value, row, shape, color=line, markerfacecolor=fill, markersize=6, zorder=3)
-    base = next((getattr(arm, group).contains.value for arm in arms if arm.kind == "base"), None)
+    base = next((estimate.value for kind, _, estimate in rows if kind == "base"), None)
     if base is not None:
         panel.axvline(base, color="#222222", linestyle=":", linewidth=1, zorder=1)
     panel.set_xlim(-0.02, 1.02)
     panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     panel.set_title(title, loc="left", fontsize=10)
-    panel.set_xlabel("fraction of answers that are right")
+    panel.set_xlabel(label)
     panel.grid(axis="x", color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
     panel.tick_params(length=0)

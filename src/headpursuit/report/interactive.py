@@ -2,18 +2,20 @@
 
 import html
 import math
+from collections.abc import Collection, Sequence
 from typing import Any, get_args
 
+from headpursuit.analysis import Ranking
 from headpursuit.report import wording
 from headpursuit.report.heatmaps import MapScore, grid
-from headpursuit.studies.results import StudyResult
+from headpursuit.studies.results import HeadNote
 
 TOKENS_SHOWN = 8
 """Tokens in a head's label."""
 
 
-def heatmap_data(result: StudyResult) -> dict[str, Any]:
-    """Scores and labels of all heads.
+def heatmap_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection[str]) -> dict[str, Any]:
+    """Scores and labels of all heads; `edited` are the names of those that are rescaled.
 
     Returns:
         `scores`: of each score `values` (layers x heads, null for no such head), `limit` and `diverging`;
@@ -22,14 +24,13 @@ def heatmap_data(result: StudyResult) -> dict[str, Any]:
     """
     scores: dict[str, dict[str, Any]] = {}
     for name in get_args(MapScore):
-        laid_out = grid(result.ranking, name)
+        laid_out = grid(ranking, name)
         values = [[_number(v) for v in row] for row in laid_out.values]
         scores[name] = {"values": values, "limit": laid_out.limit, "diverging": laid_out.diverging}
-    sites, rows = grid(result.ranking, "explained").sites, scores["explained"]["values"]
+    sites, rows = grid(ranking, "explained").sites, scores["explained"]["values"]
     labels: list[list[str]] = [[""] * len(rows[0]) for _ in rows]
-    tokens = {note.head: note.tokens for note in result.notes}
-    edited = set(result.arms_of("edit")[0].heads)
-    for entry in result.ranking.entries:
+    tokens = {note.head: note.tokens for note in notes}
+    for entry in ranking.entries:
         lines = [
             f"<b>{entry.head}</b>" + (" · edited" if str(entry.head) in edited else ""),
             f"explained {wording.score(entry.explained)}",
@@ -40,9 +41,9 @@ def heatmap_data(result: StudyResult) -> dict[str, Any]:
         labels[sites.index(entry.head.site)][entry.head.index] = "<br>".join(lines)
     return {
         "scores": scores,
-        "score": result.ranking.config.score,
+        "score": ranking.config.score,
         "labels": labels,
-        "edited": [[sites.index(e.head.site), e.head.index] for e in result.ranking.entries if str(e.head) in edited],
+        "edited": [[sites.index(e.head.site), e.head.index] for e in ranking.entries if str(e.head) in edited],
     }
 
 

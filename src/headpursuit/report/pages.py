@@ -5,7 +5,7 @@ content policy forbids it. Whatever a model wrote is escaped: in the page, in th
 labels of the heatmap.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,18 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from headpursuit.heads import Head
-from headpursuit.report import examples, wording
-from headpursuit.report.arms import arms_chart, groups_of
+from headpursuit.report import captioning, examples, wording
+from headpursuit.report.arms import arms_chart, groups_of, panels_of
+from headpursuit.report.captioning import ShownImage
 from headpursuit.report.confusions import MOST_CLASSES, class_rows, confusions
+from headpursuit.report.examples import ShownExample
 from headpursuit.report.heatmaps import heatmap
 from headpursuit.report.interactive import heatmap_data
 from headpursuit.report.sheets import scales_of, sheet_rows
 from headpursuit.report.tables import arm_rows, head_rows, key_figures, settings
 from headpursuit.report.thumbnails import embedded
 from headpursuit.storage import write_bytes
-from headpursuit.studies.results import StudyResult
+from headpursuit.studies import CaptioningResult, StudyResult, load_result
 
 FIGURES = "figures"
 PAGE = "report.html"
@@ -43,14 +45,15 @@ def render(study_folder: Path | str) -> Path:
         ValueError: If it is unfinished, damaged, something else, or lacks the unedited or the edited arm.
     """
     folder = Path(study_folder)
-    result = StudyResult.load(folder)
-    for kind in ("base", "edit"):
-        if not result.arms_of(kind):
-            raise ValueError(f"the study in {folder} has no {kind} arm; there is nothing to compare")
+    result = load_result(folder)
+    if isinstance(result, StudyResult):
+        for kind in ("base", "edit"):
+            if not result.arms_of(kind):
+                raise ValueError(f"the study in {folder} has no {kind} arm; there is nothing to compare")
     page = page_of(result, embedded(folder, _in_order_of_display(result)))
     figures = folder / FIGURES
     figures.mkdir(exist_ok=True)
-    edited = tuple(Head.parse(name) for name in result.arms_of("edit")[0].heads)
+    edited = tuple(sorted(Head.parse(name) for name in _edited(result)))
     for ending in ("png", "svg"):
         heatmap(result.ranking, figures / f"heatmap.{ending}", heads=edited)
         arms_chart(result, figures / f"arms.{ending}")
@@ -59,7 +62,7 @@ def render(study_folder: Path | str) -> Path:
     return folder / PAGE
 
 
-def page_of(result: StudyResult, thumbnails: Mapping[str, str] | None = None) -> str:
+def page_of(result: StudyResult | CaptioningResult, thumbnails: Mapping[str, str] | None = None) -> str:
     """The page as text; the same study gives the same page.
 
     Args:
@@ -67,6 +70,13 @@ def page_of(result: StudyResult, thumbnails: Mapping[str, str] | None = None) ->
         thumbnails: Data addresses of small images, by their names in the study's folder; an image that is not among
             them is named only.
     """
+    shared = _shared(result) | {"thumbnails": thumbnails or {}}
+    if isinstance(result, CaptioningResult):
+        return _environment().get_template("captioning.html.j2").render(shared | captioning.content(result))
+    return _environment().get_template("template.html.j2").render(shared | _content(result))
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("headpursuit", "report"),
         autoescape=True,
@@ -85,44 +95,62 @@ def page_of(result: StudyResult, thumbnails: Mapping[str, str] | None = None) ->
         p_value=wording.p_value,
         token=wording.token,
         answer=wording.answer,
+        scales_of=scales_of,
+        sheet_rows=sheet_rows,
     )
-    return environment.get_template("template.html.j2").render(_content(result, thumbnails or {}))
+    return environment
 
 
-def _in_order_of_display(result: StudyResult) -> list[examples.ShownExample]:
+def _edited(result: StudyResult | CaptioningResult) -> frozenset[str]:
+    """The names of the heads that are rescaled."""
+    if isinstance(result, CaptioningResult):
+        return captioning.edited_heads(result)
+    return frozenset(result.arms_of("edit")[0].heads)
+
+
+def _in_order_of_display(result: StudyResult | CaptioningResult) -> Sequence[ShownExample | ShownImage]:
     """What is seen at once, then what is folded away."""
+    if isinstance(result, CaptioningResult):
+        return captioning.images_of(result)
     groups = [examples.examples_of(result, group) for group in groups_of(result)]
     first = [e for group in groups for e in group[: examples.SHOWN]]
     return first + [e for group in groups for e in group[examples.SHOWN :]]
 
 
-def _content(result: StudyResult, thumbnails: Mapping[str, str]) -> dict[str, Any]:
+def _shared(result: StudyResult | CaptioningResult) -> dict[str, Any]:
+    """What every page shows."""
     from plotly.offline import get_plotlyjs
 
+    edited = _edited(result)
     return {
         "result": result,
         "model_name": Path(result.config.model).name or result.config.model,
+        "head_rows": head_rows(result.ranking, result.notes, edited),
+        "settings": settings(result.config, result.ranking),
+        "heatmap": heatmap_data(result.ranking, result.notes, edited),
+        "style": _own("style.css"),
+        "script": _own("page.js"),
+        "plotly": Markup(get_plotlyjs()),
+    }
+
+
+def _content(result: StudyResult) -> dict[str, Any]:
+    model_name = Path(result.config.model).name or result.config.model
+    return {
+        "page_title": f"{result.config.task} on {model_name}: {result.verdict.outcome}",
         "edit": result.edit,
         "base": result.arms_of("base")[0],
         "key_figures": key_figures(result),
         "arm_rows": arm_rows(result),
-        "head_rows": head_rows(result),
-        "settings": settings(result),
+        "panels": panels_of(result),
         "example_columns": examples.columns(result),
         "groups": groups_of(result),
-        "sheet_scales": scales_of(result.sheet) if result.sheet else (),
-        "sheet_rows": sheet_rows(result.sheet) if result.sheet else (),
         "confusions": confusions(result),
         "most_classes": MOST_CLASSES,
         "class_rows": class_rows(result),
-        "thumbnails": thumbnails,
         "examples": {group: examples.examples_of(result, group) for group in groups_of(result)},
         "examples_shown": examples.SHOWN,
         "examples_rule": examples.RULE,
-        "heatmap": heatmap_data(result),
-        "style": _own("style.css"),
-        "script": _own("page.js"),
-        "plotly": Markup(get_plotlyjs()),
     }
 
 

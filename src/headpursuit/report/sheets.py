@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from headpursuit.studies.captioning import CaptionCell, CaptionSheet
 from headpursuit.studies.results import DoseCell, DoseSheet
 
 
@@ -10,16 +11,16 @@ class SheetRow:
     """One number of heads."""
 
     n_heads: int
-    cells: tuple[DoseCell | None, ...]
+    cells: tuple[DoseCell | CaptionCell | None, ...]
     """A cell for each scale; None where it was not measured."""
 
 
-def scales_of(sheet: DoseSheet) -> tuple[float, ...]:
+def scales_of(sheet: DoseSheet | CaptionSheet) -> tuple[float, ...]:
     """The columns."""
     return tuple(dict.fromkeys(cell.scale for cell in sheet.cells))
 
 
-def sheet_rows(sheet: DoseSheet) -> tuple[SheetRow, ...]:
+def sheet_rows(sheet: DoseSheet | CaptionSheet) -> tuple[SheetRow, ...]:
     """The rows, few heads first."""
     by_place = {(cell.n_heads, cell.scale): cell for cell in sheet.cells}
     counts = sorted({cell.n_heads for cell in sheet.cells})

@@ -1,12 +1,12 @@
 """The rows of the page's tables, as plain values."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from headpursuit.analysis import RankedHead
+from headpursuit.analysis import RankedHead, Ranking
 from headpursuit.report import wording
-from headpursuit.studies.results import ArmKind, ArmSummary, StudyResult
+from headpursuit.studies.results import ArmKind, ArmSummary, HeadNote, StudyConfig, StudyResult
 
 HEADS_LISTED = 30
 """Best heads in the ranked table."""
@@ -88,24 +88,23 @@ def arm_rows(result: StudyResult) -> tuple[ArmRow, ...]:
     return tuple(rows)
 
 
-def head_rows(result: StudyResult) -> tuple[HeadRow, ...]:
-    """The best heads of the ranking, best first."""
-    edited = set(result.arms_of("edit")[0].heads)
-    tokens = {note.head: note.tokens for note in result.notes}
+def head_rows(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection[str]) -> tuple[HeadRow, ...]:
+    """The best heads of the ranking, best first; `edited` are the names of those that are rescaled."""
+    tokens = {note.head: note.tokens for note in notes}
     return tuple(
         HeadRow(i, entry, str(entry.head) in edited, tokens.get(str(entry.head), ()))
-        for i, entry in enumerate(result.ranking.entries[:HEADS_LISTED], 1)
+        for i, entry in enumerate(ranking.entries[:HEADS_LISTED], 1)
     )
 
 
-def settings(result: StudyResult) -> tuple[tuple[str, str], ...]:
+def settings(config: StudyConfig, ranking: Ranking) -> tuple[tuple[str, str], ...]:
     """The configuration, flat, by the names it has on disk."""
     flat: dict[str, Any] = {}
-    chosen = ("heads", "scale") if result.sheet else ()
-    for key, value in asdict(result.config).items():
+    chosen = ("heads", "scale") if config.sweep else ()
+    for key, value in asdict(config).items():
         shown = "chosen by the dose sheet" if key in chosen else value
         flat |= {f"{key}.{k}": v for k, v in shown.items()} if isinstance(shown, dict) else {key: shown}
-    flat["unembedding_sha256"] = result.ranking.unembedding_sha256
+    flat["unembedding_sha256"] = ranking.unembedding_sha256
     return tuple((key, _setting(value)) for key, value in flat.items())
 
 

@@ -4,13 +4,14 @@ import base64
 from collections.abc import Iterable
 from pathlib import Path
 
+from headpursuit.report.captioning import ShownImage
 from headpursuit.report.examples import ShownExample
 
 MOST_BYTES = 2_000_000
 """Of all images in a page together; the rest are named only."""
 
 
-def embedded(folder: Path, examples: Iterable[ShownExample]) -> dict[str, str]:
+def embedded(folder: Path, examples: Iterable[ShownExample | ShownImage]) -> dict[str, str]:
     """Data addresses of the examples' images, in their order until `MOST_BYTES` are full.
 
     Returns:

@@ -76,16 +76,22 @@ def answer(text: str) -> str:
     return shown.replace("↵", " ↵ ").strip() if shown else ""
 
 
+TITLES = {
+    "base": "unedited model",
+    "image": "ranked heads, image positions only",
+    "text": "ranked heads, all but image positions",
+    "matched": "random heads, same layers",
+    "random": "random heads, any layer",
+}
+"""What arms do that are called alike in every study."""
+
+
 def arm_title(arm: ArmSummary, result: StudyResult) -> str:
     """What an arm does, in words."""
     return {
-        "base": "unedited model",
+        **TITLES,
         "edit": f"ranked heads × {number(result.scale)}",
-        "image": "ranked heads, image positions only",
-        "text": "ranked heads, all but image positions",
         "dose": _other_dose(arm),
-        "matched": "random heads, same layers",
-        "random": "random heads, any layer",
         "other": f"best heads for {result.config.other_concept}",
     }[arm.kind]
 

@@ -1,13 +1,17 @@
 """Experiments with controls: tasks, arms, statistics and a verdict in plain words."""
 
+from headpursuit.studies.captioning import CaptioningResult, study_captions
+from headpursuit.studies.finished import load_result
 from headpursuit.studies.metrics import contains, is_right
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import StudyConfig, StudyResult
 from headpursuit.studies.settings import find_task, usual_config
 from headpursuit.studies.study import check_place, study
-from headpursuit.studies.tasks import Task, image_classification, load_task, task_names, usual_settings
+from headpursuit.studies.tasks import CAPTIONING, Task, image_classification, load_task, task_names, usual_settings
 
 __all__ = [
+    "CAPTIONING",
+    "CaptioningResult",
     "Progress",
     "StudyConfig",
     "StudyResult",
@@ -17,8 +21,10 @@ __all__ = [
     "find_task",
     "image_classification",
     "is_right",
+    "load_result",
     "load_task",
     "study",
+    "study_captions",
     "task_names",
     "usual_config",
     "usual_settings",

@@ -8,20 +8,23 @@ from typing import Any
 from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
 from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.tasks import Task, is_image_task, load_task, usual_settings
+from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task, load_task, usual_settings
 
 
 def usual_config(task: str, model: str, **settings: Any) -> StudyConfig:
     """A study's settings, with the defaults that its task has.
 
     Image tasks put questions into the chat template, rank heads on the answers' positions, and choose the dose by a
-    dose sheet, unless heads or scale are given.
+    dose sheet, unless heads or scale are given. Captioning always has dose sheets, one for each direction.
 
     Raises:
         ValueError: If a setting cannot be.
     """
     usual = usual_settings(task)
-    if "sweep" in usual and {"heads", "scale"} & set(settings):
+    if task == CAPTIONING:
+        if settings.get("concept") == usual["other_concept"]:
+            usual["other_concept"] = "colours"
+    elif "sweep" in usual and {"heads", "scale"} & set(settings):
         usual["sweep"] = False
     return StudyConfig(task, model, **(usual | settings))
 
@@ -33,12 +36,31 @@ def find_task(config: StudyConfig) -> Task:
         FileNotFoundError: If there are no such images.
         ValueError: If there is no such task, or its images cannot be used.
     """
+    if config.task == CAPTIONING:
+        _check_captioning(config)
     if not config.data:
-        return load_task(config.task)
+        return load_task(config.task, concept=config.concept)
     if not is_image_task(config.task):
         raise ValueError(f"{config.task} asks about no images; leave --data out")
     images = _images(config)
-    return load_task(config.task, replace(images, question=config.ask) if config.ask else images)
+    if config.ask:
+        images = replace(images, question=config.ask, caption_request=config.ask)
+    return load_task(config.task, images, config.concept)
+
+
+def _check_captioning(config: StudyConfig) -> None:
+    """Refuse settings that a study of two directions cannot follow."""
+    if not config.sweep:
+        raise ValueError(
+            "captioning finds a dose for each direction on a dose sheet; instead of --heads and --scale give --doses, "
+            "--scales and --enhance-scales, one of each to fix them"
+        )
+    if config.also_heads:
+        raise ValueError("captioning has two doses of its own and the paper's; leave --also out")
+    if any(scale > 1 for scale in config.dose_scales):
+        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
+    if not config.dose_enhance_scales or any(scale < 1 for scale in config.dose_enhance_scales):
+        raise ValueError(f"scales of enhancement are above 1, but --enhance-scales is {config.enhance_scales!r}")
 
 
 def _images(config: StudyConfig) -> ImageSet:
@@ -52,14 +74,16 @@ def _images(config: StudyConfig) -> ImageSet:
 def command(config: StudyConfig, path: Path) -> str:
     """The command line that runs a study, with every setting that is not the default."""
     words = ["headpursuit", "study", config.task, config.model]
-    usual = usual_config(config.task, "")
+    usual = usual_config(config.task, "", concept=config.concept)
     plain = asdict(config) | asdict(config.ranking)
     defaults = asdict(usual) | asdict(usual.ranking)
     for name, value in plain.items():
-        if name not in ("task", "model", "ranking", "seed") and value != defaults[name]:
+        if name not in ("task", "model", "ranking", "seed", "concept") and value != defaults[name]:
             flag = name.replace("_", "-")
             words += (
                 [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
             )
+    if config.concept:
+        words += ["--concept", config.concept]
     words += ["--seed", str(config.seed), "-o", path.name or "study"]
     return shlex.join(words)

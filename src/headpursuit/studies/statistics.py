@@ -1,6 +1,7 @@
 """Intervals and p-values. Questions about one fact are not independent, so facts are what is resampled."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -23,8 +24,7 @@ def bootstrap(scores: Sequence[float], facts: Sequence[str], seed: int, *, fract
         fraction: Whether scores lie between 0 and 1; False for changes.
     """
     totals, counts = _by_fact(np.asarray([scores], dtype=float), facts)
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(counts), np.full(len(counts), 1 / len(counts)), size=_RESAMPLES)
+    drawn = _drawn(len(counts), seed)
     means = (drawn @ totals[0]) / (drawn @ counts)
     low, high = np.percentile(means, [2.5, 97.5])
     limit = 0.025 ** (1 / len(counts))
@@ -52,6 +52,13 @@ def permutation_p(edit: Sequence[float], controls: Sequence[Sequence[float]], fa
     labels = rng.integers(len(totals), size=(_RESAMPLES, totals.shape[1]))
     permuted = np.take_along_axis(totals.T[None], labels[:, :, None], axis=2).sum((1, 2))
     return float((1 + (permuted <= totals[0].sum() + 1e-9).sum()) / (1 + _RESAMPLES))
+
+
+@lru_cache(maxsize=4)
+def _drawn(n_facts: int, seed: int) -> Float[np.ndarray, "n_resamples n_facts"]:
+    """How often each fact is in each resample."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(n_facts, np.full(n_facts, 1 / n_facts), size=_RESAMPLES).astype(float)
 
 
 def _by_fact(

@@ -1,8 +1,10 @@
 """The dose sheet is measured: numbers of heads by scales, on selection questions alone."""
 
 import random
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept
@@ -17,6 +19,14 @@ from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
 
 FOLDER = "sweep"
+
+
+class _Counted(Protocol):
+    """A cell of any dose sheet."""
+
+    @property
+    def n_heads(self) -> int: ...
+
 
 _N_DRAWN = 3
 """Best cells that a draw of random heads is set beside."""
@@ -38,21 +48,21 @@ def sweep(
     Raises:
         ValueError: If no dose can be controlled.
     """
-    runner = _Runner(model, task, concept, config, folder, progress)
-    edits = _edits(model, config, ranking)
+    runner = DoseRunner(model, task, concept, config, folder, progress)
+    edits = dose_edits(model, config, ranking)
     runner.total = 1 + len(edits) + min(_N_DRAWN, len(edits))
     base = runner.arm("base", "base", Edit({}))
     (base_summary,) = runner.summaries(base)
     cells: list[DoseCell] = []
     for edit in edits:
-        arm = runner.arm(_name(edit), "dose", edit)
+        arm = runner.arm(dose_name(edit), "dose", edit)
         cells.append(cell_of(base_summary, runner.summaries(base, arm)[1]))
     best = by_preference(base_summary, cells)
     for cell in best[:_N_DRAWN]:
         place = cells.index(cell)
         draw = matched_draw(edits[place], model.anatomy, config.seed)
         if draw is not None:
-            arm = runner.arm(f"{_name(edits[place])}-matched", "matched", draw)
+            arm = runner.arm(f"{dose_name(edits[place])}-matched", "matched", draw)
             beside = runner.summaries(base, arm)[1].target.contains.value
             cells[place] = replace(cell, random=beside)
     chosen = best[0]
@@ -69,7 +79,12 @@ def sweep_questions(task: Task, config: StudyConfig) -> tuple[Question, ...]:
     return tuple(task.selection[i] for i in sorted(chosen))
 
 
-def _edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> list[Edit]:
+def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> list[Edit]:
+    """Every dose of a config as an edit, few heads first, without those that no layer-matched draw fits beside.
+
+    Raises:
+        ValueError: If none is left.
+    """
     scope = parse_scope(config.scope)
     counts = head_counts(config, model.anatomy.n_heads)
     edits = [ranking.edit(count, scale, scope) for count in counts for scale in config.dose_scales]
@@ -82,11 +97,24 @@ def _edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> list[
     return controlled
 
 
-def _name(edit: Edit) -> str:
+def left_out(cells: Iterable[_Counted], config: StudyConfig, model: LanguageModel) -> str:
+    """Which doses no draw of random heads could be set beside, in a sentence; empty if there is none."""
+    measured = {cell.n_heads for cell in cells}
+    missing = [str(count) for count in head_counts(config, model.anatomy.n_heads) if count not in measured]
+    if not missing:
+        return ""
+    return (
+        f"Doses of {', '.join(missing)} heads were left out: they take so many of one layer that no random heads of it "
+        "are left to compare with."
+    )
+
+
+def dose_name(edit: Edit) -> str:
+    """What a dose is called: `3x-1`."""
     return f"{len(edit)}x{next(iter(edit.values())):g}"
 
 
-class _Runner:
+class DoseRunner:
     """Runs arms on the selection questions, and keeps each as it finishes."""
 
     def __init__(

@@ -41,6 +41,8 @@ class StudyConfig:
     """Seed of control draws, bootstrap and permutations."""
     device: str = "auto"
     dtype: str = "auto"
+    concept: str = ""
+    """The concept that captions are read for: a built-in name or a file; other tasks have one of their own."""
     data: str = ""
     """The image set of an image task: a name or a folder."""
     ask: str = ""
@@ -60,6 +62,8 @@ class StudyConfig:
     are at most one head in 32."""
     scales: str = "0,-1,-2,-3"
     """Scales on the dose sheet."""
+    enhance_scales: str = "1.5,2,3,5"
+    """Scales on the dose sheet of an enhancement; captioning has one."""
     also: str = ""
     """Further numbers or percentages of heads that are measured on the held-out questions, like `8,16,32`."""
 
@@ -78,7 +82,7 @@ class StudyConfig:
             )
         if not self.dose_scales:
             raise ValueError("a dose sheet needs scales, like 0,-1,-2")
-        for scale in (self.scale, *self.dose_scales):
+        for scale in (self.scale, *self.dose_scales, *self.dose_enhance_scales):
             if scale == 1 or not math.isfinite(scale):
                 raise ValueError(f"the scale is {scale:g}; give a finite number other than 1, which changes nothing")
 
@@ -90,12 +94,12 @@ class StudyConfig:
     @property
     def dose_scales(self) -> tuple[float, ...]:
         """The scales of `scales`."""
-        try:
-            return tuple(dict.fromkeys(float(part) for part in _parts(self.scales)))
-        except ValueError:
-            raise ValueError(
-                f"cannot read {self.scales!r} as scales; write numbers with commas, like 0,-1,-2"
-            ) from None
+        return _numbers(self.scales)
+
+    @property
+    def dose_enhance_scales(self) -> tuple[float, ...]:
+        """The scales of `enhance_scales`."""
+        return _numbers(self.enhance_scales)
 
     @property
     def also_heads(self) -> tuple[str, ...]:
@@ -106,6 +110,13 @@ class StudyConfig:
     def from_json(cls, content: dict[str, Any]) -> "StudyConfig":
         """The reverse of `asdict`."""
         return cls(**{**content, "ranking": RankConfig(**content["ranking"])})
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(dict.fromkeys(float(part) for part in _parts(text)))
+    except ValueError:
+        raise ValueError(f"cannot read {text!r} as scales; write numbers with commas, like 0,-1,-2") from None
 
 
 def _parts(text: str) -> tuple[str, ...]:

@@ -1,0 +1,56 @@
+"""The figures of one arm's captions."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from headpursuit.studies.results import ArmKind, Damage, Estimate
+
+Direction = Literal["suppress", "enhance"]
+"""Whether an edit is to make a concept's words rarer or more frequent."""
+
+
+@dataclass(frozen=True)
+class CaptionArm:
+    """What one arm's captions are like; intervals are over images."""
+
+    name: str
+    direction: Direction | None
+    """None for the base."""
+    kind: ArmKind
+    heads: tuple[str, ...]
+    scale: float | None
+    n_images: int
+    frequency: Estimate
+    """The concept's words per caption."""
+    frequency_change: Estimate | None
+    """That minus the base's, paired by image; None for the base itself."""
+    naming: Estimate
+    """Fraction of the captions that name any of them."""
+    cider: Estimate
+    """CIDEr with the references, 0 to 10."""
+    cider_without: Estimate
+    """The same, with the concept's words taken out of captions and references."""
+    others: dict[str, Estimate]
+    """Words of other concepts per caption, by the concept's name."""
+    length: Estimate
+    """Words per caption, articles not counted."""
+    repetition: float
+    """Mean fraction of a caption's word pairs that occurred in it before."""
+    empty: float
+    """Fraction of the captions without a word; never booked as suppression."""
+    damage: Damage
+    n_forwards: int
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "CaptionArm":
+        """The reverse of `asdict`."""
+        made: dict[str, Any] = {
+            "heads": tuple(content["heads"]),
+            "damage": Damage(**content["damage"]),
+            "others": {name: Estimate(**each) for name, each in content["others"].items()},
+        }
+        for name in ("frequency", "naming", "cider", "cider_without", "length"):
+            made[name] = Estimate(**content[name])
+        if content["frequency_change"] is not None:
+            made["frequency_change"] = Estimate(**content["frequency_change"])
+        return cls(**{**content, **made})

@@ -1,0 +1,119 @@
+"""The dose sheet of one direction: how many heads, how hard, on selection images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from headpursuit.studies.captioning.figures import CaptionArm, Direction
+from headpursuit.studies.captioning.judging import (
+    CaptionThresholds,
+    effect,
+    kept_cider,
+    needed,
+    relative,
+    signs_of_damage,
+)
+from headpursuit.studies.results import DoseWord
+
+
+@dataclass(frozen=True)
+class CaptionCell:
+    """One number of heads at one scale."""
+
+    n_heads: int
+    scale: float
+    word: DoseWord
+    signs: tuple[str, ...]
+    """What breaks, in words; none unless it is over-intervened."""
+    frequency: float | None
+    """The concept's frequency, times the base's; None where the base never names it."""
+    cider: float | None
+    """The CIDEr that the direction is judged by, times the base's."""
+    arm: CaptionArm
+
+
+@dataclass(frozen=True)
+class CaptionSheet:
+    """Numbers of heads by scales, and the dose that was chosen."""
+
+    direction: Direction
+    base: CaptionArm
+    cells: tuple[CaptionCell, ...]
+    """Few heads first, for each number the scales in the order given."""
+    n_heads: int
+    """The chosen number of heads."""
+    scale: float
+    """The chosen scale."""
+    sentence: str
+    """Why this dose, in words."""
+
+    @property
+    def chosen(self) -> CaptionCell:
+        """The chosen cell."""
+        return next(cell for cell in self.cells if (cell.n_heads, cell.scale) == (self.n_heads, self.scale))
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "CaptionSheet":
+        """The reverse of `asdict`."""
+        cells = tuple(
+            CaptionCell(**{**c, "signs": tuple(c["signs"]), "arm": CaptionArm.from_json(c["arm"])})
+            for c in content["cells"]
+        )
+        return cls(**{**content, "base": CaptionArm.from_json(content["base"]), "cells": cells})
+
+
+def cell_of(
+    direction: Direction, base: CaptionArm, arm: CaptionArm, thresholds: CaptionThresholds | None = None
+) -> CaptionCell:
+    """An arm's cell on the sheet.
+
+    Raises:
+        ValueError: If its heads do not share one scale.
+    """
+    if arm.scale is None:
+        raise ValueError(f"arm {arm.name} has no single scale, so it has no place on a dose sheet")
+    t = thresholds or CaptionThresholds()
+    signs = tuple(signs_of_damage(direction, base, arm, t))
+    weak = effect(direction, base, arm) < needed(direction, t)
+    return CaptionCell(
+        len(arm.heads),
+        arm.scale,
+        "over-intervened" if signs else "too weak" if weak else "good",
+        signs,
+        relative(arm.frequency.value, base.frequency.value),
+        kept_cider(direction, base, arm),
+        arm,
+    )
+
+
+def sheet_of(direction: Direction, base: CaptionArm, cells: Sequence[CaptionCell]) -> CaptionSheet:
+    """Choose a dose.
+
+    Whole captions come before broken ones; among whole ones the largest change of the concept's frequency counts, among
+    broken ones the fewest signs, then the most CIDEr; what is alike goes to fewer heads, then to the milder scale.
+    """
+
+    def order(cell: CaptionCell) -> tuple[float, ...]:
+        mild = (cell.n_heads, abs(cell.scale - 1))
+        if cell.word == "over-intervened":
+            return (1, len(cell.signs), -(cell.cider or 0), *mild)
+        return (0, -round(effect(direction, base, cell.arm), 9), *mild)
+
+    chosen = min(cells, key=order)
+    sentence = _explained(direction, base, chosen)
+    return CaptionSheet(direction, base, tuple(cells), chosen.n_heads, chosen.scale, sentence)
+
+
+def _explained(direction: Direction, base: CaptionArm, cell: CaptionCell) -> str:
+    """Why this cell was chosen, in a sentence."""
+    dose = f"{cell.n_heads} head{'s' if cell.n_heads > 1 else ''} at scale {cell.scale:g}"
+    change = effect(direction, base, cell.arm)
+    verb, noun = ("lower", "fall") if direction == "suppress" else ("raise", "rise")
+    if cell.n_heads == 1:
+        verb += "s"
+    done = f"{dose} {verb} the concept's frequency by {change:.0%} on the selection images"
+    if cell.word == "good":
+        return f"{done}, the most of all doses that keep captions whole."
+    if cell.word == "too weak":
+        return f"No dose that keeps captions whole makes a large enough {noun}; {done}, the most of those."
+    return f"Every dose breaks captions; {dose} the least: {'; '.join(cell.signs)}."
