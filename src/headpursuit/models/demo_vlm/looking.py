@@ -33,6 +33,9 @@ def features(network: LlavaForConditionalGeneration, pixels: Tensor) -> tuple[Te
 class Naming(nn.Module):
     """Loss of the first lesson; a patch that shows a digit counts `digits` times. The counting head is thrown away."""
 
+    words: Tensor
+    weights: Tensor
+
     def __init__(
         self, network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, digits: float = 1.0
     ) -> None:
