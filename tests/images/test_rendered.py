@@ -99,8 +99,6 @@ def test_answers_are_true(seed):
         meant = next((t for t in scene.things if t.kind in e.question or t.colour in e.question), None)
         if e.subject == "count":
             assert e.key == COUNT_WORDS[len(scene.things)]
-        elif e.subject in ("place", "size"):
-            assert e.key == getattr(by_kind[meant.kind], e.subject)
         elif e.subject == "colour":
             assert e.key in by_colour
             assert meant is None or meant.colour == e.key
@@ -122,6 +120,6 @@ def test_the_scenes_set_has_captions_and_questions():
     found = load_images("scenes", limit=30)
     assert len(found.of("selection")) == len(found.of("heldout")) == 30
     assert all(len(image.captions) == 5 for image in found.images)
-    assert {"digit", "colour", "count", "place", "size", "shape"} == {
+    assert {"digit", "colour", "count", "shape"} == {
         question.subject for image in found.images for question in image.questions
     }

@@ -4,9 +4,9 @@ import tiny
 import torch
 from torch.nn import functional as F
 
-from headpursuit.images.rendered.scenes import COLOURS, KINDS, SIZES, Scene, Thing, random_scene
-from headpursuit.images.rendered.wording import exchanges
-from headpursuit.models.demo_vlm.lessons import NOTHING, UNLABELLED, pictures, stream
+from headpursuit.images.rendered.scenes import Scene, Thing, random_scene
+from headpursuit.images.rendered.wording import COUNT_WORDS, exchanges
+from headpursuit.models.demo_vlm.lessons import WORDS, pictures, stream
 from headpursuit.models.demo_vlm.looking import Naming, features
 from headpursuit.models.demo_vlm.parts import PATCHES, assemble
 from headpursuit.models.demo_vlm.talking import answer_loss, dialogues
@@ -69,36 +69,56 @@ def test_only_tower_and_projector_learn(network, tokenizer, shown):
     network.zero_grad()
 
 
-def test_patches_are_labelled_with_the_thing_around_them():
+def said(scene):
+    (words,) = pictures([scene], [[]]).words
+    return [[WORDS[i] for i in row] for row in words.reshape(4, 4)]
+
+
+def test_patches_say_what_is_around_them():
     star, two = Thing("star", "red", "large", "top left"), Thing("two", "blue", "small", "bottom right", 2)
-    found = pictures([Scene((star, two), 1)], [[]])
-    kinds = found.kind[0].reshape(4, 4)
-    assert (kinds[:2, :2] == KINDS.index("star")).all()
-    assert (kinds[2:, 2:] == KINDS.index("two")).all()
-    assert (kinds[:2, 2:] == NOTHING).all()
-    assert (found.colour[0].reshape(4, 4)[2:, :2] == UNLABELLED).all()
-    assert found.count.tolist() == [1]
+    assert said(Scene((star, two), 1)) == [
+        ["red", "star", "nothing", "nothing"],
+        ["large", "star", "nothing", "nothing"],
+        ["nothing", "nothing", "blue", "two"],
+        ["nothing", "nothing", "small", "two"],
+    ]
 
 
 def test_a_thing_in_the_centre_owns_the_middle_patches():
-    found = pictures([Scene((Thing("star", "red", "large", "centre"),), 1)], [[]])
-    owned = found.kind[0].reshape(4, 4) != NOTHING
-    assert owned[1:3, 1:3].all()
-    assert owned.sum() == 4
+    rows = said(Scene((Thing("star", "red", "large", "centre"),), 1))
+    assert [row[1:3] for row in rows[1:3]] == [["red", "star"], ["large", "star"]]
+    assert sum(row.count("nothing") for row in rows) == 12
+
+
+def test_things_are_counted(shown):
+    assert [COUNT_WORDS[n + 1] for n in shown.count.tolist()] == [talk[1].key for talk in shown.talk]
 
 
 def test_naming_is_right_where_a_projection_is_the_words_embedding(shown):
-    words = tiny.tokenizer([f" {word}" for word in (*KINDS, "nothing", *COLOURS, *SIZES)])
+    words = tiny.tokenizer([f" {word}" for word in WORDS])
+    config = tiny.hf.LlamaConfig(**{**tiny.GROUPED, "vocab_size": len(words)})
+    naming = Naming(assemble(tiny.hf.LlamaForCausalLM(config), IMAGE_ID), words)
+    projected = naming.length * naming.words[shown.words]
+    loss, right = naming(torch.zeros(3, PATCHES, 192), projected, shown)
+    assert right["words"] == right["digits"] == 1
+    worse, wrong = naming(torch.zeros(3, PATCHES, 192), -projected, shown)
+    assert wrong["words"] == 0
+    assert worse > loss
+    assert naming(torch.zeros(3, PATCHES, 192), 2 * projected, shown)[0] > loss
+
+
+def test_digits_can_weigh_more(network, shown):
+    words = tiny.tokenizer([f" {word}" for word in WORDS])
     config = tiny.hf.LlamaConfig(**{**tiny.GROUPED, "vocab_size": len(words)})
     network = assemble(tiny.hf.LlamaForCausalLM(config), IMAGE_ID)
-    naming = Naming(network, words)
-    projected = torch.zeros(3, PATCHES, network.config.text_config.hidden_size)
-    known = shown.kind < NOTHING
-    projected[known] = naming.kinds[shown.kind[known]]
-    _, right = naming(torch.zeros(3, PATCHES, 192), projected, shown)
-    assert right["kinds"] == 1
-    _, wrong = naming(torch.zeros(3, PATCHES, 192), -projected, shown)
-    assert wrong["kinds"] == 0
+    torch.manual_seed(1)
+    even = Naming(network, words)
+    torch.manual_seed(1)
+    closer = Naming(network, words, digits=4.0)
+    closer.count.load_state_dict(even.count.state_dict())
+    wrong_digits = torch.where((shown.words < 10)[..., None], -1, 1) * even.length * even.words[shown.words]
+    seen = torch.zeros(3, PATCHES, 192)
+    assert closer(seen, wrong_digits, shown)[0] > 1.5 * even(seen, wrong_digits, shown)[0]
 
 
 def test_the_same_seed_gives_the_same_lessons_and_another_seed_others():

@@ -60,6 +60,11 @@ def drawing(number=0, size=(40, 30)):
     return image
 
 
+def _pil(name):
+    """An image processor that needs no torchvision; before transformers 5.2 it was the usual one."""
+    return getattr(hf, f"{name}Pil", None) or getattr(hf, name)
+
+
 def _square(size=SIZE):
     return {"height": size, "width": size}
 
@@ -79,47 +84,47 @@ _GRID = [[SIZE, 2 * SIZE], [2 * SIZE, SIZE], [2 * SIZE, 2 * SIZE]]
 
 
 def _llava(words):
-    images = hf.LlavaImageProcessorPil(**_cropped())
+    images = _pil("LlavaImageProcessor")(**_cropped())
     return hf.LlavaProcessor(images, words, 14, "default", num_additional_image_tokens=1)
 
 
 def _llava_next(words):
-    images = hf.LlavaNextImageProcessorPil(**_cropped(), image_grid_pinpoints=_GRID)
+    images = _pil("LlavaNextImageProcessor")(**_cropped(), image_grid_pinpoints=_GRID)
     return hf.LlavaNextProcessor(images, words, 14, "default", num_additional_image_tokens=1)
 
 
 def _llava_onevision(words):
-    images = hf.LlavaOnevisionImageProcessorPil(size=_square(), image_grid_pinpoints=_GRID)
+    images = _pil("LlavaOnevisionImageProcessor")(size=_square(), image_grid_pinpoints=_GRID)
     return _without_videos(hf.LlavaOnevisionProcessor)(images, words, _NO_VIDEOS, 4, "full")
 
 
 def _qwen(name):
     def make(words):
         words.image_token, words.video_token = "<image>", "<video>"
-        images = hf.Qwen2VLImageProcessorPil(size={"shortest_edge": SIZE**2, "longest_edge": 4 * SIZE**2})
+        images = _pil("Qwen2VLImageProcessor")(size={"shortest_edge": SIZE**2, "longest_edge": 4 * SIZE**2})
         return _without_videos(getattr(hf, name))(images, words, _NO_VIDEOS)
 
     return make
 
 
 def _gemma3(words):
-    return hf.Gemma3Processor(hf.Gemma3ImageProcessorPil(size=_square()), words, image_seq_length=4)
+    return hf.Gemma3Processor(_pil("Gemma3ImageProcessor")(size=_square()), words, image_seq_length=4)
 
 
 def _paligemma(words):
-    images = hf.SiglipImageProcessorPil(size=_square())
+    images = _pil("SiglipImageProcessor")(size=_square())
     images.image_seq_length = 4
     return hf.PaliGemmaProcessor(images, words)
 
 
 def _idefics3(words):
     edge = {"longest_edge": 2 * SIZE}
-    images = hf.Idefics3ImageProcessorPil(size=edge, max_image_size=edge, do_image_splitting=False)
+    images = _pil("Idefics3ImageProcessor")(size=edge, max_image_size=edge, do_image_splitting=False)
     return hf.Idefics3Processor(images, words, image_seq_len=4)
 
 
 def _internvl(words):
-    images = hf.GotOcr2ImageProcessorPil(size=_square(2 * SIZE))
+    images = _pil("GotOcr2ImageProcessor")(size=_square(2 * SIZE))
     return _without_videos(hf.InternVLProcessor)(images, words, _NO_VIDEOS, image_seq_length=4)
 
 
@@ -131,7 +136,7 @@ class _Pixtral:
 
     def __init__(self, words):
         self.tokenizer = words
-        self.image_processor = hf.PixtralImageProcessorPil(patch_size=SIZE, size={"longest_edge": 2 * SIZE})
+        self.image_processor = _pil("PixtralImageProcessor")(patch_size=SIZE, size={"longest_edge": 2 * SIZE})
 
     def __call__(self, text, images, **options):
         pixels = self.image_processor([image for row in images for image in row], return_tensors="pt")
@@ -142,15 +147,15 @@ class _Pixtral:
 
 
 def _mllama(words):
-    return hf.MllamaProcessor(hf.MllamaImageProcessorPil(size=_square(), max_image_tiles=4), words)
+    return hf.MllamaProcessor(_pil("MllamaImageProcessor")(size=_square(), max_image_tiles=4), words)
 
 
 def _chameleon(words):
-    return hf.ChameleonProcessor(hf.ChameleonImageProcessorPil(**_cropped(32)), words, 4, "<image>")
+    return hf.ChameleonProcessor(_pil("ChameleonImageProcessor")(**_cropped(32)), words, 4, "<image>")
 
 
 def _janus(words):
-    return hf.JanusProcessor(hf.JanusImageProcessorPil(size=_square()), words, num_image_tokens=4)
+    return hf.JanusProcessor(_pil("JanusImageProcessor")(size=_square()), words, num_image_tokens=4)
 
 
 def _emu3(words):

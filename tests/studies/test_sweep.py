@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -51,7 +52,7 @@ def task(model, tmp_path_factory):
     return Task("tiny", str(folder / "colours.txt"), tuple(questions), ("w11 w12 w13 w14", "w90 w91 w92"), classes)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def config(task):
     return StudyConfig(
         "tiny",
@@ -68,23 +69,31 @@ def config(task):
     )
 
 
-@pytest.fixture
-def begun(monkeypatch):
-    """Names of the arms that are run, in order."""
-    names, run = [], running.ArmRunner.run
+@contextmanager
+def noting():
+    """What arms are run and what each is asked, in order."""
+    begun, run = [], running.ArmRunner.run
 
     def noted(self, name, kind, edit):
-        names.append((name, tuple(self._prompts)))
+        begun.append((name, tuple(self._prompts)))
         return run(self, name, kind, edit)
 
-    monkeypatch.setattr(running.ArmRunner, "run", noted)
-    return names
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running.ArmRunner, "run", noted)
+        yield begun
 
 
-def test_the_sheet_is_measured_on_selection_questions_and_the_arms_on_held_out_ones(
-    model, task, config, tmp_path, begun
-):
-    result = study(model, config, tmp_path / "study", task=task)
+@pytest.fixture(scope="module")
+def finished(model, task, config, tmp_path_factory):
+    """A study with a sheet: its result, its folder, the arms that were run, and what progress told."""
+    folder, told = tmp_path_factory.mktemp("finished") / "study", []
+    with noting() as begun:
+        result = study(model, config, folder, task=task, progress=lambda *stage: told.append(stage))
+    return result, folder, begun, told
+
+
+def test_the_sheet_is_measured_on_selection_questions_and_the_arms_on_held_out_ones(finished, task, config):
+    result, folder, begun, _ = finished
     sweeping = task.for_sweep()
     names = [name for name, _ in begun]
     assert names[: 1 + len(CELLS)] == ["base", *CELLS]
@@ -96,11 +105,11 @@ def test_the_sheet_is_measured_on_selection_questions_and_the_arms_on_held_out_o
     assert not set(selection) & set(heldout)
     assert {asked for _, asked in begun[: names.index("base", 1)]} == {selection}
     assert {asked for _, asked in begun[names.index("base", 1) :]} == {heldout}
-    assert StudyResult.load(tmp_path / "study") == result
+    assert StudyResult.load(folder) == result
 
 
-def test_the_chosen_dose_is_that_of_the_arms(model, task, config, tmp_path):
-    result = study(model, config, tmp_path / "study", task=task)
+def test_the_chosen_dose_is_that_of_the_arms(finished):
+    result, folder, _, _ = finished
     sheet = result.sheet
     assert [(cell.n_heads, cell.scale) for cell in sheet.cells] == [(n, s) for n in (1, 2, 3) for s in SCALES]
     assert (len(result.edit.heads), result.edit.scale) == (sheet.n_heads, sheet.scale) == (result.heads, result.scale)
@@ -110,7 +119,7 @@ def test_the_chosen_dose_is_that_of_the_arms(model, task, config, tmp_path):
     assert sheet.base.target.contains.value == 1
     assert sheet.base.target.n_questions == sheet.base.unrelated.n_questions == 4
     assert "--sweep --sweep-questions 4 --doses 1,2,3 --scales -20,0 --also 1,4" in result.command
-    assert json.loads((tmp_path / "study" / "config.json").read_text())["heads"] == "1%"
+    assert json.loads((folder / "config.json").read_text())["heads"] == "1%"
 
 
 def test_other_doses_are_arms_with_a_draw_beside_them(model, task, config, tmp_path):
@@ -126,8 +135,7 @@ def test_other_doses_are_arms_with_a_draw_beside_them(model, task, config, tmp_p
     assert result.examples[0].answers.keys() == set(names)
 
 
-def test_an_interrupted_sheet_goes_on_where_it_stopped(model, task, config, tmp_path, monkeypatch):
-    expected = study(model, config, tmp_path / "whole", task=task)
+def test_an_interrupted_sheet_goes_on_where_it_stopped(finished, model, task, config, tmp_path, monkeypatch):
     begun, run = [], running.ArmRunner.run
     with monkeypatch.context() as patch:
 
@@ -141,16 +149,10 @@ def test_an_interrupted_sheet_goes_on_where_it_stopped(model, task, config, tmp_
         with pytest.raises(KeyboardInterrupt):
             study(model, config, tmp_path / "study", task=task)
     assert sorted(p.stem for p in (tmp_path / "study" / "sweep").iterdir()) == ["1x-20", "1x0", "base"]
-    again = []
-
-    def note(self, name, kind, edit):
-        again.append(name)
-        return run(self, name, kind, edit)
-
-    monkeypatch.setattr(running.ArmRunner, "run", note)
-    result = study(model, config, tmp_path / "study", task=task, resume=True)
-    assert again[0] == "2x-20"
-    assert replace(result, command="") == replace(expected, command="")
+    with noting() as again:
+        result = study(model, config, tmp_path / "study", task=task, resume=True)
+    assert again[0][0] == "2x-20"
+    assert result == finished[0]
 
 
 def test_without_unrelated_selection_every_other_fact_is_taken_from_the_held_out_ones(task):
@@ -199,16 +201,14 @@ def test_doses_that_the_model_cannot_take_are_refused_before_anything_is_written
     assert list(tmp_path.iterdir()) == []
 
 
-def test_progress_tells_of_the_sheet(model, task, config, tmp_path):
-    told = []
-    study(model, config, tmp_path / "study", task=task, progress=lambda *stage: told.append(stage))
-    sheet = [(done, total) for stage, done, total in told if stage == "dose sheet"]
+def test_progress_tells_of_the_sheet(finished):
+    sheet = [(done, total) for stage, done, total in finished[3] if stage == "dose sheet"]
     assert sheet[0] == (0, 10)
     assert sheet[-1] == (10, 10)
 
 
-def test_a_classification_counts_the_first_class(model, task, config, tmp_path):
-    result = study(model, config, tmp_path / "study", task=task)
+def test_a_classification_counts_the_first_class(finished, task):
+    result = finished[0]
     assert result.classes == {label: tuple(words) for label, words in task.classes.items()}
     base = result.arms[0].confusion
     assert all(sum(row) == row[i] for i, row in enumerate(base.counts))

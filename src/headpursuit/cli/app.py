@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from headpursuit.cli import analyse, concepts, editing, examine, exporting, studies
+from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, studies
 
 app = typer.Typer(
     name="headpursuit",
@@ -13,7 +13,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-app.command("demo")(studies.demo)
+app.command("demo")(demos.demo)
 app.command("doctor")(examine.doctor)
 app.command("effects")(examine.effects)
 app.command("capture")(analyse.capture)

@@ -16,7 +16,10 @@ FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 ModelArgument: TypeAlias = Annotated[
-    str, typer.Argument(metavar="MODEL", help="smollm2-135m, a hub id, a local folder, or a GGUF file.")
+    str,
+    typer.Argument(
+        metavar="MODEL", help="smollm2-135m, smollava-135m (sees), a hub id, a local folder, or a GGUF file."
+    ),
 ]
 CaptureArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="CAPTURE", help="A folder written by `capture`.")]
 CapturedModelOption: TypeAlias = Annotated[

@@ -1,4 +1,4 @@
-"""demo, study and report."""
+"""study and report."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -151,23 +151,7 @@ def study(
         also=also,
         **{name: value for name, value in of_the_task.items() if value is not None},
     )
-    _run(config, output or Path(f"{task}-{Path(model).name}"), resume=resume)
-
-
-@one_line_errors
-def demo(
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the results.")] = Path("demo"),
-) -> None:
-    """The main job on a real small model: heads for countries, found, rescaled, compared with random heads, judged."""
-    from headpursuit.models import EMBEDDED
-    from headpursuit.storage import MANIFEST
-    from headpursuit.studies import StudyConfig, StudyResult
-
-    if (output / MANIFEST).exists():
-        say(f"{output} holds a finished demo; remove it to run it again")
-        show(StudyResult.load(output), output)
-        return
-    _run(StudyConfig("countries-qa", EMBEDDED), output, resume=output.exists())
+    run_study(config, output or Path(f"{task}-{Path(model).name}"), resume=resume)
 
 
 @one_line_errors
@@ -180,7 +164,8 @@ def report(
     say(f"written: {render(folder)}")
 
 
-def _run(config: "StudyConfig", output: Path, *, resume: bool) -> None:
+def run_study(config: "StudyConfig", output: Path, *, resume: bool) -> None:
+    """Run a study of any kind and show it."""
     from headpursuit.concepts import load_concept
     from headpursuit.studies import CAPTIONING, check_place, find_task, study_captions
     from headpursuit.studies import study as study_answers

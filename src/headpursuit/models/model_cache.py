@@ -33,7 +33,8 @@ def kept_model(name: str, details: dict[str, Any], make: Callable[[], tuple[Any,
     if folder.exists():
         raise OSError(f"{folder} is incomplete; remove it, and it will be made again")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    parts, sizes = make(), {}
+    parts = make()
+    sizes: dict[str, int] = {}
     try:
         with new_folder(folder, "model", {**details, "sizes": sizes}) as partial:
             for part in parts:

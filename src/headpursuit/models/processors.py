@@ -59,7 +59,9 @@ def placeholder_of(processor: Any) -> str:
     Raises:
         ValueError: If the processor does not tell.
     """
-    found = getattr(processor, "image_token", None)
+    # In older versions of transformers, Gemma 3's image token is what its placeholder is replaced by.
+    name = "boi_token" if type(processor).__name__ == "Gemma3Processor" else "image_token"
+    found = getattr(processor, name, None)
     if not found:
         raise ValueError(f"a {type(processor).__name__} does not tell what stands for an image in a text (image_token)")
     return str(found)

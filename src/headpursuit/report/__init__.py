@@ -3,5 +3,6 @@
 from headpursuit.report.heatmaps import heatmap
 from headpursuit.report.pages import render
 from headpursuit.report.summary import figures
+from headpursuit.report.together import render_together
 
-__all__ = ["figures", "heatmap", "render"]
+__all__ = ["figures", "heatmap", "render", "render_together"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headpursuit.report import wording
-from headpursuit.studies.results import ArmSummary, Confusion, StudyResult
+from headpursuit.studies.results import ArmKind, ArmSummary, Confusion, StudyResult
 
 MOST_CLASSES = 50
 """More classes make no table that can be read; their accuracies are listed only."""
@@ -32,10 +32,10 @@ class ClassRow:
 
 def confusions(result: StudyResult) -> tuple[ShownConfusion, ...]:
     """The matrices of base, edit, and the mean of the random heads of the same layers; none without classes."""
-    kinds = {"base": "unedited model", "edit": "edit", "matched": "random heads, same layers"}
+    kinds: dict[ArmKind, str] = {"base": "unedited model", "edit": "edit", "matched": "random heads, same layers"}
     shown = []
     for kind, title in kinds.items():
-        found = [arm.confusion for arm in result.arms_of(kind) if arm.confusion]  # type: ignore[arg-type]
+        found = [arm.confusion for arm in result.arms_of(kind) if arm.confusion]
         if found:
             shown.append(_shown(title if len(found) == 1 else f"{title}, mean of {len(found)} draws", found))
     return tuple(shown)

@@ -42,6 +42,9 @@ PLACES = {
 
 KINDS = (*DIGIT_WORDS, *SHAPE_WORDS)
 
+_COUNTS = (0.4, 0.25, 0.2, 0.15)
+"""How often a scene has one, two, three or four things."""
+
 _JITTER = 3
 """Pixels by which a thing may be off its place."""
 
@@ -81,7 +84,7 @@ class Scene:
 
 def random_scene(rng: np.random.Generator, split: Split, n_things: int | None = None) -> Scene:
     """Draw a scene; digits are scans of the split."""
-    count = int(rng.integers(1, 5)) if n_things is None else n_things
+    count = int(rng.choice(4, p=_COUNTS)) + 1 if n_things is None else n_things
     places = list(PLACES)
     chosen = rng.choice(len(places), 1) if count == 1 else np.sort(rng.choice(len(places) - 1, count, replace=False))
     weights = np.array([0.6 / 10] * 10 + [0.4 / 6] * 6)

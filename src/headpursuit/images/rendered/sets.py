@@ -46,7 +46,7 @@ def _digit(split: Split, number: int, digit: int, scan: int, rng: np.random.Gene
 def scenes() -> ImageSet:
     """Scenes of one to four things, 500 per split; held-out ones show held-out scans.
 
-    Five captions each. Questions: a digit, a colour, how many, a shape, where, and how big, where the scene answers it.
+    Five captions each. Questions: how many, a colour, and a digit or shape where the scene has one.
     """
     images = [image for split in _SEEDS for image in _scenes(split)]
     return ImageSet("scenes", tuple(images), question="What is in the image?", caption_request=CAPTION_REQUESTS[0])

@@ -26,7 +26,7 @@ class Exchange:
     """A question and its answer."""
 
     subject: str
-    """`caption`, `digit`, `shape`, `colour`, `count`, `place` or `size`."""
+    """`caption`, `digit`, `shape`, `colour` or `count`."""
     question: str
     answer: str
     key: str
@@ -51,7 +51,7 @@ def exchanges(scene: Scene, rng: np.random.Generator) -> list[Exchange]:
     """One question of each subject that the scene can answer, and a caption."""
     one = scene.things[rng.integers(len(scene.things))]
     found = [Exchange("caption", _any(rng, CAPTION_REQUESTS), caption(scene, rng), "")]
-    found += [make(scene, one, rng) for make in (_count, _place, _size, _colour)]
+    found += [_count(scene, rng), _colour(scene, one, rng)]
     for subject, is_digit in (("digit", True), ("shape", False)):
         things = [thing for thing in scene.things if thing.is_digit == is_digit]
         if things:
@@ -64,10 +64,10 @@ def _kind(subject: str, things: list[Thing], rng: np.random.Generator) -> Exchan
     thing = things[rng.integers(len(things))]
     name = thing.kind if subject == "digit" else f"a {thing.kind}"
     if len(things) == 1 and rng.random() < 0.7:
-        asked = (f"Which {subject} is in the image?", f"What {subject} is shown?", f"Which {subject} can you see?")
+        asked = (f"Which {subject} is in the image?", f"What {subject} is shown?")
         return Exchange(subject, _any(rng, asked), f"The {subject} is {name}.", thing.kind)
-    asked = (f"Which {subject} is {thing.colour}?", f"What is the {thing.colour} {subject}?")
-    return Exchange(subject, _any(rng, asked), f"The {thing.colour} {subject} is {name}.", thing.kind)
+    by_colour = (f"Which {subject} is {thing.colour}?", f"What is the {thing.colour} {subject}?")
+    return Exchange(subject, _any(rng, by_colour), f"The {thing.colour} {subject} is {name}.", thing.kind)
 
 
 def _colour(scene: Scene, thing: Thing, rng: np.random.Generator) -> Exchange:
@@ -75,25 +75,15 @@ def _colour(scene: Scene, thing: Thing, rng: np.random.Generator) -> Exchange:
     group = "digit" if thing.is_digit else "shape"
     if sum(other.is_digit == thing.is_digit for other in scene.things) == 1 and rng.random() < 0.5:
         name = group
-    asked = (f"Which colour is the {name}?", f"What colour is the {name}?", f"What is the colour of the {name}?")
+    asked = (f"Which colour is the {name}?", f"What colour is the {name}?")
     return Exchange("colour", _any(rng, asked), f"The {name} is {thing.colour}.", thing.colour)
 
 
-def _count(scene: Scene, _: Thing, rng: np.random.Generator) -> Exchange:
+def _count(scene: Scene, rng: np.random.Generator) -> Exchange:
     n = len(scene.things)
-    asked = ("How many objects are there?", "How many objects are in the image?", "How many objects can you see?")
+    asked = ("How many objects are there?", "How many objects are in the image?")
     answer = "There is one object." if n == 1 else f"There are {COUNT_WORDS[n]} objects."
     return Exchange("count", _any(rng, asked), answer, COUNT_WORDS[n])
-
-
-def _place(_: Scene, thing: Thing, rng: np.random.Generator) -> Exchange:
-    asked = (f"Where is the {thing.kind}?", f"Where in the image is the {thing.kind}?")
-    return Exchange("place", _any(rng, asked), f"The {thing.kind} is in the {thing.place}.", thing.place)
-
-
-def _size(_: Scene, thing: Thing, rng: np.random.Generator) -> Exchange:
-    asked = (f"How big is the {thing.kind}?", f"Is the {thing.kind} small or large?")
-    return Exchange("size", _any(rng, asked), f"The {thing.kind} is {thing.size}.", thing.size)
 
 
 def _phrase(thing: Thing, with_colour: bool, with_size: bool) -> str:

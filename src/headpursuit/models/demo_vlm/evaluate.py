@@ -1,29 +1,33 @@
 """How often the demo model is right about held-out scenes: `python -m headpursuit.models.demo_vlm.evaluate`."""
 
+import re
 from collections import defaultdict
 
-from headpursuit.images import ImagePrompt, ImageSet, load_images
+from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage, load_images
 from headpursuit.models.demo_vlm.ready import DEMO_VLM
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
 from headpursuit.models.text import answer
 
+_WORDS = r"(?:top|bottom) (?:left|right)|[a-z]+"
+"""Places are two words."""
+
 
 def accuracies(model: LanguageModel, images: ImageSet) -> dict[str, tuple[float, int]]:
     """By subject, the fraction of held-out questions whose answer has the right word, and their number."""
-    asked = [(image, question) for image in images.of("heldout") for question in image.questions]
-    if images.classes:
-        asked += [(image, None) for image in images.of("heldout")]
-    prompts = [ImagePrompt(question.text if question else images.question, image.image) for image, question in asked]
+    asked = [(image, question) for image in images.of("heldout") for question in _questions(images, image)]
+    prompts = [ImagePrompt(question.text, image.image) for image, question in asked]
     right = defaultdict(list)
-    for (image, question), said in zip(asked, answer(model, prompts, chat=True, max_new_tokens=16), strict=True):
-        subject, key = (question.subject, question.answers[0]) if question else ("label", _word(images, image.label))
-        right[subject].append(f" {key} " in f" {said.lower().replace('.', ' ').replace(',', ' ')} ")
+    for (_, question), said in zip(asked, answer(model, prompts, chat=True, max_new_tokens=16), strict=True):
+        right[question.subject].append(question.answers[0] in re.findall(_WORDS, said.lower()))
     return {subject: (sum(hits) / len(hits), len(hits)) for subject, hits in right.items()}
 
 
-def _word(images: ImageSet, label: str | None) -> str:
-    return images.classes[label or ""][0]
+def _questions(images: ImageSet, image: LabelledImage) -> tuple[ImageQuestion, ...]:
+    """What is asked about an image, its label included."""
+    if image.label is None:
+        return image.questions
+    return (*image.questions, ImageQuestion(images.question, images.classes[image.label], "label"))
 
 
 def main() -> None:

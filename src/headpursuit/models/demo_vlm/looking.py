@@ -6,13 +6,14 @@ it shows than to those of other names, so the language model finds words it know
 
 from typing import Any
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from headpursuit.images.rendered.scenes import COLOURS, KINDS, SIZES
-from headpursuit.models.demo_vlm.lessons import UNLABELLED, Pictures
+from headpursuit.images.rendered.scans import DIGIT_WORDS
+from headpursuit.models.demo_vlm.lessons import WORDS, Pictures
 
 _SHARPNESS = 20.0
 """What cosines are multiplied by before the softmax."""
@@ -30,29 +31,36 @@ def features(network: LlavaForConditionalGeneration, pixels: Tensor) -> tuple[Te
 
 
 class Naming(nn.Module):
-    """Loss of the first lesson; the counting head is thrown away afterwards."""
+    """Loss of the first lesson; a patch that shows a digit counts `digits` times. The counting head is thrown away."""
 
-    def __init__(self, network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase) -> None:
+    words: Tensor
+    weights: Tensor
+
+    def __init__(
+        self, network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, digits: float = 1.0
+    ) -> None:
         super().__init__()
-        self.count = nn.Linear(network.config.vision_config.hidden_size, 4)
+        vision: Any = network.config.vision_config
+        self.count = nn.Linear(vision.hidden_size, 4)
         table: Any = network.get_input_embeddings()
         embeddings = table.weight.detach().float()
         self.length = float(embeddings.norm(dim=1).mean())
-        for name, words in (("kinds", (*KINDS, "nothing")), ("colours", tuple(COLOURS)), ("sizes", tuple(SIZES))):
-            ids = [tokenizer.encode(f" {word}", add_special_tokens=False) for word in words]
-            chosen = embeddings[[i for (i,) in ids]]
-            self.register_buffer(name, F.normalize(chosen - chosen.mean(0), dim=1), persistent=False)
+        ids = [tokenizer.encode(f" {word}", add_special_tokens=False) for word in WORDS]
+        weights = torch.ones(len(WORDS))
+        weights[: len(DIGIT_WORDS)] = digits
+        self.register_buffer("weights", weights, persistent=False)
+        self.register_buffer("words", F.normalize(embeddings[[i for (i,) in ids]], dim=1), persistent=False)
 
     def forward(self, seen: Tensor, projected: Tensor, shown: Pictures) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss, and the fraction of patches that are named right."""
-        direction = _SHARPNESS * F.normalize(projected, dim=-1)
-        loss, right = (projected.norm(dim=-1) / self.length - 1).square().mean(), {}
-        for name, labels in (("kinds", shown.kind), ("colours", shown.colour), ("sizes", shown.size)):
-            scores = direction @ getattr(self, name).T
-            loss = loss + F.cross_entropy(scores.flatten(0, 1), labels.flatten(), ignore_index=UNLABELLED)
-            known = (labels >= 0) & (labels < 10 if name == "kinds" else labels >= 0)
-            right[name] = (scores.argmax(-1) == labels)[known].float().mean()
+        """Loss, and the fraction of patches that say the right word."""
+        scores = _SHARPNESS * F.normalize(projected, dim=-1) @ self.words.T
         counted = self.count(seen)
-        loss = loss + F.cross_entropy(counted.flatten(0, 1), shown.count.repeat_interleave(counted.shape[1]))
-        right["count"] = (counted.argmax(-1) == shown.count[:, None]).float().mean()
-        return loss, right
+        loss = (
+            F.cross_entropy(scores.flatten(0, 1), shown.words.flatten(), self.weights)
+            + F.cross_entropy(counted.flatten(0, 1), shown.count.repeat_interleave(counted.shape[1]))
+            + (projected.norm(dim=-1) / self.length - 1).square().mean()
+        )
+        right = scores.argmax(-1) == shown.words
+        digits = shown.words < len(DIGIT_WORDS)
+        everywhere, counts = right.float().mean(), (counted.argmax(-1) == shown.count[:, None]).float().mean()
+        return loss, {"words": everywhere, "digits": right[digits].float().mean(), "counts": counts}

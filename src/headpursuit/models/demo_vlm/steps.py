@@ -13,9 +13,11 @@ _EVERY = 50
 class Steps:
     """AdamW with a linear warm-up, then half a cosine down to zero."""
 
-    def __init__(self, lesson: str, trained: list[nn.Parameter], n_steps: int, *, rate: float, warmup: int) -> None:
+    def __init__(
+        self, lesson: str, trained: list[nn.Parameter], n_steps: int, *, rate: float, decay: float, warmup: int
+    ) -> None:
         self._lesson, self._trained, self._n_steps, self._warmup = lesson, trained, n_steps, warmup
-        self._optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.98), weight_decay=0.05)
+        self._optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.98), weight_decay=decay)
         self._rates = torch.optim.lr_scheduler.LambdaLR(self._optimizer, self._factor)
         self._step, self._start = 0, time.monotonic()
 
