@@ -74,6 +74,7 @@ def main() -> None:
     # Then closer at digits, which are the hardest to tell apart.
     look(network, processor.tokenizer, given.seed + 1, n_steps=400, rate=1e-3, digits=4.0)
     talk(network, processor.tokenizer, given.seed + 2, n_steps=700, rate=1e-3)
+    talk(network, processor.tokenizer, given.seed + 3, n_steps=300, rate=6e-4)
     _save(network, given.output / TRAINED)
     print(f"{(time.monotonic() - start) / 60:.0f} minutes: {given.output / TRAINED}")
 
