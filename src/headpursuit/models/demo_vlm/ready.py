@@ -16,6 +16,8 @@ DEMO_VLM = "smollava-135m"
 
 TRAINED = "trained.safetensors"
 
+_MADE_OF = (TRAINED, "parts.py", "chat_template.jinja")
+
 
 def demo_vlm_folder() -> Path:
     """The demo model as a folder that transformers loads; made at the first call.
@@ -49,8 +51,9 @@ def _ready() -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
 
 
 def _kept_name() -> str:
-    """Other weights make another folder."""
-    return f"{DEMO_VLM}-{sha256(_trained()).hexdigest()[:8]}"
+    """Other weights, parts or words around a prompt make another folder."""
+    content = b"".join((files(__package__) / name).read_bytes() for name in _MADE_OF)
+    return f"{DEMO_VLM}-{sha256(content).hexdigest()[:8]}"
 
 
 def _trained() -> bytes:
