@@ -69,7 +69,7 @@ def test_a_config_from_before_there_were_images_is_read():
 )
 def test_the_command_reproduces_the_settings(config, monkeypatch):
     ran = []
-    monkeypatch.setattr(commands, "_run", lambda config, output, resume: ran.append((config, output)))
+    monkeypatch.setattr(commands, "run_study", lambda config, output, resume: ran.append((config, output)))
     words = shlex.split(command(config, Path("some/study")))
     assert words[:2] == ["headpursuit", "study"]
     result = CliRunner().invoke(app, words[1:])
@@ -79,7 +79,7 @@ def test_the_command_reproduces_the_settings(config, monkeypatch):
 
 def test_a_seed_reaches_the_ranking_too(monkeypatch):
     ran = []
-    monkeypatch.setattr(commands, "_run", lambda config, output, resume: ran.append(config))
+    monkeypatch.setattr(commands, "run_study", lambda config, output, resume: ran.append(config))
     CliRunner().invoke(app, ["study", "countries-qa", "m", "--seed", "4"])
     assert (ran[0].seed, ran[0].ranking.seed) == (4, 4)
 
