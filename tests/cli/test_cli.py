@@ -43,6 +43,13 @@ def words(tmp_path):
     return file
 
 
+OF_THE_TASK = (
+    *("heads", "scale", "sweep", "positions", "chat"),
+    *("images", "selection_images", "other_concept", "max_new_tokens"),
+)
+"""Settings whose default depends on the task."""
+
+
 def run(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
@@ -285,7 +292,7 @@ def test_choices_are_the_librarys(choice, home, name):
 def test_every_setting_is_an_option_with_the_librarys_default(command, config):
     offered = {name: option.default for name, option in signature(command).parameters.items()}
     settings = {name: value for name, value in asdict(config).items() if name not in ("task", "model", "ranking")}
-    of_the_task = ("heads", "scale", "sweep", "positions", "chat") if isinstance(config, StudyConfig) else ()
+    of_the_task = OF_THE_TASK if isinstance(config, StudyConfig) else ()
     assert {name: offered[name] for name in settings} == settings | dict.fromkeys(of_the_task)
 
 

@@ -42,21 +42,9 @@ def _show_arms(result: "CaptioningResult") -> None:
         )
         for arm in result.arms
     ]
-    columns = (
-        "arm",
-        ">dose",
-        ">frequency",
-        ">naming",
-        ">CIDEr",
-        ">without",
-        ">words",
-        ">repeat",
-        ">empty",
-        ">ppl",
-        ">KL",
-    )
+    columns = ("arm", ">dose", ">frequency", ">naming", ">CIDEr", ">without", ">words", ">repeat", ">empty")
     title = f"captions of {result.base.n_images} held-out images: words of {result.concept} per caption, and what else"
-    print_table(title, columns, rows)
+    print_table(title, (*columns, ">ppl", ">KL"), rows)
 
 
 def _show_example(result: "CaptioningResult") -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
+from headpursuit.images.image_set import Split
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task, load_task, usual_settings
 

@@ -85,7 +85,7 @@ def study(
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
         classes=dict(task.classes),
         sheet=sheet,
-        remarks=tuple(filter(None, (*task.remarks, remark, left_out(sheet.cells, config, model) if sheet else ""))),
+        remarks=tuple(filter(None, (*task.remarks, remark, left_out(sheet.counts, config, model) if sheet else ""))),
     )
     write_json(folder / "study.json", result.to_json())
     finish_folder(folder, "study", {"task": task.name, "model": config.model, "versions": versions()})

@@ -1,10 +1,9 @@
 """The dose sheet is measured: numbers of heads by scales, on selection questions alone."""
 
 import random
-from collections.abc import Iterable
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept
@@ -19,13 +18,6 @@ from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
 
 FOLDER = "sweep"
-
-
-class _Counted(Protocol):
-    """A cell of any dose sheet."""
-
-    @property
-    def n_heads(self) -> int: ...
 
 
 _N_DRAWN = 3
@@ -97,10 +89,9 @@ def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> l
     return controlled
 
 
-def left_out(cells: Iterable[_Counted], config: StudyConfig, model: LanguageModel) -> str:
-    """Which doses no draw of random heads could be set beside, in a sentence; empty if there is none."""
-    measured = {cell.n_heads for cell in cells}
-    missing = [str(count) for count in head_counts(config, model.anatomy.n_heads) if count not in measured]
+def left_out(counts: Collection[int], config: StudyConfig, model: LanguageModel) -> str:
+    """Which numbers of heads are not on a sheet that has `counts`, and why, in a sentence; empty if all are."""
+    missing = [str(count) for count in head_counts(config, model.anatomy.n_heads) if count not in counts]
     if not missing:
         return ""
     return (

@@ -52,6 +52,11 @@ class CaptionSheet:
         """The chosen cell."""
         return next(cell for cell in self.cells if (cell.n_heads, cell.scale) == (self.n_heads, self.scale))
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of heads, few first."""
+        return tuple(sorted({cell.n_heads for cell in self.cells}))
+
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "CaptionSheet":
         """The reverse of `asdict`."""
@@ -93,7 +98,7 @@ def sheet_of(direction: Direction, base: CaptionArm, cells: Sequence[CaptionCell
     broken ones the fewest signs, then the most CIDEr; what is alike goes to fewer heads, then to the milder scale.
     """
 
-    def order(cell: CaptionCell) -> tuple[float, ...]:
+    def order(cell: CaptionCell) -> tuple[float | int, ...]:
         mild = (cell.n_heads, abs(cell.scale - 1))
         if cell.word == "over-intervened":
             return (1, len(cell.signs), -(cell.cider or 0), *mild)

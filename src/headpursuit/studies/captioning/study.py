@@ -92,7 +92,7 @@ def study_captions(
         examples=_examples(task, arms, thumbnails),
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
         flags={flag: FLAGS[flag] for flag in sorted(model.anatomy.flags)},
-        remarks=tuple(filter(None, (*task.remarks, remark, left_out(sheets["suppress"].cells, config, model)))),
+        remarks=tuple(filter(None, (*task.remarks, remark, left_out(sheets["suppress"].counts, config, model)))),
     )
     write_json(folder / "study.json", result.to_json())
     finish_folder(folder, KIND, {"task": task.name, "model": config.model, "versions": versions()})

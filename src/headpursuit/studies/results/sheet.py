@@ -41,6 +41,11 @@ class DoseSheet:
         """The chosen cell."""
         return next(cell for cell in self.cells if (cell.n_heads, cell.scale) == (self.n_heads, self.scale))
 
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """The numbers of heads, few first."""
+        return tuple(sorted({cell.n_heads for cell in self.cells}))
+
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "DoseSheet":
         """The reverse of `asdict`."""

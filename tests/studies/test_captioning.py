@@ -1,0 +1,246 @@
+"""A study of captions on a tiny random llava: figures, folder, resuming, and what is refused."""
+
+import json
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+
+import pytest
+import tiny
+import tiny_captions
+
+from headpursuit.concepts import Concept
+from headpursuit.heads import Edit, Head
+from headpursuit.studies import (
+    CaptioningResult,
+    StudyResult,
+    find_task,
+    load_result,
+    study,
+    study_captions,
+    usual_config,
+)
+from headpursuit.studies import arms as running
+from headpursuit.studies.captioning.scoring import CaptionScorer
+from headpursuit.studies.captions import concept_places, without_words
+from headpursuit.studies.results import Arm, Damage
+from headpursuit.studies.tasks import Question, captioning, load_task
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("captions")
+    config = tiny_captions.config(folder)
+    result = study_captions(tiny_captions.model(), config, folder / "study", task=tiny_captions.task())
+    return result, folder / "study", config
+
+
+@contextmanager
+def breaking_in(arm):
+    """Run arms until one is reached, and note which were begun."""
+    begun, run = [], running.ArmRunner.run
+
+    def run_or_break(self, name, kind, edit):
+        begun.append(name)
+        if name == arm:
+            raise KeyboardInterrupt
+        return run(self, name, kind, edit)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running.ArmRunner, "run", run_or_break)
+        yield begun
+
+
+def test_a_finished_study_comes_back_equal(finished):
+    result, folder, _ = finished
+    assert CaptioningResult.load(folder) == result
+    assert load_result(folder) == result
+    with pytest.raises(ValueError, match="is no study: its manifest.json says 'captioning study'"):
+        StudyResult.load(folder)
+
+
+def test_the_folder_holds_every_part(finished):
+    result, folder, config = finished
+    files = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    assert files == {
+        *("config.json", "model.json", "manifest.json", "study.json", "notes.json"),
+        *("ranking.json", "other-ranking.json", "capture/manifest.json", "capture/moments.safetensors"),
+        *(f"sweep/{name}.json" for name in ("base", "1x-1", "1x-20", "1x3", "2x-1", "2x-20", "2x3")),
+        *(f"arms/{arm.name}.json" for arm in result.arms),
+        *(f"images/{n + 1:04}.png" for n in range(tiny_captions.N_IMAGES)),
+    }
+    assert json.loads((folder / "config.json").read_text()) == asdict(config)
+    assert len(result.examples) == tiny_captions.N_IMAGES
+    assert all(set(e.captions) == {arm.name for arm in result.arms} for e in result.examples)
+
+
+def test_both_directions_have_a_dose_and_all_controls(finished):
+    result, _, _ = finished
+    for direction, paper in (("suppress", -1.0), ("enhance", 5.0)):
+        sheet, edit = result.sheets[direction], result.edit(direction)
+        assert (len(edit.heads), edit.scale) == (sheet.n_heads, sheet.scale)
+        assert edit.heads == tuple(sorted(str(e.head) for e in result.ranking.entries[: sheet.n_heads]))
+        kinds = [arm.kind for arm in result.arms_of(direction) if arm.kind != "dose"]
+        assert kinds == ["edit", "image", "text", "matched", "matched", "random", "random", "other"]
+        papers = result.arms_of(direction, "dose")
+        assert [arm.scale for arm in papers] == ([] if (len(edit.heads), edit.scale) == (1, paper) else [paper])
+        for arm in result.arms_of(direction, "matched"):
+            layers = [Head.parse(head).layer for head in arm.heads]
+            assert layers == [Head.parse(head).layer for head in edit.heads]
+            assert not set(arm.heads) & set(edit.heads)
+            assert arm.scale == edit.scale
+    assert all(arm.n_forwards > 0 for arm in result.arms[1:])
+
+
+def test_the_base_is_the_model_as_it_is(finished):
+    result, _, _ = finished
+    own = [q.answers[0] for q in tiny_captions.task().heldout]
+    assert [e.captions["base"] for e in result.examples] == own
+
+
+def test_doses_are_chosen_on_selection_images_alone(finished):
+    _, folder, config = finished
+    captions = json.loads((folder / "sweep" / "base.json").read_text())["answers"]
+    selection = [q.answers[0] for q in tiny_captions.task().selection]
+    assert len(captions) == config.sweep_questions
+    assert all(caption in selection for caption in captions)
+
+
+def test_an_interrupted_study_goes_on_where_it_stopped(finished, tmp_path):
+    result, _, config = finished
+    given = dict(task=tiny_captions.task())
+    with breaking_in("enhance") as begun, pytest.raises(KeyboardInterrupt):
+        study_captions(tiny_captions.model(), config, tmp_path / "study", **given)
+    done = len(begun) - 1
+    with pytest.raises(ValueError, match="is unfinished; continue it with --resume"):
+        load_result(tmp_path / "study")
+    with breaking_in(None) as begun:
+        again = study_captions(tiny_captions.model(), config, tmp_path / "study", resume=True, **given)
+    assert begun[0] == "enhance"
+    assert done + len(begun) == 7 + len(result.arms)
+    assert replace(again, command=result.command) == result
+
+
+def asked(name, *references):
+    return Question("Describe", references, "target", "caption", name, "heldout", image_name=name)
+
+
+QUESTIONS = (
+    asked("a", "A red circle.", "An orange circle on the left"),
+    asked("b", "two green squares"),
+    asked("c", "a star", "one blue star"),
+)
+COLOURS, SHAPES = Concept("hues", ("red", "orange", "blue", "green")), Concept("forms", ("circle", "star", "squares"))
+
+
+def arm(name, kind, *captions):
+    edit = Edit({}) if kind == "base" else Edit({Head(1, 2): -1})
+    return Arm(name, kind, edit, captions, Damage(10.0, 0.0), 3)
+
+
+def test_figures_count_words_and_compare_with_the_base():
+    scorer = CaptionScorer(QUESTIONS, COLOURS, [SHAPES], 0)
+    base = arm("base", "base", "A red circle, a red star", "green squares", "a star")
+    edit = arm("edit", "edit", "A circle", "squares", "")
+    before, after = scorer.figures(base, base), scorer.figures(edit, base, "suppress")
+    assert before.frequency.value == 1.0
+    assert before.frequency_change is None
+    assert before.naming.value == pytest.approx(2 / 3)
+    assert (after.frequency.value, after.frequency_change.value, after.naming.value) == (0, -1, 0)
+    assert after.others["forms"].value == pytest.approx(2 / 3)
+    assert after.empty == pytest.approx(1 / 3)
+    assert after.length.value == pytest.approx(2 / 3)
+    assert (after.direction, after.heads, after.scale) == ("suppress", ("L1H2",), -1)
+
+
+def test_cider_without_the_concept_does_not_miss_it():
+    scorer = CaptionScorer(QUESTIONS, COLOURS, [], 0)
+    right = arm("base", "base", "a red circle", "two green squares", "one blue star")
+    grey = arm("edit", "edit", "circle", "two squares", "one star")
+    named, unnamed = scorer.figures(right, right), scorer.figures(grey, right, "suppress")
+    assert unnamed.cider_without == named.cider_without
+    assert unnamed.cider.value < named.cider.value
+
+
+def test_p_values_look_in_the_direction_of_the_edit():
+    scorer = CaptionScorer(tuple(asked(f"{i}", "red") for i in range(12)), COLOURS, [], 0)
+    many, none = arm("edit", "edit", *["red red"] * 12), arm("matched-1", "matched", *["grey"] * 12)
+    assert scorer.p_value("enhance", many, [none]) < 0.01
+    assert scorer.p_value("suppress", many, [none]) > 0.99
+    assert scorer.p_value("suppress", none, [many]) < 0.01
+
+
+def test_words_are_taken_out_whole_with_the_articles():
+    words = ("light blue", "blue", "orange")
+    assert without_words("An orange square, light-blue circles; bluebells", words) == "square circles bluebells"
+    text = "An Orange square, light  blue circles"
+    assert [text[a:b] for a, b in concept_places(text, words)] == ["Orange", "light  blue"]
+
+
+SCENES = dict(data="scenes", concept="colours")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"data": "scenes"}, "captioning needs a concept whose words are counted; name it with --concept"),
+        ({"concept": "colours"}, "captioning needs images; name a set or a folder"),
+        (SCENES | {"data": "digits"}, "of digits has no captions; captioning compares"),
+        (SCENES | {"images": 3}, "captioning needs at least 4 heldout images, but takes 3 of scenes"),
+        (SCENES | {"selection_images": 1}, "captioning needs at least 4 selection images, but takes 1"),
+        (SCENES | {"sweep": False, "heads": "3"}, "instead of --heads and --scale give --doses"),
+        (SCENES | {"also": "8"}, "leave --also out"),
+        (SCENES | {"scales": "2"}, "scales of suppression are below 1, but --scales is 2"),
+        (SCENES | {"enhance_scales": "-1"}, "scales of enhancement are above 1"),
+        (SCENES | {"enhance_scales": ""}, "scales of enhancement are above 1"),
+    ],
+)
+def test_settings_that_captions_cannot_be_studied_with_are_refused(settings, reason):
+    with pytest.raises(ValueError, match=reason):
+        find_task(usual_config("captioning", "m", **settings))
+
+
+def test_an_unknown_concept_is_refused():
+    with pytest.raises(FileNotFoundError, match="'colors' is neither a built-in concept nor a file; did you mean"):
+        find_task(usual_config("captioning", "m", data="scenes", concept="colors"))
+
+
+def test_a_concept_is_for_captions_alone():
+    with pytest.raises(ValueError, match="countries-qa has a concept of its own; leave --concept out"):
+        load_task("countries-qa", concept="colours")
+
+
+def test_the_other_concept_is_another_one():
+    assert usual_config("captioning", "m", concept="colours").other_concept == "shapes"
+    assert usual_config("captioning", "m", concept="shapes").other_concept == "colours"
+
+
+def test_the_images_are_asked_for_captions_in_the_set_s_words_or_the_user_s():
+    assert find_task(usual_config("captioning", "m", **SCENES)).heldout[0].text == "Describe the image."
+    task = find_task(usual_config("captioning", "m", **SCENES, ask="What is this?", images=5, selection_images=6))
+    assert {q.text for q in task.questions} == {"What is this?"}
+    assert (len(task.heldout), len(task.selection)) == (5, 6)
+    assert all(len(q.answers) == 5 for q in task.questions)
+
+
+def test_a_model_that_cannot_do_the_study_is_refused_before_anything_is_written(tmp_path):
+    config, task = tiny_captions.config(tmp_path), tiny_captions.task()
+    long = replace(task, concept=Concept("hues", ("two words",)))
+    for model, given, reason in (
+        (tiny_captions.model(), long, "concept 'hues' has no token in this vocabulary"),
+        (tiny.word_model(), task, "image"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            study_captions(model, config, tmp_path / "study", task=given)
+    assert not (tmp_path / "study").exists()
+
+
+def test_each_study_refuses_the_other_s_task(tmp_path):
+    with pytest.raises(ValueError, match="countries-qa is no study of captions"):
+        study_captions(tiny_captions.model(), usual_config("countries-qa", "m"), tmp_path / "s")
+    with pytest.raises(ValueError, match="captions are studied by headpursuit.studies.study_captions"):
+        study(tiny_captions.model(), tiny_captions.config(tmp_path), tmp_path / "s")
+
+
+def test_images_without_captions_are_named():
+    with pytest.raises(ValueError, match="image selection-0 of drawings has no captions"):
+        captioning(tiny_captions.images(captions=()), Concept("hues", ("w20",)))

@@ -1,0 +1,195 @@
+"""Doses chosen and verdicts reached on studies of captions, from figures alone."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from headpursuit.studies.captioning import CaptionArm
+from headpursuit.studies.captioning.judging import effect, judge, kept_cider, signs_of_damage
+from headpursuit.studies.captioning.sheets import CaptionSheet, cell_of, sheet_of
+from headpursuit.studies.results import Damage, Estimate
+
+
+def exactly(value):
+    return Estimate(value, value, value)
+
+
+def arm(frequency, *, cider=2.0, without=2.0, kind="dose", direction="suppress", scale=-1.0, n_heads=1, **changes):
+    fields = dict(
+        name=kind,
+        direction=direction,
+        kind=kind,
+        heads=tuple(f"L1H{i}" for i in range(n_heads)),
+        scale=scale,
+        n_images=50,
+        frequency=exactly(frequency),
+        frequency_change=exactly(frequency - 1.0),
+        naming=exactly(min(frequency, 0.5)),
+        cider=exactly(cider),
+        cider_without=exactly(without),
+        others={"shapes": exactly(1.0)},
+        length=exactly(8.0),
+        repetition=0.05,
+        empty=0.0,
+        damage=Damage(10.0, 0.1),
+        n_forwards=7,
+    )
+    return CaptionArm(**fields | changes)
+
+
+BASE = arm(1.0, kind="base", direction=None, scale=None, n_heads=0, frequency_change=None)
+
+
+def arms(edit, controls=(0.95, 1.05), base=BASE, **changes):
+    """Base, edit, and two draws of both kinds of random heads that reach the given frequencies."""
+    direction = "suppress" if edit < 1 else "enhance"
+    drawn = [arm(rate, kind=kind, direction=direction) for kind in ("matched", "random") for rate in controls]
+    return [base, arm(edit, kind="edit", direction=direction, **changes), *drawn]
+
+
+def verdict_of(found, p_matched=0.001, p_random=0.001):
+    return judge(found[1].direction, found, p_matched, p_random)
+
+
+def test_effect_and_cider_depend_on_the_direction():
+    found = arm(0.25, cider=1.0, without=1.8)
+    assert effect("suppress", BASE, found) == 0.75
+    assert effect("enhance", BASE, found) == -0.75
+    assert kept_cider("suppress", BASE, found) == pytest.approx(0.9)
+    assert kept_cider("enhance", BASE, found) == pytest.approx(0.5)
+    assert effect("enhance", replace(BASE, frequency=exactly(0.0)), found) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "sign"),
+    [
+        ({"without": 1.5}, "CIDEr without the concept's words is 75% of the base's"),
+        ({"damage": Damage(21.0, 1.0)}, "perplexity on neutral text is 21 after 10"),
+        ({"damage": Damage(float("nan"), 1.0)}, "perplexity on neutral text is nan"),
+        ({"empty": 0.11}, "11% of the captions are empty"),
+        ({"repetition": 0.21}, "captions repeat themselves (21% of word pairs)"),
+        ({"length": exactly(3.9)}, "captions have 49% of the base's words"),
+        ({"length": exactly(12.1)}, "captions have 151% of the base's words"),
+    ],
+)
+def test_every_sign_of_damage_is_seen_and_makes_an_edit_over_intervened(changes, sign):
+    (found,) = signs_of_damage("suppress", BASE, arm(0.1, **changes))
+    assert found.startswith(sign)
+    verdict = verdict_of(arms(0.1, **changes))
+    assert verdict.outcome == "over-intervened"
+    assert sign in verdict.sentence
+
+
+def test_what_stays_within_the_lines_is_no_damage():
+    kept = dict(without=1.6, damage=Damage(20.0, 1.0), empty=0.1, repetition=0.19, length=exactly(4.0))
+    assert signs_of_damage("suppress", BASE, arm(0.1, **kept)) == []
+
+
+def test_an_enhancement_is_judged_by_the_whole_cider():
+    assert signs_of_damage("enhance", BASE, arm(2.0, cider=2.0, without=0.1)) == []
+    assert signs_of_damage("enhance", BASE, arm(2.0, cider=1.5)) == ["CIDEr is 75% of the base's"]
+
+
+@pytest.mark.parametrize(
+    ("found", "outcome", "sentence"),
+    [
+        (arms(0.4), "specific", "lowers the frequency of the concept's words by 60% and keeps 100% of the CIDEr"),
+        (arms(1.6), "specific", "raises the frequency of the concept's words by 60%"),
+        (arms(0.45), "no effect", "by 55% only; at least 60% counts as suppression"),
+        (arms(1.5), "no effect", "by 50% only; at least 60% counts as enhancement"),
+        (arms(0.2, frequency_change=Estimate(-0.8, -1.0, 0.0)), "no effect", "not reliably lower"),
+        (arms(2.0, frequency_change=Estimate(1.0, 0.0, 2.0)), "no effect", "not reliably raise"),
+        (arms(0.2, (0.5, 0.6)), "not better than random", "Random heads of the same layers reach 56% of the effect"),
+        (arms(0.2, (0.2, 1.4)), "not better than random", "the strongest draw 100%"),
+        (arms(2.0, (2.1, 0.5)), "not better than random", "the strongest draw 110%"),
+    ],
+)
+def test_the_verdict_follows_from_the_figures(found, outcome, sentence):
+    verdict = verdict_of(found)
+    assert (verdict.outcome, sentence in verdict.sentence) == (outcome, True), verdict.sentence
+
+
+@pytest.mark.parametrize(("p_matched", "p_random", "where"), [(0.05, 0.001, "the same"), (0.001, 0.05, "any")])
+def test_both_kinds_of_random_heads_must_be_beaten_over_images(p_matched, p_random, where):
+    verdict = verdict_of(arms(0.2), p_matched, p_random)
+    assert verdict.outcome == "not better than random"
+    assert where in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("edit", "base", "reason"),
+    [
+        (0.2, {"naming": exactly(0.09)}, "names the concept in only 9% of its captions: nothing to suppress"),
+        (2.0, {"naming": exactly(0.63)}, "in 63% of its captions already: no room for a rise"),
+        (2.0, {"naming": exactly(0.0)}, "never names the concept"),
+        (0.2, {"cider_without": exactly(0.04)}, "hardly anything in common with the references (CIDEr 0.04)"),
+        (2.0, {"cider": exactly(0.04)}, "hardly anything in common with the references (CIDEr 0.04)"),
+    ],
+)
+def test_a_base_that_leaves_nothing_to_see_is_undecidable(edit, base, reason):
+    verdict = verdict_of(arms(edit, base=replace(BASE, **base)))
+    assert verdict.outcome == "undecidable"
+    assert reason in verdict.sentence
+
+
+def test_there_is_room_up_to_one_in_one_point_six():
+    assert verdict_of(arms(2.0, base=replace(BASE, naming=exactly(0.625)))).outcome == "specific"
+
+
+def test_the_reasons_name_draws_and_other_arms():
+    found = [*arms(0.2), arm(0.7, kind="image"), arm(0.6, kind="other"), arm(0.5, kind="dose")]
+    text = " ".join(verdict_of(found).reasons)
+    assert (
+        "2 draws of random heads of the same layers: 1.00 words per caption on average (0.95 to 1.05), 0 as far" in text
+    )
+    assert "The same edit of image positions only: 0.70 words" in text
+    assert "for another concept on the same prompts: 0.60 words" in text
+    assert "The paper's dose (1 heads at scale -1): 0.50 words" in text
+
+
+def sheet(direction, *found):
+    return sheet_of(direction, BASE, [cell_of(direction, BASE, each) for each in found])
+
+
+def test_the_strongest_dose_that_keeps_captions_whole_is_chosen():
+    found = sheet(
+        "suppress",
+        arm(0.3, n_heads=1),
+        arm(0.2, n_heads=1, scale=-2.0),
+        arm(0.05, n_heads=2, without=1.0),
+        arm(0.7, n_heads=2, scale=-2.0),
+    )
+    assert [cell.word for cell in found.cells] == ["good", "good", "over-intervened", "too weak"]
+    assert (found.n_heads, found.scale) == (1, -2.0)
+    assert found.chosen.frequency == 0.2
+    assert found.sentence == (
+        "1 head at scale -2 lowers the concept's frequency by 80% on the selection images, the most of all doses that "
+        "keep captions whole."
+    )
+
+
+def test_the_strongest_enhancement_is_the_highest_frequency():
+    found = sheet("enhance", arm(1.7, scale=2.0), arm(2.5, scale=3.0), arm(9.0, scale=5.0, repetition=0.9))
+    assert found.scale == 3.0
+
+
+def test_of_equal_doses_the_smaller_and_milder_is_taken():
+    found = sheet("suppress", arm(0.2, n_heads=2), arm(0.2, scale=-3.0), arm(0.2, scale=-2.0))
+    assert (found.n_heads, found.scale) == (1, -2.0)
+
+
+def test_a_sheet_without_a_good_dose_says_so():
+    weak = sheet("enhance", arm(1.2, scale=2.0), arm(0.5, scale=3.0))
+    assert weak.scale == 2.0
+    assert weak.sentence.startswith("No dose that keeps captions whole makes a large enough rise; 1 head at scale 2")
+    broken = sheet("suppress", arm(0.0, without=0.0, empty=1.0), arm(0.0, without=1.0, scale=-2.0))
+    assert broken.scale == -2.0
+    assert broken.sentence == (
+        "Every dose breaks captions; 1 head at scale -2 the least: CIDEr without the concept's words is 50% of the "
+        "base's."
+    )
+
+
+def test_a_sheet_comes_back_equal():
+    found = sheet("suppress", arm(0.3), arm(0.1, without=0.1, scale=-2.0))
+    assert CaptionSheet.from_json(asdict(found)) == found
