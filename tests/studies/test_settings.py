@@ -89,3 +89,9 @@ def test_data_are_for_image_tasks():
         find_task(usual_config("countries-qa", "m", data="digits"))
     with pytest.raises(ValueError, match="image-classification needs images; name a set or a folder"):
         find_task(usual_config(IMAGES, "m"))
+
+
+@pytest.mark.parametrize(("task", "given"), [(IMAGES, {"data": "digits"}), ("countries-qa", {"sweep": True})])
+def test_a_sheet_that_is_to_suppress_has_no_scales_that_enhance(task, given):
+    with pytest.raises(ValueError, match="scales of suppression are below 1, but --scales is 0,5"):
+        find_task(usual_config(task, "m", scales="0,5", **given))

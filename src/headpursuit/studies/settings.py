@@ -7,7 +7,6 @@ from typing import Any
 
 from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
-from headpursuit.images.image_set import Split
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task, load_task, usual_settings
 
@@ -37,6 +36,8 @@ def find_task(config: StudyConfig) -> Task:
         FileNotFoundError: If there are no such images.
         ValueError: If there is no such task, or its images cannot be used.
     """
+    if config.sweep and any(scale > 1 for scale in config.dose_scales):
+        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
     if config.task == CAPTIONING:
         _check_captioning(config)
     if not config.data:
@@ -58,8 +59,6 @@ def _check_captioning(config: StudyConfig) -> None:
         )
     if config.also_heads:
         raise ValueError("captioning has two doses of its own and the paper's; leave --also out")
-    if any(scale > 1 for scale in config.dose_scales):
-        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
     if not config.dose_enhance_scales or any(scale < 1 for scale in config.dose_enhance_scales):
         raise ValueError(f"scales of enhancement are above 1, but --enhance-scales is {config.enhance_scales!r}")
 
