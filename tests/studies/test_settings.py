@@ -85,8 +85,12 @@ def test_a_seed_reaches_the_ranking_too(monkeypatch):
 
 
 def test_data_are_for_image_tasks():
-    with pytest.raises(ValueError, match="countries-qa asks about no images; leave --data out"):
+    with pytest.raises(ValueError, match="countries-qa asks about no images; leave --data and --ask out"):
         find_task(usual_config("countries-qa", "m", data="digits"))
+    with pytest.raises(ValueError, match="there is no task 'image-clasification'; there is captioning, countries-qa"):
+        find_task(usual_config("image-clasification", "m", data="digits"))
+    with pytest.raises(ValueError, match="instead of --heads and --scale give --doses"):
+        find_task(usual_config("captioning", "m", data="scenes", concept="colours", heads="8"))
     with pytest.raises(ValueError, match="image-classification needs images; name a set or a folder"):
         find_task(usual_config(IMAGES, "m"))
 

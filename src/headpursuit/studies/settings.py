@@ -24,7 +24,7 @@ def usual_config(task: str, model: str, **settings: Any) -> StudyConfig:
     if task == CAPTIONING:
         if settings.get("concept") == usual["other_concept"]:
             usual["other_concept"] = "colours"
-    elif "sweep" in usual and {"heads", "scale"} & set(settings):
+    if "sweep" in usual and {"heads", "scale"} & set(settings):
         usual["sweep"] = False
     return StudyConfig(task, model, **(usual | settings))
 
@@ -40,10 +40,11 @@ def find_task(config: StudyConfig) -> Task:
         raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
     if config.task == CAPTIONING:
         _check_captioning(config)
-    if not config.data:
-        return load_task(config.task, concept=config.concept)
-    if not is_image_task(config.task):
-        raise ValueError(f"{config.task} asks about no images; leave --data out")
+    if not config.data or not is_image_task(config.task):
+        task = load_task(config.task, concept=config.concept)
+        if config.data or config.ask:
+            raise ValueError(f"{config.task} asks about no images; leave --data and --ask out")
+        return task
     images = _images(config)
     if config.ask:
         images = replace(images, question=config.ask, caption_request=config.ask)
