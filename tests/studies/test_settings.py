@@ -18,6 +18,9 @@ IMAGES = "image-classification"
 def test_image_tasks_have_defaults_of_their_own():
     config = usual_config(IMAGES, "m", data="digits")
     assert (config.chat, config.positions, config.sweep) == (True, "generated", True)
+    captions = usual_config("captioning", "m")
+    assert (captions.chat, captions.positions, captions.sweep) == (True, "generated", True)
+    assert (captions.max_new_tokens, captions.images, captions.selection_images) == (32, 100, 100)
     assert usual_config("countries-qa", "m") == StudyConfig("countries-qa", "m")
 
 
@@ -63,6 +66,9 @@ def test_a_config_from_before_there_were_images_is_read():
         usual_config(IMAGES, "m", data="digits"),
         usual_config(IMAGES, "m", data="a folder", heads="2", chat=False, positions="last", skip_bad=True),
         usual_config(IMAGES, "m", data="digits", sweep=False, ask="Which one?", images=5, also="8,16"),
+        usual_config("captioning", "m", data="scenes", concept="colours"),
+        usual_config("captioning", "m", data="scenes", concept="shapes", doses="3", scales="-2", enhance_scales="3"),
+        usual_config("captioning", "m", data="coco", concept="my words.txt", other_concept="months", images=7),
         usual_config(IMAGES, "m", data="digits", seed=3, ranking=RankConfig(seed=3)),
         usual_config(IMAGES, "m", data="digits", scale=-2.0, ranking=RankConfig(centre=False, n_draws=3)),
     ],

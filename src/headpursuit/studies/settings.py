@@ -21,9 +21,8 @@ def usual_config(task: str, model: str, **settings: Any) -> StudyConfig:
         ValueError: If a setting cannot be.
     """
     usual = usual_settings(task)
-    if task == CAPTIONING:
-        if settings.get("concept") == usual["other_concept"]:
-            usual["other_concept"] = "colours"
+    if task == CAPTIONING and settings.get("concept") == usual["other_concept"]:
+        usual["other_concept"] = "colours"
     if "sweep" in usual and {"heads", "scale"} & set(settings):
         usual["sweep"] = False
     return StudyConfig(task, model, **(usual | settings))
