@@ -354,7 +354,10 @@ def test_a_scope_without_tokens_is_said(model, task, config, scope, length):
     ("changes", "reason"),
     [
         ({"heads": "13"}, "13 heads were asked for, but there are 12"),
-        ({"task": "nonsense"}, "there is no task 'nonsense'; there is countries-qa, image-classification, tiny-qa"),
+        (
+            {"task": "nonsense"},
+            "there is no task 'nonsense'; there is captioning, countries-qa, image-classification, tiny-qa",
+        ),
         ({"other_concept": "weekdays"}, "concept 'weekdays' has no token in this vocabulary"),
     ],
 )
