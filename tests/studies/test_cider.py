@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from headpursuit.studies.cider import Cider, tokens, without_words
+from headpursuit.studies.cider import Cider, tokens
 
 FROZEN = json.loads((Path(__file__).parent / "cider_scores.json").read_text("utf-8"))
 
@@ -70,18 +70,3 @@ def test_what_cannot_be_scored_is_refused():
 )
 def test_tokens(text, expected):
     assert tokens(text) == expected.split()
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("A red circle and a Red star.", "a circle and a star"),
-        ("The reddish, light-blue one", "the reddish light one"),
-        ("a dark red, red dark", "a dark"),
-        ("the sky-blue t-shirt", "the t shirt"),
-        ("nothing here", "nothing here"),
-        ("red", ""),
-    ],
-)
-def test_texts_without_a_concepts_words(text, expected):
-    assert without_words(text, ["red", "Blue", "dark red", "sky-blue", "!"]) == expected

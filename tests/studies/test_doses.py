@@ -74,6 +74,14 @@ def test_silence_is_never_a_success():
     assert quiet.word == "over-intervened"
 
 
+def test_answers_that_fell_silent_are_no_fall():
+    (cell,) = cells(arm(0.4, empty=0.1))
+    assert cell.word == "too weak"
+    assert "takes 38% of the right target answers" in explain_choice(base(), cell)
+    assert chosen(arm(0.2, empty=0.2), arm(0.3, n_heads=2)) == (2, -1.0)
+    assert cells(arm(0.1, empty=0.1), unedited=replace(base(), target=group(0.8, empty=0.1)))[0].word == "good"
+
+
 def test_silence_on_unrelated_questions_is_over_intervention_too():
     edited = arm(0.0)
     (cell,) = cells(replace(edited, unrelated=group(0.5, empty=0.5)))
@@ -108,7 +116,7 @@ def test_a_weak_dose_is_taken_before_a_broken_one_and_that_is_said():
     assert chosen(broken, weak) == (1, -1.0)
     (cell,) = cells(weak)
     assert explain_choice(base(), cell).startswith(
-        "No dose takes half of the right target answers without breaking something else; 1 head at scale -1 take"
+        "No dose takes half of the right target answers without breaking something else; 1 head at scale -1 takes"
     )
 
 

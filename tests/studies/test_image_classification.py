@@ -6,6 +6,7 @@ from PIL import Image
 from headpursuit.heads import Edit
 from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage
 from headpursuit.studies import find_task, image_classification, load_task, usual_config
+from headpursuit.studies.metrics import first_named
 from headpursuit.studies.results import Arm, Confusion, Damage
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
@@ -59,6 +60,21 @@ def test_images_that_were_left_out_are_said():
     )
 
 
+def test_words_of_several_classes_are_said():
+    classes = {"swimsuit": ("Maillot", "swimsuit"), "maillot": ("maillot",), "seven": ("7",), "three": ("3",)}
+    assert image_classification(replace(IMAGES, classes=classes)).remarks == (
+        "Words that name several classes count for the first of them: 'maillot' (maillot, swimsuit).",
+    )
+    assert first_named("A maillot.", classes) == "maillot"
+
+
+def test_other_questions_about_held_out_images_never_choose_a_dose():
+    images = tuple(replace(i, questions=()) if i.split == "selection" else i for i in IMAGES.images)
+    task = image_classification(replace(IMAGES, images=images))
+    assert {q.group for q in task.for_sweep().heldout} == {"target", "unrelated"}
+    assert task.for_sweep() == task
+
+
 @pytest.mark.parametrize(
     ("images", "reason"),
     [
@@ -70,6 +86,10 @@ def test_images_that_were_left_out_are_said():
         (
             replace(IMAGES, images=(*IMAGES.images, picture("d", "heldout", None))),
             "image d of some/digits has the label None",
+        ),
+        (
+            replace(IMAGES, classes=CLASSES | {"A": ("A",)}),
+            "class 'A' of some/digits has no word",
         ),
         (replace(IMAGES, images=IMAGES.images[1:]), "some/digits has no selection images"),
         (replace(IMAGES, images=IMAGES.images[:1]), "some/digits has no heldout images"),

@@ -91,7 +91,17 @@ def test_a_seed_reaches_the_ranking_too(monkeypatch):
 
 
 def test_data_are_for_image_tasks():
-    with pytest.raises(ValueError, match="countries-qa asks about no images; leave --data out"):
+    with pytest.raises(ValueError, match="countries-qa asks about no images; leave --data and --ask out"):
         find_task(usual_config("countries-qa", "m", data="digits"))
+    with pytest.raises(ValueError, match="there is no task 'image-clasification'; there is captioning, countries-qa"):
+        find_task(usual_config("image-clasification", "m", data="digits"))
+    with pytest.raises(ValueError, match="instead of --heads and --scale give --doses"):
+        find_task(usual_config("captioning", "m", data="scenes", concept="colours", heads="8"))
     with pytest.raises(ValueError, match="image-classification needs images; name a set or a folder"):
         find_task(usual_config(IMAGES, "m"))
+
+
+@pytest.mark.parametrize(("task", "given"), [(IMAGES, {"data": "digits"}), ("countries-qa", {"sweep": True})])
+def test_a_sheet_that_is_to_suppress_has_no_scales_that_enhance(task, given):
+    with pytest.raises(ValueError, match="scales of suppression are below 1, but --scales is 0,5"):
+        find_task(usual_config(task, "m", scales="0,5", **given))

@@ -7,6 +7,7 @@ import tiny
 import torch
 
 from headpursuit.analysis import Capture, RankConfig, Ranking
+from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import answer, rescale
 from headpursuit.models.scaling import Applied
@@ -353,7 +354,10 @@ def test_a_scope_without_tokens_is_said(model, task, config, scope, length):
     ("changes", "reason"),
     [
         ({"heads": "13"}, "13 heads were asked for, but there are 12"),
-        ({"task": "nonsense"}, "there is no task 'nonsense'; there is countries-qa, image-classification, tiny-qa"),
+        (
+            {"task": "nonsense"},
+            "there is no task 'nonsense'; there is captioning, countries-qa, image-classification, tiny-qa",
+        ),
         ({"other_concept": "weekdays"}, "concept 'weekdays' has no token in this vocabulary"),
     ],
 )
@@ -447,6 +451,21 @@ def test_another_model_cannot_go_on_with_a_study(model, config, tmp_path):
         study(model, config, tmp_path / "study")
     with pytest.raises(ValueError, match="was begun with another model, revision or dtype"):
         study(tiny.word_model(seed=1), config, tmp_path / "study", resume=True)
+
+
+def test_other_questions_or_words_cannot_go_on_with_a_study(model, config, task, words, tmp_path):
+    with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study", task=task)
+    first, *others = task.questions
+    changed = [
+        replace(task, questions=(*others, first)),
+        replace(task, questions=(replace(first, answers=("w5",)), *others)),
+        replace(task, concept=Concept("colours", ("w20", "w61"))),
+    ]
+    for other in changed:
+        with pytest.raises(ValueError, match="was begun with other questions, images or concepts of the same name"):
+            study(model, config, tmp_path / "study", task=other, resume=True)
+    study(model, config, tmp_path / "study", task=task, resume=True)
 
 
 def test_a_concept_is_no_control_for_itself(model, config, tmp_path, words):

@@ -115,7 +115,7 @@ def test_the_chosen_dose_is_that_of_the_arms(finished):
     assert (len(result.edit.heads), result.edit.scale) == (sheet.n_heads, sheet.scale) == (result.heads, result.scale)
     assert {arm.scale for arm in result.arms[1:]} == {sheet.scale}
     assert sheet.chosen.arm.heads == result.edit.heads
-    assert sum(cell.random is not None for cell in sheet.cells) == 3
+    assert sum(cell.matched is not None for cell in sheet.cells) == 3
     assert sheet.base.target.contains.value == 1
     assert sheet.base.target.n_questions == sheet.base.unrelated.n_questions == 4
     assert "--sweep --sweep-questions 4 --doses 1,2,3 --scales -20,0 --also 1,4" in result.command

@@ -110,6 +110,13 @@ def test_silence_is_not_booked_as_suppression():
     assert verdict(edit=silent).outcome == "over-intervened"
 
 
+def test_a_fall_that_is_silence_alone_is_no_effect():
+    quieter = arm("edit", 0.42, 0.5)
+    assert verdict(edit=quieter).outcome == "specific"
+    silent = replace(quieter, target=replace(quieter.target, empty=0.18))
+    assert verdict(edit=silent).outcome == "no effect"
+
+
 def test_a_small_fall_is_no_effect_however_certain():
     small = arm("edit", 0.55, 0.5)
     certain = replace(small.target, contains_change=Estimate(-0.05, -0.06, -0.04))

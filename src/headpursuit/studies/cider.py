@@ -13,7 +13,7 @@ Differences: the tokenizer, see `tokens`.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -119,20 +119,3 @@ def _ngrams(text: str) -> Counter[Ngram]:
     return Counter(
         tuple(words[start : start + n]) for n in range(1, _LONGEST + 1) for start in range(len(words) - n + 1)
     )
-
-
-def without_words(text: str, words: Iterable[str]) -> str:
-    """A text without a concept's words, so that captions can be compared on everything else.
-
-    Whole words in either case go, parts of hyphened ones too, and longer phrases first. What is left is joined by
-    single spaces, without punctuation and hyphens.
-    """
-    unwanted = {tuple(tokens(word.replace("-", " "))) for word in words} - {()}
-    longest_first = sorted({len(phrase) for phrase in unwanted}, reverse=True)
-    left, given, start = [], tokens(text.replace("-", " ")), 0
-    while start < len(given):
-        length = next((n for n in longest_first if tuple(given[start : start + n]) in unwanted), 0)
-        if not length:
-            left.append(given[start])
-        start += length or 1
-    return " ".join(left)

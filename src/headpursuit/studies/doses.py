@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from headpursuit.analysis import count_of
 from headpursuit.studies.results import ArmSummary, DoseCell, DoseWord, StudyConfig
-from headpursuit.studies.verdict import Thresholds, signs_of_damage
+from headpursuit.studies.verdict import Thresholds, fall, signs_of_damage
 
 _LADDER = (1, 2, 3, 4, 6, 8, 16, 32)
 """The paper edits 8, 16 and 32 of about a thousand heads."""
@@ -36,12 +36,6 @@ def cell_of(base: ArmSummary, arm: ArmSummary, thresholds: Thresholds | None = N
     return DoseCell(len(arm.heads), arm.scale, word, signs, arm)
 
 
-def fall(base: ArmSummary, arm: ArmSummary) -> float:
-    """Fraction of the base's right target answers that are lost; 0 where it has none."""
-    before = base.target.contains.value
-    return 1 - arm.target.contains.value / before if before else 0.0
-
-
 def by_preference(base: ArmSummary, cells: Sequence[DoseCell]) -> list[DoseCell]:
     """The dose to take first.
 
@@ -53,7 +47,7 @@ def by_preference(base: ArmSummary, cells: Sequence[DoseCell]) -> list[DoseCell]
         mild = (cell.n_heads, abs(cell.scale - 1))
         if cell.word == "over-intervened":
             return (1, len(cell.signs), _loss(base, cell.arm), cell.arm.damage.kl, *mild)
-        return (0, round(cell.arm.target.contains.value, 9), *mild)
+        return (0, -round(fall(base, cell.arm), 9), *mild)
 
     return sorted(cells, key=order)
 
@@ -61,15 +55,16 @@ def by_preference(base: ArmSummary, cells: Sequence[DoseCell]) -> list[DoseCell]
 def explain_choice(base: ArmSummary, cell: DoseCell) -> str:
     """Why this cell was chosen, in a sentence."""
     dose = f"{cell.n_heads} head{'s' if cell.n_heads > 1 else ''} at scale {cell.scale:g}"
-    lost = f"{fall(base, cell.arm):.0%} of the right target answers"
+    ending = "" if cell.n_heads > 1 else "s"
+    takes = f"{dose} take{ending} {fall(base, cell.arm):.0%} of the right target answers"
     if cell.word == "good":
-        return f"{dose} take {lost} on the selection questions, the most of all doses that break nothing else."
+        return f"{takes} on the selection questions, the most of all doses that break nothing else."
     if cell.word == "too weak":
         return (
-            f"No dose takes half of the right target answers without breaking something else; {dose} take {lost}, the "
+            f"No dose takes half of the right target answers without breaking something else; {takes}, the "
             "most of those that break nothing."
         )
-    return f"Every dose breaks something else; {dose} break the least: {'; '.join(cell.signs)}."
+    return f"Every dose breaks something else; {dose} break{ending} the least: {'; '.join(cell.signs)}."
 
 
 def _loss(base: ArmSummary, arm: ArmSummary) -> float:

@@ -1,15 +1,19 @@
 """The folder of a study, which fills up part by part; a part that is there is not made again."""
 
+import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from headpursuit.concepts import Concept
 from headpursuit.models import LanguageModel, unembedding
 from headpursuit.storage import MANIFEST, read_json, refuse_existing, understood, write_json
 from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.tasks import Task
 
 
 def check_place(folder: Path, config: StudyConfig, *, resume: bool) -> None:
@@ -51,11 +55,27 @@ def begin(folder: Path, config: StudyConfig) -> Path:
     return folder
 
 
-def check_model(model: LanguageModel, folder: Path) -> None:
-    """Refuse to go on with another model than the study began with."""
-    identity = {"unembedding_sha256": unembedding(model).sha256, "revision": model.revision, "dtype": model.dtype}
-    if kept(folder / "model.json", lambda: identity) != identity:
+def check_same(model: LanguageModel, task: Task, concepts: Sequence[Concept], folder: Path) -> None:
+    """Refuse to go on with another model, other questions or other words than the study began with.
+
+    Parts that are kept hold answers in the order of the questions; of images the names are compared.
+    """
+    asked = [[q.text, q.answers, q.group, q.fact, q.split, q.label, q.image_name] for q in task.questions]
+    content = json.dumps([asked, [concept.words for concept in concepts]])
+    identity = {
+        "unembedding_sha256": unembedding(model).sha256,
+        "revision": model.revision,
+        "dtype": model.dtype,
+        "questions_sha256": sha256(content.encode()).hexdigest(),
+    }
+    begun = kept(folder / "model.json", lambda: identity)
+    if begun | {"questions_sha256": ""} != identity | {"questions_sha256": ""}:
         raise ValueError(f"the study in {folder} was begun with another model, revision or dtype (model.json)")
+    if begun != identity:
+        raise ValueError(
+            f"the study in {folder} was begun with other questions, images or concepts of the same name; choose "
+            "another output"
+        )
 
 
 def kept(file: Path, make: Callable[[], Any]) -> Any:

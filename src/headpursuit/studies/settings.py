@@ -21,10 +21,9 @@ def usual_config(task: str, model: str, **settings: Any) -> StudyConfig:
         ValueError: If a setting cannot be.
     """
     usual = usual_settings(task)
-    if task == CAPTIONING:
-        if settings.get("concept") == usual["other_concept"]:
-            usual["other_concept"] = "colours"
-    elif "sweep" in usual and {"heads", "scale"} & set(settings):
+    if task == CAPTIONING and settings.get("concept") == usual["other_concept"]:
+        usual["other_concept"] = "colours"
+    if "sweep" in usual and {"heads", "scale"} & set(settings):
         usual["sweep"] = False
     return StudyConfig(task, model, **(usual | settings))
 
@@ -36,12 +35,15 @@ def find_task(config: StudyConfig) -> Task:
         FileNotFoundError: If there are no such images.
         ValueError: If there is no such task, or its images cannot be used.
     """
+    if config.sweep and any(scale > 1 for scale in config.dose_scales):
+        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
     if config.task == CAPTIONING:
         _check_captioning(config)
-    if not config.data:
-        return load_task(config.task, concept=config.concept)
-    if not is_image_task(config.task):
-        raise ValueError(f"{config.task} asks about no images; leave --data out")
+    if not config.data or not is_image_task(config.task):
+        task = load_task(config.task, concept=config.concept)
+        if config.data or config.ask:
+            raise ValueError(f"{config.task} asks about no images; leave --data and --ask out")
+        return task
     images = _images(config)
     if config.ask:
         images = replace(images, question=config.ask, caption_request=config.ask)
@@ -57,8 +59,6 @@ def _check_captioning(config: StudyConfig) -> None:
         )
     if config.also_heads:
         raise ValueError("captioning has two doses of its own and the paper's; leave --also out")
-    if any(scale > 1 for scale in config.dose_scales):
-        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
     if not config.dose_enhance_scales or any(scale < 1 for scale in config.dose_enhance_scales):
         raise ValueError(f"scales of enhancement are above 1, but --enhance-scales is {config.enhance_scales!r}")
 

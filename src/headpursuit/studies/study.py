@@ -9,7 +9,7 @@ from headpursuit.models import FLAGS, LanguageModel
 from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.finding import captured_for, check_feasible, measured, noted, ranked_for
-from headpursuit.studies.place import begin, check_model, check_place
+from headpursuit.studies.place import begin, check_place, check_same
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
 from headpursuit.studies.settings import command, find_task
@@ -58,7 +58,7 @@ def study(
     check_place(Path(path), config, resume=resume)
     check_feasible(model, task, (concept, other), config)
     folder = begin(Path(path), config)
-    check_model(model, folder)
+    check_same(model, task, (concept, other), folder)
     thumbnails = write_thumbnails(task, folder)
     captured = captured_for(model, task, config, folder, progress)
     rankings = ranked_for(model, captured, (concept, other), config, folder, progress)

@@ -56,7 +56,7 @@ def sweep(
         if draw is not None:
             arm = runner.arm(f"{dose_name(edits[place])}-matched", "matched", draw)
             beside = runner.summaries(base, arm)[1].target.contains.value
-            cells[place] = replace(cell, random=beside)
+            cells[place] = replace(cell, matched=beside)
     chosen = best[0]
     return DoseSheet(base_summary, tuple(cells), chosen.n_heads, chosen.scale, explain_choice(base_summary, chosen))
 

@@ -61,24 +61,33 @@ def judge(
     broken = signs_of_damage(base, edit, t)
     if broken:
         return verdict("over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}.")
-    change = edit.target.contains_change
-    fall = 1 - after / before
-    if fall < t.smallest_effect or change is None or change.high >= 0:
+    change, lost = edit.target.contains_change, fall(base, edit)
+    if lost < t.smallest_effect or change is None or change.high >= 0:
         return verdict("no effect", "Rescaling these heads does not reliably lower the target rate.")
     for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
         rates = _target_rates(arms, kind)
-        share = (1 - float(np.mean(rates)) / before) / fall
+        share = (1 - float(np.mean(rates)) / before) / lost
         if p >= t.significance or share > t.control_share or min(rates) <= after:
             return verdict(
                 "not better than random",
                 f"Random heads of {where} reach {max(share, 0):.0%} of the effect on average (p = {p:.2g}), the "
-                f"strongest draw {max((1 - min(rates) / before) / fall, 0):.0%}; these heads are not special.",
+                f"strongest draw {max((1 - min(rates) / before) / lost, 0):.0%}; these heads are not special.",
             )
     return verdict(
         "specific",
-        f"Rescaling these {len(edit.heads)} heads takes {fall:.0%} of the correct target answers"
+        f"Rescaling these {len(edit.heads)} heads takes {lost:.0%} of the correct target answers"
         f"{_lost(base, edit)}; random heads do not do the same.",
     )
+
+
+def fall(base: ArmSummary, arm: ArmSummary) -> float:
+    """Fraction of the base's right target answers that are lost; 0 where it has none.
+
+    Answers that fell silent count as right ones, so that silence is never booked as suppression.
+    """
+    before = base.target.contains.value
+    silent = max(0.0, arm.target.empty - base.target.empty)
+    return 1 - (arm.target.contains.value + silent) / before if before else 0.0
 
 
 def signs_of_damage(base: ArmSummary, edit: ArmSummary, thresholds: Thresholds | None = None) -> list[str]:

@@ -42,11 +42,14 @@ def relative(after: float, before: float) -> float | None:
 
 
 def effect(direction: Direction, base: CaptionArm, arm: CaptionArm) -> float:
-    """Fraction by which the concept's frequency falls (suppress) or rises (enhance); 0 where the base has none."""
+    """Fraction by which the concept's frequency falls (suppress) or rises (enhance); 0 where the base has none.
+
+    Captions that fell silent count as the base's, so that silence is never booked as suppression.
+    """
     ratio = relative(arm.frequency.value, base.frequency.value)
     if ratio is None:
         return 0.0
-    return 1 - ratio if direction == "suppress" else ratio - 1
+    return 1 - ratio - max(0.0, arm.empty - base.empty) if direction == "suppress" else ratio - 1
 
 
 def kept_cider(direction: Direction, base: CaptionArm, arm: CaptionArm) -> float | None:

@@ -1,11 +1,13 @@
 """From captions to figures."""
 
 from collections.abc import Sequence
+from statistics import fmean
 
 from headpursuit.concepts import Concept
 from headpursuit.studies.captioning.figures import CaptionArm, Direction
-from headpursuit.studies.captions import caption_figures, concept_frequency, n_words, without_words
+from headpursuit.studies.captions import concept_frequency, n_words, without_words
 from headpursuit.studies.cider import Cider
+from headpursuit.studies.metrics import is_empty, repetition
 from headpursuit.studies.results import Arm, Estimate
 from headpursuit.studies.statistics import bootstrap, permutation_p
 from headpursuit.studies.tasks import Question
@@ -23,7 +25,7 @@ class CaptionScorer:
 
     def __init__(self, questions: Sequence[Question], concept: Concept, others: Sequence[Concept], seed: int) -> None:
         self._words, self._others, self._seed = concept.words, tuple(others), seed
-        self._images = [question.image_name for question in questions]
+        self._images = [question.fact for question in questions]
         self._cider = Cider([question.answers for question in questions])
         self._cider_without = Cider([[self._without(text) for text in question.answers] for question in questions])
 
@@ -32,7 +34,6 @@ class CaptionScorer:
         scales = set(arm.edit.values())
         counts, before = self.counts(arm), self.counts(base)
         changes = [now - then for now, then in zip(counts, before, strict=True)]
-        plain = caption_figures(arm.answers, self._words)
         return CaptionArm(
             name=arm.name,
             direction=direction,
@@ -47,8 +48,8 @@ class CaptionScorer:
             cider_without=self._mean(self._cider_without.scores([self._without(text) for text in arm.answers])),
             others={other.name: self._mean(_counted(arm, other.words)) for other in self._others},
             length=self._mean([float(n_words(caption)) for caption in arm.answers]),
-            repetition=plain.repetition,
-            empty=plain.empty_fraction,
+            repetition=fmean(map(repetition, arm.answers)),
+            empty=fmean(map(is_empty, arm.answers)),
             damage=arm.damage,
             n_forwards=arm.n_forwards,
         )

@@ -17,7 +17,7 @@ from headpursuit.studies.captioning.result import KIND, CaptionExample, Captioni
 from headpursuit.studies.captioning.scoring import CaptionScorer
 from headpursuit.studies.captioning.sheets import CaptionSheet, cell_of, sheet_of
 from headpursuit.studies.finding import captured_for, check_feasible, measured, noted, ranked_for
-from headpursuit.studies.place import begin, check_model, check_place
+from headpursuit.studies.place import begin, check_place, check_same
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig, Verdict
 from headpursuit.studies.settings import command, find_task
@@ -65,7 +65,7 @@ def study_captions(
     check_place(Path(path), config, resume=resume)
     check_feasible(model, task, (concept, other), config)
     folder = begin(Path(path), config)
-    check_model(model, folder)
+    check_same(model, task, (concept, other), folder)
     thumbnails = write_thumbnails(task, folder)
     captured = captured_for(model, task, config, folder, progress)
     rankings = ranked_for(model, captured, (concept, other), config, folder, progress)

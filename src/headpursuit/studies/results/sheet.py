@@ -18,7 +18,7 @@ class DoseCell:
     signs: tuple[str, ...]
     """What breaks, in words; none unless it is over-intervened."""
     arm: ArmSummary
-    random: float | None = None
+    matched: float | None = None
     """Target rate with as many random heads of the same layers, one draw; measured beside the best cells only."""
 
 

@@ -1,11 +1,12 @@
 """image-classification: what is in the image? Heads for the classes' words are ranked on other images."""
 
 from collections.abc import Iterator
+from itertools import filterfalse
 from pathlib import Path
 
 from headpursuit.concepts import Concept
 from headpursuit.images import ImagePrompt, ImageSet, LabelledImage
-from headpursuit.studies.metrics import contains
+from headpursuit.studies.metrics import contains, is_empty, normalise
 from headpursuit.studies.tasks.task import Group, Question, Split, Task, neutral_texts
 
 
@@ -26,7 +27,7 @@ def image_classification(images: ImageSet) -> Task:
         questions=tuple(q for image in images.images for q in _questions(images, image, words)),
         neutral_texts=neutral_texts(),
         classes=images.classes,
-        remarks=left_out(images),
+        remarks=left_out(images) + _shared_words(images),
     )
 
 
@@ -43,6 +44,12 @@ def _check(images: ImageSet) -> None:
         raise ValueError(
             f"the images of {images.name} have {len(images.classes)} classes; classifying needs at least 2"
         )
+    for label, words in images.classes.items():
+        if all(map(is_empty, words)):
+            raise ValueError(
+                f"class {label!r} of {images.name} has no word that an answer can name, as articles are not read; "
+                "rename it"
+            )
     for image in images.images:
         if image.label not in images.classes:
             raise ValueError(
@@ -51,6 +58,18 @@ def _check(images: ImageSet) -> None:
     for split in ("selection", "heldout"):
         if not images.of(split):
             raise ValueError(f"{images.name} has no {split} images; heads are chosen on some and measured on others")
+
+
+def _shared_words(images: ImageSet) -> tuple[str, ...]:
+    """Which words name several classes, in a sentence: answers are booked for one of them."""
+    named: dict[str, set[str]] = {}
+    for label, words in images.classes.items():
+        for word in filterfalse(is_empty, words):
+            named.setdefault(normalise(word), set()).add(label)
+    shared = [f"{word!r} ({', '.join(sorted(labels))})" for word, labels in named.items() if len(labels) > 1]
+    if not shared:
+        return ()
+    return (f"Words that name several classes count for the first of them: {'; '.join(shared)}.",)
 
 
 def _questions(images: ImageSet, image: LabelledImage, words: tuple[str, ...]) -> Iterator[Question]:

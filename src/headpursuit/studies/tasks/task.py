@@ -85,9 +85,10 @@ class Task:
     def for_sweep(self) -> "Task":
         """The task with unrelated questions to choose a dose on.
 
-        Where all of them are held out, those of every other fact are taken from there, so that none does both.
+        Where all of them are held out, those of every other fact are taken from there, so that none does both; but not
+        those about images, since what else is asked about the same image stays held out.
         """
-        if any(q.group == "unrelated" for q in self.selection):
+        if self.has_images or any(q.group == "unrelated" for q in self.selection):
             return self
         facts = dict.fromkeys(q.fact for q in self.questions if q.group == "unrelated")
         taken = set(list(facts)[::2])
