@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from headpursuit.images import opening
-from headpursuit.images.opening import MOST_PIXELS, check_image, image_files, open_image
+from headpursuit.images.opening import MOST_PIXELS, check_image, image_files, image_size, open_image
 
 RED = (255, 0, 0)
 
@@ -79,6 +79,17 @@ def test_the_cameras_orientation_is_applied(tmp_path):
     path = saved(tmp_path, "turned.jpg", image, exif=exif)
     assert open_image(path).size == (10, 20)
     assert open_image(Image.open(path)).size == (10, 20)
+
+
+def test_the_size_is_that_of_the_opened_picture(tmp_path):
+    image, exif = Image.new("RGB", (5, 3)), Image.Exif()
+    exif[0x0112] = 6
+    turned = saved(tmp_path, "turned.jpg", image, exif=exif)
+    with Image.open(turned) as in_memory:
+        for source in (turned, saved(tmp_path, "plain.png", image), image, in_memory):
+            assert image_size(source) == open_image(source).size
+    with pytest.raises(FileNotFoundError, match="there is no image"):
+        image_size(tmp_path / "gone.png")
 
 
 @pytest.mark.parametrize("name", ["moving.gif", "pages.tiff", "moving.webp"])

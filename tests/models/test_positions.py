@@ -10,8 +10,9 @@ from headpursuit.heads import Edit, Head
 from headpursuit.models import rescale
 from headpursuit.models.anatomy import Anatomy, HeadSite
 from headpursuit.models.language_model import certified
-from headpursuit.models.positions import PositionTracker, Prompts, Slots, covered
+from headpursuit.models.positions import PositionTracker
 from headpursuit.models.scaling import rescale_sites
+from headpursuit.models.scopes import Prompts, Slots, covered
 
 
 @pytest.mark.parametrize("scope", ["prompt", "generated", (0, 2, -1)], ids=str)

@@ -8,7 +8,7 @@ from io import BufferedReader, BytesIO
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 MOST_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded: as RGB, this many pixels fill 300 MB."""
@@ -71,6 +71,27 @@ def check_image(path: Path) -> None:
     """
     with _opened(path) as image:
         _refuse_size(image, str(path))
+
+
+def image_size(source: Path | Image.Image) -> tuple[int, int]:
+    """Width and height of what `open_image` gives, as a file's header tells them.
+
+    Only a JPEG's note on its orientation is looked at: asking a file of another kind would decode all of it.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it cannot be read.
+        ValueError: If it is no image.
+    """
+    if isinstance(source, Image.Image):
+        return _upright_size(source)
+    with _opened(source) as image:
+        return _upright_size(image) if image.format in ("JPEG", "MPO") else image.size
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+    return image.size[::-1] if turned else image.size
 
 
 def image_files(folder: Path) -> list[Path]:

@@ -10,8 +10,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from headpursuit.images import ImagePrompt, Prompt
-from headpursuit.models.image_batches import check_pictures, picture_size, read_pictures, text_of
+from headpursuit.images.opening import image_size
+from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.processors import placeholder_of
 from headpursuit.models.token_kinds import numbers_positions
 
 
@@ -100,7 +102,7 @@ def batches(
     makers: list[Callable[[], Batch]] = []
     for part in _parts(model, {i: (len(tokens),) for i, tokens in ids.items()}, batch_size):
         makers.append(lambda part=part: _pad(model, part, ids, first))  # type: ignore[misc]
-    sizes = {i: (_n_words(model, prompt, chat), *picture_size(prompt)) for i, prompt in seen.items()}
+    sizes = {i: (_n_words(model, prompt, chat), *image_size(prompt.image)) for i, prompt in seen.items()}
     for part in _parts(model, sizes, batch_size):
         makers.append(lambda part=part: _open(model, part, seen, first, chat, room))  # type: ignore[misc]
     return Batches(makers)
@@ -138,12 +140,19 @@ def encode(model: LanguageModel, number: int, prompt: str, chat: bool) -> list[i
     """The tokens of a text.
 
     Raises:
-        ValueError: If it is empty, has a token that the model lacks, or there is no chat template.
+        ValueError: If it is empty, has a token that the model lacks or a place for an image, or cannot be put into a
+            chat template.
     """
-    if chat:
-        ids = model.tokenizer.encode(model.as_message(prompt), add_special_tokens=False)
+    text = model.as_message(prompt) if chat else prompt
+    if not chat or model.wants_special(text):
+        ids = _without_end(model, text)
     else:
-        ids = _without_end(model, prompt)
+        ids = model.tokenizer.encode(text, add_special_tokens=False)
+    if model.sees_images and placeholder_of(model.processor) in prompt:
+        raise ValueError(
+            f"prompt {number + 1} has a place for an image, {placeholder_of(model.processor)}, but no image; "
+            "name one (image_path), or take the place out"
+        )
     if not ids or not prompt.strip():
         raise ValueError(f"prompt {number + 1} is empty")
     rows = embedding_rows(model)

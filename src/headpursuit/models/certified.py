@@ -56,8 +56,9 @@ def certified(
         AnatomyError: If the heads cannot be found or certified.
     """
     network = plain_network(network)
-    if network in _known and not fresh:
-        return _known[network]
+    known = None if fresh else _known.get(network)
+    if known and (known[1].image or not callable(probe)):  # what was found with text alone may lack cross-attention
+        return known
     kept = keep and (probe is None or callable(probe))
     file = _file(network, "text" if probe is None else "image") if kept else None
     found = _read(file) if file and not fresh else None

@@ -14,9 +14,10 @@ from headpursuit.images import Prompt
 from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, visited
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled
+from headpursuit.models.image_batches import image_positions
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.positions import Prompts, Slots, covered
 from headpursuit.models.scaling import rescale_sites
+from headpursuit.models.scopes import Prompts, Slots, covered
 from headpursuit.models.sharding import whole_tensor, whole_width
 from headpursuit.models.text import read_logits
 from headpursuit.models.weights import projection_weights
@@ -101,19 +102,18 @@ def _changes(
     with rescale_sites(model.network, model.anatomy, edit):
         total = _next_logits(model, batch) - base
     written = last.change(edit)
-    written = written * _in_scope(edit, batch).to(written)
+    written = written * _in_scope(model, edit, batch).to(written)
     with _added_before(model.network.get_submodule(norm[0]), norm[1], written):
         direct = _next_logits(model, batch) - base
     return LogitChanges(base, total, direct)
 
 
-def _in_scope(edit: Edit, batch: Batch) -> Float[Tensor, "n_prompts 1"]:
+def _in_scope(model: LanguageModel, edit: Edit, batch: Batch) -> Float[Tensor, "n_prompts 1"]:
     """1 for prompts whose last token the edit acts on, else 0."""
     n_rows, n_tokens = batch.input_ids.shape
     real = batch.attention_mask.bool().cpu()
-    # A prompt does not end with an image.
-    no_image = torch.zeros(n_rows, n_tokens, dtype=torch.bool)
-    chosen = covered(edit.scope, Slots(n_rows, 0, n_tokens), Prompts(n_tokens, real), no_image)
+    of_image = image_positions(model, batch).cpu() if edit.scope in ("image", "text") else None
+    chosen = covered(edit.scope, Slots(n_rows, 0, n_tokens), Prompts(n_tokens, real), of_image)
     last = chosen[:, -1:] if isinstance(chosen, Tensor) else torch.full((n_rows, 1), chosen)
     return last.float()
 

@@ -9,7 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import GenerationConfig, GenerationMixin
 
-from headpursuit.models.positions import PositionTracker, Prompts
+from headpursuit.models.positions import PositionTracker
+from headpursuit.models.scopes import Prompts
 
 _GUIDANCE = "guidance reads every text a second time, without its prompt"
 _ASSISTED = "assisted decoding reads tokens that it may take back"

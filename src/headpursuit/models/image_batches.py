@@ -5,8 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import PIL.ExifTags
-import PIL.Image
 import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
@@ -49,17 +47,6 @@ def _naming(number: int) -> Iterator[None]:
         raise kind(f"prompt {number + 1}: {error}") from error
 
 
-def picture_size(prompt: ImagePrompt) -> tuple[int, int]:
-    """Width and height, as the file's header tells them; of what a camera noted as turned, turned."""
-    if isinstance(prompt.image, PIL.Image.Image):
-        return prompt.image.size
-    with PIL.Image.open(prompt.image) as image:
-        # Asking a file of another kind would decode all of it.
-        notes = image.getexif() if image.format in ("JPEG", "MPO") else {}
-        turned = notes.get(PIL.ExifTags.Base.Orientation, 1) >= 5
-        return image.size[::-1] if turned else image.size
-
-
 def text_of(model: LanguageModel, prompt: ImagePrompt, chat: bool) -> str:
     """A prompt's text with a placeholder for its image.
 
@@ -97,7 +84,8 @@ def read_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], chat
         with _naming(number):
             images.append(open_image(prompt.image))
     texts = [text_of(model, prompt, chat) for prompt in prompts.values()]
-    return processed(model.processor, model.network, texts, images, special=not chat)
+    special = not chat or model.wants_special(texts[0])
+    return processed(model.processor, model.network, texts, images, special=special)
 
 
 def image_positions(model: LanguageModel, batch: Any) -> Bool[Tensor, "n_prompts n_tokens"]:

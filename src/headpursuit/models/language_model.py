@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from headpursuit.models.anatomy import Anatomy, Probe, input_device
@@ -31,9 +32,11 @@ class LanguageModel:
 
     def __post_init__(self) -> None:
         self.network.eval()
-        self.tokenizer.padding_side = "left"
-        if self.tokenizer.pad_token_id is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token or self.tokenizer.unk_token
+        # A processor that was loaded by itself has a tokenizer of its own.
+        for tokenizer in (self.tokenizer, getattr(self.processor, "tokenizer", self.tokenizer)):
+            tokenizer.padding_side = "left"
+            if tokenizer.pad_token_id is None:
+                tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
 
     @property
     def anatomy(self) -> Anatomy:
@@ -69,7 +72,7 @@ class LanguageModel:
         """A text as a user's message in the chat template, behind its image if it has one.
 
         Raises:
-            ValueError: If there is no chat template.
+            ValueError: If there is no chat template, or it cannot write the message.
         """
         writer = self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
         if writer.chat_template is None:
@@ -77,7 +80,19 @@ class LanguageModel:
         parts = [{"type": "image"}] * with_image + [{"type": "text", "text": text}]
         content: Any = parts if self.sees_images and (with_image or writer is self.processor) else text
         message: Any = [{"role": "user", "content": content}]
-        return str(writer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+        try:
+            return str(writer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
+        except (TemplateError, TypeError) as error:
+            what = "a text with an image" if with_image else "a text"
+            raise ValueError(f"the chat template cannot write {what} ({error}); leave --chat out") from error
+
+    def wants_special(self, message: str) -> bool:
+        """Whether special tokens are added to a message that the chat template has written.
+
+        Tokenizers leave that to the template; processors add them, unless the template has begun with the first one.
+        """
+        first = self.tokenizer.bos_token
+        return self.sees_images and not (first and message.startswith(first))
 
     @property
     def dtype(self) -> str:
