@@ -8,7 +8,6 @@ import torch
 from tokenizers import Tokenizer
 from transformers import (
     AutoModel,
-    CLIPImageProcessor,
     CLIPVisionConfig,
     LlavaConfig,
     LlavaForConditionalGeneration,
@@ -47,6 +46,9 @@ def vision_config() -> CLIPVisionConfig:
 
 def processor_for(tokenizer: PreTrainedTokenizerBase) -> LlavaProcessor:
     """SmolLM2's tokenizer with a name for the image token, and pictures scaled to the tower's size."""
+    # Looked up here, since without torchvision transformers says so, and importing this package prints nothing.
+    from transformers import CLIPImageProcessor
+
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     for token in content["added_tokens"]:
         if token["content"] == _SPARE_TOKEN:
