@@ -26,25 +26,23 @@ def show_captions(result: "CaptioningResult") -> None:
 
 
 def _show_arms(result: "CaptioningResult") -> None:
+    """What fits into 80 columns; intervals, lengths and repetition are on the page."""
     rows = [
         (
             arm.name,
-            "-" if arm.scale is None else f"{len(arm.heads)} x {arm.scale:g}",
-            str(arm.frequency),
+            f"{arm.frequency.value:.2f}",
             f"{arm.naming.value:.2f}",
             f"{arm.cider.value:.2f}",
             f"{arm.cider_without.value:.2f}",
-            f"{arm.length.value:.1f}",
-            f"{arm.repetition:.2f}",
             f"{arm.empty:.2f}",
             f"{arm.damage.perplexity:.1f}",
             f"{arm.damage.kl:.3f}",
         )
         for arm in result.arms
     ]
-    columns = ("arm", ">dose", ">frequency", ">naming", ">CIDEr", ">without", ">words", ">repeat", ">empty")
+    columns = ("arm", ">frequency", ">naming", ">CIDEr", ">without", ">empty", ">ppl", ">KL")
     title = f"captions of {result.base.n_images} held-out images: words of {result.concept} per caption, and what else"
-    print_table(title, (*columns, ">ppl", ">KL"), rows)
+    print_table(title, columns, rows)
 
 
 def _show_example(result: "CaptioningResult") -> None:
