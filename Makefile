@@ -47,4 +47,4 @@ $(BENCH_STAMP): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) demo
+	rm -rf $(VENV) demo demo-vision
