@@ -43,12 +43,28 @@ def demo(
 
 
 _VISION: dict[str, dict[str, object]] = {
-    "digits": {"task": "image-classification", "data": "digits", "images": 100, "selection_images": 100},
-    "colours": {"task": "captioning", "data": "scenes", "concept": "colours", "images": 60, "selection_images": 60},
+    "digits": {
+        "task": "image-classification",
+        "data": "digits",
+        "images": 100,
+        "selection_images": 100,
+        "doses": "1,2,4,8",
+        "scales": "0,-1,-2",
+    },
+    "colours": {
+        "task": "captioning",
+        "data": "scenes",
+        "concept": "colours",
+        "images": 60,
+        "selection_images": 60,
+        "doses": "1,2,4",
+        "scales": "-1,-2",
+        "enhance_scales": "2,3,5",
+    },
 }
 """Smaller than the studies' defaults, to be done in minutes."""
 
-_FEW = {"controls": 3, "sweep_questions": 40, "doses": "1,2,3,4,6,8"}
+_FEW = {"controls": 3, "sweep_questions": 40}
 
 
 def _vision_config(settings: dict[str, object]) -> "StudyConfig":
