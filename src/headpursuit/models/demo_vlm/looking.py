@@ -14,6 +14,7 @@ from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from headpursuit.images.rendered.scans import DIGIT_WORDS
 from headpursuit.models.demo_vlm.lessons import WORDS, Pictures
+from headpursuit.models.demo_vlm.parts import MEAN, SPREAD
 
 _SHARPNESS = 20.0
 """What cosines are multiplied by before the softmax."""
@@ -21,7 +22,7 @@ _SHARPNESS = 20.0
 
 def normalised(pixels: Tensor) -> Float[Tensor, "n_scenes 3 side side"]:
     """As the image processor does it."""
-    return ((pixels.float() / 255 - 0.75) / 0.3).permute(0, 3, 1, 2)
+    return ((pixels.float() / 255 - MEAN) / SPREAD).permute(0, 3, 1, 2)
 
 
 def features(network: LlavaForConditionalGeneration, pixels: Tensor) -> tuple[Tensor, Tensor]:

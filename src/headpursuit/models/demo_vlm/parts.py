@@ -29,7 +29,8 @@ IMAGE_TOKEN = "<image>"
 _SPARE_TOKEN = "<empty_output>"
 """A marker of code notebooks in SmolLM2's vocabulary, which gives its number to the image token."""
 
-_MEAN, _SPREAD = [0.75, 0.75, 0.75], [0.3, 0.3, 0.3]
+MEAN, SPREAD = 0.75, 0.3
+"""Of every colour channel, for the image processor and for training."""
 
 
 def vision_config() -> CLIPVisionConfig:
@@ -64,7 +65,7 @@ def processor_for(tokenizer: PreTrainedTokenizerBase) -> LlavaProcessor:
         model_max_length=tokenizer.model_max_length,
     )
     images = CLIPImageProcessor(
-        size={"height": SIDE, "width": SIDE}, do_center_crop=False, image_mean=_MEAN, image_std=_SPREAD
+        size={"height": SIDE, "width": SIDE}, do_center_crop=False, image_mean=[MEAN] * 3, image_std=[SPREAD] * 3
     )
     return LlavaProcessor(
         images,
