@@ -62,6 +62,17 @@ def render(study_folder: Path | str) -> Path:
     return folder / PAGE
 
 
+def templates() -> Environment:
+    """This folder's templates; whatever is put into them is escaped."""
+    return Environment(
+        loader=PackageLoader("headpursuit", "report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
 def page_of(result: StudyResult | CaptioningResult, thumbnails: Mapping[str, str] | None = None) -> str:
     """The page as text; the same study gives the same page.
 
@@ -77,13 +88,7 @@ def page_of(result: StudyResult | CaptioningResult, thumbnails: Mapping[str, str
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("headpursuit", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates()
     environment.filters.update(
         rate=wording.rate,
         change=wording.change,

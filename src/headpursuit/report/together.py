@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from headpursuit.report.pages import PAGE, render
+from headpursuit.report.pages import PAGE, render, templates
 from headpursuit.storage import write_bytes
 
 
@@ -27,14 +26,7 @@ def render_together(folder: Path | str, title: str, studies: Mapping[str, Path])
         ValueError: If one is unfinished, damaged or something else.
     """
     pages = {name: render(study).read_text(encoding="utf-8") for name, study in studies.items()}
-    environment = Environment(
-        loader=PackageLoader("headpursuit", "report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style = Markup(resources.files("headpursuit.report").joinpath("style.css").read_text(encoding="utf-8"))
-    page = environment.get_template("together.html.j2").render(title=title, pages=pages, style=style)
+    page = templates().get_template("together.html.j2").render(title=title, pages=pages, style=style)
     write_bytes(Path(folder) / PAGE, page.encode("utf-8", "replace"))
     return Path(folder) / PAGE
