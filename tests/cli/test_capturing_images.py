@@ -17,12 +17,7 @@ TEMPLATE = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "tiny"
-    model = tiny_vision.vision_model("llava")
-    model.processor.chat_template = TEMPLATE
-    model.network.save_pretrained(path)
-    model.processor.save_pretrained(path)
-    return path
+    return tiny_vision.saved(tmp_path_factory.mktemp("model") / "tiny", TEMPLATE)
 
 
 @pytest.fixture

@@ -12,12 +12,7 @@ COLOURS = "w20\nw61\nw133\n"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("model") / "tiny"
-    model = tiny_vision.vision_model("llava")
-    model.processor.chat_template = TEMPLATE
-    model.network.save_pretrained(path)
-    model.processor.save_pretrained(path)
-    return path
+    return tiny_vision.saved(tmp_path_factory.mktemp("model") / "tiny", TEMPLATE)
 
 
 @pytest.fixture

@@ -229,3 +229,12 @@ def vision_model(family):
 def asking(model, text, image):
     """A prompt with the model's placeholder at `{}`."""
     return ImagePrompt(text.format(placeholder_of(model.processor)), image)
+
+
+def saved(path, template):
+    """A tiny llava with a chat template, as a folder that `load` takes."""
+    model = vision_model("llava")
+    model.processor.chat_template = template
+    model.network.save_pretrained(path)
+    model.processor.save_pretrained(path)
+    return path
