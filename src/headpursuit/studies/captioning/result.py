@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.analysis import Ranking
-from headpursuit.storage import MANIFEST, read_json, read_manifest, understood
+from headpursuit.storage import understood
 from headpursuit.studies.captioning.figures import CaptionArm, Direction
 from headpursuit.studies.captioning.sheets import CaptionSheet
 from headpursuit.studies.results import ArmKind, HeadNote, StudyConfig, Verdict
+from headpursuit.studies.results.study_result import finished_parts
 
 KIND = "captioning study"
 """What its manifest calls it."""
@@ -86,12 +87,9 @@ class CaptioningResult:
             FileNotFoundError: If there is no study at `path`.
             ValueError: If it is unfinished, damaged or something else.
         """
-        folder = Path(path)
-        if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
-            raise ValueError(f"the study in {folder} is unfinished; continue it with --resume")
-        read_manifest(folder, KIND)
-        with understood(folder, KIND):
-            return cls._from_json(read_json(folder / "study.json"), Ranking.load(folder / "ranking.json"))
+        content, ranking = finished_parts(path, KIND)
+        with understood(Path(path), KIND):
+            return cls._from_json(content, ranking)
 
     @classmethod
     def _from_json(cls, content: dict[str, Any], ranking: Ranking) -> "CaptioningResult":

@@ -55,6 +55,21 @@ class HeadNote:
     explained: tuple[float, ...]
 
 
+def finished_parts(path: Path | str, kind: str) -> tuple[dict[str, Any], Ranking]:
+    """What a finished study of a kind says, and its ranking, with every checksum verified.
+
+    Raises:
+        FileNotFoundError: If there is no study at `path`.
+        ValueError: If it is unfinished, damaged or something else.
+    """
+    folder = Path(path)
+    if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
+        raise ValueError(f"the study in {folder} is unfinished; continue it with --resume")
+    read_manifest(folder, kind)
+    with understood(folder, kind):
+        return read_json(folder / "study.json"), Ranking.load(folder / "ranking.json")
+
+
 @dataclass(frozen=True)
 class StudyResult:
     """A finished study."""
@@ -118,12 +133,9 @@ class StudyResult:
             FileNotFoundError: If there is no study at `path`.
             ValueError: If it is unfinished, damaged or something else.
         """
-        folder = Path(path)
-        if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
-            raise ValueError(f"the study in {folder} is unfinished; continue it with --resume")
-        read_manifest(folder, "study")
-        with understood(folder, "study"):
-            return cls._from_json(read_json(folder / "study.json"), Ranking.load(folder / "ranking.json"))
+        content, ranking = finished_parts(path, "study")
+        with understood(Path(path), "study"):
+            return cls._from_json(content, ranking)
 
     @classmethod
     def _from_json(cls, content: dict[str, Any], ranking: Ranking) -> "StudyResult":
