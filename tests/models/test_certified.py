@@ -96,3 +96,13 @@ def test_a_change_of_single_columns_is_seen():
     before = fingerprint(network)
     network.model.layers[1].self_attn.o_proj.weight.data[:, 8:16] *= -1  # what an exported edit does
     assert fingerprint(network) != before
+
+
+def test_another_processor_is_another_model():
+    network = tiny.network("llama")
+    ids, pixels = torch.tensor([[1, 2]]), torch.zeros(1, 3, 2, 2)
+    probe = {"input_ids": ids, "pixel_values": pixels}
+    known = fingerprint(network, (probe,))
+    assert fingerprint(network, ({"pixel_values": pixels, "input_ids": ids},)) == known
+    for other in ({"input_ids": ids}, probe | {"pixel_values": pixels + 1}, probe | {"input_ids": ids + 1}):
+        assert fingerprint(network, (other,)) != known

@@ -105,3 +105,16 @@ def test_data_are_for_image_tasks():
 def test_a_sheet_that_is_to_suppress_has_no_scales_that_enhance(task, given):
     with pytest.raises(ValueError, match="scales of suppression are below 1, but --scales is 0,5"):
         find_task(usual_config(task, "m", scales="0,5", **given))
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"heads": "3", "doses": "1,2"}, "--doses and --scales belong to a dose sheet; add --sweep"),
+        ({"scale": 0.0, "scales": "0,-1"}, "--doses and --scales belong to a dose sheet; add --sweep"),
+        ({"enhance_scales": "2"}, "--enhance-scales belongs to captioning; image-classification measures suppression"),
+    ],
+)
+def test_settings_that_would_do_nothing_are_refused(settings, reason):
+    with pytest.raises(ValueError, match=reason):
+        find_task(usual_config(IMAGES, "m", data="digits", **settings))

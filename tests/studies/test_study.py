@@ -15,7 +15,7 @@ from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig, StudyResult, finding, study, tasks
 from headpursuit.studies import arms as running
 from headpursuit.studies.results import Arm
-from headpursuit.studies.study import command
+from headpursuit.studies.settings import command
 from headpursuit.studies.tasks import Question, Task, load_task
 
 N_NEW = 4

@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from PIL.Image import Image
+
 from headpursuit.images import ImagePrompt, Prompt
 from headpursuit.images.opening import open_image
 
@@ -28,6 +30,7 @@ def _content(prompt: ImagePrompt) -> bytes:
     """What tells an image from others; a file that is not there is told by its name."""
     image = prompt.image
     if not isinstance(image, Path):
+        image = image if isinstance(image, Image) else open_image(image)
         return f"{image.mode} {image.size} ".encode() + hashlib.sha256(image.tobytes()).digest()
     if not image.is_file():
         return image.name.encode()

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
-from headpursuit.images import ImagePrompt, Prompt
-from headpursuit.images.opening import image_files
+from headpursuit.images import ImagePrompt, Picture, Prompt, pictures
 
 Row: TypeAlias = tuple[int, object, object]
 """Number of a line, and what it says is the prompt and the path of its image."""
@@ -54,36 +53,38 @@ def read_prompts(path: Path | str) -> PromptFile:
 
 
 @dataclass(frozen=True)
-class ImageFolder(Collection[ImagePrompt]):
-    """One question about every image of a folder."""
+class OneQuestion(Collection[ImagePrompt]):
+    """The same question about every image."""
 
-    files: tuple[Path, ...]
-    """In the order of their names."""
+    images: tuple[Picture, ...]
     question: str
 
     def __len__(self) -> int:
-        return len(self.files)
+        return len(self.images)
 
     def __iter__(self) -> Iterator[ImagePrompt]:
-        return (ImagePrompt(self.question, file) for file in self.files)
+        return (ImagePrompt(self.question, image) for image in self.images)
 
     def __contains__(self, prompt: object) -> bool:
         return any(prompt == other for other in self)
 
 
-def ask_about(folder: Path | str, question: str) -> ImageFolder:
-    """Ask the same about every image of a folder and its sub-folders.
+def ask_about(source: Path | str, question: str) -> OneQuestion:
+    """Ask the same about every image of a source.
+
+    Args:
+        source: A folder, with its sub-folders, in the order of the files' names; or `hf:NAME` or `hf:NAME:SPLIT`, a
+            data set of the Hugging Face hub that has a column of images.
+        question: What is asked.
 
     Raises:
+        ExtraMissing: If a data set needs the library `datasets` and it is not installed.
         FileNotFoundError: If there is no such folder.
-        ValueError: If it holds no image, or the question is empty.
+        ValueError: If there is no image, or the question is empty.
     """
     if not question.strip():
         raise ValueError("the question about the images is empty")
-    files = tuple(image_files(Path(folder)))
-    if not files:
-        raise ValueError(f"{folder} holds no image files")
-    return ImageFolder(files, question)
+    return OneQuestion(tuple(pictures(str(source))), question)
 
 
 def _prompts(file: Path) -> Iterator[Prompt]:

@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 def capture(
     model: options.ModelArgument,
     prompts: Annotated[
-        Path,
+        str,
         typer.Option(
-            help="Prompts: .jsonl (keys prompt, image_path), .csv (these columns), .txt (one a line), or a folder of "
-            "images (with --ask)."
+            help="Prompts: .jsonl (keys prompt, image_path), .csv (these columns), .txt (one a line), or, with --ask, "
+            "a folder of images or hf:NAME."
         ),
     ],
     output: options.OutputOption,
     ask: Annotated[
-        str | None, typer.Option(help="What is asked about each image of a folder.", show_default=False)
+        str | None, typer.Option(help="What is asked about each image of a folder or hf:NAME.", show_default=False)
     ] = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Name images that are missing or broken, and go on without them.")
@@ -51,11 +51,13 @@ def capture(
     """Record what every head does while the model reads prompts or its own answers."""
     from headpursuit.analysis import CaptureConfig, ask_about, check_place, read_prompts, readable
     from headpursuit.analysis import capture as run
+    from headpursuit.images.loading import is_hub
 
-    if prompts.is_dir() and ask is None:
-        raise ValueError(f'{prompts} is a folder; say what to ask about its images: --ask "What is this?"')
-    if ask is not None and not prompts.is_dir():
-        raise ValueError(f"--ask goes with a folder of images, and {prompts} is none")
+    holds_images = is_hub(prompts) or Path(prompts).is_dir()
+    if holds_images and ask is None:
+        raise ValueError(f'{prompts} holds images; say what to ask about them: --ask "What is this?"')
+    if ask is not None and not holds_images:
+        raise ValueError(f"--ask goes with a folder of images or hf:NAME, and {prompts} is neither")
     texts: Collection[Prompt] = read_prompts(prompts) if ask is None else ask_about(prompts, ask)
     if skip_bad:
         texts = readable(texts, lambda line: notes.print(line, markup=False, soft_wrap=True))

@@ -1,15 +1,16 @@
 """Pictures: prompts about them, and sets of them with labels, captions and questions; no model in sight."""
 
 from headpursuit.images.image_set import ImageQuestion, ImageSet, LabelledImage, Split
-from headpursuit.images.loading import image_set_names, load_images
+from headpursuit.images.loading import image_set_names, load_images, pictures
 from headpursuit.images.opening import check_image, image_files, open_image
-from headpursuit.images.prompt import ImagePrompt, Prompt
+from headpursuit.images.prompt import ImagePrompt, Picture, Prompt
 
 __all__ = [
     "ImagePrompt",
     "ImageQuestion",
     "ImageSet",
     "LabelledImage",
+    "Picture",
     "Prompt",
     "Split",
     "check_image",
@@ -17,4 +18,5 @@ __all__ = [
     "image_set_names",
     "load_images",
     "open_image",
+    "pictures",
 ]

@@ -55,16 +55,37 @@ def hub_entries(source: HubSource, class_names: Sequence[str] | None = None) -> 
         ExtraMissing: If `datasets` is not installed.
         ValueError: If the data set cannot be loaded, or lacks a column or split; the text names those there are.
     """
-    parts = _loaded(source)
-    if source.split is not None:
-        if source.split not in parts:
-            raise ValueError(f"{source.id} has no split {source.split!r}; it has {', '.join(parts)}")
-        parts = {source.split: parts[source.split]}
-    entries = []
+    parts, entries = _parts(source), []
     for name, split in splits_of(parts).items():
         make = _reader(source, f"{source.id}, {name}", parts[name], class_names)
         entries += [make(row, f"{name}/{row}", split) for row in range(len(parts[name]))]
     return entries
+
+
+def hub_pictures(source: HubSource) -> list[Callable[[], Image]]:
+    """Every image of a data set; each is decoded when it is called.
+
+    Raises:
+        ExtraMissing: If `datasets` is not installed.
+        ValueError: If the data set cannot be loaded, or lacks images or the split; the text names what there is.
+    """
+    found: list[Callable[[], Image]] = []
+    for name, part in _parts(source).items():
+        where = f"{source.id}, {name}"
+        image = _image_column(source, where, part.features)
+        pictures = _undecoded(part, image)
+        found += [partial(_picture, pictures, row, image, f"{where}, row {row}") for row in range(len(part))]
+    return found
+
+
+def _parts(source: HubSource) -> dict[str, Any]:
+    """The splits that are wanted, by name."""
+    parts = _loaded(source)
+    if source.split is None:
+        return parts
+    if source.split not in parts:
+        raise ValueError(f"{source.id} has no split {source.split!r}; it has {', '.join(parts)}")
+    return {source.split: parts[source.split]}
 
 
 def _loaded(source: HubSource) -> dict[str, Any]:
@@ -90,7 +111,7 @@ def _reader(
 ) -> Callable[[int, str, Any], Entry]:
     """Makes the entry of a row."""
     image, label, captions = _columns(source, where, part.features)
-    pictures = part.select_columns([image]).cast_column(image, datasets_library().Image(decode=False))
+    pictures = _undecoded(part, image)
     labels = None if label is None else _labels(part, label, where, class_names)
     texts = None if captions is None else part[captions][:]
 
@@ -107,12 +128,8 @@ def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tupl
     for given in (source.image, source.label, source.captions):
         if given is not None and given not in features:
             raise columns.no_column(where, f"the name {given}", (given,), features)
-    datasets = datasets_library()
-    pictures = [name for name, feature in features.items() if _holds_images(feature, datasets)]
-    image = source.image or columns.column(pictures, columns.IMAGE) or next(iter(pictures), None)
-    if image is None:
-        raise columns.no_column(where, "images", columns.IMAGE, features)
-    classes = [name for name, feature in features.items() if isinstance(feature, datasets.ClassLabel)]
+    image = _image_column(source, where, features)
+    classes = [name for name, feature in features.items() if isinstance(feature, datasets_library().ClassLabel)]
     label, captions = source.label, source.captions
     if label is None and captions is None:
         label = columns.column(features, columns.LABEL) or next(iter(classes), None)
@@ -120,6 +137,19 @@ def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tupl
     if label is None and captions is None:
         raise columns.no_column(where, "labels or captions", columns.LABEL + columns.CAPTION, features)
     return image, label, captions
+
+
+def _image_column(source: HubSource, where: str, features: Mapping[str, Any]) -> str:
+    pictures = [name for name, feature in features.items() if _holds_images(feature, datasets_library())]
+    image = source.image or columns.column(pictures, columns.IMAGE) or next(iter(pictures), None)
+    if image is None:
+        raise columns.no_column(where, "images", columns.IMAGE, features)
+    return image
+
+
+def _undecoded(part: Any, image: str) -> Any:
+    """The column of images, as bytes or paths."""
+    return part.select_columns([image]).cast_column(image, datasets_library().Image(decode=False))
 
 
 def _holds_images(feature: Any, datasets: ModuleType) -> bool:

@@ -7,12 +7,16 @@ from pathlib import Path
 from headpursuit.images.class_words import words_of
 from headpursuit.images.drawing import Entry, drawn, labels_of, limited
 from headpursuit.images.folders import folder_entries
-from headpursuit.images.hub import HubSource, hub_entries
+from headpursuit.images.hub import HubSource, hub_entries, hub_pictures
 from headpursuit.images.image_set import ImageSet
 from headpursuit.images.named import NAMED
+from headpursuit.images.opening import image_files
+from headpursuit.images.prompt import Picture
 
 _OURS = ("digits", "scenes")
 """Sets that need no download."""
+
+_HUB = "hf:"
 
 
 def image_set_names() -> tuple[str, ...]:
@@ -53,13 +57,32 @@ def load_images(
     return ImageSet(found[1].name, images, found[1].classes, found[1].question, found[1].caption_request, skipped)
 
 
+def pictures(name: str) -> list[Picture]:
+    """Every image of `hf:NAME`, `hf:NAME:SPLIT` or a folder with its sub-folders; none of them is opened.
+
+    Raises:
+        ExtraMissing: If the data need the library `datasets` and it is not installed.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there are no images.
+    """
+    found: list[Picture] = [*(hub_pictures(_hub_source(name)) if is_hub(name) else image_files(Path(name)))]
+    if not found:
+        raise ValueError(f"{name} holds no image{'s' if is_hub(name) else ' files'}")
+    return found
+
+
+def is_hub(name: str) -> bool:
+    """Whether a name means a data set of the Hugging Face hub."""
+    return name.startswith(_HUB)
+
+
 def _found(name: str) -> tuple[Sequence[Entry], ImageSet]:
     """All entries of a source, and the set that they go into, still empty."""
     if name in NAMED:
         row = NAMED[name]
         entries = hub_entries(row.source, tuple(row.classes) or None)
         return entries, ImageSet(name, (), row.classes, row.question, row.caption_request)
-    if name.startswith("hf:"):
+    if is_hub(name):
         entries = hub_entries(_hub_source(name))
     elif Path(name).is_dir():
         entries = folder_entries(Path(name))
@@ -75,7 +98,7 @@ def _found(name: str) -> tuple[Sequence[Entry], ImageSet]:
 
 
 def _hub_source(name: str) -> HubSource:
-    given = name.removeprefix("hf:")
+    given = name.removeprefix(_HUB)
     # A colon in a path, as in C:\, belongs to it.
     dataset, colon, split = given.rpartition(":")
     if not colon or Path(given).exists() or "\\" in split or "/" in split:

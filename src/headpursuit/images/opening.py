@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from headpursuit.images.prompt import Picture
+
 MOST_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded: as RGB, this many pixels fill 300 MB."""
 
@@ -22,7 +24,7 @@ _WIDE_MODES = ("I", "F")
 """Grey of 32 bits; `I;16` and its byte orders have 16."""
 
 
-def open_image(source: Path | Image.Image) -> Image.Image:
+def open_image(source: Picture) -> Image.Image:
     """A picture in RGB, as a person would see it.
 
     The orientation a camera noted is applied, transparent parts become white, grey of 16 bits is scaled to 8. Of an
@@ -31,7 +33,7 @@ def open_image(source: Path | Image.Image) -> Image.Image:
     brightest pixel. Colour profiles are not applied.
 
     Args:
-        source: A file, or a picture in memory, which is left as it is.
+        source: A file, a function that opens a picture, or a picture in memory, which is left as it is.
 
     Returns:
         A new picture, decoded, which needs its file no longer.
@@ -41,6 +43,8 @@ def open_image(source: Path | Image.Image) -> Image.Image:
         OSError: If it cannot be read.
         ValueError: If it is no image, is damaged, or has more than `MOST_PIXELS` pixels.
     """
+    if not isinstance(source, Path | Image.Image):
+        source = source()
     if isinstance(source, Image.Image):
         name = getattr(source, "filename", "") or "the picture in memory"
         with _understood(name):
@@ -73,7 +77,7 @@ def check_image(path: Path) -> None:
         _refuse_size(image, str(path))
 
 
-def image_size(source: Path | Image.Image) -> tuple[int, int]:
+def image_size(source: Picture) -> tuple[int, int]:
     """Width and height of what `open_image` gives, as a file's header tells them.
 
     Only a JPEG's note on its orientation is looked at: asking a file of another kind would decode all of it.
@@ -83,8 +87,8 @@ def image_size(source: Path | Image.Image) -> tuple[int, int]:
         OSError: If it cannot be read.
         ValueError: If it is no image.
     """
-    if isinstance(source, Image.Image):
-        return _upright_size(source)
+    if not isinstance(source, Path):
+        return _upright_size(source if isinstance(source, Image.Image) else source())
     with _opened(source) as image:
         return _upright_size(image) if image.format in ("JPEG", "MPO") else image.size
 

@@ -1,10 +1,14 @@
 """A prompt about an image."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from PIL.Image import Image
+
+Picture: TypeAlias = Path | Image | Callable[[], Image]
+"""A file or a function, opened when the picture is needed, or a picture in memory."""
 
 
 @dataclass(frozen=True)
@@ -13,8 +17,7 @@ class ImagePrompt:
 
     text: str
     """With the model's image placeholder in it where the image belongs; in a chat, the question alone."""
-    image: Path | Image
-    """A file, which is opened when the model reads it, or a picture in memory."""
+    image: Picture
 
 
 Prompt: TypeAlias = str | ImagePrompt

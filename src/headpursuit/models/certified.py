@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from importlib.metadata import version
@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from headpursuit.models.anatomy import (
@@ -59,19 +60,19 @@ def certified(
     known = None if fresh else _known.get(network)
     if known and (known[1].image or not callable(probe)):  # what was found with text alone may lack cross-attention
         return known
-    kept = keep and (probe is None or callable(probe))
-    file = _file(network, "text" if probe is None else "image") if kept else None
+    probes = () if probe is None else probe() if callable(probe) else (probe,)
+    file = _file(network, probes) if keep else None
     found = _read(file) if file and not fresh else None
     if found is None:
         with uncompiled():
-            found = _measure(network, *probe()) if callable(probe) else _measure(network, probe)
+            found = _measure(network, *probes)
         if file:
             _write(file, found)
     _known[network] = found
     return found
 
 
-def _measure(network: PreTrainedModel, probe: Probe | None, beside: Probe | None = None) -> Known:
+def _measure(network: PreTrainedModel, probe: Probe | None = None, beside: Probe | None = None) -> Known:
     inputs = probe_input(network) if probe is None else probe
     poisonings = poison_all(network, inputs)
     anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
@@ -83,19 +84,21 @@ def certificates_folder() -> Path:
     return cache_folder() / "certificates"
 
 
-def _file(network: PreTrainedModel, probe: str) -> Path | None:
+def _file(network: PreTrainedModel, probes: Sequence[Probe]) -> Path | None:
     """Where a network's certificate is kept; None for one that cannot be told from others by what lies in memory."""
     hooked = any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())
     if hooked or is_sharded(network) or any(p.device.type == "meta" for p in network.parameters()):
         return None
-    return certificates_folder() / f"{fingerprint(network, probe)}.json"
+    return certificates_folder() / f"{fingerprint(network, probes)}.json"
 
 
 @torch.no_grad()
-def fingerprint(network: PreTrainedModel, probe: str = "text") -> str:
-    """Hash of what a certificate depends on: code, config, device, kind of probe, some values of every parameter."""
+def fingerprint(network: PreTrainedModel, probes: Sequence[Probe] = ()) -> str:
+    """Hash of what a certificate depends on: code, config, device, probes, some values of every parameter.
+
+    The probes with an image are what the processor makes of it, so another processor is noticed.
+    """
     about = {
-        "probe": probe,
         "versions": [_code(), *(version(package) for package in ("torch", "transformers"))],
         "config": network.config.to_dict() | {"_name_or_path": "", "_commit_hash": ""},
         "attention": network.config._attn_implementation,
@@ -108,8 +111,15 @@ def fingerprint(network: PreTrainedModel, probe: str = "text") -> str:
         flat = values.detach().flatten()
         # Not at equal distances in whole numbers, which could all lie in one column.
         places = torch.linspace(0, max(len(flat) - 1, 0), min(_VALUES, len(flat)), dtype=torch.float64).long()
-        digest.update(flat[places.to(flat.device)].cpu().view(torch.uint8).numpy().data)
+        digest.update(_bytes(flat[places.to(flat.device)]))
+    for name, value in (item for probe in probes for item in sorted(probe.items())):
+        digest.update(f"{name} {value.shape} {value.dtype}".encode())
+        digest.update(_bytes(value))
     return digest.hexdigest()
+
+
+def _bytes(values: Tensor) -> memoryview:
+    return values.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().data
 
 
 def _code() -> str:

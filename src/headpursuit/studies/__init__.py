@@ -3,10 +3,11 @@
 from headpursuit.studies.captioning import CaptioningResult, study_captions
 from headpursuit.studies.finished import load_result
 from headpursuit.studies.metrics import contains, is_right
+from headpursuit.studies.place import check_place
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import StudyConfig, StudyResult
 from headpursuit.studies.settings import find_task, usual_config
-from headpursuit.studies.study import check_place, study
+from headpursuit.studies.study import study
 from headpursuit.studies.tasks import CAPTIONING, Task, image_classification, load_task, task_names, usual_settings
 
 __all__ = [

@@ -1,25 +1,90 @@
 """The steps that studies share: whether a model can do one, its heads ranked and named, and its arms measured."""
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, count_of, explain, rank
-from headpursuit.concepts import Concept
+from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, count_of, explain, rank, versions
+from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
-from headpursuit.models import LanguageModel, batches, tokens_of
+from headpursuit.models import FLAGS, LanguageModel, batches, tokens_of
+from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.arms import ArmRunner, PlannedArm
 from headpursuit.studies.doses import head_counts
-from headpursuit.studies.place import kept
+from headpursuit.studies.place import begin, check_place, check_same, kept
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import Arm, ArmKind, HeadNote, StudyConfig
+from headpursuit.studies.settings import command
 from headpursuit.studies.tasks import Task
+from headpursuit.studies.thumbnails import write_thumbnails
 
 _NOTE_ATOMS = 5
 """Tokens that name each head in the report."""
 
 
-def check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, Concept], config: StudyConfig) -> None:
+@dataclass(frozen=True)
+class Found:
+    """What a study knows before it edits anything."""
+
+    folder: Path
+    """Of the study; it holds all of this too."""
+    concept: Concept
+    other: Concept
+    """The concept whose best heads are a further control."""
+    thumbnails: dict[str, str]
+    """Files in the folder, by image name."""
+    rankings: tuple[Ranking, Ranking]
+    """The concept's and the other concept's, on the same prompts."""
+    notes: tuple[HeadNote, ...]
+    """The tokens that name each head."""
+
+
+def find(
+    model: LanguageModel, task: Task, config: StudyConfig, path: Path, *, resume: bool, progress: Progress
+) -> Found:
+    """Begin a study, or go on with it: capture its ranking prompts, rank all heads, and name them.
+
+    Raises:
+        FileExistsError: If the folder exists and `resume` is not asked for.
+        ValueError: If the config cannot be carried out, or differs from the one to resume.
+        AnatomyError: If the model's heads cannot be certified.
+    """
+    concepts = task.words, load_concept(config.other_concept)
+    if concepts[0].name == concepts[1].name:
+        raise ValueError(f"the other concept is {concepts[1].name} itself; choose another with --other-concept")
+    check_place(path, config, resume=resume)
+    _check_feasible(model, task, concepts, config)
+    folder = begin(path, config)
+    check_same(model, task, concepts, folder)
+    thumbnails = write_thumbnails(task, folder)
+    captured = _captured(model, task, config, folder, progress)
+    rankings = _ranked(model, captured, concepts, config, folder, progress)
+    return Found(folder, *concepts, thumbnails, rankings, _noted(model, captured, config, folder, progress))
+
+
+def described(model: LanguageModel, config: StudyConfig, found: Found) -> dict[str, Any]:
+    """What the results of every study say of the model, its heads, and how they were found."""
+    return {
+        "config": config,
+        "concept": found.concept.name,
+        "model_summary": model.anatomy.summary(),
+        "certificate": str(model.certificate),
+        "command": command(config, found.folder),
+        "ranking": found.rankings[0],
+        "notes": found.notes,
+        "versions": versions() | {"device": model.device.type, "dtype": model.dtype},
+        "flags": {flag: FLAGS[flag] for flag in sorted(model.anatomy.flags)},
+    }
+
+
+def finish(folder: Path, kind: str, config: StudyConfig, task: Task, content: dict[str, Any]) -> None:
+    """Write the results; from here on the study counts as finished."""
+    write_json(folder / "study.json", content)
+    finish_folder(folder, kind, {"task": task.name, "model": config.model, "versions": versions()})
+
+
+def _check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, Concept], config: StudyConfig) -> None:
     """Find out before anything is written whether heads, controls, words and prompts fit the model.
 
     Raises:
@@ -40,7 +105,7 @@ def check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, Co
     batches(model, task.neutral_texts, config.batch_size)
 
 
-def captured_for(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Capture:
+def _captured(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Capture:
     """Capture the ranking prompts."""
     if not (folder / "capture").exists():
         settings = CaptureConfig(
@@ -55,7 +120,7 @@ def captured_for(model: LanguageModel, task: Task, config: StudyConfig, folder: 
     return Capture.load(folder / "capture")
 
 
-def ranked_for(
+def _ranked(
     model: LanguageModel,
     captured: Capture,
     concepts: tuple[Concept, Concept],
@@ -77,7 +142,7 @@ def _rank(model: LanguageModel, captured: Capture, concept: Concept, config: Ran
     return rank(model, captured, concept, config).to_json()
 
 
-def noted(
+def _noted(
     model: LanguageModel, captured: Capture, config: StudyConfig, folder: Path, progress: Progress
 ) -> tuple[HeadNote, ...]:
     """Name every head by its first tokens over the whole vocabulary, read as the ranking reads it."""

@@ -35,8 +35,7 @@ def find_task(config: StudyConfig) -> Task:
         FileNotFoundError: If there are no such images.
         ValueError: If there is no such task, or its images cannot be used.
     """
-    if config.sweep and any(scale > 1 for scale in config.dose_scales):
-        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
+    _check_sheet(config)
     if config.task == CAPTIONING:
         _check_captioning(config)
     if not config.data or not is_image_task(config.task):
@@ -48,6 +47,18 @@ def find_task(config: StudyConfig) -> Task:
     if config.ask:
         images = replace(images, question=config.ask, caption_request=config.ask)
     return load_task(config.task, images, config.concept)
+
+
+def _check_sheet(config: StudyConfig) -> None:
+    """Refuse settings of a dose sheet that there is none of, or that it cannot follow."""
+    if config.sweep and any(scale > 1 for scale in config.dose_scales):
+        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
+    if not config.sweep and (config.doses, config.scales) != (StudyConfig.doses, StudyConfig.scales):
+        raise ValueError(
+            "--doses and --scales belong to a dose sheet; add --sweep, or give --heads and --scale instead"
+        )
+    if config.task != CAPTIONING and config.enhance_scales != StudyConfig.enhance_scales:
+        raise ValueError(f"--enhance-scales belongs to captioning; {config.task} measures suppression alone")
 
 
 def _check_captioning(config: StudyConfig) -> None:

@@ -3,20 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
-from headpursuit.analysis import versions
-from headpursuit.concepts import load_concept
-from headpursuit.models import FLAGS, LanguageModel
-from headpursuit.storage import finish_folder, write_json
+from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
-from headpursuit.studies.finding import captured_for, check_feasible, measured, noted, ranked_for
-from headpursuit.studies.place import begin, check_place, check_same
+from headpursuit.studies.finding import described, find, finish, measured
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
-from headpursuit.studies.settings import command, find_task
+from headpursuit.studies.results.study_result import KIND
+from headpursuit.studies.settings import find_task
 from headpursuit.studies.summaries import p_value, summarise
-from headpursuit.studies.sweep import left_out, sweep
+from headpursuit.studies.sweep import sweep, uncontrolled
 from headpursuit.studies.tasks import CAPTIONING, Task
-from headpursuit.studies.thumbnails import write_thumbnails
 from headpursuit.studies.verdict import judge
 
 
@@ -52,43 +48,27 @@ def study(
     task = task or find_task(config)
     if config.sweep:
         task = task.for_sweep()
-    concept, other = task.words, load_concept(config.other_concept)
-    if other.name == concept.name:
-        raise ValueError(f"the other concept is {other.name} itself; choose another with --other-concept")
-    check_place(Path(path), config, resume=resume)
-    check_feasible(model, task, (concept, other), config)
-    folder = begin(Path(path), config)
-    check_same(model, task, (concept, other), folder)
-    thumbnails = write_thumbnails(task, folder)
-    captured = captured_for(model, task, config, folder, progress)
-    rankings = ranked_for(model, captured, (concept, other), config, folder, progress)
-    notes = noted(model, captured, config, folder, progress)
-    sheet = sweep(model, task, concept, config, rankings[0], folder, progress) if config.sweep else None
+    found = find(model, task, config, Path(path), resume=resume, progress=progress)
+    sheet = (
+        sweep(model, task, found.concept, config, found.rankings[0], found.folder, progress) if config.sweep else None
+    )
     dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale) if sheet else config
     scopes, remark = image_scopes(model, task, config)
-    planned = plan_arms(dosed, model.anatomy, *rankings, scopes)
-    arms = measured(ArmRunner(model, task, config, progress), planned, folder, progress)
-    summaries = summarise(task, concept, arms, config.seed)
+    planned = plan_arms(dosed, model.anatomy, *found.rankings, scopes)
+    arms = measured(ArmRunner(model, task, config, progress), planned, found.folder, progress)
+    summaries = summarise(task, found.concept, arms, config.seed)
     p_matched, p_random = (p_value(task, arms, kind, config.seed) for kind in ("matched", "random"))
+    unswept = uncontrolled(sheet.counts, config, model) if sheet else ""
     result = StudyResult(
-        config=config,
-        concept=concept.name,
-        model_summary=model.anatomy.summary(),
-        certificate=str(model.certificate),
-        command=command(config, Path(path)),
-        ranking=rankings[0],
-        notes=notes,
+        **described(model, config, found),
         arms=summaries,
-        examples=_examples(task, arms, thumbnails),
+        examples=_examples(task, arms, found.thumbnails),
         verdict=judge(summaries, p_matched, p_random),
-        flags={flag: FLAGS[flag] for flag in sorted(model.anatomy.flags)},
-        versions=versions() | {"device": model.device.type, "dtype": model.dtype},
         classes=dict(task.classes),
         sheet=sheet,
-        remarks=tuple(filter(None, (*task.remarks, remark, left_out(sheet.counts, config, model) if sheet else ""))),
+        remarks=tuple(filter(None, (*task.remarks, remark, unswept))),
     )
-    write_json(folder / "study.json", result.to_json())
-    finish_folder(folder, "study", {"task": task.name, "model": config.model, "versions": versions()})
+    finish(found.folder, KIND, config, task, result.to_json())
     return result
 
 

@@ -16,7 +16,7 @@ from headpursuit.models.demo_vlm.parts import PATCH, PATCHES
 WORDS = (*KINDS, *COLOURS, *SIZES, "nothing")
 """What a patch can show, as the language model would say it."""
 
-_WEIGHTS = {"caption": 2.0, "digit": 2.0, "colour": 1.5, "count": 1.5, "shape": 0.7}
+_WEIGHTS = {"caption": 1.5, "digit": 2.0, "colour": 2.0, "count": 1.0, "shape": 1.0}
 """How often a subject is talked about, relative to the others."""
 
 

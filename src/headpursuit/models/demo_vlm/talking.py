@@ -13,6 +13,9 @@ from headpursuit.models.demo_vlm.parts import PATCHES
 
 _BEFORE, _AFTER = "<|im_start|>user\n", "\n"
 
+_COMMON = 8192
+"""Tokens of the lowest numbers are the commonest; only they and the answers' own are scored, to save time."""
+
 
 @dataclass(frozen=True)
 class Dialogues:
@@ -57,7 +60,7 @@ def _tokens(exchange: Exchange, tokenizer: PreTrainedTokenizerBase) -> tuple[lis
 def answer_loss(
     network: LlavaForConditionalGeneration, projected: Tensor, said: Dialogues
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Mean cross-entropy of the answers' tokens, and the fraction that is the likeliest one."""
+    """Mean cross-entropy of the answers' tokens among the scored ones, and the fraction that is the likeliest one."""
     embed, dtype = network.get_input_embeddings(), network.lm_head.weight.dtype
     n_scenes = len(said.ids)
     parts = [
@@ -75,8 +78,10 @@ def answer_loss(
         use_cache=False,
     ).last_hidden_state
     scene, token = said.answered.nonzero(as_tuple=True)
-    logits = network.lm_head(hidden[scene, n_shared + token - 1]).float()
-    wanted = said.ids[said.answered]
+    words = network.lm_head.weight
+    scored = torch.cat([torch.arange(min(_COMMON, len(words))), said.ids[said.answered]]).unique()
+    logits = F.linear(hidden[scene, n_shared + token - 1], words[scored]).float()
+    wanted = torch.searchsorted(scored, said.ids[said.answered])
     return F.cross_entropy(logits, wanted), {"tokens": (logits.argmax(-1) == wanted).float().mean()}
 
 

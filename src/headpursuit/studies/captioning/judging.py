@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headpursuit.studies.captioning.figures import CaptionArm, Direction
-from headpursuit.studies.results import Verdict
+from headpursuit.studies.results import ArmKind, Outcome, Verdict
+
+_Controls = tuple[tuple[ArmKind, float, str], ...]
+"""Kind, p-value, and where the heads were drawn from."""
 
 
 @dataclass(frozen=True)
@@ -108,51 +111,71 @@ def judge(
     """
     t, base = thresholds or CaptionThresholds(), arms[0]
     own = [arm for arm in arms if arm.direction == direction]
-    edit = next(arm for arm in own if arm.kind == "edit")
-    facts = _facts(direction, base, own, p_matched, p_random)
+    controls = _controls(p_matched, p_random)
+    outcome, sentence = _outcome(direction, base, own, controls, t)
+    return Verdict(outcome, sentence, tuple(_facts(direction, base, own, controls)), p_matched, p_random)
 
-    def verdict(outcome: str, sentence: str) -> Verdict:
-        return Verdict(outcome, sentence, tuple(facts), p_matched, p_random)  # type: ignore[arg-type]
 
-    unclear = _cannot_tell(direction, base, t)
-    if unclear:
-        return verdict("undecidable", unclear)
-    broken = signs_of_damage(direction, base, edit, t)
-    if broken:
-        return verdict("over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}.")
-    change, reached = edit.frequency_change, effect(direction, base, edit)
-    lowers = direction == "suppress"
-    certain = change is not None and (change.high < 0 if lowers else change.low > 0)
-    verb = "lower" if lowers else "raise"
-    if not certain:
-        return verdict("no effect", f"Rescaling these heads does not reliably {verb} the concept's frequency.")
-    if reached < needed(direction, t):
-        return verdict(
-            "no effect",
-            f"Rescaling these heads {verb}s the concept's frequency by {reached:.0%} only; at least "
-            f"{needed(direction, t):.0%} counts as {_NOUNS[direction]}.",
-        )
-    for kind, p, where in _controls(p_matched, p_random):
-        shares = [effect(direction, base, arm) / reached for arm in own if arm.kind == kind]
-        average = sum(shares) / len(shares)
-        if p >= t.significance or average > t.control_share or max(shares) >= 1:
-            return verdict(
-                "not better than random",
-                f"Random heads of {where} reach {max(average, 0):.0%} of the effect on average (p = {p:.2g}), the "
-                f"strongest draw {max(*shares, 0):.0%}; these heads are not special.",
-            )
-    kept = kept_cider(direction, base, edit)
-    return verdict(
-        "specific",
-        f"Rescaling these {len(edit.heads)} heads {verb}s the frequency of the concept's words by {reached:.0%} and "
-        f"keeps {kept:.0%} of the CIDEr{' without them' if lowers else ''}; random heads do not do the same.",
+def _outcome(
+    direction: Direction, base: CaptionArm, own: Sequence[CaptionArm], controls: _Controls, t: CaptionThresholds
+) -> tuple[Outcome, str]:
+    """The outcome and its sentence."""
+    edit = _edit(own)
+    if unclear := _cannot_tell(direction, base, t):
+        return "undecidable", unclear
+    if broken := signs_of_damage(direction, base, edit, t):
+        return "over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}."
+    if weak := _too_weak(direction, base, edit, t):
+        return "no effect", weak
+    if alike := _as_good_as_random(direction, base, own, controls, t):
+        return "not better than random", alike
+    lowers, kept = direction == "suppress", kept_cider(direction, base, edit)
+    return "specific", (
+        f"Rescaling these {len(edit.heads)} heads {_VERBS[direction]}s the frequency of the concept's words by "
+        f"{effect(direction, base, edit):.0%} and keeps {kept:.0%} of the CIDEr{' without them' if lowers else ''}; "
+        "random heads do not do the same."
     )
 
 
+def _too_weak(direction: Direction, base: CaptionArm, edit: CaptionArm, t: CaptionThresholds) -> str:
+    """That the change is small or uncertain, in a sentence; empty if it is neither."""
+    change, reached, verb = edit.frequency_change, effect(direction, base, edit), _VERBS[direction]
+    certain = change is not None and (change.high < 0 if direction == "suppress" else change.low > 0)
+    if not certain:
+        return f"Rescaling these heads does not reliably {verb} the concept's frequency."
+    if reached < needed(direction, t):
+        return (
+            f"Rescaling these heads {verb}s the concept's frequency by {reached:.0%} only; at least "
+            f"{needed(direction, t):.0%} counts as {_NOUNS[direction]}."
+        )
+    return ""
+
+
+def _as_good_as_random(
+    direction: Direction, base: CaptionArm, own: Sequence[CaptionArm], controls: _Controls, t: CaptionThresholds
+) -> str:
+    """That random heads, or any single draw of them, reach the change too, in a sentence; empty if they do not."""
+    reached = effect(direction, base, _edit(own))
+    for kind, p, where in controls:
+        shares = [effect(direction, base, arm) / reached for arm in own if arm.kind == kind]
+        average = sum(shares) / len(shares)
+        if p >= t.significance or average > t.control_share or max(shares) >= 1:
+            return (
+                f"Random heads of {where} reach {max(average, 0):.0%} of the effect on average (p = {p:.2g}), the "
+                f"strongest draw {max(*shares, 0):.0%}; these heads are not special."
+            )
+    return ""
+
+
+def _edit(own: Sequence[CaptionArm]) -> CaptionArm:
+    return next(arm for arm in own if arm.kind == "edit")
+
+
+_VERBS = {"suppress": "lower", "enhance": "raise"}
 _NOUNS = {"suppress": "suppression", "enhance": "enhancement"}
 
 
-def _controls(p_matched: float, p_random: float) -> tuple[tuple[str, float, str], ...]:
+def _controls(p_matched: float, p_random: float) -> _Controls:
     return ("matched", p_matched, "the same layers"), ("random", p_random, "any layer")
 
 
@@ -174,10 +197,8 @@ def _cannot_tell(direction: Direction, base: CaptionArm, t: CaptionThresholds) -
     return ""
 
 
-def _facts(
-    direction: Direction, base: CaptionArm, own: Sequence[CaptionArm], p_matched: float, p_random: float
-) -> list[str]:
-    edit = next(arm for arm in own if arm.kind == "edit")
+def _facts(direction: Direction, base: CaptionArm, own: Sequence[CaptionArm], controls: _Controls) -> list[str]:
+    edit = _edit(own)
     lines = [
         f"Words of the concept per caption: {base.frequency} before, {edit.frequency} after.",
         f"Captions that name the concept: {base.naming} before, {edit.naming} after.",
@@ -192,7 +213,7 @@ def _facts(
         f"Words per caption: {base.length.value:.1f} before, {edit.length.value:.1f} after; repetition "
         f"{base.repetition:.2f} and {edit.repetition:.2f}; empty captions {base.empty:.0%} and {edit.empty:.0%}."
     )
-    for kind, p, where in _controls(p_matched, p_random):
+    for kind, p, where in controls:
         found = [arm for arm in own if arm.kind == kind]
         rates = [arm.frequency.value for arm in found]
         reached = effect(direction, base, edit)

@@ -4,11 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from headpursuit.analysis import Ranking, versions
+from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
-from headpursuit.models import FLAGS, LanguageModel
-from headpursuit.storage import finish_folder, write_json
+from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes
 from headpursuit.studies.captioning.figures import CaptionArm, Direction
 from headpursuit.studies.captioning.judging import judge
@@ -16,14 +15,12 @@ from headpursuit.studies.captioning.plan import direction_of, plan_caption_arms
 from headpursuit.studies.captioning.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.captioning.scoring import CaptionScorer
 from headpursuit.studies.captioning.sheets import CaptionSheet, cell_of, sheet_of
-from headpursuit.studies.finding import captured_for, check_feasible, measured, noted, ranked_for
-from headpursuit.studies.place import begin, check_place, check_same
+from headpursuit.studies.finding import described, find, finish, measured
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig, Verdict
-from headpursuit.studies.settings import command, find_task
-from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, left_out, sweep_questions
+from headpursuit.studies.settings import find_task
+from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, sweep_questions, uncontrolled
 from headpursuit.studies.tasks import CAPTIONING, Task
-from headpursuit.studies.thumbnails import write_thumbnails
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
 """Concepts that captions of most images name."""
@@ -59,43 +56,25 @@ def study_captions(
     if config.task != CAPTIONING:
         raise ValueError(f"{config.task} is no study of captions; run it with headpursuit.study")
     task = task or find_task(config)
-    concept, other = task.words, load_concept(config.other_concept)
-    if other.name == concept.name:
-        raise ValueError(f"the other concept is {other.name} itself; choose another with --other-concept")
-    check_place(Path(path), config, resume=resume)
-    check_feasible(model, task, (concept, other), config)
-    folder = begin(Path(path), config)
-    check_same(model, task, (concept, other), folder)
-    thumbnails = write_thumbnails(task, folder)
-    captured = captured_for(model, task, config, folder, progress)
-    rankings = ranked_for(model, captured, (concept, other), config, folder, progress)
-    notes = noted(model, captured, config, folder, progress)
-    sheets = caption_sheets(model, task, concept, config, rankings[0], folder, progress)
+    found = find(model, task, config, Path(path), resume=resume, progress=progress)
+    sheets = caption_sheets(model, task, found.concept, config, found.rankings[0], found.folder, progress)
     scopes, remark = image_scopes(model, task, config)
-    planned = plan_caption_arms(config, model.anatomy, rankings, sheets, scopes)
-    arms = measured(ArmRunner(model, task, config, progress), planned, folder, progress)
-    scorer = CaptionScorer(task.heldout, concept, _others(concept, other), config.seed)
+    planned = plan_caption_arms(config, model.anatomy, found.rankings, sheets, scopes)
+    arms = measured(ArmRunner(model, task, config, progress), planned, found.folder, progress)
+    scorer = CaptionScorer(task.heldout, found.concept, _others(found.concept, found.other), config.seed)
     figures = tuple(scorer.figures(arm, arms[0], direction_of(arm.name)) for arm in arms)
+    unswept = uncontrolled(sheets["suppress"].counts, config, model)
     result = CaptioningResult(
-        config=config,
-        concept=concept.name,
-        words=concept.words,
+        **described(model, config, found),
+        words=found.concept.words,
         request=task.heldout[0].text,
-        model_summary=model.anatomy.summary(),
-        certificate=str(model.certificate),
-        command=command(config, Path(path)),
-        ranking=rankings[0],
-        notes=notes,
         sheets=sheets,
         arms=figures,
         verdicts={direction: _judged(direction, scorer, arms, figures) for direction in sheets},
-        examples=_examples(task, arms, thumbnails),
-        versions=versions() | {"device": model.device.type, "dtype": model.dtype},
-        flags={flag: FLAGS[flag] for flag in sorted(model.anatomy.flags)},
-        remarks=tuple(filter(None, (*task.remarks, remark, left_out(sheets["suppress"].counts, config, model)))),
+        examples=_examples(task, arms, found.thumbnails),
+        remarks=tuple(filter(None, (*task.remarks, remark, unswept))),
     )
-    write_json(folder / "study.json", result.to_json())
-    finish_folder(folder, KIND, {"task": task.name, "model": config.model, "versions": versions()})
+    finish(found.folder, KIND, config, task, result.to_json())
     return result
 
 

@@ -4,7 +4,7 @@ from headpursuit.studies.results.arms import Arm, ArmKind, Damage
 from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmSummary, Confusion, Estimate, GroupSummary
 from headpursuit.studies.results.sheet import DoseCell, DoseSheet, DoseWord
-from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult, Verdict
+from headpursuit.studies.results.study_result import Example, HeadNote, Outcome, StudyResult, Verdict
 
 __all__ = [
     "Arm",
@@ -19,6 +19,7 @@ __all__ = [
     "Example",
     "GroupSummary",
     "HeadNote",
+    "Outcome",
     "StudyConfig",
     "StudyResult",
     "Verdict",

@@ -11,12 +11,17 @@ from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmSummary
 from headpursuit.studies.results.sheet import DoseSheet
 
+KIND = "study"
+"""What its manifest calls it."""
+
+Outcome = Literal["specific", "not better than random", "over-intervened", "no effect", "undecidable"]
+
 
 @dataclass(frozen=True)
 class Verdict:
     """What a study says, in plain words."""
 
-    outcome: Literal["specific", "not better than random", "over-intervened", "no effect", "undecidable"]
+    outcome: Outcome
     sentence: str
     """The outcome in one sentence."""
     reasons: tuple[str, ...]
@@ -133,8 +138,8 @@ class StudyResult:
             FileNotFoundError: If there is no study at `path`.
             ValueError: If it is unfinished, damaged or something else.
         """
-        content, ranking = finished_parts(path, "study")
-        with understood(Path(path), "study"):
+        content, ranking = finished_parts(path, KIND)
+        with understood(Path(path), KIND):
             return cls._from_json(content, ranking)
 
     @classmethod
