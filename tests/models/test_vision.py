@@ -4,56 +4,20 @@ import pytest
 import tiny_vision
 import torch
 import transformers as hf
-from tiny_vision import FAMILIES, IMAGE_ID, asking, drawing
+from tiny_vision import FAMILIES, IMAGE_ID, IN_THE_TEXT, asking, drawing, logits, two_prompts, uneven_edit
 from tokenizers.processors import TemplateProcessing
 
 from headpursuit.heads import Edit
 from headpursuit.images import ImagePrompt
 from headpursuit.models import AnatomyError, LanguageModel, answer, load, log_probabilities, read_mixed, rescale
 from headpursuit.models.batches import batches
-from headpursuit.models.effects import logit_changes
 from headpursuit.models.text import continue_batch, read_logits
 
-IN_THE_TEXT = [family for family in FAMILIES if family != "mllama"]
 
-
-@pytest.fixture(scope="session")
+@pytest.fixture
 def models():
-    """Models that tests leave as they are, so that each is certified once."""
-    kept = {}
-
-    def get(family):
-        if family not in kept:
-            kept[family] = tiny_vision.vision_model(family)
-        return kept[family]
-
-    return get
-
-
-def prompts(model):
-    """Two prompts of other lengths about pictures of other shapes."""
-    return [
-        asking(model, "w5 {} w6 w7", drawing(0)),
-        asking(model, "{} w8 w9 w10 w11 w12", drawing(1, (30, 60))),
-    ]
-
-
-def edit(model, scope="all"):
-    """Every head by another scale: a common one would be undone by a norm behind the projection."""
-    return Edit({head: (-1) ** i * (1 + i % 3) for i, head in enumerate(model.anatomy.heads)}, scope)
-
-
-def logits(model, prompt, *edits):
-    """Of one prompt alone: (n_tokens, vocab)."""
-    batch = batches(model, [prompt], 1)[0]
-    return edited(model, batch, *edits)
-
-
-def edited(model, batch, *edits):
-    if edits:
-        with rescale(model, edits[0]):
-            return edited(model, batch, *edits[1:])
-    return read_logits(model, batch)[0]
+    """Shared ones, which tests leave as they are."""
+    return tiny_vision.shared
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -69,7 +33,7 @@ def test_a_batch_equals_its_prompts_one_by_one(models, family):
     model = models(family)
     # A text without an image, which PaliGemma is not made for, it reads otherwise in a padded batch.
     texts = [] if family == "paligemma" else ["w20 w21 w22 w23", "w30"]
-    found, mixed = {}, [*prompts(model), *texts]
+    found, mixed = {}, [*two_prompts(model), *texts]
     for batch in batches(model, mixed, 2):
         for number, row, mask in zip(batch.indices, read_logits(model, batch), batch.attention_mask, strict=True):
             found[number] = row[mask.bool()]
@@ -80,7 +44,7 @@ def test_a_batch_equals_its_prompts_one_by_one(models, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_pictures_matter_and_answers_of_a_batch_are_those_of_single_prompts(models, family):
     model = models(family)
-    first, second = prompts(model)
+    first, second = two_prompts(model)
     other = ImagePrompt(first.text, drawing(2))
     assert (logits(model, first) - logits(model, other)).abs().max() > 1e-3
     mixed = [first, "w20 w21 w22", second, other, "w30"]
@@ -92,66 +56,16 @@ def test_pictures_matter_and_answers_of_a_batch_are_those_of_single_prompts(mode
 @pytest.mark.parametrize("family", FAMILIES)
 def test_edits_change_the_output_and_scale_one_does_not(models, family):
     model = models(family)
-    prompt = prompts(model)[0]
+    prompt = two_prompts(model)[0]
     plain = logits(model, prompt)
     assert torch.equal(logits(model, prompt, Edit.uniform(model.anatomy.heads, 1.0)), plain)
-    assert (logits(model, prompt, edit(model)) - plain).abs().max() > 1e-2
-
-
-@pytest.mark.parametrize("family", [family for family in IN_THE_TEXT if family != "paligemma"])
-def test_scope_image_leaves_what_comes_before_the_image(models, family):
-    model = models(family)
-    prompt = prompts(model)[0]
-    first = batches(model, [prompt], 1)[0].input_ids[0].tolist().index(IMAGE_ID)
-    assert first > 0
-    change = (logits(model, prompt, edit(model, "image")) - logits(model, prompt)).abs().amax(-1)
-    assert change[first:].max() > 1e-2
-    assert not change[:first].any()
-
-
-def test_scope_image_reaches_earlier_text_where_the_prompt_is_read_in_both_directions(models):
-    model = models("paligemma")
-    prompt = prompts(model)[0]
-    ids = batches(model, [prompt], 1)[0].input_ids[0]
-    change = (logits(model, prompt, edit(model, "image")) - logits(model, prompt)).abs().amax(-1)
-    assert (ids[: ids.tolist().index(IMAGE_ID)] != IMAGE_ID).all()
-    assert change[0] > 1e-3
-
-
-@pytest.mark.parametrize("family", IN_THE_TEXT)
-def test_scopes_image_and_text_together_are_all(models, family):
-    model = models(family)
-    prompt = prompts(model)[0]
-    everywhere = logits(model, prompt, edit(model))
-    assert torch.equal(logits(model, prompt, edit(model, "image"), edit(model, "text")), everywhere)
-    for scope in ("image", "text"):
-        assert not torch.equal(logits(model, prompt, edit(model, scope)), everywhere)
-
-
-@pytest.mark.parametrize("family", IN_THE_TEXT)
-def test_scope_image_acts_in_the_prefill_of_padded_batches_and_beams_alone(models, family):
-    model = models(family)
-    pair = prompts(model)
-    with rescale(model, edit(model, "image")) as applied:
-        alone = [continue_batch(model, batches(model, [prompt], 1)[0], 4).input_ids[0, -4:].tolist() for prompt in pair]
-    assert set(applied.calls.values()) == {2}
-    with rescale(model, edit(model, "image")):
-        together = {}
-        for batch in batches(model, pair, 2):
-            answers = continue_batch(model, batch, 4).input_ids[:, -4:].tolist()
-            together |= dict(zip(batch.indices, answers, strict=True))
-            model.network.generate(**batch.given, max_new_tokens=2, num_beams=2, do_sample=False)
-    assert [together[0], together[1]] == alone
-    with rescale(model, edit(model, "text")) as applied:
-        continue_batch(model, batches(model, pair[:1], 1)[0], 4)
-    assert max(applied.calls.values()) <= 4
-    assert min(applied.calls.values()) > 1
+    assert (logits(model, prompt, uneven_edit(model)) - plain).abs().max() > 1e-2
 
 
 @pytest.mark.parametrize("family", IN_THE_TEXT)
 def test_capture_over_image_positions_counts_exactly_these(models, family):
     model = models(family)
-    pair = prompts(model)
+    pair = two_prompts(model)
     wanted = [int((batches(model, [prompt], 1)[0].input_ids == IMAGE_ID).sum()) for prompt in pair]
     assert min(wanted) > 0
     found = [
@@ -164,7 +78,7 @@ def test_capture_over_image_positions_counts_exactly_these(models, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_what_is_read_again_is_what_hooks_see_while_the_model_answers(models, family):
     model = models(family)
-    prompt = prompts(model)[1]
+    prompt = two_prompts(model)[1]
     site = model.anatomy.sites[-1]
     steps = []
     module = model.network.get_submodule(site.path)
@@ -180,83 +94,6 @@ def test_what_is_read_again_is_what_hooks_see_while_the_model_answers(models, fa
     n = int(full.attention_mask[0, -4:-1].sum())
     assert n > 0
     torch.testing.assert_close(again[-1][0, -4:][:n], decoded[:n], atol=1e-5, rtol=1e-4)
-
-
-@pytest.mark.parametrize("scope", ["image", "text"])
-def test_the_direct_part_of_a_prompt_that_ends_with_its_image(models, scope):
-    model = tiny_vision.vision_model("llava")
-    last = model.anatomy.sites[-1]
-    model.network.get_submodule(last.path.replace("self_attn.o_proj", "mlp.down_proj")).weight.data.zero_()
-    pair = [asking(model, "w5 w6 {}", drawing()), asking(model, "{} w5", drawing(1))]
-    ((changes,),) = logit_changes(model, [Edit.uniform(last.heads, -1.0, scope)], pair)
-    assert changes.total.abs().amax(1).gt(1e-3).tolist().count(True) == 1
-    torch.testing.assert_close(changes.direct, changes.total, atol=1e-5, rtol=1e-4)
-
-
-def test_images_that_enter_by_cross_attention_have_no_positions(models):
-    model = models("mllama")
-    reason = "images enter MllamaForConditionalGeneration by cross-attention.*its heads like L1XH3 are where they enter"
-    with pytest.raises(ValueError, match=reason), rescale(model, edit(model, "image")):
-        pass
-    with pytest.raises(ValueError, match=reason):
-        next(read_mixed(model, prompts(model), "image"))
-    cross = [head for head in model.anatomy.heads if head.kind == "cross"]
-    change = logits(model, prompts(model)[0], Edit.uniform(cross, 0.0)) - logits(model, prompts(model)[0])
-    assert change.abs().max() > 1e-3
-    assert torch.equal(logits(model, "w5 w6", Edit.uniform(cross, 0.0)), logits(model, "w5 w6"))
-
-
-def test_a_text_model_has_no_image_positions():
-    import tiny
-
-    model = tiny.word_model()
-    with pytest.raises(ValueError, match="LlamaForCausalLM reads no images"), rescale(model, edit(model, "image")):
-        pass
-    with pytest.raises(ValueError, match="prompt 2 has an image, but tiny-llama was loaded without an image processor"):
-        batches(model, ["w5", ImagePrompt("w5", drawing())], 1)
-
-
-def test_image_positions_are_found_without_a_token_id(models, monkeypatch):
-    model = models("llava")
-    pair = prompts(model)
-    edits = edit(model, "image")
-    wanted = [logits(model, prompt, edits) for prompt in pair]
-    monkeypatch.setattr("headpursuit.models.image_positions.image_token_id", lambda _: None)
-    for prompt, expected in zip(pair, wanted, strict=True):
-        assert torch.equal(logits(model, prompt, edits), expected)
-    assert [len(batch.prompt_of) for batch in read_mixed(model, pair, "image", batch_size=1)] == [4, 4]
-
-
-def test_image_positions_that_nothing_tells_are_refused(models, monkeypatch):
-    model = models("chameleon")
-    monkeypatch.setattr("headpursuit.models.image_positions.image_token_id", lambda _: None)
-    with pytest.raises(ValueError, match="config names no image token"):
-        logits(model, prompts(model)[0], edit(model, "image"))
-
-
-def test_a_forward_pass_of_embeddings_alone_cannot_be_followed(models):
-    model = models("llava")
-    batch = batches(model, prompts(model)[:1], 1)[0]
-    embedded = model.network.get_input_embeddings()(batch.input_ids)
-    with rescale(model, edit(model, "image")), pytest.raises(ValueError, match="positions cannot be told"):
-        model.network(inputs_embeds=embedded)
-
-
-def test_images_by_hand_in_chunks_over_a_cache(models):
-    model = models("llava")
-    batch = batches(model, prompts(model)[:1], 1)[0]
-    with rescale(model, edit(model, "image")) as applied:
-        whole = model.network(**batch.given, use_cache=True)
-        step = model.network(torch.tensor([[5]]), past_key_values=whole.past_key_values)
-    assert set(applied.calls.values()) == {1}
-    text = batches(model, ["w5"], 1)[0]
-    with rescale(model, edit(model, "image")) as applied:
-        model.network(**text.given)
-    assert set(applied.calls.values()) == {0}
-    assert step.logits.shape[1] == 1
-
-
-# Loading, templates, and what cannot be read.
 
 
 @pytest.fixture(scope="module")
@@ -280,7 +117,7 @@ def test_a_saved_model_is_loaded_with_its_processor(models, family, tmp_path):
     assert type(again.processor) is type(model.processor)
     assert again.tokenizer is again.processor.tokenizer
     assert again.sees_images
-    prompt = prompts(model)[0]
+    prompt = two_prompts(model)[0]
     assert torch.equal(logits(again, prompt), logits(model, prompt))
     assert load(str(tmp_path / "m"), weights=False).sees_images
 
@@ -346,7 +183,7 @@ def test_a_processor_with_a_tokenizer_of_its_own_pads_on_the_left(models):
     model = LanguageModel(
         models("llava").network, tiny_vision.tokenizer(), processor=tiny_vision.PROCESSORS["llava"](apart)
     )
-    (batch,) = batches(model, prompts(model), 2)
+    (batch,) = batches(model, two_prompts(model), 2)
     assert batch.attention_mask[:, -1].all()
     assert not batch.attention_mask.all()
 
@@ -407,7 +244,7 @@ def test_missing_and_broken_files_are_found_before_the_model_runs(models, tmp_pa
     (tmp_path / "broken.png").write_text("no picture")
     for name, kind in (("gone.png", FileNotFoundError), ("broken.png", ValueError)):
         with pytest.raises(kind, match=f"prompt 2: .*{name}"):
-            batches(model, [prompts(model)[0], asking(model, "{} w5", tmp_path / name)], 2)
+            batches(model, [two_prompts(model)[0], asking(model, "{} w5", tmp_path / name)], 2)
 
 
 def test_pictures_are_opened_when_their_batch_is_taken(models, tmp_path):
@@ -429,5 +266,5 @@ def test_a_prompt_with_an_image_that_does_not_fit_is_refused(models):
 
 def test_texts_with_images_have_likelihoods(models):
     model = models("llava")
-    (found,) = log_probabilities(model, prompts(model)[:1])
-    assert len(found[1]) == batches(model, prompts(model)[:1], 1)[0].input_ids.shape[1] - 1
+    (found,) = log_probabilities(model, two_prompts(model)[:1])
+    assert len(found[1]) == batches(model, two_prompts(model)[:1], 1)[0].input_ids.shape[1] - 1

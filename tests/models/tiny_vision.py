@@ -1,5 +1,7 @@
 """Tiny random vision-language models with their families' own processors, all from configs: nothing is downloaded."""
 
+from contextlib import ExitStack
+from functools import cache
 from types import SimpleNamespace
 
 import torch
@@ -11,9 +13,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES
 from zoo import randomise
 
+from headpursuit.heads import Edit
 from headpursuit.images import ImagePrompt
-from headpursuit.models import LanguageModel
+from headpursuit.models import LanguageModel, rescale
+from headpursuit.models.batches import batches
 from headpursuit.models.processors import placeholder_of
+from headpursuit.models.text import read_logits
 
 IMAGE_ID, VIDEO_ID = 200, 201
 SIZE = 28
@@ -183,6 +188,7 @@ PROCESSORS = {
 """SmolVLM's own processor needs num2words; it makes the tensors that Idefics3's makes."""
 
 FAMILIES = tuple(PROCESSORS)
+IN_THE_TEXT = [family for family in FAMILIES if family != "mllama"]
 
 _TOKENS = {"image_token_id": IMAGE_ID, "image_token_index": IMAGE_ID, "video_token_id": VIDEO_ID}
 _SIZES = {
@@ -229,6 +235,33 @@ def vision_model(family):
 def asking(model, text, image):
     """A prompt with the model's placeholder at `{}`."""
     return ImagePrompt(text.format(placeholder_of(model.processor)), image)
+
+
+@cache
+def shared(family):
+    """A model that tests leave as it is, so that it is certified once."""
+    return vision_model(family)
+
+
+def two_prompts(model):
+    """Of other lengths, about pictures of other shapes."""
+    return [
+        asking(model, "w5 {} w6 w7", drawing(0)),
+        asking(model, "{} w8 w9 w10 w11 w12", drawing(1, (30, 60))),
+    ]
+
+
+def uneven_edit(model, scope="all"):
+    """Every head by another scale: a common one would be undone by a norm behind the projection."""
+    return Edit({head: (-1) ** i * (1 + i % 3) for i, head in enumerate(model.anatomy.heads)}, scope)
+
+
+def logits(model, prompt, *edits):
+    """Of one prompt alone: (n_tokens, vocab)."""
+    with ExitStack() as applied:
+        for edit in edits:
+            applied.enter_context(rescale(model, edit))
+        return read_logits(model, batches(model, [prompt], 1)[0])[0]
 
 
 def saved(path, template):

@@ -13,6 +13,7 @@ from headpursuit.models import answer, rescale  # noqa: E402
 from headpursuit.report import render  # noqa: E402
 from headpursuit.storage import read_json  # noqa: E402
 from headpursuit.studies import StudyResult, image_classification, study, usual_config  # noqa: E402
+from headpursuit.studies.place import check_same  # noqa: E402
 from headpursuit.studies.results import Arm  # noqa: E402
 
 ASK = "<image> w5 w9"
@@ -114,3 +115,13 @@ def test_where_images_have_no_positions_that_is_said(model, made, tmp_path, monk
     assert result.remarks == (
         "The edit was not measured at image positions alone: images enter this model by its encoder.",
     )
+
+
+def test_other_pictures_of_the_same_names_cannot_go_on_with_a_study(model, made, tmp_path):
+    _, _, task = made
+    check_same(model, task, [task.words], tmp_path)
+    check_same(model, task, [task.words], tmp_path)
+    first, *others = task.questions
+    other = replace(first, prompt=ImagePrompt(first.prompt.text, tiny_vision.drawing(99)))
+    with pytest.raises(ValueError, match="was begun with other questions, images or concepts"):
+        check_same(model, replace(task, questions=(other, *others)), [task.words], tmp_path)

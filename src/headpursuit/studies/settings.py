@@ -54,9 +54,7 @@ def _check_sheet(config: StudyConfig) -> None:
     if config.sweep and any(scale > 1 for scale in config.dose_scales):
         raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
     if not config.sweep and (config.doses, config.scales) != (StudyConfig.doses, StudyConfig.scales):
-        raise ValueError(
-            "--doses and --scales belong to a dose sheet; add --sweep, or give --heads and --scale instead"
-        )
+        raise ValueError("--doses and --scales belong to a dose sheet; add --sweep, or leave them out")
     if config.task != CAPTIONING and config.enhance_scales != StudyConfig.enhance_scales:
         raise ValueError(f"--enhance-scales belongs to captioning; {config.task} measures suppression alone")
 

@@ -19,6 +19,9 @@ WORDS = (*KINDS, *COLOURS, *SIZES, "nothing")
 _WEIGHTS = {"caption": 1.5, "digit": 2.0, "colour": 2.0, "count": 1.0, "shape": 1.0}
 """How often a subject is talked about, relative to the others."""
 
+_N_EXCHANGES = 4
+"""About each scene that is talked about."""
+
 
 @dataclass(frozen=True)
 class Pictures:
@@ -30,22 +33,26 @@ class Pictures:
     count: Int[Tensor, " n_scenes"]
     """Things less one."""
     talk: list[list[Exchange]]
+    """About the first scenes."""
 
 
 class _Scenes(IterableDataset[Pictures]):
-    def __init__(self, n_batches: int, batch_size: int, n_exchanges: int, seed: int) -> None:
-        self._n_batches, self._batch_size, self._n_exchanges, self._seed = n_batches, batch_size, n_exchanges, seed
+    def __init__(self, n_batches: int, batch_size: int, n_talked: int, seed: int) -> None:
+        self._n_batches, self._batch_size, self._n_talked, self._seed = n_batches, batch_size, n_talked, seed
 
     def __iter__(self) -> Iterator[Pictures]:
         rng = np.random.default_rng(self._seed)
         for _ in range(self._n_batches):
             scenes = [random_scene(rng, "selection") for _ in range(self._batch_size)]
-            yield pictures(scenes, [_talk(scene, self._n_exchanges, rng) for scene in scenes])
+            yield pictures(scenes, [_talk(scene, rng) for scene in scenes[: self._n_talked]])
 
 
-def stream(n_batches: int, batch_size: int, n_exchanges: int, seed: int) -> DataLoader[Pictures]:
-    """Batches of training scenes, rendered by a second process; the same seed gives the same scenes."""
-    scenes = _Scenes(n_batches, batch_size, n_exchanges, seed)
+def stream(n_batches: int, batch_size: int, n_talked: int, seed: int) -> DataLoader[Pictures]:
+    """Batches of training scenes, rendered by a second process; the same seed gives the same scenes.
+
+    The first `n_talked` scenes of a batch are talked about.
+    """
+    scenes = _Scenes(n_batches, batch_size, n_talked, seed)
     return DataLoader(scenes, batch_size=None, num_workers=1, prefetch_factor=4)
 
 
@@ -75,10 +82,8 @@ def _patches_around(x: int, y: int) -> Int[np.ndarray, " n"]:
     return np.flatnonzero(rows[:, None] & columns[None])
 
 
-def _talk(scene: Scene, n_exchanges: int, rng: np.random.Generator) -> list[Exchange]:
-    if not n_exchanges:
-        return []
+def _talk(scene: Scene, rng: np.random.Generator) -> list[Exchange]:
     possible = exchanges(scene, rng)
     weights = np.array([_WEIGHTS[exchange.subject] for exchange in possible])
-    chosen = rng.choice(len(possible), n_exchanges, replace=False, p=weights / weights.sum())
+    chosen = rng.choice(len(possible), _N_EXCHANGES, replace=False, p=weights / weights.sum())
     return [possible[i] for i in chosen]

@@ -1,7 +1,9 @@
 """First lesson: the tower and the projector learn to name what each patch shows, without the language model.
 
 The names are the language model's own token embeddings: a patch's projection must lie closer to the embedding of what
-it shows than to those of other names, so the language model finds words it knows when it joins in.
+it shows than to those of other names, so the language model finds words it knows when it joins in. In the second lesson
+the names may move with what the language model reads best, but what a patch shows must still be told from its
+projection: without that, the tower forgets how to tell digits apart.
 """
 
 from typing import Any
@@ -32,13 +34,24 @@ def features(network: LlavaForConditionalGeneration, pixels: Tensor) -> tuple[Te
 
 
 class Naming(nn.Module):
-    """Loss of the first lesson; a patch that shows a digit counts `digits` times. The counting head is thrown away."""
+    """How badly patches say what they show; thrown away after training.
 
-    words: Tensor
+    Args:
+        network: The model.
+        tokenizer: Its tokenizer.
+        digits: How many times a patch that shows a digit counts.
+        fixed: Whether the names stay the language model's embeddings.
+    """
+
     weights: Tensor
 
     def __init__(
-        self, network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, digits: float = 1.0
+        self,
+        network: LlavaForConditionalGeneration,
+        tokenizer: PreTrainedTokenizerBase,
+        digits: float = 1.0,
+        *,
+        fixed: bool = True,
     ) -> None:
         super().__init__()
         vision: Any = network.config.vision_config
@@ -50,11 +63,11 @@ class Naming(nn.Module):
         weights = torch.ones(len(WORDS))
         weights[: len(DIGIT_WORDS)] = digits
         self.register_buffer("weights", weights, persistent=False)
-        self.register_buffer("words", F.normalize(embeddings[[i for (i,) in ids]], dim=1), persistent=False)
+        self.words = nn.Parameter(F.normalize(embeddings[[i for (i,) in ids]], dim=1), requires_grad=not fixed)
 
     def forward(self, seen: Tensor, projected: Tensor, shown: Pictures) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss, and the fraction of patches that say the right word."""
-        scores = _SHARPNESS * F.normalize(projected, dim=-1) @ self.words.T
+        scores = _SHARPNESS * F.normalize(projected, dim=-1) @ F.normalize(self.words, dim=-1).T
         counted = self.count(seen)
         loss = (
             F.cross_entropy(scores.flatten(0, 1), shown.words.flatten(), self.weights)

@@ -20,7 +20,8 @@ from headpursuit.models.demo_vlm.ready import TRAINED, put_together
 from headpursuit.models.demo_vlm.steps import Steps
 from headpursuit.models.demo_vlm.talking import answer_loss, dialogues
 
-_LOOK_BATCH, _TALK_BATCH, _TALK_EXCHANGES = 256, 16, 4
+_LOOK_BATCH, _TALK_BATCH, _TALKED = 256, 80, 16
+"""Scenes of a step; in the second lesson the first few are talked about, the others only named."""
 
 
 def look(
@@ -34,7 +35,7 @@ def look(
 ) -> None:
     """First lesson: name what each patch shows."""
     naming = Naming(network, tokenizer, digits)
-    steps = Steps("look", [*_trained(network), *naming.parameters()], n_steps, rate=rate, decay=0.05, warmup=100)
+    steps = Steps("look", [*_trained(network), *_trained(naming)], n_steps, rate=rate, decay=0.05, warmup=100)
     for shown in stream(n_steps, _LOOK_BATCH, 0, seed):
         steps.take(*naming(*features(network, shown.pixels), shown))
 
@@ -42,11 +43,14 @@ def look(
 def talk(
     network: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerBase, seed: int, *, n_steps: int, rate: float
 ) -> None:
-    """Second lesson: captions and answers."""
-    steps = Steps("talk", _trained(network), n_steps, rate=rate, decay=0.01, warmup=30)
-    for shown in stream(n_steps, _TALK_BATCH, _TALK_EXCHANGES, seed):
-        _, projected = features(network, shown.pixels)
-        steps.take(*answer_loss(network, projected, dialogues(shown.talk, tokenizer)))
+    """Second lesson: captions and answers, without forgetting the first."""
+    naming = Naming(network, tokenizer, digits=4.0, fixed=False)
+    steps = Steps("talk", [*_trained(network), *_trained(naming)], n_steps, rate=rate, decay=0.01, warmup=30)
+    for shown in stream(n_steps, _TALK_BATCH, _TALKED, seed):
+        seen, projected = features(network, shown.pixels)
+        said, spoken = answer_loss(network, projected[: len(shown.talk)], dialogues(shown.talk, tokenizer))
+        named, right = naming(seen, projected, shown)
+        steps.take(said + named, spoken | right)
 
 
 def _make_fast(network: LlavaForConditionalGeneration) -> None:
@@ -83,7 +87,7 @@ def main() -> None:
     look(network, processor.tokenizer, given.seed, n_steps=900, rate=2e-3)
     # Then closer at digits, which are the hardest to tell apart.
     look(network, processor.tokenizer, given.seed + 1, n_steps=400, rate=1e-3, digits=4.0)
-    talk(network, processor.tokenizer, given.seed + 2, n_steps=1900, rate=1e-3)
+    talk(network, processor.tokenizer, given.seed + 2, n_steps=1800, rate=1e-3)
     _save(network, given.output / TRAINED)
     print(f"{(time.monotonic() - start) / 60:.0f} minutes: {given.output / TRAINED}")
 
