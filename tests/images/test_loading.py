@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from pictures import save_labelled
 
-from headpursuit.images import image_set_names, load_images, open_image, pictures
+from headpursuit.images import image_set_names, image_sources, load_images, open_image
 from headpursuit.images.class_words import DIGITS
 from headpursuit.images.hub import HubSource
 from headpursuit.images.named import EUROSAT, GTSRB, NAMED
@@ -101,16 +101,16 @@ def test_an_image_folder_and_a_saved_data_set_load_too(tmp_path):
 def test_all_pictures_are_there_for_prompts_and_opened_late(tmp_path):
     for split, shades in (("train", 2), ("test", 3)):
         save_parquet(tmp_path / "pets", split, {"words": ["a"] * shades})
-    found = pictures(f"hf:{tmp_path / 'pets'}")
+    found = image_sources(f"hf:{tmp_path / 'pets'}")
     assert [image_size(one) for one in found] == [(4, 4)] * 5
     assert sorted(open_image(one).getpixel((0, 0)) for one in found) == [(n, 10, 20) for n in (0, 0, 1, 1, 2)]
-    assert len(pictures(f"hf:{tmp_path / 'pets'}:test")) == 3
+    assert len(image_sources(f"hf:{tmp_path / 'pets'}:test")) == 3
     with pytest.raises(ValueError, match="pets has no split 'dev'; it has train, test"):
-        pictures(f"hf:{tmp_path / 'pets'}:dev")
+        image_sources(f"hf:{tmp_path / 'pets'}:dev")
     folder = tmp_path / "bad"
     folder.mkdir()
     datasets.Dataset.from_dict({"image": [{"bytes": b"broken", "path": None}]}).to_parquet(folder / "train.parquet")
-    (broken,) = pictures(f"hf:{folder}")
+    (broken,) = image_sources(f"hf:{folder}")
     with pytest.raises(ValueError, match="bad, train, row 0 is not an image that can be read"):
         open_image(broken)
 

@@ -2,8 +2,10 @@ import json
 
 import pytest
 import tiny
+import tiny_vision
 import torch
 
+from headpursuit.models import LanguageModel
 from headpursuit.models import certified as room
 from headpursuit.models.certified import certified, fingerprint
 
@@ -106,3 +108,16 @@ def test_another_processor_is_another_model():
     assert fingerprint(network, ({"pixel_values": pixels, "input_ids": ids},)) == known
     for other in ({"input_ids": ids}, probe | {"pixel_values": pixels + 1}, probe | {"input_ids": ids + 1}):
         assert fingerprint(network, (other,)) != known
+
+
+def test_a_kept_certificate_is_of_one_processor(folder, counted):
+    def certificate(mean):
+        words = tiny_vision.tokenizer()
+        processor = tiny_vision.PROCESSORS["llava"](words)
+        processor.image_processor.image_mean = [mean] * 3
+        return LanguageModel(tiny_vision.network("llava"), words, "llava", processor=processor).certificate
+
+    assert certificate(0.5) == certificate(0.5)
+    assert len(counted) == 1
+    certificate(0.4)
+    assert len(counted) == 2

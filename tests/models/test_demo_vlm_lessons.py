@@ -6,6 +6,7 @@ from torch.nn import functional as F
 
 from headpursuit.images.rendered.scenes import Scene, Thing, random_scene
 from headpursuit.images.rendered.wording import COUNT_WORDS, exchanges
+from headpursuit.models.demo_vlm import talking
 from headpursuit.models.demo_vlm.lessons import WORDS, pictures, stream
 from headpursuit.models.demo_vlm.looking import Naming, features
 from headpursuit.models.demo_vlm.parts import PATCHES, assemble
@@ -34,7 +35,7 @@ def shown():
     return pictures(scenes, [exchanges(scene, rng)[:n] for scene, n in zip(scenes, (3, 2, 4), strict=True)])
 
 
-def plain_losses(network, tokenizer, pixels, exchange):
+def plain_losses(network, tokenizer, pixels, exchange, scored=None):
     """Cross-entropy of each token of one answer, read by the whole model in the ordinary way."""
 
     def encode(text):
@@ -45,6 +46,8 @@ def plain_losses(network, tokenizer, pixels, exchange):
     ids = [*encode("<|im_start|>user\n"), *[IMAGE_ID] * PATCHES, *encode("\n"), *asked, *answer]
     values = ((pixels.float() / 255 - 0.75) / 0.3).permute(2, 0, 1)[None]
     logits = network(input_ids=torch.tensor([ids]), pixel_values=values).logits[0]
+    if scored is not None:
+        logits[:, [i for i in range(logits.shape[1]) if i not in scored]] = -torch.inf
     start = len(ids) - len(answer)
     return F.cross_entropy(logits[start - 1 : -1], torch.tensor(answer), reduction="none")
 
@@ -58,6 +61,22 @@ def test_exchanges_side_by_side_cost_what_they_cost_alone(network, tokenizer, sh
         for pixels, talk in zip(shown.pixels, shown.talk, strict=True)
         for exchange in talk
     ]
+    torch.testing.assert_close(found, torch.cat(alone).mean(), rtol=1e-5, atol=1e-6)
+
+
+@torch.no_grad()
+def test_only_common_tokens_and_the_answers_own_are_scored(network, tokenizer, shown, monkeypatch):
+    monkeypatch.setattr(talking, "_COMMON", 5)
+    _, projected = features(network, shown.pixels)
+    said = dialogues(shown.talk, tokenizer)
+    scored = {*range(5), *said.ids[said.answered].tolist()}
+    assert len(scored) < network.lm_head.weight.shape[0]
+    alone = [
+        plain_losses(network, tokenizer, pixels, exchange, scored)
+        for pixels, talk in zip(shown.pixels, shown.talk, strict=True)
+        for exchange in talk
+    ]
+    found, _ = answer_loss(network, projected, said)
     torch.testing.assert_close(found, torch.cat(alone).mean(), rtol=1e-5, atol=1e-6)
 
 
@@ -125,4 +144,20 @@ def test_the_same_seed_gives_the_same_lessons_and_another_seed_others():
     (one,), (again,), (other,) = (list(stream(1, 4, 2, seed)) for seed in (5, 5, 6))
     assert torch.equal(one.pixels, again.pixels)
     assert one.talk == again.talk
+    assert [len(talk) for talk in one.talk] == [4, 4]
+    assert len(one.pixels) == 4
     assert not torch.equal(one.pixels, other.pixels)
+
+
+def test_names_may_move_but_only_their_direction_counts(network, shown):
+    words = tiny.tokenizer([f" {word}" for word in WORDS])
+    config = tiny.hf.LlamaConfig(**{**tiny.GROUPED, "vocab_size": len(words)})
+    network = assemble(tiny.hf.LlamaForCausalLM(config), IMAGE_ID)
+    assert not Naming(network, words).words.requires_grad
+    naming = Naming(network, words, fixed=False)
+    seen, projected = features(network, shown.pixels)
+    before, _ = naming(seen, projected, shown)
+    before.backward()
+    assert naming.words.grad.any()
+    naming.words.data *= 2
+    torch.testing.assert_close(naming(seen, projected, shown)[0], before)

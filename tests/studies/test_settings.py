@@ -91,12 +91,14 @@ def test_a_seed_reaches_the_ranking_too(monkeypatch):
 
 
 def test_data_are_for_image_tasks():
-    with pytest.raises(ValueError, match="countries-qa asks about no images; leave --data and --ask out"):
+    with pytest.raises(ValueError, match="countries-qa asks about no images; leave --data, --ask and --skip-bad out"):
         find_task(usual_config("countries-qa", "m", data="digits"))
     with pytest.raises(ValueError, match="there is no task 'image-clasification'; there is captioning, countries-qa"):
         find_task(usual_config("image-clasification", "m", data="digits"))
     with pytest.raises(ValueError, match="instead of --heads and --scale give --doses"):
-        find_task(usual_config("captioning", "m", data="scenes", concept="colours", heads="8"))
+        find_task(usual_config("captioning", "m", data="scenes", concept="colours", heads="8", doses="3"))
+    with pytest.raises(ValueError, match="there is no task 'captionning'"):
+        find_task(usual_config("captionning", "m", data="scenes", doses="3", enhance_scales="2"))
     with pytest.raises(ValueError, match="image-classification needs images; name a set or a folder"):
         find_task(usual_config(IMAGES, "m"))
 
@@ -110,8 +112,9 @@ def test_a_sheet_that_is_to_suppress_has_no_scales_that_enhance(task, given):
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"heads": "3", "doses": "1,2"}, "--doses and --scales belong to a dose sheet; add --sweep"),
-        ({"scale": 0.0, "scales": "0,-1"}, "--doses and --scales belong to a dose sheet; add --sweep"),
+        ({"heads": "3", "doses": "1,2"}, "belong to a dose sheet; leave them out, or give --sweep in place of --heads"),
+        ({"scale": 0.0, "scales": "0,-1"}, "--doses, --scales and --sweep-questions belong to a dose sheet"),
+        ({"scale": 0.0, "sweep_questions": 4}, "--doses, --scales and --sweep-questions belong to a dose sheet"),
         ({"enhance_scales": "2"}, "--enhance-scales belongs to captioning; image-classification measures suppression"),
     ],
 )

@@ -6,7 +6,7 @@ from headpursuit.analysis.doctor import Diagnosis, diagnose
 from headpursuit.analysis.edits import SavedEdit, load_edit
 from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
-from headpursuit.analysis.prompt_stream import readable
+from headpursuit.analysis.prompt_stream import readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
 from headpursuit.analysis.readings import Reading, read
@@ -42,5 +42,6 @@ __all__ = [
     "read",
     "read_prompts",
     "readable",
+    "sha256_of_prompts",
     "versions",
 ]

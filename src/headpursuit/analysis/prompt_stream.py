@@ -5,9 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL.Image import Image
-
-from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.images import ImagePrompt, Prompt, StoredImage
 from headpursuit.images.opening import open_image
 
 _READ = 1 << 16
@@ -29,8 +27,10 @@ def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
 def _content(prompt: ImagePrompt) -> bytes:
     """What tells an image from others; a file that is not there is told by its name."""
     image = prompt.image
+    if isinstance(image, StoredImage):
+        content = image.read()
+        return f"{image.name} {len(content)} ".encode() + hashlib.sha256(content[:_READ]).digest()
     if not isinstance(image, Path):
-        image = image if isinstance(image, Image) else open_image(image)
         return f"{image.mode} {image.size} ".encode() + hashlib.sha256(image.tobytes()).digest()
     if not image.is_file():
         return image.name.encode()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
-from headpursuit.images import ImagePrompt, Picture, Prompt, pictures
+from headpursuit.images import ImagePrompt, ImageSource, Prompt, image_sources
 
 Row: TypeAlias = tuple[int, object, object]
 """Number of a line, and what it says is the prompt and the path of its image."""
@@ -56,7 +56,7 @@ def read_prompts(path: Path | str) -> PromptFile:
 class OneQuestion(Collection[ImagePrompt]):
     """The same question about every image."""
 
-    images: tuple[Picture, ...]
+    images: tuple[ImageSource, ...]
     question: str
 
     def __len__(self) -> int:
@@ -84,7 +84,7 @@ def ask_about(source: Path | str, question: str) -> OneQuestion:
     """
     if not question.strip():
         raise ValueError("the question about the images is empty")
-    return OneQuestion(tuple(pictures(str(source))), question)
+    return OneQuestion(tuple(image_sources(str(source))), question)
 
 
 def _prompts(file: Path) -> Iterator[Prompt]:

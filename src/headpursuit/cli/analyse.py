@@ -51,12 +51,13 @@ def capture(
     """Record what every head does while the model reads prompts or its own answers."""
     from headpursuit.analysis import CaptureConfig, ask_about, check_place, read_prompts, readable
     from headpursuit.analysis import capture as run
-    from headpursuit.images.loading import is_hub
+    from headpursuit.images import is_hub
 
-    holds_images = is_hub(prompts) or Path(prompts).is_dir()
-    if holds_images and ask is None:
-        raise ValueError(f'{prompts} holds images; say what to ask about them: --ask "What is this?"')
-    if ask is not None and not holds_images:
+    of_images = is_hub(prompts) or Path(prompts).is_dir()
+    if of_images and ask is None:
+        what = "a data set" if is_hub(prompts) else "a folder"
+        raise ValueError(f'{prompts} is {what}; say what to ask about its images: --ask "What is this?"')
+    if ask is not None and not of_images:
         raise ValueError(f"--ask goes with a folder of images or hf:NAME, and {prompts} is neither")
     texts: Collection[Prompt] = read_prompts(prompts) if ask is None else ask_about(prompts, ask)
     if skip_bad:

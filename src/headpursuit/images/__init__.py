@@ -1,22 +1,24 @@
 """Pictures: prompts about them, and sets of them with labels, captions and questions; no model in sight."""
 
 from headpursuit.images.image_set import ImageQuestion, ImageSet, LabelledImage, Split
-from headpursuit.images.loading import image_set_names, load_images, pictures
+from headpursuit.images.loading import image_set_names, image_sources, is_hub, load_images
 from headpursuit.images.opening import check_image, image_files, open_image
-from headpursuit.images.prompt import ImagePrompt, Picture, Prompt
+from headpursuit.images.prompt import ImagePrompt, ImageSource, Prompt, StoredImage
 
 __all__ = [
     "ImagePrompt",
+    "ImageSource",
     "ImageQuestion",
     "ImageSet",
     "LabelledImage",
-    "Picture",
     "Prompt",
+    "StoredImage",
     "Split",
     "check_image",
     "image_files",
     "image_set_names",
+    "image_sources",
+    "is_hub",
     "load_images",
     "open_image",
-    "pictures",
 ]

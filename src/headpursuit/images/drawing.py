@@ -1,16 +1,15 @@
 """Which images of a source are used, and for what: splits, and a draw that labels share evenly."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from PIL.Image import Image
-
 from headpursuit.images.image_set import ImageSet, LabelledImage, Split
 from headpursuit.images.opening import open_image
+from headpursuit.images.prompt import StoredImage
 
 _TRAIN = ("train", "training", "selection")
 _TEST = ("test", "testing", "heldout", "validation", "valid", "val", "dev")
@@ -24,8 +23,7 @@ class Entry:
 
     name: str
     """Unique in its source."""
-    image: Path | Callable[[], Image]
-    """A file, or what opens the picture."""
+    image: Path | StoredImage
     split: Split | None = None
     """None where the source has no splits of its own."""
     label: str | None = None
@@ -111,7 +109,7 @@ def _opened(entries: Iterator[Entry], limit: int, skipped: list[str] | None) -> 
         assert entry.split is not None
         try:
             # A file is opened to be checked, and again when it is needed: only what has no file is kept in memory.
-            image = open_image(entry.image) if isinstance(entry.image, Path) else entry.image()
+            image = open_image(entry.image)
         except (ValueError, OSError) as error:
             if skipped is None:
                 raise

@@ -7,12 +7,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from PIL.Image import Image
-
 from headpursuit.extras import ExtraMissing
 from headpursuit.images import columns
 from headpursuit.images.drawing import Entry, splits_of
-from headpursuit.images.opening import open_bytes, open_image
+from headpursuit.images.prompt import StoredImage
 
 
 @dataclass(frozen=True)
@@ -62,19 +60,20 @@ def hub_entries(source: HubSource, class_names: Sequence[str] | None = None) -> 
     return entries
 
 
-def hub_pictures(source: HubSource) -> list[Callable[[], Image]]:
-    """Every image of a data set; each is decoded when it is called.
+def hub_images(source: HubSource) -> list[StoredImage]:
+    """Every image of a data set; each is read when it is needed.
 
     Raises:
         ExtraMissing: If `datasets` is not installed.
         ValueError: If the data set cannot be loaded, or lacks images or the split; the text names what there is.
     """
-    found: list[Callable[[], Image]] = []
+    found: list[StoredImage] = []
     for name, part in _parts(source).items():
         where = f"{source.id}, {name}"
         image = _image_column(source, where, part.features)
-        pictures = _undecoded(part, image)
-        found += [partial(_picture, pictures, row, image, f"{where}, row {row}") for row in range(len(part))]
+        found += _stored(part, image, where)
+    if not found:
+        raise ValueError(f"the data set {source.id} has no images")
     return found
 
 
@@ -111,14 +110,14 @@ def _reader(
 ) -> Callable[[int, str, Any], Entry]:
     """Makes the entry of a row."""
     image, label, captions = _columns(source, where, part.features)
-    pictures = _undecoded(part, image)
+    images = _stored(part, image, where)
     labels = None if label is None else _labels(part, label, where, class_names)
     texts = None if captions is None else part[captions][:]
 
     def entry(row: int, name: str, split: Any) -> Entry:
         said = () if texts is None else columns.captions_of(texts[row], f"{where}, row {row}")
         known = None if labels is None else labels[row]
-        return Entry(name, partial(_picture, pictures, row, image, f"{where}, row {row}"), split, known, said)
+        return Entry(name, images[row], split, known, said)
 
     return entry
 
@@ -147,9 +146,11 @@ def _image_column(source: HubSource, where: str, features: Mapping[str, Any]) ->
     return image
 
 
-def _undecoded(part: Any, image: str) -> Any:
-    """The column of images, as bytes or paths."""
-    return part.select_columns([image]).cast_column(image, datasets_library().Image(decode=False))
+def _stored(part: Any, image: str, where: str) -> list[StoredImage]:
+    """The column of images; none is read."""
+    kept = part.select_columns([image]).cast_column(image, datasets_library().Image(decode=False))
+    names = [f"{where}, row {row}" for row in range(len(kept))]
+    return [StoredImage(name, partial(_content, kept, row, image, name)) for row, name in enumerate(names)]
 
 
 def _holds_images(feature: Any, datasets: ModuleType) -> bool:
@@ -186,10 +187,8 @@ def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
 
 
-def _picture(pictures: Any, row: int, image: str, name: str) -> Image:
-    kept = pictures[row][image]
+def _content(images: Any, row: int, column: str, name: str) -> bytes:
+    kept = images[row][column]
     if kept is None or (kept["bytes"] is None and kept["path"] is None):
         raise ValueError(f"{name} has no image")
-    if kept["bytes"] is not None:
-        return open_bytes(kept["bytes"], name)
-    return open_image(Path(kept["path"]))
+    return bytes(kept["bytes"]) if kept["bytes"] is not None else Path(kept["path"]).read_bytes()

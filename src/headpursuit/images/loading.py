@@ -7,11 +7,11 @@ from pathlib import Path
 from headpursuit.images.class_words import words_of
 from headpursuit.images.drawing import Entry, drawn, labels_of, limited
 from headpursuit.images.folders import folder_entries
-from headpursuit.images.hub import HubSource, hub_entries, hub_pictures
+from headpursuit.images.hub import HubSource, hub_entries, hub_images
 from headpursuit.images.image_set import ImageSet
 from headpursuit.images.named import NAMED
 from headpursuit.images.opening import image_files
-from headpursuit.images.prompt import Picture
+from headpursuit.images.prompt import ImageSource
 
 _OURS = ("digits", "scenes")
 """Sets that need no download."""
@@ -57,7 +57,7 @@ def load_images(
     return ImageSet(found[1].name, images, found[1].classes, found[1].question, found[1].caption_request, skipped)
 
 
-def pictures(name: str) -> list[Picture]:
+def image_sources(name: str) -> list[ImageSource]:
     """Every image of `hf:NAME`, `hf:NAME:SPLIT` or a folder with its sub-folders; none of them is opened.
 
     Raises:
@@ -65,10 +65,12 @@ def pictures(name: str) -> list[Picture]:
         FileNotFoundError: If there is no such folder.
         ValueError: If there are no images.
     """
-    found: list[Picture] = [*(hub_pictures(_hub_source(name)) if is_hub(name) else image_files(Path(name)))]
+    if is_hub(name):
+        return [*hub_images(_hub_source(name))]
+    found = image_files(Path(name))
     if not found:
-        raise ValueError(f"{name} holds no image{'s' if is_hub(name) else ' files'}")
-    return found
+        raise ValueError(f"{name} holds no image files")
+    return [*found]
 
 
 def is_hub(name: str) -> bool:

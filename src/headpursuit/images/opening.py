@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
-from headpursuit.images.prompt import Picture
+from headpursuit.images.prompt import ImageSource, StoredImage
 
 MOST_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded: as RGB, this many pixels fill 300 MB."""
@@ -24,7 +24,7 @@ _WIDE_MODES = ("I", "F")
 """Grey of 32 bits; `I;16` and its byte orders have 16."""
 
 
-def open_image(source: Picture) -> Image.Image:
+def open_image(source: ImageSource) -> Image.Image:
     """A picture in RGB, as a person would see it.
 
     The orientation a camera noted is applied, transparent parts become white, grey of 16 bits is scaled to 8. Of an
@@ -33,7 +33,7 @@ def open_image(source: Picture) -> Image.Image:
     brightest pixel. Colour profiles are not applied.
 
     Args:
-        source: A file, a function that opens a picture, or a picture in memory, which is left as it is.
+        source: A file, an image of a data set, or a picture in memory, which is left as it is.
 
     Returns:
         A new picture, decoded, which needs its file no longer.
@@ -43,41 +43,29 @@ def open_image(source: Picture) -> Image.Image:
         OSError: If it cannot be read.
         ValueError: If it is no image, is damaged, or has more than `MOST_PIXELS` pixels.
     """
-    if not isinstance(source, Path | Image.Image):
-        source = source()
     if isinstance(source, Image.Image):
         name = getattr(source, "filename", "") or "the picture in memory"
         with _understood(name):
             return _as_rgb(source, name)
-    with _opened(source) as image:
-        return _as_rgb(image, str(source))
-
-
-def open_bytes(content: bytes, name: str) -> Image.Image:
-    """A picture in RGB from what an image file holds, as `open_image` gives it.
-
-    Raises:
-        ValueError: As `open_image` does, with `name` for the file.
-    """
-    with _decodable(BytesIO(content), name) as image:
+    with _opened(source) as (image, name):
         return _as_rgb(image, name)
 
 
-def check_image(path: Path) -> None:
-    """Check what can be known of an image file without decoding it: that it is there, is an image, and is not huge.
+def check_image(source: Path | StoredImage) -> None:
+    """Check what can be known of an image without decoding it: that it is there, is an image, and is not huge.
 
-    A file cut short is not noticed: `open_image` finds that.
+    One cut short is not noticed: `open_image` finds that.
 
     Raises:
         FileNotFoundError: If there is no such file.
         OSError: If it cannot be read.
         ValueError: If it is no image or has more than `MOST_PIXELS` pixels.
     """
-    with _opened(path) as image:
-        _refuse_size(image, str(path))
+    with _opened(source) as (image, name):
+        _refuse_size(image, name)
 
 
-def image_size(source: Picture) -> tuple[int, int]:
+def image_size(source: ImageSource) -> tuple[int, int]:
     """Width and height of what `open_image` gives, as a file's header tells them.
 
     Only a JPEG's note on its orientation is looked at: asking a file of another kind would decode all of it.
@@ -87,9 +75,9 @@ def image_size(source: Picture) -> tuple[int, int]:
         OSError: If it cannot be read.
         ValueError: If it is no image.
     """
-    if not isinstance(source, Path):
-        return _upright_size(source if isinstance(source, Image.Image) else source())
-    with _opened(source) as image:
+    if isinstance(source, Image.Image):
+        return _upright_size(source)
+    with _opened(source) as (image, _):
         return _upright_size(image) if image.format in ("JPEG", "MPO") else image.size
 
 
@@ -114,14 +102,18 @@ def image_files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    """The file's header, read; its pixels are decoded on demand."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder, not an image")
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no image {path}")
-    with path.open("rb") as file, _decodable(file, str(path)) as image:
-        yield image
+def _opened(source: Path | StoredImage) -> Iterator[tuple[Image.Image, str]]:
+    """The header, read, and what errors call the image; its pixels are decoded on demand."""
+    if isinstance(source, StoredImage):
+        with _decodable(BytesIO(source.read()), source.name) as image:
+            yield image, source.name
+        return
+    if source.is_dir():
+        raise ValueError(f"{source} is a folder, not an image")
+    if not source.is_file():
+        raise FileNotFoundError(f"there is no image {source}")
+    with source.open("rb") as file, _decodable(file, str(source)) as image:
+        yield image, str(source)
 
 
 @contextmanager

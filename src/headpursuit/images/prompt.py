@@ -7,8 +7,19 @@ from typing import TypeAlias
 
 from PIL.Image import Image
 
-Picture: TypeAlias = Path | Image | Callable[[], Image]
-"""A file or a function, opened when the picture is needed, or a picture in memory."""
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image kept in a data set."""
+
+    name: str
+    """What errors call it."""
+    read: Callable[[], bytes]
+    """What its image file would hold."""
+
+
+ImageSource: TypeAlias = Path | StoredImage | Image
+"""Where a picture comes from: a file or a row of a data set, read when the picture is needed, or memory."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +28,7 @@ class ImagePrompt:
 
     text: str
     """With the model's image placeholder in it where the image belongs; in a chat, the question alone."""
-    image: Picture
+    image: ImageSource
 
 
 Prompt: TypeAlias = str | ImagePrompt

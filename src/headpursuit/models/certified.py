@@ -49,7 +49,7 @@ def certified(
     Args:
         network: The model, in eval mode.
         probe: Inputs of a short forward pass of one prompt, where text alone will not do; or what makes them, and
-            them again as the last row of a batch, always alike for one model.
+            them again as the last row of a batch. A kept result is found by them, so they must be alike each time.
         keep: Keep the result in the user's cache, and take it from there for the same weights, code and device.
         fresh: Look and measure again, whatever was found before.
 
@@ -96,7 +96,7 @@ def _file(network: PreTrainedModel, probes: Sequence[Probe]) -> Path | None:
 def fingerprint(network: PreTrainedModel, probes: Sequence[Probe] = ()) -> str:
     """Hash of what a certificate depends on: code, config, device, probes, some values of every parameter.
 
-    The probes with an image are what the processor makes of it, so another processor is noticed.
+    A probe with an image is what the processor made of it: another processor gives another hash.
     """
     about = {
         "versions": [_code(), *(version(package) for package in ("torch", "transformers"))],
@@ -113,7 +113,7 @@ def fingerprint(network: PreTrainedModel, probes: Sequence[Probe] = ()) -> str:
         places = torch.linspace(0, max(len(flat) - 1, 0), min(_VALUES, len(flat)), dtype=torch.float64).long()
         digest.update(_bytes(flat[places.to(flat.device)]))
     for name, value in (item for probe in probes for item in sorted(probe.items())):
-        digest.update(f"{name} {value.shape} {value.dtype}".encode())
+        digest.update(f"{name} {tuple(value.shape)} {value.dtype}".encode())
         digest.update(_bytes(value))
     return digest.hexdigest()
 

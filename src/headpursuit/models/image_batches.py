@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Bool
+from PIL.Image import Image
 from torch import Tensor, nn
 
 from headpursuit.images import ImagePrompt
@@ -32,7 +32,7 @@ def check_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], cha
                 "processor; give a vision-language model"
             )
         with _naming(number):
-            if isinstance(prompt.image, Path):
+            if not isinstance(prompt.image, Image):
                 check_image(prompt.image)
             text_of(model, prompt, chat)
 

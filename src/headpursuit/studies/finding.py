@@ -1,4 +1,4 @@
-"""The steps that studies share: whether a model can do one, its heads ranked and named, and its arms measured."""
+"""The steps that studies share: the folder begun, heads ranked and named, arms measured, results written."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -24,7 +24,7 @@ _NOTE_ATOMS = 5
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundHeads:
     """What a study knows before it edits anything."""
 
     folder: Path
@@ -40,9 +40,9 @@ class Found:
     """The tokens that name each head."""
 
 
-def find(
+def find_heads(
     model: LanguageModel, task: Task, config: StudyConfig, path: Path, *, resume: bool, progress: Progress
-) -> Found:
+) -> FoundHeads:
     """Begin a study, or go on with it: capture its ranking prompts, rank all heads, and name them.
 
     Raises:
@@ -60,10 +60,10 @@ def find(
     thumbnails = write_thumbnails(task, folder)
     captured = _captured(model, task, config, folder, progress)
     rankings = _ranked(model, captured, concepts, config, folder, progress)
-    return Found(folder, *concepts, thumbnails, rankings, _noted(model, captured, config, folder, progress))
+    return FoundHeads(folder, *concepts, thumbnails, rankings, _noted(model, captured, config, folder, progress))
 
 
-def described(model: LanguageModel, config: StudyConfig, found: Found) -> dict[str, Any]:
+def described(model: LanguageModel, config: StudyConfig, found: FoundHeads) -> dict[str, Any]:
     """What the results of every study say of the model, its heads, and how they were found."""
     return {
         "config": config,

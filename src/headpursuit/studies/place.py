@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis.prompt_stream import sha256_of_prompts
+from headpursuit.analysis import sha256_of_prompts
 from headpursuit.concepts import Concept
 from headpursuit.models import LanguageModel, unembedding
 from headpursuit.storage import MANIFEST, read_json, refuse_existing, understood, write_json
@@ -57,9 +57,10 @@ def begin(folder: Path, config: StudyConfig) -> Path:
 
 
 def check_same(model: LanguageModel, task: Task, concepts: Sequence[Concept], folder: Path) -> None:
-    """Refuse to go on with another model, other questions or other words than the study began with.
+    """Refuse to go on with another model, or with other questions, images or words than the study began with.
 
-    Parts that are kept hold answers in the order of the questions.
+    Parts that are kept hold answers in the order of the questions. Of an image file, name, size and beginning are
+    compared.
     """
     asked = [[q.answers, q.group, q.fact, q.split, q.label, q.image_name] for q in task.questions]
     prompts = sha256_of_prompts([q.prompt for q in task.questions])

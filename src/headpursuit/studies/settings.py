@@ -8,7 +8,7 @@ from typing import Any
 from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
 from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task, load_task, usual_settings
+from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task, load_task, task_names, usual_settings
 
 
 def usual_config(task: str, model: str, **settings: Any) -> StudyConfig:
@@ -33,15 +33,18 @@ def find_task(config: StudyConfig) -> Task:
 
     Raises:
         FileNotFoundError: If there are no such images.
-        ValueError: If there is no such task, or its images cannot be used.
+        ValueError: If there is no such task, its images cannot be used, or a setting would do nothing.
     """
-    _check_sheet(config)
     if config.task == CAPTIONING:
         _check_captioning(config)
+    elif config.task in task_names():
+        _check_suppression(config)
+    if config.sweep and any(scale > 1 for scale in config.dose_scales):
+        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
     if not config.data or not is_image_task(config.task):
         task = load_task(config.task, concept=config.concept)
-        if config.data or config.ask:
-            raise ValueError(f"{config.task} asks about no images; leave --data and --ask out")
+        if config.data or config.ask or config.skip_bad:
+            raise ValueError(f"{config.task} asks about no images; leave --data, --ask and --skip-bad out")
         return task
     images = _images(config)
     if config.ask:
@@ -49,13 +52,15 @@ def find_task(config: StudyConfig) -> Task:
     return load_task(config.task, images, config.concept)
 
 
-def _check_sheet(config: StudyConfig) -> None:
-    """Refuse settings of a dose sheet that there is none of, or that it cannot follow."""
-    if config.sweep and any(scale > 1 for scale in config.dose_scales):
-        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
-    if not config.sweep and (config.doses, config.scales) != (StudyConfig.doses, StudyConfig.scales):
-        raise ValueError("--doses and --scales belong to a dose sheet; add --sweep, or leave them out")
-    if config.task != CAPTIONING and config.enhance_scales != StudyConfig.enhance_scales:
+def _check_suppression(config: StudyConfig) -> None:
+    """Refuse settings that a study of one direction has no use for."""
+    of_the_sheet = ("doses", "scales", "sweep_questions")
+    if not config.sweep and any(getattr(config, name) != getattr(StudyConfig, name) for name in of_the_sheet):
+        raise ValueError(
+            "--doses, --scales and --sweep-questions belong to a dose sheet; leave them out, or give --sweep in place "
+            "of --heads and --scale"
+        )
+    if config.enhance_scales != StudyConfig.enhance_scales:
         raise ValueError(f"--enhance-scales belongs to captioning; {config.task} measures suppression alone")
 
 

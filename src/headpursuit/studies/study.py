@@ -5,13 +5,13 @@ from pathlib import Path
 
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
-from headpursuit.studies.finding import described, find, finish, measured
+from headpursuit.studies.finding import described, find_heads, finish, measured
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.summaries import p_value, summarise
-from headpursuit.studies.sweep import sweep, uncontrolled
+from headpursuit.studies.sweep import doses_left_out, sweep
 from headpursuit.studies.tasks import CAPTIONING, Task
 from headpursuit.studies.verdict import judge
 
@@ -48,7 +48,7 @@ def study(
     task = task or find_task(config)
     if config.sweep:
         task = task.for_sweep()
-    found = find(model, task, config, Path(path), resume=resume, progress=progress)
+    found = find_heads(model, task, config, Path(path), resume=resume, progress=progress)
     sheet = (
         sweep(model, task, found.concept, config, found.rankings[0], found.folder, progress) if config.sweep else None
     )
@@ -58,7 +58,7 @@ def study(
     arms = measured(ArmRunner(model, task, config, progress), planned, found.folder, progress)
     summaries = summarise(task, found.concept, arms, config.seed)
     p_matched, p_random = (p_value(task, arms, kind, config.seed) for kind in ("matched", "random"))
-    unswept = uncontrolled(sheet.counts, config, model) if sheet else ""
+    left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
     result = StudyResult(
         **described(model, config, found),
         arms=summaries,
@@ -66,7 +66,7 @@ def study(
         verdict=judge(summaries, p_matched, p_random),
         classes=dict(task.classes),
         sheet=sheet,
-        remarks=tuple(filter(None, (*task.remarks, remark, unswept))),
+        remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
     )
     finish(found.folder, KIND, config, task, result.to_json())
     return result

@@ -89,7 +89,7 @@ def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> l
     return controlled
 
 
-def uncontrolled(counts: Collection[int], config: StudyConfig, model: LanguageModel) -> str:
+def doses_left_out(counts: Collection[int], config: StudyConfig, model: LanguageModel) -> str:
     """Which numbers of heads are not on a sheet that has `counts`, and why, in a sentence; empty if all are."""
     missing = [str(count) for count in head_counts(config, model.anatomy.n_heads) if count not in counts]
     if not missing:

@@ -17,7 +17,7 @@ WORDS = (*KINDS, *COLOURS, *SIZES, "nothing")
 """What a patch can show, as the language model would say it."""
 
 _WEIGHTS = {"caption": 1.5, "digit": 2.0, "colour": 2.0, "count": 1.0, "shape": 1.0}
-"""How often a subject is talked about, relative to the others."""
+"""A scene with digits and shapes has five subjects, of which one is left out: the less it weighs, the more often."""
 
 _N_EXCHANGES = 4
 """About each scene that is talked about."""

@@ -1,4 +1,4 @@
-"""First lesson: the tower and the projector learn to name what each patch shows, without the language model.
+"""Naming: tower and projector learn to say what each patch shows; alone in the first lesson, beside talk in the second.
 
 The names are the language model's own token embeddings: a patch's projection must lie closer to the embedding of what
 it shows than to those of other names, so the language model finds words it knows when it joins in. In the second lesson
@@ -34,7 +34,9 @@ def features(network: LlavaForConditionalGeneration, pixels: Tensor) -> tuple[Te
 
 
 class Naming(nn.Module):
-    """How badly patches say what they show; thrown away after training.
+    """How badly patches say what they show and how many things there are, and how far their length is from a token's.
+
+    Thrown away after training.
 
     Args:
         network: The model.

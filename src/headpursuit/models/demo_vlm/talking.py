@@ -60,7 +60,10 @@ def _tokens(exchange: Exchange, tokenizer: PreTrainedTokenizerBase) -> tuple[lis
 def answer_loss(
     network: LlavaForConditionalGeneration, projected: Tensor, said: Dialogues
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Mean cross-entropy of the answers' tokens among the scored ones, and the fraction that is the likeliest one."""
+    """Mean cross-entropy of the answers' tokens, and the fraction that is the likeliest.
+
+    Only common tokens and the answers' own are looked at.
+    """
     embed, dtype = network.get_input_embeddings(), network.lm_head.weight.dtype
     n_scenes = len(said.ids)
     parts = [
@@ -78,9 +81,9 @@ def answer_loss(
         use_cache=False,
     ).last_hidden_state
     scene, token = said.answered.nonzero(as_tuple=True)
-    words = network.lm_head.weight
-    scored = torch.cat([torch.arange(min(_COMMON, len(words))), said.ids[said.answered]]).unique()
-    logits = F.linear(hidden[scene, n_shared + token - 1], words[scored]).float()
+    unembedding = network.lm_head.weight
+    scored = torch.cat([torch.arange(min(_COMMON, len(unembedding))), said.ids[said.answered]]).unique()
+    logits = F.linear(hidden[scene, n_shared + token - 1], unembedding[scored]).float()
     wanted = torch.searchsorted(scored, said.ids[said.answered])
     return F.cross_entropy(logits, wanted), {"tokens": (logits.argmax(-1) == wanted).float().mean()}
 

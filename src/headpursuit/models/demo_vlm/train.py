@@ -48,9 +48,9 @@ def talk(
     steps = Steps("talk", [*_trained(network), *_trained(naming)], n_steps, rate=rate, decay=0.01, warmup=30)
     for shown in stream(n_steps, _TALK_BATCH, _TALKED, seed):
         seen, projected = features(network, shown.pixels)
-        said, spoken = answer_loss(network, projected[: len(shown.talk)], dialogues(shown.talk, tokenizer))
-        named, right = naming(seen, projected, shown)
-        steps.take(said + named, spoken | right)
+        talk_loss, right = answer_loss(network, projected[: len(shown.talk)], dialogues(shown.talk, tokenizer))
+        naming_loss, named = naming(seen, projected, shown)
+        steps.take(talk_loss + naming_loss, right | named)
 
 
 def _make_fast(network: LlavaForConditionalGeneration) -> None:

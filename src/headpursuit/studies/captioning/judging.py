@@ -129,10 +129,11 @@ def _outcome(
         return "no effect", weak
     if alike := _as_good_as_random(direction, base, own, controls, t):
         return "not better than random", alike
-    lowers, kept = direction == "suppress", kept_cider(direction, base, edit)
+    kept = kept_cider(direction, base, edit)
+    without = " without them" if direction == "suppress" else ""
     return "specific", (
         f"Rescaling these {len(edit.heads)} heads {_VERBS[direction]}s the frequency of the concept's words by "
-        f"{effect(direction, base, edit):.0%} and keeps {kept:.0%} of the CIDEr{' without them' if lowers else ''}; "
+        f"{effect(direction, base, edit):.0%} and keeps {kept:.0%} of the CIDEr{without}; "
         "random heads do not do the same."
     )
 

@@ -15,11 +15,11 @@ from headpursuit.studies.captioning.plan import direction_of, plan_caption_arms
 from headpursuit.studies.captioning.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.captioning.scoring import CaptionScorer
 from headpursuit.studies.captioning.sheets import CaptionSheet, cell_of, sheet_of
-from headpursuit.studies.finding import described, find, finish, measured
+from headpursuit.studies.finding import described, find_heads, finish, measured
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig, Verdict
 from headpursuit.studies.settings import find_task
-from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, sweep_questions, uncontrolled
+from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, doses_left_out, sweep_questions
 from headpursuit.studies.tasks import CAPTIONING, Task
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
@@ -56,14 +56,14 @@ def study_captions(
     if config.task != CAPTIONING:
         raise ValueError(f"{config.task} is no study of captions; run it with headpursuit.study")
     task = task or find_task(config)
-    found = find(model, task, config, Path(path), resume=resume, progress=progress)
+    found = find_heads(model, task, config, Path(path), resume=resume, progress=progress)
     sheets = caption_sheets(model, task, found.concept, config, found.rankings[0], found.folder, progress)
     scopes, remark = image_scopes(model, task, config)
     planned = plan_caption_arms(config, model.anatomy, found.rankings, sheets, scopes)
     arms = measured(ArmRunner(model, task, config, progress), planned, found.folder, progress)
     scorer = CaptionScorer(task.heldout, found.concept, _others(found.concept, found.other), config.seed)
     figures = tuple(scorer.figures(arm, arms[0], direction_of(arm.name)) for arm in arms)
-    unswept = uncontrolled(sheets["suppress"].counts, config, model)
+    left_out = doses_left_out(sheets["suppress"].counts, config, model)
     result = CaptioningResult(
         **described(model, config, found),
         words=found.concept.words,
@@ -72,7 +72,7 @@ def study_captions(
         arms=figures,
         verdicts={direction: _judged(direction, scorer, arms, figures) for direction in sheets},
         examples=_examples(task, arms, found.thumbnails),
-        remarks=tuple(filter(None, (*task.remarks, remark, unswept))),
+        remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
     )
     finish(found.folder, KIND, config, task, result.to_json())
     return result

@@ -15,6 +15,7 @@ KIND = "study"
 """What its manifest calls it."""
 
 Outcome = Literal["specific", "not better than random", "over-intervened", "no effect", "undecidable"]
+"""What a verdict can be; `judge` says when it is which."""
 
 
 @dataclass(frozen=True)
