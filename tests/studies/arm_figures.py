@@ -9,9 +9,9 @@ def exactly(value):
     return Estimate(value, value, value)
 
 
-def group(rate, *, empty=0.0, repetition=0.0):
+def group(rate, *, before=0.8, empty=0.0, repetition=0.0):
     return GroupSummary(
-        100, exactly(rate), exactly(rate), exactly(rate), exactly(rate), empty, repetition, exactly(rate - 0.8)
+        100, exactly(rate), exactly(rate), exactly(rate), exactly(rate), empty, repetition, exactly(rate - before)
     )
 
 
@@ -23,7 +23,7 @@ def arm(target, unrelated=0.5, *, n_heads=1, scale=-1.0, perplexity=10.0, kl=0.1
         heads=tuple(f"L1H{i}" for i in range(n_heads)),
         scale=scale,
         target=group(target, empty=empty, repetition=repetition),
-        unrelated=None if unrelated is None else group(unrelated),
+        unrelated=None if unrelated is None else group(unrelated, before=0.5),
         damage=Damage(perplexity, kl),
         n_forwards=7,
     )

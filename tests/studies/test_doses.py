@@ -5,6 +5,7 @@ from arm_figures import arm, base, group
 
 from headpursuit.studies import StudyConfig
 from headpursuit.studies.doses import by_preference, cell_of, explain_choice, head_counts
+from headpursuit.studies.results import Estimate
 from headpursuit.studies.verdict import Thresholds
 
 
@@ -101,6 +102,24 @@ def test_more_heads_are_chosen_where_they_do_more():
     assert chosen(arm(0.3), arm(0.2, n_heads=4)) == (4, -1.0)
 
 
+def unrelated(value, low, high):
+    """Unrelated answers of an arm; the interval is that of their change."""
+    change = value - base().unrelated.contains.value
+    return replace(group(value), contains_change=Estimate(change, low, high))
+
+
+def test_a_dose_at_the_edge_comes_after_those_that_surely_spare_unrelated_answers():
+    sure, edge = arm(0.1), replace(arm(0.0, n_heads=2), unrelated=unrelated(0.46, -0.09, 0.0))
+    weak = arm(0.7, n_heads=3)
+    assert chosen(edge, sure) == (1, -1.0)
+    assert chosen(edge, weak) == (2, -1.0)
+    (cell,) = cells(edge)
+    assert cell.word == "good"
+    assert explain_choice(base(), cell).endswith("the most of all doses that seem to break nothing else.")
+    clear = replace(edge, unrelated=unrelated(0.46, -0.07, 0.0))
+    assert chosen(clear, sure) == (2, -1.0)
+
+
 def test_ties_go_to_fewer_heads_then_to_the_milder_scale():
     same = (
         arm(0.1, n_heads=2, scale=0.0),
@@ -140,7 +159,7 @@ def test_a_good_choice_is_said_in_figures():
     (cell,) = cells(arm(0.2, n_heads=3, scale=-2.0))
     assert explain_choice(base(), cell) == (
         "3 heads at scale -2 take 75% of the right target answers on the selection questions, the most of all doses "
-        "that break nothing else."
+        "that surely break nothing else."
     )
 
 

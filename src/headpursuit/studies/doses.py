@@ -39,15 +39,18 @@ def cell_of(base: ArmSummary, arm: ArmSummary, thresholds: Thresholds | None = N
 def by_preference(base: ArmSummary, cells: Sequence[DoseCell]) -> list[DoseCell]:
     """The dose to take first.
 
-    Whole models come before broken ones; among whole ones the largest fall of the target rate counts, among broken ones
-    the least damage; what is alike in that goes to fewer heads, then to the milder scale.
+    Good doses come first, those before the others that surely spare the unrelated answers: the best of many is a little
+    worse on held-out questions, and should not stand at the edge. Then come weak doses, then broken models. Among whole
+    models the largest fall of the target rate counts, among broken ones the least damage; what is alike in that goes to
+    fewer heads, then to the milder scale.
     """
 
     def order(cell: DoseCell) -> tuple[float | int, ...]:
         mild = (cell.n_heads, abs(cell.scale - 1))
         if cell.word == "over-intervened":
-            return (1, len(cell.signs), _loss(base, cell.arm), cell.arm.damage.kl, *mild)
-        return (0, -round(fall(base, cell.arm), 9), *mild)
+            return (3, len(cell.signs), _loss(base, cell.arm), cell.arm.damage.kl, *mild)
+        place = 2 if cell.word == "too weak" else 0 if _surely_spares(base, cell.arm) else 1
+        return (place, -round(fall(base, cell.arm), 9), *mild)
 
     return sorted(cells, key=order)
 
@@ -58,13 +61,22 @@ def explain_choice(base: ArmSummary, cell: DoseCell) -> str:
     ending = "" if cell.n_heads > 1 else "s"
     takes = f"{dose} take{ending} {fall(base, cell.arm):.0%} of the right target answers"
     if cell.word == "good":
-        return f"{takes} on the selection questions, the most of all doses that break nothing else."
+        how = "surely break nothing else" if _surely_spares(base, cell.arm) else "seem to break nothing else"
+        return f"{takes} on the selection questions, the most of all doses that {how}."
     if cell.word == "too weak":
         return (
             f"No dose takes half of the right target answers without breaking something else; {takes}, the "
             "most of those that break nothing."
         )
     return f"Every dose breaks something else; {dose} break{ending} the least: {'; '.join(cell.signs)}."
+
+
+def _surely_spares(base: ArmSummary, arm: ArmSummary) -> bool:
+    """Whether the whole interval of the unrelated answers' change stays clear of over-intervention."""
+    change = arm.unrelated.contains_change if arm.unrelated else None
+    if base.unrelated is None or change is None:
+        return True
+    return -change.low <= Thresholds.unrelated_loss * base.unrelated.contains.value
 
 
 def _loss(base: ArmSummary, arm: ArmSummary) -> float:

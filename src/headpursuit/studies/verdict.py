@@ -63,7 +63,7 @@ def judge(
         return verdict("over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}.")
     change, lost = edit.target.contains_change, fall(base, edit)
     if lost < t.smallest_effect or change is None or change.high >= 0:
-        return verdict("no effect", "Rescaling these heads does not reliably lower the target rate.")
+        return verdict("no effect", f"Rescaling {these(edit.heads)} does not reliably lower the target rate.")
     for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
         rates = _target_rates(arms, kind)
         share = (1 - float(np.mean(rates)) / before) / lost
@@ -75,9 +75,14 @@ def judge(
             )
     return verdict(
         "specific",
-        f"Rescaling these {len(edit.heads)} heads takes {lost:.0%} of the correct target answers"
+        f"Rescaling {these(edit.heads)} takes {lost:.0%} of the correct target answers"
         f"{_lost(base, edit)}; random heads do not do the same.",
     )
+
+
+def these(heads: Sequence[str]) -> str:
+    """`this head`, or `these 3 heads`."""
+    return "this head" if len(heads) == 1 else f"these {len(heads)} heads"
 
 
 def fall(base: ArmSummary, arm: ArmSummary) -> float:

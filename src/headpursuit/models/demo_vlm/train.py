@@ -1,4 +1,6 @@
-"""Train the demo model: `python -m headpursuit.models.demo_vlm.train -o FOLDER`; two cores and 45 minutes suffice.
+"""Train the demo model: `python -m headpursuit.models.demo_vlm.train -o FOLDER`; 45 minutes on two cores.
+
+Without g++ the second lesson takes twice as long.
 
 The language model is never changed. What is trained, the vision tower and the projector, is written to
 `trained.safetensors` in float16; put it beside this file to make it the demo model.

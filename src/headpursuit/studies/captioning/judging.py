@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from headpursuit.studies.captioning.figures import CaptionArm, Direction
 from headpursuit.studies.results import ArmKind, Outcome, Verdict
+from headpursuit.studies.verdict import these
 
 _Controls = tuple[tuple[ArmKind, float, str], ...]
 """Kind, p-value, and where the heads were drawn from."""
@@ -132,7 +133,7 @@ def _outcome(
     kept = kept_cider(direction, base, edit)
     without = " without them" if direction == "suppress" else ""
     return "specific", (
-        f"Rescaling these {len(edit.heads)} heads {_VERBS[direction]}s the frequency of the concept's words by "
+        f"Rescaling {these(edit.heads)} {_VERBS[direction]}s the frequency of the concept's words by "
         f"{effect(direction, base, edit):.0%} and keeps {kept:.0%} of the CIDEr{without}; "
         "random heads do not do the same."
     )
@@ -143,10 +144,10 @@ def _too_weak(direction: Direction, base: CaptionArm, edit: CaptionArm, t: Capti
     change, reached, verb = edit.frequency_change, effect(direction, base, edit), _VERBS[direction]
     certain = change is not None and (change.high < 0 if direction == "suppress" else change.low > 0)
     if not certain:
-        return f"Rescaling these heads does not reliably {verb} the concept's frequency."
+        return f"Rescaling {these(edit.heads)} does not reliably {verb} the concept's frequency."
     if reached < needed(direction, t):
         return (
-            f"Rescaling these heads {verb}s the concept's frequency by {reached:.0%} only; at least "
+            f"Rescaling {these(edit.heads)} {verb}s the concept's frequency by {reached:.0%} only; at least "
             f"{needed(direction, t):.0%} counts as {_NOUNS[direction]}."
         )
     return ""
