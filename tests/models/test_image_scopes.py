@@ -13,7 +13,7 @@ from headpursuit.models.effects import logit_changes
 from headpursuit.models.text import continue_batch
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def models():
     """Shared ones, which tests leave as they are."""
     return tiny_vision.shared
@@ -144,9 +144,6 @@ def test_images_by_hand_in_chunks_over_a_cache(models):
         model.network(**text.given)
     assert set(applied.calls.values()) == {0}
     assert step.logits.shape[1] == 1
-
-
-# Loading, templates, and what cannot be read.
 
 
 @pytest.mark.parametrize("way", [{"cache_implementation": "static"}, {"prefill_chunk_size": 3}])

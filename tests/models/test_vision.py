@@ -14,7 +14,7 @@ from headpursuit.models.batches import batches
 from headpursuit.models.text import continue_batch, read_logits
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def models():
     """Shared ones, which tests leave as they are."""
     return tiny_vision.shared
