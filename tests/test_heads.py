@@ -67,9 +67,14 @@ def test_a_scale_that_is_no_finite_number_is_refused(scale):
         Edit({Head(1, 2): scale})
 
 
-def test_a_name_instead_of_a_head_is_refused(as_users_run_it):
-    with pytest.raises(TypeError, match="an edit maps heads to scales, but 'L1H2' is not a Head"):
-        Edit({"L1H2": -1})
+def test_heads_may_be_given_by_name(as_users_run_it):
+    assert Edit({"L1H2": -1, "L0XH3": 2}, "image") == Edit({Head(1, 2): -1, Head(0, 3, "cross"): 2}, "image")
+    with pytest.raises(ValueError, match="'L1' is not a head; write the layer and the head from zero, like L12H3"):
+        Edit({"L1": -1})
+    with pytest.raises(
+        TypeError, match="an edit maps heads to scales, but 3 is neither a Head nor a name like 'L24H3'"
+    ):
+        Edit({3: -1})
 
 
 def test_cross_attention_heads_have_names_of_their_own():

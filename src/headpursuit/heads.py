@@ -65,20 +65,30 @@ def site_order(name: str) -> tuple[int, str]:
     return int(name[1:].rstrip("X")), name[-1:] if name.endswith("X") else ""
 
 
+def _head(name: Head | str) -> Head:
+    if isinstance(name, str):
+        return Head.parse(name)
+    if not isinstance(name, Head):
+        raise TypeError(f"an edit maps heads to scales, but {name!r} is neither a Head nor a name like 'L24H3'")
+    return name
+
+
 class Edit(Mapping[Head, float]):
     """Which heads are rescaled, by how much (alpha in the paper), and at which positions.
 
-    -1 suppresses what the heads write, 0 removes them, above 1 enhances them, 1 changes nothing.
-    An edit is an immutable mapping; two edits are equal when they rescale the same heads alike at the same positions.
+    Heads may be given by name, `{"L29H2": -1}`. -1 suppresses what they write, 0 removes them, above 1 enhances them, 1
+    changes nothing. An edit is an immutable mapping; two edits are equal when they rescale the same heads alike at the
+    same positions.
     """
 
-    def __init__(self, scales: Mapping[Head, float | int], scope: Scope | Sequence[int] | None = None) -> None:
-        for head, scale in scales.items():
-            if not isinstance(head, Head):
-                raise TypeError(f"an edit maps heads to scales, but {head!r} is not a Head")
+    def __init__(
+        self, scales: Mapping[Head, float | int] | Mapping[str, float | int], scope: Scope | Sequence[int] | None = None
+    ) -> None:
+        named: dict[Head, float | int] = {_head(head): scale for head, scale in scales.items()}
+        for head, scale in named.items():
             if not -_LARGEST < scale < _LARGEST:
                 raise ValueError(f"the scale of {head} is {scale}; it must be a finite number")
-        self._scales = {head: float(scales[head]) for head in sorted(scales)}
+        self._scales = {head: float(named[head]) for head in sorted(named)}
         given = scales.scope if isinstance(scales, Edit) else "all"
         self._scope = given if scope is None else _checked(scope)
 

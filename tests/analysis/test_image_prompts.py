@@ -68,6 +68,10 @@ def test_a_folder_is_asked_about_in_the_order_of_its_names(folder, tmp_path):
         ask_about(folder, " ")
 
 
+def test_a_path_may_be_text(folder):
+    assert ImagePrompt("w5", str(folder / "a.png")) == ImagePrompt("w5", folder / "a.png")
+
+
 def test_the_hash_of_prompts_tells_images_apart(folder):
     one = [ImagePrompt("w5", folder / "a.png")]
     known = sha256_of_prompts(one)

@@ -95,6 +95,15 @@ def test_a_data_set_with_images_is_asked_about(folder, tmp_path, monkeypatch):
     assert_refused(capture(folder, *asked[:2]), "is a data set; say what to ask about its images: --ask")
 
 
+def test_missing_images_are_found_before_the_model_is_loaded(folder, tmp_path):
+    file = tmp_path / "p.jsonl"
+    file.write_text(json.dumps({"prompt": "<image> w5", "image_path": "none.png"}) + "\n")
+    result = capture(folder, file, tmp_path)
+    assert_refused(result, "prompt 1: there is no image")
+    assert "certified" not in result.stdout
+    assert_refused(capture(folder, tmp_path / "p.none", tmp_path), "there is no file")
+
+
 def test_a_folder_and_a_question_belong_together(folder, pictures, tmp_path):
     assert_refused(capture(folder, pictures, tmp_path), "is a folder; say what to ask about its images: --ask")
     file = tmp_path / "p.txt"

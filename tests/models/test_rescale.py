@@ -41,6 +41,14 @@ def test_equals_scaled_weights_and_undoes_itself(family):
     torch.testing.assert_close(during, baked, atol=1e-5, rtol=1e-4)
 
 
+def test_a_plain_mapping_of_names_is_an_edit():
+    network, inputs = tiny.network("llama"), ids()
+    with rescale(network, {"L1H2": -1.0, "L1H0": 0.0, "L2H3": 2.5}):
+        named = network(inputs).logits
+    with rescale(network, EDIT):
+        assert torch.equal(network(inputs).logits, named)
+
+
 @pytest.mark.parametrize("family", tiny.CONFIGS)
 def test_scale_one_is_bit_equal(family):
     network, inputs = tiny.network(family), ids()

@@ -273,7 +273,7 @@ def test_a_study_interrupted_while_capturing_leaves_no_half_capture(model, confi
 def test_another_config_cannot_be_resumed(model, config, tmp_path):
     with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
         study(model, config, tmp_path / "study")
-    with pytest.raises(ValueError, match="study holds a study with other settings .config.json"):
+    with pytest.raises(ValueError, match=r"study holds a study with other settings \(\w+ was .*, is .*\); give those"):
         study(model, replace(config, scale=-1.0), tmp_path / "study", resume=True)
 
 

@@ -6,7 +6,7 @@ from headpursuit.analysis.doctor import Diagnosis, diagnose
 from headpursuit.analysis.edits import SavedEdit, load_edit
 from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
-from headpursuit.analysis.prompt_stream import readable, sha256_of_prompts
+from headpursuit.analysis.prompt_stream import check_files, readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
 from headpursuit.analysis.readings import Reading, read
@@ -30,6 +30,7 @@ __all__ = [
     "SavedEdit",
     "ask_about",
     "capture",
+    "check_files",
     "check_place",
     "count_of",
     "diagnose",

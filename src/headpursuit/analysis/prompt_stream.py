@@ -1,7 +1,7 @@
 """A stream of prompts as a whole: what tells it from others, and those of its images that cannot be read."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,17 @@ def _content(prompt: ImagePrompt) -> bytes:
         return image.name.encode()
     with image.open("rb") as file:
         return f"{image.name} {image.stat().st_size} ".encode() + hashlib.sha256(file.read(_READ)).digest()
+
+
+def check_files(prompts: Iterable[Prompt]) -> None:
+    """Find image files that are missing before a model is loaded.
+
+    Raises:
+        FileNotFoundError: If one is; the text names the prompt and the file.
+    """
+    for number, prompt in enumerate(prompts, start=1):
+        if isinstance(prompt, ImagePrompt) and isinstance(prompt.image, Path) and not prompt.image.is_file():
+            raise FileNotFoundError(f"prompt {number}: there is no image {prompt.image}; mend the path, or --skip-bad")
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,10 @@ def read_prompts(path: Path | str) -> PromptFile:
         ValueError: An unknown kind of file, nothing in it, or a line that is no prompt; the text names the line.
     """
     file = Path(path)
-    if file.suffix not in _READERS:
-        raise ValueError(f"{file} is no {', '.join(_READERS)} file")
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
+    if file.suffix not in _READERS:
+        raise ValueError(f"{file} is no {', '.join(_READERS)} file")
     n_prompts = sum(1 for _ in _prompts(file))
     if n_prompts == 0:
         raise ValueError(f"{file} holds no prompts")

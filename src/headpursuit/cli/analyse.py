@@ -49,7 +49,7 @@ def capture(
     revision: options.RevisionOption = None,
 ) -> None:
     """Record what every head does while the model reads prompts or its own answers."""
-    from headpursuit.analysis import CaptureConfig, ask_about, check_place, read_prompts, readable
+    from headpursuit.analysis import CaptureConfig, ask_about, check_files, check_place, read_prompts, readable
     from headpursuit.analysis import capture as run
     from headpursuit.images import is_hub
 
@@ -66,6 +66,7 @@ def capture(
         positions=positions, chat=chat, max_new_tokens=max_new_tokens, batch_size=batch_size, samples=samples
     )
     check_place(output, model, texts, config, resume=resume)
+    check_files(texts)
     loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, tp_plan=tp_plan, revision=revision)
     say(str(loaded.certificate))
     with progress() as advance:

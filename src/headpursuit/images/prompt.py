@@ -29,6 +29,11 @@ class ImagePrompt:
     text: str
     """With the model's image placeholder in it where the image belongs; in a chat, the question alone."""
     image: ImageSource
+    """A path may be given as text."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.image, str):
+            object.__setattr__(self, "image", Path(self.image))
 
 
 Prompt: TypeAlias = str | ImagePrompt

@@ -1,11 +1,11 @@
 """Multiply what chosen heads write, while a block of code runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from transformers import PreTrainedModel
 
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, Head
 from headpursuit.models.certified import certified
 from headpursuit.models.compiled import OptimizedModule, plain_network
 from headpursuit.models.language_model import LanguageModel
@@ -14,7 +14,10 @@ from headpursuit.models.scaling import Applied, rescale_sites
 
 @contextmanager
 def rescale(
-    model: LanguageModel | PreTrainedModel | OptimizedModule, edit: Edit, *, prompt_length: int | None = None
+    model: LanguageModel | PreTrainedModel | OptimizedModule,
+    edit: Edit | Mapping[Head, float] | Mapping[str, float],
+    *,
+    prompt_length: int | None = None,
 ) -> Iterator[Applied]:
     """Rescale heads in every forward pass inside the block: in `forward`, and in `generate` with cache and batches.
 
@@ -29,7 +32,7 @@ def rescale(
     Args:
         model: What `load` returned, or a transformers model (compiled or not), whose heads are then located and
             certified first.
-        edit: Heads, their scales, and the scope.
+        edit: Heads, their scales, and the scope; a plain mapping like `{"L29H2": -1}` acts everywhere.
         prompt_length: How many columns of the batch are the prompt, padding and cached tokens included; for decoding
             by hand without a cache or in chunks, or to call a part of a text generated.
 
@@ -47,5 +50,6 @@ def rescale(
         raise ValueError(f"the prompt length is {prompt_length}; it is a number of tokens, 0 or more")
     network = plain_network(model.network if isinstance(model, LanguageModel) else model)
     anatomy = model.anatomy if isinstance(model, LanguageModel) else certified(network)[0]
+    edit = edit if isinstance(edit, Edit) else Edit(edit)
     with rescale_sites(network, anatomy, edit, prompt_length) as applied:
         yield applied

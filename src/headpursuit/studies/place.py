@@ -25,6 +25,7 @@ def check_place(folder: Path, config: StudyConfig, *, resume: bool) -> None:
         ValueError: If the study in it has another config.
     """
     if not folder.exists():
+        refuse_existing(folder)
         return
     if not resume:
         raise FileExistsError(
@@ -37,13 +38,16 @@ def check_place(folder: Path, config: StudyConfig, *, resume: bool) -> None:
     with understood(folder / "config.json", "study's config"):
         begun = StudyConfig.from_json(read_json(folder / "config.json"))
     if begun != config:
-        raise ValueError(f"{folder} holds a study with other settings (config.json); choose another output")
+        was, now = asdict(begun), asdict(config)
+        changed = "; ".join(f"{name} was {was[name]!r}, is {now[name]!r}" for name in was if was[name] != now[name])
+        raise ValueError(
+            f"{folder} holds a study with other settings ({changed}); give those, or choose another output"
+        )
 
 
 def begin(folder: Path, config: StudyConfig) -> Path:
     """Make the study's folder, with its config in it from the first moment."""
     if not folder.exists():
-        refuse_existing(folder)
         folder.parent.mkdir(parents=True, exist_ok=True)
         partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
         try:
