@@ -68,7 +68,7 @@ def test_a_folder_is_asked_about_in_the_order_of_its_names(folder, tmp_path):
         ask_about(folder, " ")
 
 
-def test_a_path_may_be_text(folder):
+def test_a_path_may_be_text(folder, as_users_run_it):
     assert ImagePrompt("w5", str(folder / "a.png")) == ImagePrompt("w5", folder / "a.png")
 
 
