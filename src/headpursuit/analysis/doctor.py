@@ -26,7 +26,7 @@ from headpursuit.storage import versions
 _TEXT = "The quick brown fox jumps over the lazy dog while the slow red hen looks on from the garden wall. " * 2
 """Read once to estimate how long a capture takes."""
 
-_N_ATOMS, _N_TIMED = 20, 3
+_N_ATOMS, _N_TIMED = 20, 5
 
 
 @dataclass(frozen=True)
@@ -142,15 +142,27 @@ def _fitting(model: LanguageModel) -> str:
 
 
 def _pursuit_seconds(model: LanguageModel) -> float:
-    """Pursue one attention's heads for a few atoms, as if their mixed values were uncorrelated."""
+    """Pursue one attention's heads for a few atoms, as if their mixed values were uncorrelated, and go on from there.
+
+    The dictionary is prepared once for all heads, and the first atom costs more than each further one.
+    """
     site, directions = model.anatomy.sites[0], unembedding(model).vectors
     write = write_weights(model.network, site)
     second = torch.eye(site.d_head, dtype=torch.float64, device=write.device).expand(site.n_heads, -1, -1)
     signals = Signals.from_moments(Moments(second, torch.zeros_like(second[:, 0]), site.d_head), write)
     start = time.perf_counter()
-    pursue(signals, Dictionary.of(directions), _N_TIMED)
-    share = site.n_heads * _N_TIMED / (model.anatomy.n_heads * _N_ATOMS)
-    return (time.perf_counter() - start) / share
+    dictionary = Dictionary.of(directions)
+    prepared = time.perf_counter() - start
+    pursue(signals, dictionary, 1)  # what is only slow once is not counted
+    first, few = (_seconds(signals, dictionary, n_atoms) for n_atoms in (1, _N_TIMED))
+    further = max(few - first, 0.0) / (_N_TIMED - 1)
+    return prepared + (first + (_N_ATOMS - 1) * further) * model.anatomy.n_heads / site.n_heads
+
+
+def _seconds(signals: Signals, dictionary: Dictionary, n_atoms: int) -> float:
+    start = time.perf_counter()
+    pursue(signals, dictionary, n_atoms)
+    return time.perf_counter() - start
 
 
 def _tokenizer(facts: TokenizerFacts) -> str:
