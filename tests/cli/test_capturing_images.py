@@ -5,19 +5,12 @@ import json
 import pytest
 import tiny_vision
 from tiny_vision import drawing
-from typer.testing import CliRunner
-
-from headpursuit.cli.app import app
-
-TEMPLATE = (
-    "{% for part in messages[0].content %}{% if part.type == 'image' %}<image>{% else %}{{ part.text }}{% endif %} "
-    "{% endfor %}w51"
-)
+from typed import assert_refused, run
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tiny_vision.saved(tmp_path_factory.mktemp("model") / "tiny", TEMPLATE)
+    return tiny_vision.saved(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture
@@ -29,20 +22,8 @@ def pictures(tmp_path):
     return place
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments])
-
-
 def capture(folder, prompts, tmp_path, *more):
     return run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap", "--device", "cpu", *more)
-
-
-def assert_refused(result, text):
-    """One clear line, exit code 2, no traceback."""
-    assert result.exit_code == 2, result.output
-    lines = [line for line in result.stderr.splitlines() if line.startswith("headpursuit: ")]
-    assert len(lines) == 1
-    assert text in lines[0]
 
 
 def test_a_folder_of_images_is_asked_about(folder, pictures, tmp_path):

@@ -9,11 +9,10 @@ from typing import get_args
 import pytest
 import tiny
 import torch
-from typer.testing import CliRunner
+from typed import assert_refused, run
 
 from headpursuit.analysis import CaptureConfig, RankConfig
 from headpursuit.cli import analyse, options, studies
-from headpursuit.cli.app import app
 from headpursuit.studies import StudyConfig, tasks, usual_config
 from headpursuit.studies.tasks import Question, Task
 
@@ -50,24 +49,10 @@ OF_THE_TASK = (
 """Settings whose default depends on the task."""
 
 
-def run(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments])
-
-
 def captured(folder, prompts, tmp_path, *more):
     result = run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap", "--device", "cpu", *more)
     assert result.exit_code == 0, result.output
     return tmp_path / "cap", result
-
-
-def assert_refused(result, text):
-    """One clear line, exit code 2, no traceback."""
-    assert result.exit_code == 2, result.output
-    assert isinstance(result.exception, SystemExit)
-    lines = [line for line in result.stderr.splitlines() if line.startswith("headpursuit: ")]
-    assert len(lines) == 1
-    assert text in lines[0]
-    assert "Traceback" not in result.output
 
 
 def test_capture_says_what_it_certified_and_captured(folder, prompts, tmp_path):

@@ -8,8 +8,8 @@ import pytest
 import tiny
 import torch
 from finished_study import save, study_result
-from test_cli import assert_refused, run
 from test_export import PackedLinear, files_at_most
+from typed import assert_refused, run
 
 import headpursuit as hp
 from headpursuit.analysis import RankConfig, RankedHead, Ranking

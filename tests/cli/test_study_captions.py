@@ -5,14 +5,14 @@ import json
 import pytest
 import tiny
 import tiny_vision
-from test_capturing_images import TEMPLATE, assert_refused, run
+from typed import assert_refused, run
 
 COLOURS = "w20\nw61\nw133\n"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tiny_vision.saved(tmp_path_factory.mktemp("model") / "tiny", TEMPLATE)
+    return tiny_vision.saved(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture

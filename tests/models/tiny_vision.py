@@ -264,10 +264,16 @@ def logits(model, prompt, *edits):
         return read_logits(model, batches(model, [prompt], 1)[0])[0]
 
 
-def saved(path, template):
+_TEMPLATE = (
+    "{% for part in messages[0].content %}{% if part.type == 'image' %}<image>{% else %}{{ part.text }}{% endif %} "
+    "{% endfor %}w51"
+)
+
+
+def saved(path):
     """A tiny llava with a chat template, as a folder that `load` takes."""
     model = vision_model("llava")
-    model.processor.chat_template = template
+    model.processor.chat_template = _TEMPLATE
     model.network.save_pretrained(path)
     model.processor.save_pretrained(path)
     return path
