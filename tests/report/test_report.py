@@ -97,7 +97,7 @@ def test_everything_a_reader_needs_is_on_it(plain):
 
 def test_the_mean_of_the_controls_is_their_mean(plain):
     result, page = plain
-    rates = [arm.target.contains.value for arm in result.arms_of("matched")]
+    rates = [arm.target.score.value for arm in result.arms_of("matched")]
     row = page.text.split("mean of matched")[1].split("random-1")[0]
     assert row.split()[2] == f"{sum(rates) / len(rates):.2f}"
 

@@ -104,8 +104,8 @@ def test_more_heads_are_chosen_where_they_do_more():
 
 def unrelated(value, low, high):
     """Unrelated answers of an arm; the interval is that of their change."""
-    change = value - base().unrelated.contains.value
-    return replace(group(value), contains_change=Estimate(change, low, high))
+    change = value - base().unrelated.score.value
+    return replace(group(value), score_change=Estimate(change, low, high))
 
 
 def test_a_dose_at_the_edge_comes_after_those_that_surely_spare_unrelated_answers():

@@ -124,7 +124,7 @@ def summary(*answers):
 def test_the_first_class_named_counts_and_silence_is_no_class():
     found = summary("It is three or seven.", "A 7, not a 3.", "...", "seven")
     assert found.confusion == Confusion(("three", "seven"), ((1, 1, 1), (0, 1, 0)))
-    assert found.target.contains.value == 0.5
+    assert found.target.score.value == 0.5
     assert found.target.empty == 0.25
     assert found.target.concept_rate.value == 0.75
     assert found.confusion.accuracy == (pytest.approx(1 / 3), 1.0)
@@ -143,13 +143,13 @@ def test_a_task_without_classes_has_no_confusion():
     arms = [Arm("base", "base", Edit({}), ("three or seven",) * 4, Damage(1.0, 0.0), 0)]
     found = summarise(task, image_classification(IMAGES).words, arms, seed=0)[0]
     assert found.confusion is None
-    assert found.target.contains.value == 1
+    assert found.target.score.value == 1
 
 
 def test_figures_are_those_of_the_questions_that_were_asked():
     arms = [Arm("base", "base", Edit({}), ("seven",), Damage(1.0, 0.0), 0)]
     found = summarise(TASK, image_classification(IMAGES).words, arms, 0, QUESTIONS[3:])[0]
-    assert (found.target.n_questions, found.target.contains.value) == (1, 1.0)
+    assert (found.target.n_questions, found.target.score.value) == (1, 1.0)
 
 
 def test_a_study_s_images_are_as_many_of_each_split_as_it_asks_for():

@@ -81,7 +81,7 @@ def test_every_arm_answers_about_the_held_out_images_in_its_scope(made, model):
 
 def test_base_is_right_about_what_it_says_itself(made):
     result, _, _ = made
-    assert result.arms[0].target.contains.value == 1
+    assert result.arms[0].target.score.value == 1
     assert result.arms[0].unrelated.n_questions == 4
     assert [e.image_name for e in result.examples[::2]] == ["drawing 1", "drawing 3", "drawing 5", "drawing 7"]
 

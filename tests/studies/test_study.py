@@ -208,14 +208,14 @@ def test_rates_are_those_of_the_answers(finished, task):
         for group in ("target", "unrelated"):
             rows = [e for e in result.examples if e.group == group]
             right = [f" {e.accepted[0]} " in f" {e.answers[arm.name]} " for e in rows]
-            assert getattr(arm, group).contains.value == pytest.approx(sum(right) / len(rows))
+            assert getattr(arm, group).score.value == pytest.approx(sum(right) / len(rows))
             named = [bool({"w20", "w61", "w133"} & set(e.answers[arm.name].split())) for e in rows]
             assert getattr(arm, group).concept_rate.value == pytest.approx(sum(named) / len(rows))
     base, edit = result.arms[:2]
-    assert base.target.contains.value == 1
-    assert edit.target.contains.value < 1
-    assert base.target.contains_change is None
-    assert edit.target.contains_change.value == pytest.approx(edit.target.contains.value - 1)
+    assert base.target.score.value == 1
+    assert edit.target.score.value < 1
+    assert base.target.score_change is None
+    assert edit.target.score_change.value == pytest.approx(edit.target.score.value - 1)
 
 
 def test_the_counter_proves_which_arms_were_edited(finished):

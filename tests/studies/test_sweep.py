@@ -116,7 +116,7 @@ def test_the_chosen_dose_is_that_of_the_arms(finished):
     assert {arm.scale for arm in result.arms[1:]} == {sheet.scale}
     assert sheet.chosen.arm.heads == result.edit.heads
     assert sum(cell.matched is not None for cell in sheet.cells) == 3
-    assert sheet.base.target.contains.value == 1
+    assert sheet.base.target.score.value == 1
     assert sheet.base.target.n_questions == sheet.base.unrelated.n_questions == 4
     assert "--sweep --sweep-questions 4 --doses 1,2,3 --scales -20,0 --also 1,4" in result.command
     assert json.loads((folder / "config.json").read_text())["heads"] == "1%"
@@ -214,5 +214,5 @@ def test_a_classification_counts_the_first_class(finished, task):
     assert all(sum(row) == row[i] for i, row in enumerate(base.counts))
     assert sum(map(sum, base.counts)) == 10
     right = sum(row[i] for i, row in enumerate(result.edit.confusion.counts))
-    assert result.edit.target.contains.value == pytest.approx(right / 10)
+    assert result.edit.target.score.value == pytest.approx(right / 10)
     assert [e.label for e in result.examples[:10]] == [q.label for q in task.heldout[:10]]

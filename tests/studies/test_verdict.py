@@ -119,12 +119,12 @@ def test_a_fall_that_is_silence_alone_is_no_effect():
 
 def test_a_small_fall_is_no_effect_however_certain():
     small = arm("edit", 0.55, 0.5)
-    certain = replace(small.target, contains_change=Estimate(-0.05, -0.06, -0.04))
+    certain = replace(small.target, score_change=Estimate(-0.05, -0.06, -0.04))
     assert verdict(edit=replace(small, target=certain)).outcome == "no effect"
 
 
 def test_an_uncertain_fall_is_no_effect():
-    unsure = edited(target={"contains_change": Estimate(-0.5, -1.0, 0.0)})
+    unsure = edited(target={"score_change": Estimate(-0.5, -1.0, 0.0)})
     assert verdict(edit=unsure).outcome == "no effect"
 
 

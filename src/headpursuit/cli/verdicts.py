@@ -37,8 +37,8 @@ def _show_answers(result: "StudyResult") -> None:
         (
             arm.name,
             " ".join(arm.heads),
-            str(arm.target.contains),
-            str(arm.unrelated.contains) if arm.unrelated else "-",
+            str(arm.target.score),
+            str(arm.unrelated.score) if arm.unrelated else "-",
             f"{arm.damage.perplexity:.1f}",
             f"{arm.damage.kl:.3f}",
         )
@@ -86,5 +86,5 @@ def _show_sheet(sheet: "DoseSheet") -> None:
 
 
 def _rates(arm: "ArmSummary") -> str:
-    unrelated = f" / {arm.unrelated.contains.value:.2f}" if arm.unrelated else ""
-    return f"{arm.target.contains.value:.2f}{unrelated}"
+    unrelated = f" / {arm.unrelated.score.value:.2f}" if arm.unrelated else ""
+    return f"{arm.target.score.value:.2f}{unrelated}"

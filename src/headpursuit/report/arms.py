@@ -33,7 +33,7 @@ def groups_of(result: StudyResult) -> tuple[str, ...]:
 def panels_of(result: StudyResult) -> dict[str, tuple[ArmDot, ...]]:
     """The contains-rate of every arm, by group."""
     return {
-        group: tuple((arm.kind, arm.name, getattr(arm, group).contains) for arm in result.arms)
+        group: tuple((arm.kind, arm.name, getattr(arm, group).score) for arm in result.arms)
         for group in groups_of(result)
     }
 

@@ -7,7 +7,7 @@ from headpursuit.studies import StudyResult
 def figures(result: StudyResult) -> str:
     """Every arm in a table, and the verdict."""
     rows = [
-        f"| {arm_title(arm, result)} | {arm.target.contains} | {arm.unrelated.contains if arm.unrelated else '–'} "
+        f"| {arm_title(arm, result)} | {arm.target.score} | {arm.unrelated.score if arm.unrelated else '–'} "
         f"| {amount(arm.damage.perplexity)} |"
         for arm in result.arms
     ]

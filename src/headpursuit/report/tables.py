@@ -55,16 +55,16 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
     """What a reader in a hurry takes along."""
     base, edit = result.arms_of("base")[0], result.arms_of("edit")[0]
     n_heads = len(result.ranking.entries)
-    target = base.target.contains.value
+    target = base.target.score.value
     figures = [
         KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
-        _before_after("target questions answered correctly", target, edit.target.contains.value),
+        _before_after("target questions answered correctly", target, edit.target.score.value),
         KeyFigure("their scale", wording.number(result.scale), _scale_note(result.scale, result.config.scope)),
     ]
     if base.unrelated and edit.unrelated:
-        kept = base.unrelated.contains.value, edit.unrelated.contains.value
+        kept = base.unrelated.score.value, edit.unrelated.score.value
         figures.insert(2, _before_after("unrelated questions answered correctly", *kept))
-    rates = [arm.target.contains.value for arm in result.arms_of("matched")]
+    rates = [arm.target.score.value for arm in result.arms_of("matched")]
     if rates:
         label = "target questions with random heads instead"
         spread = f"same layers; {len(rates)} draws, {wording.rate(min(rates))} to {wording.rate(max(rates))}"
@@ -124,11 +124,11 @@ def _row(name: str, title: str, arms: Sequence[ArmSummary], base_perplexity: flo
 
 
 def _means(groups: Sequence[Any]) -> dict[str, float]:
-    estimates = ("contains", "exact", "f1", "concept_rate")
+    estimates = ("score", "exact", "f1", "concept_rate")
     means = {name: wording.mean([getattr(g, name).value for g in groups]) for name in estimates}
     means |= {name: wording.mean([getattr(g, name) for g in groups]) for name in ("empty", "repetition")}
-    changes = [g.contains_change.value for g in groups if g.contains_change is not None]
-    return means | {"contains_change": wording.mean(changes)}
+    changes = [g.score_change.value for g in groups if g.score_change is not None]
+    return means | {"score_change": wording.mean(changes)}
 
 
 def _before_after(label: str, before: float, after: float) -> KeyFigure:

@@ -73,14 +73,14 @@ def explain_choice(base: ArmSummary, cell: DoseCell) -> str:
 
 def _surely_spares(base: ArmSummary, arm: ArmSummary) -> bool:
     """Whether the whole interval of the unrelated answers' change stays clear of over-intervention."""
-    change = arm.unrelated.contains_change if arm.unrelated else None
+    change = arm.unrelated.score_change if arm.unrelated else None
     if base.unrelated is None or change is None:
         return True
-    return -change.low <= Thresholds.unrelated_loss * base.unrelated.contains.value
+    return -change.low <= Thresholds.unrelated_loss * base.unrelated.score.value
 
 
 def _loss(base: ArmSummary, arm: ArmSummary) -> float:
     """Fraction of the base's right unrelated answers that are lost."""
-    if not base.unrelated or not arm.unrelated or not base.unrelated.contains.value:
+    if not base.unrelated or not arm.unrelated or not base.unrelated.score.value:
         return 0.0
-    return 1 - arm.unrelated.contains.value / base.unrelated.contains.value
+    return 1 - arm.unrelated.score.value / base.unrelated.score.value

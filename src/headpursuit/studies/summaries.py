@@ -98,11 +98,11 @@ def _summarise_group(
 
     return GroupSummary(
         n_questions=len(rows),
-        contains=estimate(lambda q, a, _: _right(task, q, a)),
+        score=estimate(lambda q, a, _: _right(task, q, a)),
         exact=estimate(lambda q, a, _: exact_match(a, q.answers)),
         f1=estimate(lambda q, a, _: f1(a, q.answers)),
         concept_rate=estimate(lambda _, a, __: contains(a, concept.words)),
         empty=float(np.mean([is_empty(answer) for _, answer, _ in rows])),
         repetition=float(np.mean([repetition(answer) for _, answer, _ in rows])),
-        contains_change=None if is_base else estimate(gained, fraction=False),
+        score_change=None if is_base else estimate(gained, fraction=False),
     )

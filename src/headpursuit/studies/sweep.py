@@ -55,7 +55,7 @@ def sweep(
         draw = matched_draw(edits[place], model.anatomy, config.seed)
         if draw is not None:
             arm = runner.arm(f"{dose_name(edits[place])}-matched", "matched", draw)
-            beside = runner.summaries(base, arm)[1].target.contains.value
+            beside = runner.summaries(base, arm)[1].target.score.value
             cells[place] = replace(cell, matched=beside)
     chosen = best[0]
     return DoseSheet(base_summary, tuple(cells), chosen.n_heads, chosen.scale, explain_choice(base_summary, chosen))

@@ -45,7 +45,7 @@ def judge(
     """
     t = thresholds or Thresholds()
     base, edit = (next(a for a in arms if a.kind == kind) for kind in ("base", "edit"))
-    before, after = base.target.contains.value, edit.target.contains.value
+    before, after = base.target.score.value, edit.target.score.value
     facts = _facts(arms, base, edit, p_matched, p_random)
 
     def verdict(outcome: str, sentence: str) -> Verdict:
@@ -61,7 +61,7 @@ def judge(
     broken = signs_of_damage(base, edit, t)
     if broken:
         return verdict("over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}.")
-    change, lost = edit.target.contains_change, fall(base, edit)
+    change, lost = edit.target.score_change, fall(base, edit)
     if lost < t.smallest_effect or change is None or change.high >= 0:
         return verdict("no effect", f"Rescaling {these(edit.heads)} does not reliably lower the target rate.")
     for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
@@ -90,16 +90,16 @@ def fall(base: ArmSummary, arm: ArmSummary) -> float:
 
     Answers that fell silent count as right ones, so that silence is never booked as suppression.
     """
-    before = base.target.contains.value
+    before = base.target.score.value
     silent = max(0.0, arm.target.empty - base.target.empty)
-    return 1 - (arm.target.contains.value + silent) / before if before else 0.0
+    return 1 - (arm.target.score.value + silent) / before if before else 0.0
 
 
 def signs_of_damage(base: ArmSummary, edit: ArmSummary, thresholds: Thresholds | None = None) -> list[str]:
     """What an edit breaks beside the concept, in words; nothing if it is not over-intervened."""
     t, signs = thresholds or Thresholds(), []
-    if base.unrelated and edit.unrelated and base.unrelated.contains.value > 0:
-        loss = 1 - edit.unrelated.contains.value / base.unrelated.contains.value
+    if base.unrelated and edit.unrelated and base.unrelated.score.value > 0:
+        loss = 1 - edit.unrelated.score.value / base.unrelated.score.value
         if loss > t.unrelated_loss:
             signs.append(f"unrelated questions lose {loss:.0%} of their correct answers")
     ratio = edit.damage.perplexity / base.damage.perplexity
@@ -117,15 +117,15 @@ def signs_of_damage(base: ArmSummary, edit: ArmSummary, thresholds: Thresholds |
 
 
 def _target_rates(arms: Sequence[ArmSummary], kind: str) -> list[float]:
-    return [arm.target.contains.value for arm in arms if arm.kind == kind]
+    return [arm.target.score.value for arm in arms if arm.kind == kind]
 
 
 def _lost(base: ArmSummary, edit: ArmSummary) -> str:
     """What the unrelated questions lose, as the end of a sentence."""
     if base.unrelated is None or edit.unrelated is None:
         return ""
-    before = base.unrelated.contains.value
-    loss = 1 - edit.unrelated.contains.value / before if before else 0.0
+    before = base.unrelated.score.value
+    loss = 1 - edit.unrelated.score.value / before if before else 0.0
     return f" and {f'{loss:.0%}' if loss >= 0.005 else 'none'} of the unrelated ones"
 
 
@@ -133,9 +133,9 @@ def _facts(
     arms: Sequence[ArmSummary], base: ArmSummary, edit: ArmSummary, p_matched: float, p_random: float
 ) -> list[str]:
     rate = "accuracy: the first class named is the right one" if base.confusion else "contains-rate"
-    lines = [_compare(f"Target questions ({rate})", base.target.contains, edit.target.contains)]
+    lines = [_compare(f"Target questions ({rate})", base.target.score, edit.target.score)]
     if base.unrelated and edit.unrelated:
-        lines.append(_compare("Unrelated questions (contains-rate)", base.unrelated.contains, edit.unrelated.contains))
+        lines.append(_compare("Unrelated questions (contains-rate)", base.unrelated.score, edit.unrelated.score))
     else:
         lines.append(
             "The task has no unrelated questions: whether the edit is specific was judged on neutral text, on empty "
@@ -151,7 +151,7 @@ def _facts(
         )
     for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
         rates = _target_rates(arms, kind)
-        as_strong = sum(rate <= edit.target.contains.value for rate in rates)
+        as_strong = sum(rate <= edit.target.score.value for rate in rates)
         lines.append(
             f"{len(rates)} draws of random heads of {where}: target rate {np.mean(rates):.2f} on average "
             f"({min(rates):.2f} to {max(rates):.2f}), {as_strong} as low as the edit's, so p = "
@@ -160,11 +160,11 @@ def _facts(
     for arm in (a for a in arms if a.kind == "other"):
         lines.append(
             f"As many heads that rank best for another concept on the same prompts ({arm.name}): target rate "
-            f"{arm.target.contains.value:.2f}."
+            f"{arm.target.score.value:.2f}."
         )
     for arm in (a for a in arms if a.kind in ("image", "text")):
         where = "image positions only" if arm.kind == "image" else "everything but image positions"
-        lines.append(f"The same edit of {where}: target rate {arm.target.contains.value:.2f}.")
+        lines.append(f"The same edit of {where}: target rate {arm.target.score.value:.2f}.")
     ratio = edit.damage.perplexity / base.damage.perplexity
     lines.append(f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token.")
     return lines

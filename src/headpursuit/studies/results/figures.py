@@ -23,7 +23,7 @@ class GroupSummary:
     """How one arm answered one group of questions; all are fractions of the questions, 0 to 1."""
 
     n_questions: int
-    contains: Estimate
+    score: Estimate
     """The answer is right: an accepted answer occurs in it, as whole words; in a classification, the first class that
     is named is the image's."""
     exact: Estimate
@@ -36,7 +36,7 @@ class GroupSummary:
     """Answers without any word; never booked as suppression."""
     repetition: float
     """Mean fraction of an answer's word pairs that occurred in it before."""
-    contains_change: Estimate | None
+    score_change: Estimate | None
     """Contains-rate minus that of the base, paired by question; None for the base itself."""
 
     @classmethod
