@@ -131,7 +131,7 @@ def test_an_uncertain_fall_is_no_effect():
 @pytest.mark.parametrize(("which", "where"), [("p_matched", "the same layers"), ("p_random", "any layer")])
 def test_an_effect_that_may_be_chance_is_not_better_than_random(which, where):
     found = verdict(**{which: 0.05})
-    assert found.outcome == "not better than random"
+    assert found.outcome == "not specific"
     assert f"Random heads of {where} reach" in found.sentence
     assert "(p = 0.05)" in found.sentence
 
@@ -140,7 +140,7 @@ def test_an_effect_that_may_be_chance_is_not_better_than_random(which, where):
 def test_an_effect_that_random_heads_reach_is_not_better_than_random(kind, where):
     others = [c for c in CONTROLS if c.kind != kind]
     found = verdict(controls=[*others, arm(kind, 0.2, 0.5, "one"), arm(kind, 0.32, 0.5, "two")])
-    assert found.outcome == "not better than random"
+    assert found.outcome == "not specific"
     assert f"Random heads of {where} reach 63% of the effect" in found.sentence
 
 
@@ -148,7 +148,7 @@ def test_an_effect_that_random_heads_reach_is_not_better_than_random(kind, where
 def test_one_draw_as_strong_as_the_edit_is_enough_to_doubt(kind):
     others = [c for c in CONTROLS if c.kind != kind]
     found = verdict(controls=[*others, arm(kind, 0.06, 0.5, "one"), *(arm(kind, 0.6, 0.5, f"n{i}") for i in range(9))])
-    assert found.outcome == "not better than random"
+    assert found.outcome == "not specific"
     assert "the strongest draw 100%" in found.sentence
 
 
