@@ -150,7 +150,9 @@ def study(
     dtype: Annotated[options.DtypeChoice | None, typer.Option(help="auto is float32 on a CPU.")] = None,
     revision: options.RevisionOption = None,
     resume: ResumeOption = False,
-    plan: Annotated[bool, typer.Option("--plan", help="Only say what it will cost, measured on a few batches.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what it will cost, measured on a few batches.")
+    ] = False,
 ) -> None:
     """Rank heads, rescale the best ones, compare with random heads on held-out questions, and judge."""
     from headpursuit.studies import usual_config
@@ -167,7 +169,7 @@ _SETTINGS = frozenset(inspect.signature(study).parameters) - {"task", "model", "
 """What goes into a study's settings by the same name."""
 
 
-def _like_study(name: str, summary: str, **fixed: bool) -> Callable[..., None]:
+def _like_study(name: str, summary: str, **fixed: Any) -> Callable[..., None]:
     """A command with the options of `study`, some of them fixed."""
 
     @functools.wraps(study)
@@ -183,8 +185,8 @@ def _like_study(name: str, summary: str, **fixed: bool) -> Callable[..., None]:
 
 sweep = _like_study(
     "sweep",
-    "Measure number of heads by scale on a dose sheet, recommend the smallest edit that does enough and breaks nothing, "
-    "and confirm it on held-out questions.",
+    "Measure numbers of heads by scales on a dose sheet, recommend the smallest edit that does enough and breaks "
+    "nothing else, and confirm it on held-out questions.",
     sweep=True,
 )
 plan = _like_study("plan", "Say what a study will cost: forward passes, tokens, and minutes measured here.", plan=True)

@@ -46,9 +46,7 @@ def cell_of(base: ArmSummary, arm: ArmSummary, asked: Asked) -> DoseCell:
     reached = effect(base, arm, asked.direction)
     weak = reached < asked.thresholds.asked_effect
     word: DoseWord = broken_word(signs, asked.direction) if signs else "too weak" if weak else "good"
-    return DoseCell(
-        len(arm.heads), arm.scale, word, tuple(signs), reached, damage(base, arm, asked.thresholds), arm
-    )
+    return DoseCell(len(arm.heads), arm.scale, word, tuple(signs), reached, damage(base, arm, asked.thresholds), arm)
 
 
 def beside_random(base: ArmSummary, cell: DoseCell, control: ArmSummary, asked: Asked) -> DoseCell:
@@ -77,9 +75,9 @@ def by_preference(base: ArmSummary, cells: Sequence[DoseCell], asked: Asked) -> 
     """The dose to take first.
 
     Good doses come first, those before the others that surely reach the asked effect and spare the unrelated answers:
-    what is chosen of many is a little worse on held-out questions, and should not stand at the edge. Among the sure ones
-    the smallest counts: fewest heads, then the mildest scale. Among the other good ones, and then among weak ones, the
-    largest effect counts. Then come doses whose effect random heads have too, then broken models, the least damage
+    what is chosen of many is a little worse on held-out questions, and should not stand at the edge. Among the sure
+    ones the smallest counts: fewest heads, then the mildest scale. Among the other good ones, and then among weak ones,
+    the largest effect counts. Then come doses whose effect random heads have too, then broken models, the least damage
     first.
     """
 

@@ -64,7 +64,7 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     task = task.split_for(sweep=config.sweep)
     meter = _Meter(model, config, progress)
     ranking_prompts, heldout = task.ranking_prompts, [q.prompt for q in task.heldout]
-    parts = [meter.capture(ranking_prompts), meter.ranking(task, ranking_prompts)]
+    parts = [meter.capture(ranking_prompts), meter.ranking(task)]
     neutral = meter.neutral(task.neutral_texts)
     if config.sweep:
         asked = [q.prompt for q in sweep_questions(task, config)]
@@ -115,7 +115,7 @@ class _Meter:
         minutes = seconds * len(prompts) / len(some) / 60
         return Part("capture", 1, n_batches * passes, tokens + 2 * new * len(prompts), minutes)
 
-    def ranking(self, task: Task, prompts: Sequence[Prompt]) -> Part:
+    def ranking(self, task: Task) -> Part:
         """Ranking all heads for two concepts, and naming them; no forward pass."""
         self._progress("time ranking", 0, 1)
         how = self._config.ranking

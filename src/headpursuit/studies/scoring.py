@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from headpursuit.concepts import Concept
 from headpursuit.studies.captions import concept_frequency
 from headpursuit.studies.metrics import contains, exact_match, f1, first_named
+from headpursuit.studies.scorers import MEASURES, Scorer, scorer
 from headpursuit.studies.tasks.task import MetricName, Question, Task
 
 
@@ -60,12 +62,16 @@ def score(task: Task, concept: Concept, questions: Sequence[Question], outputs: 
     return scores
 
 
-def check_references(task: Task) -> None:
-    """Check that every question has the answers that its metric compares with.
+def check_metric(task: Task) -> None:
+    """Check that a task has what its metric needs: answers to compare with, or a scorer.
 
     Raises:
-        ValueError: If one has none; the text names it.
+        ConnectionError: If the scorer's weights cannot be downloaded.
+        ExtraMissing: If the scorer's package is not installed.
+        ValueError: If a question has no answer, or there is no such scorer; the text says which there are.
     """
+    if task.metric in MEASURES:
+        _loaded(task.scorer, task.metric)
     for question in task.questions:
         metric = metric_of(task, question.group)
         if metric.needs_answers and not question.answers:
@@ -78,11 +84,14 @@ def check_references(task: Task) -> None:
 _Judge = Callable[[Sequence[Question], Sequence[str]], Sequence[float]]
 
 
-def _judge(task: Task, concept: Concept, name: MetricName) -> _Judge:
-    if name in ("toxicity", "positive", "negative"):
-        from headpursuit.studies.scorers import load_scorer
+@lru_cache(maxsize=4)
+def _loaded(name: str, measure: str) -> Scorer:
+    return scorer(name, measure)
 
-        return lambda _, outputs: load_scorer(task.scorer, name).score(outputs)
+
+def _judge(task: Task, concept: Concept, name: MetricName) -> _Judge:
+    if name in MEASURES:
+        return lambda _, outputs: _loaded(task.scorer, name).score(outputs)
     single: Mapping[str, Callable[[Question, str], float]] = {
         "contains": lambda q, text: contains(text, q.answers),
         "exact": lambda q, text: exact_match(text, q.answers),

@@ -11,6 +11,7 @@ from headpursuit.analysis import RankConfig
 from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
 from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task, asked_for, is_image_task, load_task, usual_settings
 
 
@@ -103,6 +104,7 @@ def find_task(config: StudyConfig) -> Task:
     if config.task != CAPTIONING:
         _check_one_direction(config)
         _check_scales(config, task.direction)
+    check_metric(task)
     return task
 
 

@@ -11,7 +11,7 @@ from headpursuit.studies.finding import described, find_heads, finish, measured
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
-from headpursuit.studies.scoring import check_references, score
+from headpursuit.studies.scoring import check_metric, score
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
@@ -51,7 +51,7 @@ def study(
         raise ValueError("captions are studied by headpursuit.studies.study_captions")
     task = task or find_task(config)
     task = task.split_for(sweep=config.sweep)
-    check_references(task)
+    check_metric(task)
     asked = asked_of(task, config)
     found = find_heads(model, task, config, Path(path), resume=resume, progress=progress)
     sheet = (
@@ -61,7 +61,9 @@ def study(
     scopes, remark = image_scopes(model, task, config)
     planned = plan_arms(dosed, model.anatomy, *found.rankings, scopes)
     runner = ArmRunner(model, task, config, progress)
-    check_base(summarise(task, found.concept, measured(runner, planned[:1], found.folder, progress), config.seed)[0], asked)
+    check_base(
+        summarise(task, found.concept, measured(runner, planned[:1], found.folder, progress), config.seed)[0], asked
+    )
     arms = measured(runner, planned, found.folder, progress)
     summaries = summarise(task, found.concept, arms, config.seed)
     p_matched, p_random = (p_value(task, found.concept, arms, kind, config.seed) for kind in ("matched", "random"))
@@ -81,9 +83,7 @@ def study(
     return result
 
 
-def _examples(
-    task: Task, concept: Concept, arms: list[Arm], thumbnails: dict[str, str]
-) -> tuple[Example, ...]:
+def _examples(task: Task, concept: Concept, arms: list[Arm], thumbnails: dict[str, str]) -> tuple[Example, ...]:
     """Every held-out question with all answers."""
     scores = {arm.name: score(task, concept, task.heldout, arm.answers) for arm in arms}
     return tuple(

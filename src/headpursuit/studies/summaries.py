@@ -62,9 +62,9 @@ def _summarise_arm(
     groups: dict[str, GroupSummary | None] = {}
     for group in ("target", "unrelated"):
         rows = [i for i, question in enumerate(questions) if question.group == group]
-        asked, given, before = ([values[i] for i in rows] for values in (questions, arm.answers, base.answers))
-        was = None if arm is base else before
-        groups[group] = _summarise_group(task, concept, asked, given, was, seed) if rows else None
+        asked, given = [questions[i] for i in rows], [arm.answers[i] for i in rows]
+        before = None if arm is base else [base.answers[i] for i in rows]
+        groups[group] = _summarise_group(task, concept, asked, given, before, seed) if rows else None
     if groups["target"] is None:
         raise ValueError(f"the task {task.name} has no target questions to measure")
     scales = set(arm.edit.values())

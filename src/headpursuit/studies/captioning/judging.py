@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headpursuit.studies.captioning.figures import CaptionArm
-from headpursuit.studies.tasks import Direction
 from headpursuit.studies.results import ArmKind, Outcome, Verdict
+from headpursuit.studies.tasks import Direction
 from headpursuit.studies.verdict import broken_word, these
 
 _Controls = tuple[tuple[ArmKind, float, str], ...]

@@ -5,13 +5,12 @@ from statistics import fmean
 
 from headpursuit.concepts import Concept
 from headpursuit.studies.captioning.figures import CaptionArm
-from headpursuit.studies.tasks import Direction
 from headpursuit.studies.captions import concept_frequency, n_words, without_words
 from headpursuit.studies.cider import Cider
 from headpursuit.studies.metrics import is_empty, repetition
 from headpursuit.studies.results import Arm, Estimate
 from headpursuit.studies.statistics import bootstrap, permutation_p
-from headpursuit.studies.tasks import Question
+from headpursuit.studies.tasks import Direction, Question
 
 
 class CaptionScorer:

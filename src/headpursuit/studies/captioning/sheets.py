@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from headpursuit.studies.captioning.figures import CaptionArm
-from headpursuit.studies.tasks import Direction
 from headpursuit.studies.captioning.judging import (
     CaptionThresholds,
     effect,
@@ -15,6 +14,8 @@ from headpursuit.studies.captioning.judging import (
     signs_of_damage,
 )
 from headpursuit.studies.results import DoseWord
+from headpursuit.studies.tasks import Direction
+from headpursuit.studies.verdict import broken_word
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def _explained(direction: Direction, base: CaptionArm, cell: CaptionCell, t: Cap
         verb += "s"
     done = f"{dose} {verb} the concept's frequency by {change:.0%} on the selection images"
     if _is_sure(direction, base, cell, t):
-        return f"{done}, the smallest of all doses that surely reach {needed(direction, t):.0%} and keep captions whole."
+        surely = f"surely reach {needed(direction, t):.0%} and keep captions whole"
+        return f"{done}, the smallest of all doses that {surely}."
     if cell.word == "good":
         return f"{done}, the most of all doses that keep captions whole."
     if cell.word == "too weak":

@@ -10,7 +10,6 @@ from headpursuit.heads import Edit
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes
 from headpursuit.studies.captioning.figures import CaptionArm
-from headpursuit.studies.tasks import Direction
 from headpursuit.studies.captioning.judging import CaptionThresholds, judge
 from headpursuit.studies.captioning.plan import direction_of, plan_caption_arms
 from headpursuit.studies.captioning.result import KIND, CaptionExample, CaptioningResult
@@ -21,7 +20,7 @@ from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig, Verdict
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, doses_left_out, sweep_questions
-from headpursuit.studies.tasks import CAPTIONING, Task
+from headpursuit.studies.tasks import CAPTIONING, Direction, Task
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
 """Concepts that captions of most images name."""

@@ -60,8 +60,11 @@ class DoseSheet:
 
     @property
     def front(self) -> tuple[DoseCell, ...]:
-        """The Pareto front, mild first: no other dose has at least their effect with less damage, or more effect with
-        at most theirs; of doses alike in both the smallest."""
+        """The Pareto front, mild first.
+
+        No other dose has more effect with at most their damage, or at least their effect with less of it; of doses
+        alike in both the smallest.
+        """
         front: list[DoseCell] = []
         for cell in sorted(self.cells, key=lambda c: (c.damage, -c.effect, c.n_heads, abs(c.scale - 1))):
             if cell.effect > (front[-1].effect if front else 0.0):

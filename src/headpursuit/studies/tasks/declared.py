@@ -12,7 +12,7 @@ import yaml
 
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.studies.metrics import normalise
-from headpursuit.studies.tasks.rows import column, read_rows
+from headpursuit.studies.tasks.rows import Row, column, filled, read_rows
 from headpursuit.studies.tasks.task import (
     Direction,
     Group,
@@ -112,8 +112,8 @@ def declared_task(file: Path, *, scorer: str = "", seed: int = 0) -> Task:
         concept=concept,
         questions=questions,
         neutral_texts=neutral_texts(),
-        metric=metric,  # type: ignore[arg-type]
-        direction=direction,  # type: ignore[arg-type]
+        metric=metric,
+        direction=direction,
         scorer=scorer or str(declared.get("scorer", "words")),
     )
 
@@ -140,12 +140,10 @@ def _group(given: Mapping[str, Any], group: Group, task: str, file: Path, seed: 
     where = f"{file}, {group}"
     if ("data" in given) == ("rows" in given):
         raise ValueError(f"{where}: give either data (a file or hf:NAME) or rows")
-    rows = given["rows"] if "rows" in given else read_rows(str(given["data"]), file.parent)
-    if not isinstance(rows, Sequence) or not all(isinstance(row, Mapping) for row in rows):
-        raise ValueError(f"{where}, rows: expected a list of rows, like `- {{day: Monday, next: Tuesday}}`")
+    rows = _rows(given, file, where)
     if "prompts" not in given:
-        raise ValueError(f"{where}: prompts are missing, like `prompts: ['The day after {{day}} is']`")
-    facts: dict[Split, dict[str, list[Mapping[str, Any]]]] = {split: {} for split in get_args(Split)}
+        raise ValueError(f"{where}: prompts are missing, like `prompts: The day after {{day}} is`")
+    facts: dict[Split, dict[str, list[Row]]] = {split: {} for split in get_args(Split)}
     for number, row in enumerate(rows):
         if _kept(row, given, file):
             fact = str(column(row, given["fact"])) if "fact" in given else str(number)
@@ -156,10 +154,20 @@ def _group(given: Mapping[str, Any], group: Group, task: str, file: Path, seed: 
             for row in by_fact[fact]:
                 for phrasing in _phrasings(given["prompts"], split, where):
                     subject = str(given.get("subject", task))
-                    yield Question(_filled(phrasing, row, where), _answers(row, given), group, subject, fact, split)
+                    yield Question(filled(phrasing, row), _answers(row, given), group, subject, fact, split)
 
 
-def _kept(row: Mapping[str, Any], given: Mapping[str, Any], file: Path) -> bool:
+def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
+    """Rows that are given in place, or read."""
+    if "data" in given:
+        return read_rows(str(given["data"]), file.parent)
+    rows = given["rows"]
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ValueError(f"{where}, rows: expected a list of rows, like `- {{day: Monday, next: Tuesday}}`")
+    return [Row(row, f"{where}, row {number}") for number, row in enumerate(rows, start=1)]
+
+
+def _kept(row: Row, given: Mapping[str, Any], file: Path) -> bool:
     for name, allowed in (given.get("keep") or {}).items():
         if column(row, name) not in (allowed if isinstance(allowed, list) else [allowed]):
             return False
@@ -184,10 +192,10 @@ def _concept(name: str, file: Path) -> str:
     return str(beside) if beside.is_file() else name
 
 
-def _split(row: Mapping[str, Any], fact: str, given: Mapping[str, Any], where: str) -> Split:
+def _split(row: Row, fact: str, given: Mapping[str, Any], where: str) -> Split:
     """The row's own split, or one by its fact, so that a fact stays where it is when others are added."""
     if "split" in given:
-        return _one_of(Split, str(column(row, given["split"])), f"{where}, split")  # type: ignore[return-value]
+        return _one_of(Split, str(column(row, given["split"])), f"{where}, split")
     share = int.from_bytes(sha256(fact.encode()).digest()[:8], "big") / 2**64
     return "ranking" if share < 0.5 else "heldout"
 
@@ -206,23 +214,7 @@ def _phrasings(prompts: Any, split: Split, where: str) -> Sequence[str]:
     return [prompts] if isinstance(prompts, str) else list(prompts)
 
 
-class _Columns(dict[str, Any]):
-    """The columns of a row for `str.format_map`, nested ones by attribute."""
-
-    def __getattr__(self, name: str) -> Any:
-        return _Columns(self[name]) if isinstance(self[name], Mapping) else self[name]
-
-
-def _filled(phrasing: str, row: Mapping[str, Any], where: str) -> str:
-    try:
-        return phrasing.format_map(_Columns({k: _Columns(v) if isinstance(v, Mapping) else v for k, v in row.items()}))
-    except (KeyError, AttributeError) as error:
-        raise ValueError(f"{where}: the prompt {phrasing!r} needs a column {error}; there is {', '.join(row)}") from None
-    except (ValueError, IndexError) as error:
-        raise ValueError(f"{where}: cannot fill the prompt {phrasing!r} ({error})") from None
-
-
-def _answers(row: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, ...]:
+def _answers(row: Row, given: Mapping[str, Any]) -> tuple[str, ...]:
     if "answers" not in given:
         return ()
     found = column(row, given["answers"])
