@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from headpursuit.studies.results import ArmSummary, Confusion, Damage, Estimate, GroupSummary
-from headpursuit.studies.verdict import Thresholds, judge
+from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.verdict import Asked, Thresholds, judge
 
 
 def group(rate, change=None, **changes):
@@ -40,7 +41,8 @@ OTHER = arm("other", 0.59, 0.5, "months")
 
 
 def verdict(base=BASE, edit=EDIT, controls=CONTROLS, p_matched=0.001, p_random=0.001, thresholds=None):
-    return judge([base, edit, *controls, OTHER], p_matched, p_random, thresholds)
+    asked = Asked(METRICS["contains"], "suppress", thresholds or Thresholds())
+    return judge([base, edit, *controls, OTHER], p_matched, p_random, asked)
 
 
 def edited(target=None, unrelated=None, **changes):
