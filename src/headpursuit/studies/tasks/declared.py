@@ -143,14 +143,13 @@ def _group(given: Mapping[str, Any], group: Group, task: str, file: Path, seed: 
     rows = _rows(given, file, where)
     if "prompts" not in given:
         raise ValueError(f"{where}: prompts are missing, like `prompts: The day after {{day}} is`")
-    facts: dict[Split, dict[str, list[Row]]] = {split: {} for split in get_args(Split)}
+    by_fact: dict[str, list[Row]] = {}
     for number, row in enumerate(rows):
         if _kept(row, given, file):
             fact = str(column(row, given["fact"])) if "fact" in given else str(number)
-            facts[_split(row, fact, given, where)].setdefault(fact, []).append(row)
-    for split, by_fact in facts.items():
-        chosen = _limited(sorted(by_fact), given.get("limit"), seed)
-        for fact in chosen:
+            by_fact.setdefault(fact, []).append(row)
+    for split, facts in _splits(by_fact, given, where).items():
+        for fact in _limited(sorted(facts), given.get("limit"), seed):
             for row in by_fact[fact]:
                 for phrasing in _phrasings(given["prompts"], split, where):
                     subject = str(given.get("subject", task))
@@ -192,12 +191,19 @@ def _concept(name: str, file: Path) -> str:
     return str(beside) if beside.is_file() else name
 
 
-def _split(row: Row, fact: str, given: Mapping[str, Any], where: str) -> Split:
-    """The row's own split, or one by its fact, so that a fact stays where it is when others are added."""
-    if "split" in given:
-        return _one_of(Split, str(column(row, given["split"])), f"{where}, split")
-    share = int.from_bytes(sha256(fact.encode()).digest()[:8], "big") / 2**64
-    return "ranking" if share < 0.5 else "heldout"
+def _splits(by_fact: Mapping[str, Sequence[Row]], given: Mapping[str, Any], where: str) -> dict[Split, list[str]]:
+    """Facts by their own split; or halves in the order of their SHA-256, so that hardly any moves when one is added."""
+    if "split" not in given:
+        ordered = sorted(by_fact, key=lambda fact: sha256(fact.encode()).digest())
+        half = len(ordered) // 2
+        return {"ranking": ordered[:half], "heldout": ordered[half:]}
+    facts: dict[Split, list[str]] = {}
+    for fact, rows in by_fact.items():
+        found = {_one_of(Split, str(column(row, given["split"])), f"{where}, split") for row in rows}
+        if len(found) > 1:
+            raise ValueError(f"{where}: the fact {fact!r} is in several splits ({', '.join(sorted(found))})")
+        facts.setdefault(found.pop(), []).append(fact)
+    return facts
 
 
 def _limited(facts: list[str], limit: Any, seed: int) -> list[str]:
