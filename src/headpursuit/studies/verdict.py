@@ -89,6 +89,8 @@ def _cannot_tell(base: ArmSummary, edit: ArmSummary, asked: Asked) -> str:
         return f"The unedited model's score is only {before:.2f} ({asked.metric.counted}): nothing to suppress."
     if asked.direction == "enhance" and not before:
         return "The unedited model's score is 0: a rise cannot be measured relative to nothing."
+    if asked.direction == "enhance" and asked.metric.fraction and before * (1 + asked.thresholds.smallest_effect) > 1:
+        return f"The unedited model's score is {before:.2f} already: no room for a rise."
     if edit.scale is not None and asked.direction == "suppress" and edit.scale >= 1:
         return f"A scale of {edit.scale:g} enhances, but this study measures suppression."
     if edit.scale is not None and asked.direction == "enhance" and edit.scale <= 1:
