@@ -102,7 +102,7 @@ def sheet_of(
     """Choose a dose.
 
     Good doses come first, the surely good ones before the others, the smallest of them first: fewest heads, then the
-    mildest scale. Then come weak ones, the largest change of the concept's frequency first, then broken ones, the fewest
+    mildest scale. Then come weak ones, the largest change of the frequency first, then broken ones, the fewest
     signs and then the most CIDEr first; what is alike goes to fewer heads, then to the milder scale.
     """
     t = thresholds or CaptionThresholds()
