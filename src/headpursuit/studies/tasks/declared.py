@@ -80,11 +80,12 @@ def read_declaration(file: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def declared_task(file: Path, *, scorer: str = "", seed: int = 0) -> Task:
+def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0) -> Task:
     """The task that a file declares.
 
     Args:
         file: The declaration.
+        data: Where its rows are read from instead: a file with the same columns, or hf:NAME.
         scorer: What judges outputs, instead of the declared one.
         seed: Of the draw where a group has a limit.
 
@@ -94,6 +95,8 @@ def declared_task(file: Path, *, scorer: str = "", seed: int = 0) -> Task:
             text says which.
     """
     declared = read_declaration(file)
+    if data:
+        declared = _with_data(declared, data, file)
     name = str(declared.get("name", file.stem))
     for key in ("concept",) if "questions" in declared else ("concept", "target"):
         if key not in declared:
@@ -116,6 +119,19 @@ def declared_task(file: Path, *, scorer: str = "", seed: int = 0) -> Task:
         direction=direction,
         scorer=scorer or str(declared.get("scorer", "words")),
     )
+
+
+def _with_data(declared: dict[str, Any], data: str, file: Path) -> dict[str, Any]:
+    """A declaration whose rows are read from elsewhere; unrelated ones too where they came from the same place."""
+    target = declared.get("target")
+    if not isinstance(target, Mapping) or "data" not in target:
+        raise ValueError(f"{file.stem} brings its own questions; leave --data out")
+    place = data if data.startswith("hf:") else str(Path(data).absolute())
+    changed = {"target": {**target, "data": place}}
+    unrelated = declared.get("unrelated")
+    if isinstance(unrelated, Mapping) and unrelated.get("data") == target["data"]:
+        changed["unrelated"] = {**unrelated, "data": place}
+    return declared | changed
 
 
 def _unrelated(given: Any, task: str, file: Path, seed: int) -> tuple[Question, ...]:
