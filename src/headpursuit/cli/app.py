@@ -24,6 +24,8 @@ app.command("edit")(editing.edit)
 app.command("export")(exporting.export)
 app.command("verify-export")(exporting.verify_export)
 app.command("study")(studies.study)
+app.command("sweep")(studies.sweep)
+app.command("plan")(studies.plan)
 app.command("report")(studies.report)
 app.add_typer(concepts.app, name="concepts")
 
