@@ -62,7 +62,12 @@ OFFICIAL_LANGUAGES = {
     "UG": ["en", "sw"],
 }
 # Names of languages beyond `LANGUAGE_NAMES` that an answer may use.
-OTHER_NAMES = {"fa": ["Persian", "Farsi", "Dari"], "fil": ["Filipino", "Pilipino"], "ms": ["Malay"], "rw": ["Kinyarwanda"]}
+OTHER_NAMES = {
+    "fa": ["Persian", "Farsi", "Dari"],
+    "fil": ["Filipino", "Pilipino"],
+    "ms": ["Malay"],
+    "rw": ["Kinyarwanda"],
+}
 OTHER_CAPITALS = {"BR": ["Brasília"], "CO": ["Bogotá"], "US": ["Washington D.C.", "Washington DC"]}
 # Compounds ("a New Zealander"), names that hold the adjective (Saudi Arabia), and both Congos, which share one.
 NO_ADJECTIVE = {"CD", "CF", "CG", "DO", "NZ", "PG", "SA"}
@@ -278,7 +283,9 @@ def languages() -> Iterator[Fact]:
     from babel import Locale
     from countryinfo import all_countries
 
-    official = {country.iso(2): country.languages() for country in all_countries() if country.iso()} | OFFICIAL_LANGUAGES
+    official = {
+        country.iso(2): country.languages() for country in all_countries() if country.iso()
+    } | OFFICIAL_LANGUAGES
     names = Locale("en").languages
 
     def called(code: str) -> list[str]:
