@@ -76,12 +76,12 @@ def by_preference(base: ArmSummary, cells: Sequence[DoseCell], asked: Asked) -> 
 
     Good doses come first, those before the others that surely reach the asked effect and spare the unrelated answers:
     what is chosen of many is a little worse on held-out questions, and should not stand at the edge. Among them the
-    smallest counts: fewest heads, then the mildest scale. Then come weak doses, the largest effect first, then doses
-    whose effect random heads have too, then broken models, the least damage first.
+    smallest counts (`size_of`), of equally large ones the larger effect. Then come weak doses, the largest effect
+    first, then doses whose effect random heads have too, then broken models, the least damage first.
     """
 
     def order(cell: DoseCell) -> tuple[float | int, ...]:
-        mild = (cell.n_heads, abs(cell.scale - 1))
+        mild = (cell.size, -round(cell.effect, 9), cell.n_heads)
         if cell.word == "good":
             return (0 if is_sure(base, cell, asked) else 1, *mild)
         if cell.word == "too weak":

@@ -13,7 +13,7 @@ from headpursuit.studies.captioning.judging import (
     relative,
     signs_of_damage,
 )
-from headpursuit.studies.results import DoseWord
+from headpursuit.studies.results import DoseWord, size_of
 from headpursuit.studies.tasks import Direction
 from headpursuit.studies.verdict import broken_word
 
@@ -101,14 +101,14 @@ def sheet_of(
 ) -> CaptionSheet:
     """Choose a dose.
 
-    Good doses come first, the surely good ones before the others, the smallest of them first: fewest heads, then the
-    mildest scale. Then come weak ones, the largest change of the frequency first, then broken ones, the fewest
-    signs and then the most CIDEr first; what is alike goes to fewer heads, then to the milder scale.
+    Good doses come first, the surely good ones before the others, the smallest of them first. Then come weak
+    ones, the largest change of the frequency first, then broken ones, the fewest signs and then the most CIDEr first;
+    what is alike goes to the smaller one.
     """
     t = thresholds or CaptionThresholds()
 
     def order(cell: CaptionCell) -> tuple[float | int, ...]:
-        mild = (cell.n_heads, abs(cell.scale - 1))
+        mild = (size_of(cell.n_heads, cell.scale), -round(effect(direction, base, cell.arm), 9), cell.n_heads)
         if cell.signs:
             return (3, len(cell.signs), -(cell.cider or 0), *mild)
         if cell.word == "good":
