@@ -50,7 +50,7 @@ def ask_harness(
     from lm_eval.evaluator import simple_evaluate
 
     tasks.check_scope(edit)
-    with rescale(model, edit) as applied, _quietly() as warnings:
+    with _as_loaded(tasks), rescale(model, edit) as applied, _quietly() as warnings:
         wrapped = _wrapped(model, batch_size)
         if progress:
             wrapped.set_cache_hook(_Counter(tasks, progress))
@@ -82,6 +82,17 @@ def _wrapped(model: LanguageModel, batch_size: int) -> Any:
         return HFLM(pretrained=model.network, tokenizer=model.tokenizer, batch_size=batch_size)
     finally:
         level.setLevel(before)
+
+
+@contextmanager
+def _as_loaded(tasks: HarnessTasks) -> Iterator[None]:
+    """Put back the number of examples that each task says: lm-eval writes the one asked for into its settings."""
+    before = [task.get_config("num_fewshot") for task in tasks.tasks]
+    try:
+        yield
+    finally:
+        for task, number in zip(tasks.tasks, before, strict=True):
+            task.set_config("num_fewshot", number)
 
 
 class _Counter:
