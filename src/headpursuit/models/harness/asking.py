@@ -57,6 +57,7 @@ def ask_harness(
         found = simple_evaluate(
             model=wrapped,
             tasks=list(tasks.specs),
+            task_manager=tasks.manager,
             limit=limit,
             num_fewshot=num_fewshot,
             apply_chat_template=chat,

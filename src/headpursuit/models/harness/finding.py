@@ -19,6 +19,8 @@ class HarnessTasks:
     """The tasks and groups that were named, as lm-eval's objects."""
     tasks: tuple[Any, ...]
     """Every single task, also those inside groups."""
+    manager: Any
+    """lm-eval's list of all its tasks, which takes seconds to make."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,7 +87,7 @@ def harness_tasks(names: Sequence[str], include_path: Path | str | None = None) 
     groups = loaded.get("groups", {})
     inside = {child for group in groups.values() for child in group.child_names}
     specs = (spec for name, spec in (groups | loaded["tasks"]).items() if name not in inside)
-    return HarnessTasks(tuple(specs), tuple(loaded["tasks"].values()))
+    return HarnessTasks(tuple(specs), tuple(loaded["tasks"].values()), manager)
 
 
 def _matching(manager: Any, name: str) -> list[str]:
