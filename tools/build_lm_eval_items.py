@@ -2,8 +2,8 @@
 
     python tools/build_lm_eval_items.py
 
-Of the held-out questions of `countries-qa`, 50 about countries and 50 about other things are drawn; each gets three wrong
-answers, which are right ones to other questions of its subject. The neutral text gives one item a paragraph.
+Of the held-out questions of `countries-qa`, 50 about countries and 50 about other things are drawn; each gets three
+wrong answers, which are right ones to other questions of its subject. The neutral text gives one item a paragraph.
 """
 
 import json

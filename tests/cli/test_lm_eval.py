@@ -46,6 +46,7 @@ def test_damage_of_an_edit(saved, edit, short, tmp_path):
     assert "L0H0 x 0.7 L2H1 x 0.5: figures of lm-eval" in result.stdout
     found = json.loads((tmp_path / "out" / "result.json").read_text())
     assert found["sentence"] in result.stdout
+    assert found["sentence"] in (tmp_path / "out" / "report.html").read_text()
     assert {row["n_items"] for row in found["rows"]} == {20}
     assert_refused(run(*words, "-o", tmp_path / "out"), "exists already")
     assert_refused(run(*words, "-o", tmp_path / "out", "--resume"), "is finished")

@@ -46,6 +46,7 @@ def lm_eval(
 ) -> None:
     """Measure an edit's damage on tasks of lm-evaluation-harness, beside random heads."""
     from headpursuit.models import harness_tasks
+    from headpursuit.report import render_harness
     from headpursuit.studies.harness import HarnessConfig, check_harness_place, harness_study
 
     saved = edit_from(edit, ranking, heads, scale)
@@ -71,7 +72,7 @@ def lm_eval(
     with progress() as advance:
         result = harness_study(loaded, saved, config, output, tasks=loaded_tasks, resume=resume, progress=advance)
     _show(result)
-    say(f"written: {output / 'result.json'}")
+    say(f"written: {render_harness(output)}")
 
 
 def _show(result: "HarnessResult") -> None:
