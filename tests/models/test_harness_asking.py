@@ -155,6 +155,24 @@ def test_what_lm_eval_warns_of_is_kept(model, folder, monkeypatch):
     assert "Truncating" in found.warnings[0]
 
 
+def test_a_task_that_does_not_fit_the_model_is_refused(model, folder, monkeypatch):
+    monkeypatch.setattr(model.network.config, "max_position_embeddings", 3)
+    with pytest.raises(ValueError, match="cannot ask tiny_finish of this model: .*must be less than model's maximum"):
+        ask_harness(model, harness_tasks(["tiny_finish"], folder), Edit({}))
+
+
+def test_prompts_in_the_chat_template(model, folder, monkeypatch):
+    template = "w2 {{ messages[0].content }} w3"
+    monkeypatch.setattr(model.tokenizer, "chat_template", template)
+    tasks = harness_tasks(["tiny_finish"], folder)
+    chatted = ask_harness(model, tasks, Edit({}), chat=True).figures[0]
+    plain = ask_harness(model, tasks, Edit({})).figures[0]
+    expected = [text.strip() for text in answer(model, tasks.tasks[0].eval_docs["prompt"], max_new_tokens=3, chat=True)]
+    wanted = tasks.tasks[0].eval_docs["answer"]
+    assert list(chatted.scores) == [float(a == b) for a, b in zip(expected, wanted, strict=True)]
+    assert chatted.asked != plain.asked
+
+
 def test_a_tokenizer_needs_an_end_token(folder):
     with pytest.raises(ValueError, match="tokenizer of tiny-llama has no end token"):
         ask_harness(tiny.word_model("llama"), harness_tasks(["tiny_choose"], folder), Edit({}))

@@ -72,7 +72,7 @@ def _draw(axes: Any, row: HarnessRow) -> None:
     axes.plot(row.change.value, 0, "s", color="#5e3c99", markersize=6)
     axes.plot(row.controls, [0.5] * len(row.controls), "o", color="#767c86", markerfacecolor="white", markersize=5)
     axes.set_ylim(-0.5, 1)
-    reach = 1.1 * max(map(abs, (row.change.low, row.change.high, *row.controls)))
+    reach = 1.1 * max(abs(value) for value in (row.change.low, row.change.high, *row.controls) if value is not None)
     axes.set_xlim(-reach or -1, reach or 1)
     axes.set_yticks([0.25], [f"{row.task}\n{row.metric}"], parse_math=False)
     axes.tick_params(length=0, labelsize=7)

@@ -54,15 +54,18 @@ def ask_harness(
         wrapped = _wrapped(model, batch_size)
         if progress:
             wrapped.set_cache_hook(_Counter(tasks, progress))
-        found = simple_evaluate(
-            model=wrapped,
-            tasks=list(tasks.specs),
-            task_manager=tasks.manager,
-            limit=limit,
-            num_fewshot=num_fewshot,
-            apply_chat_template=chat,
-            bootstrap_iters=_BOOTSTRAP,
-        )
+        try:
+            found = simple_evaluate(
+                model=wrapped,
+                tasks=list(tasks.specs),
+                task_manager=tasks.manager,
+                limit=limit,
+                num_fewshot=num_fewshot,
+                apply_chat_template=chat,
+                bootstrap_iters=_BOOTSTRAP,
+            )
+        except AssertionError as error:  # how lm-eval says that a task does not fit a model
+            raise ValueError(f"lm-eval cannot ask {', '.join(tasks.names)} of this model: {error}") from error
         touched = applied.n_forwards
     if edit and touched == 0:
         raise ValueError("the edit touched no forward pass; no prompt or answer has a token in its scope")
