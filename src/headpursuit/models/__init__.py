@@ -16,6 +16,7 @@ from headpursuit.models.facts import (
     unembedding_facts,
     vision_facts,
 )
+from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
@@ -48,6 +49,9 @@ __all__ = [
     "Export",
     "FLAGS",
     "Format",
+    "HarnessAnswers",
+    "HarnessFigure",
+    "HarnessTasks",
     "HeadSite",
     "Identity",
     "LanguageModel",
@@ -60,11 +64,13 @@ __all__ = [
     "UnembeddingFacts",
     "VisionFacts",
     "answer",
+    "ask_harness",
     "batches",
     "collisions",
     "demo_vlm_is_cached",
     "embedded_is_cached",
     "export",
+    "harness_tasks",
     "has_unembedding",
     "heads_sha256",
     "identify",
