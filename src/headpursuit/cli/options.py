@@ -10,6 +10,7 @@ import typer
 
 RuleChoice: TypeAlias = Literal["l1", "l2", "forward"]
 ScoreChoice: TypeAlias = Literal["specificity", "explained"]
+NullChoice: TypeAlias = Literal["any", "matched"]
 MultiTokenChoice: TypeAlias = Literal["drop", "first"]
 PositionsChoice: TypeAlias = Literal["last", "prompt", "generated", "image", "all"]
 FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
@@ -77,6 +78,12 @@ ScoreOption: TypeAlias = Annotated[
 ]
 AtomsOption: TypeAlias = Annotated[int, typer.Option("--n-atoms", help="Atoms chosen per dictionary.")]
 DrawsOption: TypeAlias = Annotated[int, typer.Option("--n-draws", help="Random dictionaries to compare with.")]
+NullOption: TypeAlias = Annotated[
+    NullChoice,
+    typer.Option(
+        "--null", help="What those hold: any tokens, or tokens matched to the concept's in spacing, case and frequency."
+    ),
+]
 MultiTokenOption: TypeAlias = Annotated[
     MultiTokenChoice, typer.Option(help="Words of several tokens: drop them, or their first token stands for them.")
 ]

@@ -85,6 +85,7 @@ def study(
     rule: options.RuleOption = "l2",
     n_atoms: options.AtomsOption = 20,
     n_draws: options.DrawsOption = 16,
+    null: options.NullOption = "any",
     multi_token: options.MultiTokenOption = "drop",
     centre: options.CentreOption = True,
     gain: options.GainOption = False,
@@ -115,6 +116,7 @@ def study(
         centre=centre,
         gain=gain,
         n_draws=n_draws,
+        null=null,
         multi_token=multi_token,
         seed=seed,
     )
