@@ -84,7 +84,7 @@ def _small_sample(n_facts: int) -> float:
     return math.sqrt(n_facts / (n_facts - 1)) * (1 + (_NORMAL**2 + 1) / (4 * (n_facts - 1)))
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _drawn(n_facts: int, seed: int) -> Float[np.ndarray, "n_resamples n_facts"]:
     """How often each fact is in each resample."""
     rng = np.random.default_rng(seed)
