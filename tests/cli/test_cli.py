@@ -11,8 +11,9 @@ import tiny
 import torch
 from typed import assert_refused, run
 
-from headpursuit.analysis import CaptureConfig, RankConfig
+from headpursuit.analysis import CaptureConfig, RankConfig, RankedHead, Ranking
 from headpursuit.cli import analyse, options, studies
+from headpursuit.heads import Head
 from headpursuit.studies import StudyConfig, tasks, usual_config
 from headpursuit.studies.tasks import Question, Task
 
@@ -102,6 +103,23 @@ def test_rank_prints_and_writes(folder, prompts, words, tmp_path):
     shown = json.loads(run("rank", path, "--concept", words, "--json", "--score", "explained").stdout)
     values = [entry["explained"] for entry in shown["entries"]]
     assert values == sorted(values, reverse=True)
+
+
+def test_rank_says_how_many_heads_chance_does_not_explain(folder, prompts, words, tmp_path):
+    path, _ = captured(folder, prompts, tmp_path)
+    table = run("rank", path, "--concept", words, "--n-draws", 29, "--null", "matched").stdout
+    shown = json.loads(run("rank", path, "--concept", words, "--n-draws", 29, "--null", "matched", "--json").stdout)
+    assert shown["config"]["null"] == "matched"
+    assert all(0 < entry["p"] <= 1 and 0 < entry["q"] <= 1 for entry in shown["entries"])
+    n_found = sum(entry["q"] <= 0.05 for entry in shown["entries"])
+    assert f"{n_found or 'no'} of 12 heads are explained better by the concept than by as many random tokens" in table
+    assert "random tokens of the same form and frequency, at a false-discovery rate of 5 %" in table
+
+
+def test_a_ranking_of_before_there_were_q_values_is_shown(capsys):
+    entries = (RankedHead(Head(0, 1), 0.5, 0.1, 1.0),)
+    analyse.print_ranking(Ranking("hues", entries, RankConfig(), "tiny", None, "", (" red",)), 10)
+    assert "L0H1" in capsys.readouterr().out
 
 
 def test_concepts_list_and_audit(folder, words):
@@ -256,6 +274,7 @@ def test_too_little_memory_is_one_clear_line(folder, prompts, tmp_path, monkeypa
     [
         ("RuleChoice", "pursuit", "Rule"),
         ("ScoreChoice", "analysis.rankings", "Score"),
+        ("NullChoice", "analysis.nulls", "Null"),
         ("MultiTokenChoice", "models", "MultiToken"),
         ("PositionsChoice", "models", "Positions"),
         ("FormatChoice", "models", "Format"),
@@ -329,7 +348,20 @@ def test_a_study_prints_its_verdict_and_writes_its_page(folder, task, tmp_path):
 
 def test_study_options_reach_the_study(folder, task, tmp_path):
     scope = ("--scope", "-1,0")
-    options = ("--no-centre", "--gain", "--score", "explained", "--rule", "forward", "--n-atoms", 3, "--seed", 7)
+    options = (
+        "--no-centre",
+        "--gain",
+        "--score",
+        "explained",
+        "--rule",
+        "forward",
+        "--n-atoms",
+        3,
+        "--seed",
+        7,
+        "--null",
+        "matched",
+    )
     more = ("--multi-token", "first", "--positions", "all", "--dtype", "bfloat16", "--batch-size", 4)
     out = tmp_path / "study"
     result = run("study", "countries-qa", folder, "-o", out, *task, *scope, *options, *more)
@@ -346,6 +378,7 @@ def test_study_options_reach_the_study(folder, task, tmp_path):
         "centre": False,
         "gain": True,
         "n_draws": 3,
+        "null": "matched",
         "multi_token": "first",
         "seed": 7,
     }

@@ -6,6 +6,7 @@ from headpursuit.analysis.doctor import Diagnosis, diagnose
 from headpursuit.analysis.edits import SavedEdit, load_edit
 from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
+from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionaries
 from headpursuit.analysis.prompt_stream import check_files, readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
@@ -22,6 +23,7 @@ __all__ = [
     "Effects",
     "Explanation",
     "Identity",
+    "Null",
     "RankConfig",
     "RankedHead",
     "Ranking",
@@ -36,9 +38,11 @@ __all__ = [
     "diagnose",
     "effects",
     "explain",
+    "explained_by_each",
     "identify",
     "load_edit",
     "merge",
+    "null_dictionaries",
     "rank",
     "read",
     "read_prompts",

@@ -140,6 +140,7 @@ def rank(
     rule: options.RuleOption = "l2",
     n_atoms: options.AtomsOption = 20,
     n_draws: options.DrawsOption = 16,
+    null: options.NullOption = "any",
     multi_token: options.MultiTokenOption = "drop",
     centre: options.CentreOption = True,
     gain: options.GainOption = False,
@@ -167,6 +168,7 @@ def rank(
         centre=centre,
         gain=gain,
         n_draws=n_draws,
+        null=null,
         multi_token=multi_token,
         seed=seed,
     )
@@ -181,15 +183,25 @@ def rank(
 
 
 def print_ranking(ranking: "Ranking", top: int) -> None:
-    """The best heads as a table, and which words stood for the concept."""
+    """The best heads as a table, which words stood for the concept, and how many heads chance does not explain."""
     rows = [
-        (str(i), str(e.head), f"{e.explained:.3f}", f"{e.specificity:.3f}", f"{e.z:.1f}")
+        (str(i), str(e.head), f"{e.explained:.3f}", f"{e.specificity:.3f}", f"{e.z:.1f}", _small(e.p), _small(e.q))
         for i, e in enumerate(ranking.entries[:top], 1)
     ]
     title = f"{ranking.concept}: best {len(rows)} of {len(ranking.entries)} heads by {ranking.config.score}"
-    print_table(title, (">", "head", ">explained", ">specificity", ">z"), rows)
+    print_table(title, (">", "head", ">explained", ">specificity", ">z", ">p", ">q"), rows)
     dropped = f"; {len(ranking.dropped_words)} words have no token of their own" if ranking.dropped_words else ""
     say(f"{len(ranking.tokens)} tokens stand for the concept{dropped}")
+    if ranking.has_q:
+        alike = " of the same form and frequency" if ranking.config.null == "matched" else ""
+        say(
+            f"{len(ranking.found()) or 'no'} of {len(ranking.entries)} heads are explained better by the concept than "
+            f"by as many random tokens{alike}, at a false-discovery rate of 5 % (q <= 0.05)"
+        )
+
+
+def _small(probability: float | None) -> str:
+    return "–" if probability is None else f"{probability:.2g}"
 
 
 def _save(ranking: "Ranking", output: Path) -> None:

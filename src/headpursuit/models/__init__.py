@@ -24,6 +24,7 @@ from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
 from headpursuit.models.text import answer, log_probabilities
+from headpursuit.models.token_forms import token_forms
 from headpursuit.models.vocabulary import (
     ConceptTokens,
     MultiToken,
@@ -83,6 +84,7 @@ __all__ = [
     "read_mixed",
     "rescale",
     "spell",
+    "token_forms",
     "token_text",
     "tokenizer_facts",
     "tokens_of",

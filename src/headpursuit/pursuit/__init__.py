@@ -2,9 +2,11 @@
 
 from headpursuit.pursuit.controls import random_heads
 from headpursuit.pursuit.dictionaries import Dictionary, Stack
-from headpursuit.pursuit.ranking import Scores, random_dictionaries, score_heads
+from headpursuit.pursuit.draws import matched_dictionaries, random_dictionaries
+from headpursuit.pursuit.ranking import Scores, explained_by, score_heads
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
+from headpursuit.pursuit.significance import benjamini_hochberg, q_values
 from headpursuit.pursuit.somp import PURSUIT_BYTES, Pursuit, pursue, pursue_each
 
 __all__ = [
@@ -16,8 +18,12 @@ __all__ = [
     "Scores",
     "Signals",
     "Stack",
+    "benjamini_hochberg",
+    "explained_by",
+    "matched_dictionaries",
     "pursue",
     "pursue_each",
+    "q_values",
     "random_dictionaries",
     "random_heads",
     "score_heads",
