@@ -1,19 +1,21 @@
 """Rank every head of a model for a concept."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from headpursuit.analysis.captures import Capture
-from headpursuit.analysis.readings import read
+from headpursuit.analysis.readings import Reading, read
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, Scope
-from headpursuit.models import LanguageModel, MultiToken, token_text, tokens_of
-from headpursuit.pursuit import Dictionary, Rule, Stack, random_dictionaries, score_heads
+from headpursuit.models import ConceptTokens, LanguageModel, MultiToken, token_text, tokens_of
+from headpursuit.pursuit import Dictionary, Rule, Signals, Stack, random_dictionaries, score_heads
 from headpursuit.storage import read_json, understood, write_json
 
 Score = Literal["specificity", "explained"]
@@ -169,29 +171,78 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
     """
     config = config or RankConfig()
-    found = tokens_of(model, concept, config.multi_token)
+    return rank_each(model, capture, [tokens_of(model, concept, config.multi_token)], config)[0]
+
+
+def rank_each(
+    model: LanguageModel,
+    capture: Capture,
+    lists: Sequence[ConceptTokens],
+    config: RankConfig,
+    *,
+    seeds: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> list[Ranking]:
+    """Rank all heads for each of several lists of tokens; what they share is read once.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture.
+        lists: What stands for each concept; a list of `tokens_of` is ranked as `rank` does it.
+        config: Score and options; its `multi_token` is not looked at.
+        seeds: Of each list's random dictionaries; the config's for all if None.
+        progress: Told how many rankings are done, and of how many.
+
+    Raises:
+        ValueError: As `rank`.
+    """
     reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
-    directions, ids = reading.directions, torch.tensor(found.token_ids)
-    special = torch.tensor(model.tokenizer.all_special_ids, dtype=torch.int64)
-    special = special[special < len(directions)]
-    draws = random_dictionaries(len(directions), len(ids), torch.cat([ids, special]), config.n_draws, config.seed)
-    dictionaries = tuple(Dictionary.of(directions[rows.to(directions.device)]) for rows in (ids, *draws))
-    stack = Stack(dictionaries, directions.new_empty(0, dtype=torch.float32))
-    entries: list[RankedHead] = []
+    seeds = [config.seed] * len(lists) if seeds is None else seeds
+    rows = [_rows(model, reading, found, config.n_draws, seed) for found, seed in zip(lists, seeds, strict=True)]
+    entries: list[list[RankedHead]] = [[] for _ in lists]
+    n_heads, done = model.anatomy.n_heads, 0
     for heads, signals in reading.batches(_ROOM):
-        scores = score_heads(signals, stack, n_steps=min(config.n_atoms, len(ids)), rule=config.rule)
-        columns = (scores.explained.tolist(), scores.specificity.tolist(), scores.z.tolist())
-        entries += [RankedHead(*row) for row in zip(heads, *columns, strict=True)]
-    return Ranking(
-        concept.name,
-        _sorted(entries, config.score),
-        config,
-        capture.identity.model,
-        capture.identity.revision,
-        capture.identity.unembedding_sha256,
-        tuple(token_text(model, i) for i in found.token_ids),
-        found.dropped_words,
-    )
+        for own, ranked in zip(rows, entries, strict=True):
+            ranked += _scored(heads, signals, reading.directions, own, config)
+            done += len(heads)
+            progress(done // n_heads, len(lists))
+    return [
+        Ranking(
+            found.concept.name,
+            _sorted(ranked, config.score),
+            replace(config, seed=seed),
+            capture.identity.model,
+            capture.identity.revision,
+            capture.identity.unembedding_sha256,
+            tuple(token_text(model, i) for i in found.token_ids),
+            found.dropped_words,
+        )
+        for found, seed, ranked in zip(lists, seeds, entries, strict=True)
+    ]
+
+
+def _rows(
+    model: LanguageModel, reading: Reading, found: ConceptTokens, n_draws: int, seed: int
+) -> tuple[Int[Tensor, " n_ids"], ...]:
+    """The concept's rows of the unembedding, then as many rows for each random dictionary."""
+    ids, n_rows = torch.tensor(found.token_ids), len(reading.directions)
+    special = torch.tensor(model.tokenizer.all_special_ids, dtype=torch.int64)
+    special = special[special < n_rows]
+    return ids, *random_dictionaries(n_rows, len(ids), torch.cat([ids, special]), n_draws, seed)
+
+
+def _scored(
+    heads: Sequence[Head],
+    signals: Signals,
+    directions: Float[Tensor, "vocab d_model"],
+    rows: Sequence[Int[Tensor, " n_ids"]],
+    config: RankConfig,
+) -> list[RankedHead]:
+    dictionaries = tuple(Dictionary.of(directions[own.to(directions.device)]) for own in rows)
+    stack = Stack(dictionaries, directions.new_empty(0, dtype=torch.float32))
+    scores = score_heads(signals, stack, n_steps=min(config.n_atoms, len(rows[0])), rule=config.rule)
+    columns = (scores.explained.tolist(), scores.specificity.tolist(), scores.z.tolist())
+    return [RankedHead(*row) for row in zip(heads, *columns, strict=True)]
 
 
 def _sorted(entries: Sequence[RankedHead], score: Score) -> tuple[RankedHead, ...]:

@@ -2,6 +2,7 @@
 
 from headpursuit.pursuit.controls import random_heads
 from headpursuit.pursuit.dictionaries import Dictionary, Stack
+from headpursuit.pursuit.nearest import closeness, mean_row, nearest
 from headpursuit.pursuit.ranking import Scores, random_dictionaries, score_heads
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
@@ -16,6 +17,9 @@ __all__ = [
     "Scores",
     "Signals",
     "Stack",
+    "closeness",
+    "mean_row",
+    "nearest",
     "pursue",
     "pursue_each",
     "random_dictionaries",
