@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, studies
+from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, sensitivity, studies
 
 app = typer.Typer(
     name="headpursuit",
@@ -25,6 +25,7 @@ app.command("export")(exporting.export)
 app.command("verify-export")(exporting.verify_export)
 app.command("study")(studies.study)
 app.command("report")(studies.report)
+app.command("sensitivity")(sensitivity.sensitivity)
 app.add_typer(concepts.app, name="concepts")
 
 

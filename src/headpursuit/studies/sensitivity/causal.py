@@ -10,7 +10,7 @@ from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, ArmSummary, StudyConfig
+from headpursuit.studies.results import Arm, ArmKind, ArmSummary, StudyConfig
 from headpursuit.studies.sensitivity.agreement import over_draws
 from headpursuit.studies.sensitivity.conclusion import conclude_effects
 from headpursuit.studies.sensitivity.config import SensitivityConfig
@@ -92,7 +92,7 @@ def _edits(draws: Sequence[Draw], scale: float) -> dict[frozenset[str], tuple[st
 
 
 def _arm(runner: ArmRunner, name: str, edit: Edit, folder: Path) -> Arm:
-    kind = "edit" if edit else "base"
+    kind: ArmKind = "edit" if edit else "base"
     return Arm.from_json(kept(folder / "arms" / f"{name}.json", lambda: runner.run(name, kind, edit).to_json()))
 
 

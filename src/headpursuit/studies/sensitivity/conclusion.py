@@ -19,50 +19,28 @@ def conclude(
     that random words share is `not about the words`; one whose mean overlap never stays at `least` `depends on the
     list`; what is left is `stable`.
     """
-    subsamples = [a for a in agreements if a.kind == "subsample"]
-    levels = [(a.level or 0.0, a.overlap.value) for a in subsamples]
-    level = stable_from(levels, least)
-    ceiling = _mean(agreements, "draws")
-    shuffled = _mean(agreements, "shuffled")
+    levels = {a.level or 0.0: a.overlap.value for a in agreements if a.kind == "subsample"}
+    level = stable_from(tuple(levels.items()), least)
+    ceiling, shuffled = _mean(agreements, "draws"), _mean(agreements, "shuffled")
     heads = "head" if edit_heads == 1 else f"{edit_heads} heads"
-    beside = f"chance {chance:.2f}" + ("" if shuffled is None else f", random words {shuffled:.2f}")
     if ceiling is not None and ceiling < least:
-        return (
-            level,
-            "noisy",
-            (
-                f"Even the full list shares only {ceiling:.2f} of the edit's {heads} with itself when other random "
-                "dictionaries are drawn: give more of them (--n-draws) before asking about words."
-            ),
-        )
+        why = f"Even the full list shares only {ceiling:.2f} of the edit's {heads} with itself when other random"
+        return level, "noisy", f"{why} dictionaries are drawn: give more of them (--n-draws) before asking about words."
     if shuffled is not None and shuffled >= _ANY_WORDS:
-        return (
-            level,
-            "not about the words",
-            (
-                f"Lists of random words share {shuffled:.2f} of the edit's {heads} with the full list (chance "
-                f"{chance:.2f}): the ranking is not about these words; do not trust it."
-            ),
+        why = (
+            f"Lists of random words share {shuffled:.2f} of the edit's {heads} with the full list (chance {chance:.2f})"
         )
+        return level, "not about the words", f"{why}: the ranking is not about these words; do not trust it."
+    beside = f"chance {chance:.2f}" + ("" if shuffled is None else f", random words {shuffled:.2f}")
     if level is None:
-        most, overlap = max(levels)
-        return (
-            level,
-            "depends on the list",
-            (
-                f"The ranking depends on the list: with {most:.0%} of the words the mean overlap of the edit's {heads} is "
-                f"{overlap:.2f}, below {least:.2f} ({beside}); do not trust it."
-            ),
-        )
+        most = max(levels)
+        why = f"with {most:.0%} of the words the mean overlap of the edit's {heads} is {levels[most]:.2f}, below"
+        sentence = f"The ranking depends on the list: {why} {least:.2f} ({beside}); do not trust it."
+        return level, "depends on the list", sentence
     suffice = "Half the words suffice" if level == 0.5 else f"{level:.0%} of the words suffice"
-    return (
-        level,
-        "stable",
-        (
-            f"{suffice}: from there on the mean overlap of the edit's {heads} with the full list's stays at {least:.2f} or "
-            f"more ({dict(levels)[level]:.2f} there; {beside}).{_exceptions(agreements, least)}"
-        ),
-    )
+    why = f"from there on the mean overlap of the edit's {heads} with the full list's stays at {least:.2f} or more"
+    sentence = f"{suffice}: {why} ({levels[level]:.2f} there; {beside}).{_exceptions(agreements, least)}"
+    return level, "stable", sentence
 
 
 def _mean(agreements: Sequence[Agreement], kind: str) -> float | None:
