@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import planted_words
 import pytest
+import tiny
 from planted_words import CONCEPT, PLANTED
 
 from headpursuit.analysis import RankConfig, rank
@@ -40,6 +41,11 @@ def variants(model, config=CONFIG, concept=CONCEPT, synonyms=None):
     return plan_variants(model, tokens_of(model, concept), config, vocabulary_words(model), synonyms or {})
 
 
+@pytest.fixture(scope="module")
+def made(model):
+    return variants(model)[0]
+
+
 def test_every_kind_of_list_is_made(model):
     made, remarks = variants(model)
     counts = {}
@@ -47,56 +53,54 @@ def test_every_kind_of_list_is_made(model):
         counts.setdefault(variant.label, []).append(len(variant.found.token_ids))
     assert counts == {
         "full list": [10],
-        "full list, other random dictionaries": [10] * 3,
+        "full list again": [10] * 3,
         "10 % of the words": [1] * 3,
         "25 % of the words": [2] * 3,
         "50 % of the words": [5] * 3,
         "75 % of the words": [7] * 3,
         "90 % of the words": [9] * 3,
-        "20 % random words added": [12] * 3,
-        "50 % random words added": [15] * 3,
+        "+ 20 % random words": [12] * 3,
+        "+ 50 % random words": [15] * 3,
         "random words only": [10] * 3,
-        "words of several tokens by their first": [10],
-        "without a leading space only": [10],
+        "several tokens: the first": [10],
+        "without leading space only": [10],
         "as written only": [10],
         "lower case only": [10],
-        "with a leading space only": [10],
+        "with leading space only": [10],
     }
     assert remarks == ("The other built-in concepts have too few words with a token of this vocabulary to add.",)
 
 
-def test_draws_differ_from_each_other_and_not_from_run_to_run(model):
-    made, again = variants(model)[0], variants(model)[0]
-    assert made == again
+def test_draws_differ_from_each_other_and_not_from_run_to_run(model, made):
+    assert variants(model)[0] == made
     for kind in ("subsample", "random words", "shuffled"):
         drawn = [v.found.token_ids for v in made if v.kind == kind]
         assert len(set(drawn)) == len(drawn)
-    other = variants(model, replace(CONFIG, seed=1))[0]
+    other = variants(model, replace(CONFIG, seed=1, additions=""))[0]
     assert [v.found for v in other if v.kind == "shuffled"] != [v.found for v in made if v.kind == "shuffled"]
 
 
-def test_what_is_drawn_does_not_depend_on_what_else_is_asked_for(model):
+def test_what_is_drawn_does_not_depend_on_what_else_is_asked_for(model, made):
     fewer = variants(model, replace(CONFIG, fractions="50", additions="", repeats=2))[0]
-    drawn = [v.found.token_ids for v in variants(model)[0] if v.label == "50 % of the words"]
+    drawn = [v.found.token_ids for v in made if v.label == "50 % of the words"]
     assert [v.found.token_ids for v in fewer if v.kind == "subsample"] == drawn[:2]
 
 
 def test_words_of_other_concepts_are_added_where_the_vocabulary_has_them():
-    import tiny
-
     model = tiny.language_model("llama", (" red", " dog", " cow", " sea", " oak", " hat", " Monday"))
     concept = Concept("things", ("sea", "oak", "hat"))
     config = replace(CONFIG, fractions="50", additions="50")
     made, remarks = variants(model, config, concept)
     added = [v.found for v in made if v.kind == "other concepts"]
-    assert remarks == ()
+    assert remarks == ("No token is left of the list without leading space only.",)
     assert len(added) == 3
     for found in added:
         assert {"sea", "oak", "hat"} < set(found.concept.words) < {"sea", "oak", "hat", "red", "dog", "cow", "Monday"}
 
 
 def test_synonyms_stand_for_their_words_and_beside_them(model):
-    made = {v.label: v.found for v in variants(model, synonyms={"w20": ("w21", "nonsense"), "w37": ("w38",)})[0]}
+    given = {"w20": ("w21", "nonsense"), "w37": ("w38",)}
+    made = {v.label: v.found for v in variants(model, replace(CONFIG, additions=""), synonyms=given)[0]}
     ours = set(planted_words.TOKENS)
     assert set(made["synonyms instead"].token_ids) == ours - {20, 37} | {21, 38}
     assert set(made["synonyms added"].token_ids) == ours | {21, 38}
@@ -116,10 +120,10 @@ def test_the_planted_head_survives_half_the_list_and_no_random_words(finished):
     assert all(d.heads == (str(PLANTED),) for d in result.draws if d.level == 0.9)
 
 
-def test_every_draw_is_what_rank_says_of_its_list(model, captured, finished):
+def test_every_draw_is_what_rank_says_of_its_list(model, captured, finished, made):
     result, _ = finished
     full = rank(model, captured, CONCEPT, CONFIG.ranking)
-    for variant, draw in zip(variants(model)[0], result.draws, strict=True):
+    for variant, draw in zip(made, result.draws, strict=True):
         words = variant.found.concept
         ranking = rank(model, captured, words, replace(CONFIG.ranking, seed=variant.seed))
         assert draw.heads == (str(ranking.entries[0].head),)
@@ -249,7 +253,7 @@ def test_conclusions(finished):
     assert with_overlaps(result, shuffled=0.6)[1] == "not about the words"
     assert with_overlaps(result, draws=0.7, shuffled=0.6)[1] == "noisy"
     sentence = with_overlaps(result, tokenisation=0.5, **random)[2]
-    assert "Other heads come out with: words of several tokens by their first (0.50), with a leading" in sentence
+    assert "Other heads come out with: several tokens: the first (0.50), with leading" in sentence
 
 
 def test_a_result_of_something_else_is_refused(finished, tmp_path):

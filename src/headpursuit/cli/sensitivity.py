@@ -119,8 +119,8 @@ def _run(config: "SensitivityConfig", model: str | None, output: Path, *, resume
 
 def _show(result: "SensitivityResult") -> None:
     k, more = result.edit_heads, result.more_heads
-    columns = ["list", ">draws", ">tokens", f">best {k}", f">best {more}", ">Spearman", ">same edit"]
-    columns += [">fall", ">broken"] if result.measured else []
+    columns = ["list", ">draws", ">tokens", f">best {k}", f">best {more}", ">Spearman"]
+    columns += [">fall", ">broken"] if result.measured else []  # what else there is does not fit into 80 columns
     print_table(
         f"{result.concept}: agreement with the ranking of the full list ({result.n_known} words, {result.n_tokens} "
         f"tokens); by chance {result.chance:.2f} of the best {k}, {result.chance_more:.2f} of the best {more}",
@@ -144,8 +144,7 @@ def _row(a: "Agreement") -> tuple[str, ...]:
         str(a.n_draws),
         f"{a.n_tokens:.0f}",
         str(a.overlap),
-        str(a.overlap_more),
+        f"{a.overlap_more.value:.2f}",
         f"{a.spearman.value:.2f}",
-        f"{a.same_edit.value:.0%}",
         *effect,
     )

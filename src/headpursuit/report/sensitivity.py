@@ -92,7 +92,7 @@ def _draw_agreement(panel: Any, result: SensitivityResult) -> None:
         (f"overlap of the best {result.more_heads}", "overlap_more", _ORANGE, "o-"),
         ("Spearman, all heads", "spearman", _GREY, "^-"),
     )
-    for shift, (label, field, colour, look) in zip((-0.6, 0, 0.6), lines, strict=True):
+    for shift, (label, field, colour, look) in zip((-0.6, 0.0, 0.6), lines, strict=True):
         _line(panel, rows, [getattr(row, field) for row in rows], colour, look, label, shift)
     panel.axhline(result.config.stable, color="#222222", linestyle=":", linewidth=1, label="counts as agreement")
     for row in result.of("shuffled"):
@@ -105,7 +105,7 @@ def _draw_agreement(panel: Any, result: SensitivityResult) -> None:
 def _draw_effect(panel: Any, result: SensitivityResult) -> None:
     rows = [row for row in _by_level(result) if row.effect]
     falls = [row.effect.fall for row in rows if row.effect]
-    _line(panel, rows, falls, _PURPLE, "s-", "edits of shorter lists", 0)
+    _line(panel, rows, falls, _PURPLE, "s-", "edits of shorter lists", 0.0)
     for kind, look, label in (("full", ":", "the full list's edit"), ("shuffled", "--", "edits of random words")):
         for row in result.of(kind):  # type: ignore[arg-type]
             if row.effect:
@@ -129,7 +129,7 @@ def _line(
     label: str,
     shift: float,
 ) -> None:
-    places = [100 * (1 if row.level is None else row.level) + shift for row in rows]
+    places = [100 * (1.0 if row.level is None else row.level) + shift for row in rows]
     panel.plot(
         places, [v.value for v in values], look, color=colour, markersize=5, linewidth=1.4, label=label, zorder=3
     )

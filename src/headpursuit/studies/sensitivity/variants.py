@@ -31,7 +31,8 @@ class Variant:
 
     kind: Kind
     label: str
-    """What the kind and level are called in tables; variants with the same label are repeats."""
+    """What the kind and level are called in tables; variants with the same label are repeats. `full list again` is the
+    list with other random dictionaries."""
     level: float | None
     """Fraction of the words that is kept, or added; None for other kinds."""
     found: ConceptTokens
@@ -58,7 +59,7 @@ def plan_variants(
     seed = config.ranking.seed
     variants = [Variant("full", "full list", 1.0, found, seed)]
     for number in range(1, config.repeats + 1):
-        variants.append(Variant("draws", "full list, other random dictionaries", None, found, seed + number))
+        variants.append(Variant("draws", "full list again", None, found, seed + number))
     variants += _subsamples(found, config)
     added, remark = _added(model, found, config, vocabulary)
     alike = partial(look_alikes, found, known_words(found), vocabulary)
@@ -104,8 +105,11 @@ def _added(
     model: LanguageModel, found: ConceptTokens, config: SensitivityConfig, vocabulary: VocabularyWords
 ) -> tuple[list[Variant], tuple[str, ...]]:
     """The list with off-concept words: random ones of the vocabulary, and those of other built-in concepts."""
-    known, others = known_words(found), _other_concepts(model, found, config)
+    known = known_words(found)
     sizes = {level: max(1, _share(level, len(known))) for level in config.added_fractions}
+    if not sizes:
+        return [], ()
+    others = _other_concepts(model, found, config)
     variants = []
     for level, size in sizes.items():
 
@@ -119,11 +123,11 @@ def _added(
         kinds: list[tuple[Kind, Callable[[Random], ConceptTokens], str]]
         kinds = [("random words", random_words, "random words")]
         if others is not None and len(others.concept.words) >= size:
-            kinds.append(("other concepts", of_others, "words of other concepts"))
+            kinds.append(("other concepts", of_others, "of other concepts"))
         for kind, draw, what in kinds:
             for one in _drawn(draw, config, f"{kind} {level:g}"):
-                variants.append(Variant(kind, f"{100 * level:g} % {what} added", level, one, config.ranking.seed))
-    if others is not None and len(others.concept.words) >= max(sizes.values(), default=0):
+                variants.append(Variant(kind, f"+ {100 * level:g} % {what}", level, one, config.ranking.seed))
+    if others is not None and len(others.concept.words) >= max(sizes.values()):
         return variants, ()
     return variants, ("The other built-in concepts have too few words with a token of this vocabulary to add.",)
 
@@ -156,11 +160,11 @@ def _named(
         for label, words in (("synonyms instead", instead), ("synonyms added", also)):
             made[label] = "synonyms", _spelled(model, Concept(concept.name, tuple(words)), policy)
     if policy == "drop":
-        made["words of several tokens by their first"] = "tokenisation", _spelled(model, concept, "first")
+        made["several tokens: the first"] = "tokenisation", _spelled(model, concept, "first")
     else:
-        made["words of several tokens dropped"] = "tokenisation", _spelled(model, concept, "drop")
-    made["with a leading space only"] = "tokenisation", with_spellings(found, lambda s: s.text.startswith(" "))
-    made["without a leading space only"] = "tokenisation", with_spellings(found, lambda s: not s.text.startswith(" "))
+        made["several tokens: dropped"] = "tokenisation", _spelled(model, concept, "drop")
+    made["with leading space only"] = "tokenisation", with_spellings(found, lambda s: s.text.startswith(" "))
+    made["without leading space only"] = "tokenisation", with_spellings(found, lambda s: not s.text.startswith(" "))
     made["as written only"] = "tokenisation", with_spellings(found, lambda s: s.text.strip() == s.word)
     made["lower case only"] = "tokenisation", with_spellings(found, lambda s: s.text.islower())
     left_out = tuple(f"No token is left of the list {label}." for label, (_, one) in made.items() if one is None)
