@@ -74,7 +74,7 @@ def completeness_chart(result: SensitivityResult, path: Path | str) -> Path:
     pictures.check_format(path)
     with pictures.style():
         n_panels = 2 if result.measured else 1
-        figure = Figure(figsize=(5.4 * n_panels, 3.6), layout="constrained")
+        figure = Figure(figsize=(5.6 * n_panels, 4.2), layout="constrained")
         axes = figure.subplots(1, n_panels, squeeze=False)[0]
         _draw_agreement(axes[0], result)
         if result.measured:
@@ -97,6 +97,7 @@ def _draw_agreement(panel: Any, result: SensitivityResult) -> None:
     panel.axhline(result.config.stable, color="#222222", linestyle=":", linewidth=1, label="counts as agreement")
     for row in result.of("shuffled"):
         panel.axhline(row.overlap.value, color=_PURPLE, linestyle="--", linewidth=1, label="the edit's, random words")
+    panel.axhline(result.chance, color="#bbbbbb", linewidth=1, label="the edit's, by chance", zorder=1)
     panel.set_ylabel("agreement with the full list")
     panel.set_ylim(min(-0.04, *(row.spearman.low for row in rows)), 1.04)
     _finish(panel)
@@ -141,4 +142,4 @@ def _finish(panel: Any) -> None:
     panel.set_xlim(0, 104)
     panel.grid(axis="y", color="#dddddd", linewidth=0.6)
     panel.set_axisbelow(True)
-    panel.legend(fontsize=7.5, frameon=False, loc="lower right")
+    panel.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
