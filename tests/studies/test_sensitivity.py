@@ -96,7 +96,8 @@ def test_words_of_other_concepts_are_added_where_the_vocabulary_has_them():
     assert len(added) == 3
     for found in added:
         assert {"sea", "oak", "hat"} < set(found.concept.words)
-        assert all(w in ("sea", "oak", "hat", "red", "dog", "cow", "Monday") or w.isdigit() for w in found.concept.words)
+        known = {"sea", "oak", "hat", "red", "dog", "cow", "Monday"}
+        assert all(word in known or word.isdigit() for word in found.concept.words)
 
 
 def test_synonyms_stand_for_their_words_and_beside_them(model):
