@@ -9,9 +9,10 @@ from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionaries
 from headpursuit.analysis.prompt_stream import check_files, readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts
-from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
+from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank, rank_each
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.analysis.samples import Samples
+from headpursuit.analysis.suggesting import Suggestion, Suggestions
 from headpursuit.models import Identity, identify
 from headpursuit.storage import versions
 
@@ -30,6 +31,8 @@ __all__ = [
     "Reading",
     "Samples",
     "SavedEdit",
+    "Suggestion",
+    "Suggestions",
     "ask_about",
     "capture",
     "check_files",
@@ -44,6 +47,7 @@ __all__ = [
     "merge",
     "null_dictionaries",
     "rank",
+    "rank_each",
     "read",
     "read_prompts",
     "readable",

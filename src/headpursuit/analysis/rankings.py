@@ -1,8 +1,8 @@
 """Rank every head of a model for a concept."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -10,10 +10,10 @@ import torch
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionaries
-from headpursuit.analysis.readings import read
+from headpursuit.analysis.readings import Reading, read
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, Scope
-from headpursuit.models import LanguageModel, MultiToken, token_text, tokens_of
+from headpursuit.models import ConceptTokens, LanguageModel, MultiToken, token_text, tokens_of
 from headpursuit.pursuit import Rule, Scores, q_values
 from headpursuit.storage import read_json, understood, write_json
 
@@ -192,16 +192,49 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
     """
     config = config or RankConfig()
-    found = tokens_of(model, concept, config.multi_token)
+    return rank_each(model, capture, [tokens_of(model, concept, config.multi_token)], config)[0]
+
+
+def rank_each(
+    model: LanguageModel,
+    capture: Capture,
+    lists: Sequence[ConceptTokens],
+    config: RankConfig,
+    *,
+    seeds: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> list[Ranking]:
+    """Rank all heads for each of several lists of tokens; what they share is read once.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture.
+        lists: What stands for each concept; a list of `tokens_of` is ranked as `rank` does it.
+        config: Score and options; its `multi_token` is not looked at.
+        seeds: Of each list's random dictionaries; the config's for all if None.
+        progress: Told how many rankings are done, and of how many.
+
+    Raises:
+        ValueError: As `rank`.
+    """
     reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
+    rankings = []
+    for found, seed in zip(lists, seeds or [config.seed] * len(lists), strict=True):
+        rankings.append(_ranked(model, capture, reading, found, replace(config, seed=seed)))
+        progress(len(rankings), len(lists))
+    return rankings
+
+
+def _ranked(
+    model: LanguageModel, capture: Capture, reading: Reading, found: ConceptTokens, config: RankConfig
+) -> Ranking:
     ids = torch.tensor(found.token_ids)
     draws = null_dictionaries(model, reading.directions, ids, config.null, config.n_draws, config.seed)
     both = torch.cat([ids[None], draws])
     heads, explained = explained_by_each(reading, both, n_steps=config.n_atoms, rule=config.rule)
-    entries = _entries(heads, Scores(explained[0], explained[1:]))
     return Ranking(
-        concept.name,
-        _sorted(entries, config.score),
+        found.concept.name,
+        _sorted(_entries(heads, Scores(explained[0], explained[1:])), config.score),
         config,
         capture.identity.model,
         capture.identity.revision,

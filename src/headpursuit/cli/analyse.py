@@ -9,14 +9,13 @@ import typer
 
 from headpursuit.cli import options
 from headpursuit.cli.console import notes, one_line_errors, print_table, progress, quoted, say
-from headpursuit.cli.opening import open_model
+from headpursuit.cli.opening import open_captured, open_model
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from headpursuit.analysis import Capture, Ranking
+    from headpursuit.analysis import Ranking
     from headpursuit.images import Prompt
-    from headpursuit.models import LanguageModel
 
 
 @one_line_errors
@@ -113,7 +112,7 @@ def explain(
     from headpursuit.heads import Head
 
     heads = [Head.parse(name) for name in head] if head else None
-    captured, loaded = _open(capture, model, device, dtype, device_map)
+    captured, loaded = open_captured(capture, model, device, dtype, device_map)
     found = run(loaded, captured, heads=heads, n_atoms=n_atoms, rule=rule, centre=centre, gain=gain)
     if as_json:
         typer.echo(json.dumps([{**asdict(e), "head": str(e.head)} for e in found], ensure_ascii=False, indent=1))
@@ -172,7 +171,7 @@ def rank(
         multi_token=multi_token,
         seed=seed,
     )
-    captured, loaded = _open(capture, model, device, dtype, device_map)
+    captured, loaded = open_captured(capture, model, device, dtype, device_map)
     ranking = run(loaded, captured, words, config)
     if as_json:
         typer.echo(json.dumps(ranking.to_json(), ensure_ascii=False, indent=1))
@@ -213,21 +212,3 @@ def _save(ranking: "Ranking", output: Path) -> None:
         for ending in ("png", "svg"):
             heatmap(ranking, folder / f"heatmap.{ending}")
     say(f"written: {output}/ranking.json, heatmap.png, heatmap.svg")
-
-
-def _open(
-    path: Path, model: str | None, device: str, dtype: str, device_map: str | None
-) -> "tuple[Capture, LanguageModel]":
-    """A capture and the model it was made with."""
-    from headpursuit.analysis import Capture
-
-    captured = Capture.load(path)
-    name = model or captured.identity.model
-    revision = None if model else captured.identity.revision
-    try:
-        wanted = captured.identity.dtype if dtype == "auto" else dtype
-        return captured, open_model(name, device=device, dtype=wanted, revision=revision, device_map=device_map)
-    except OSError as error:
-        raise OSError(
-            f"{error}; the capture was made with {captured.identity.model!r}: say where it is with --model"
-        ) from error

@@ -4,7 +4,17 @@ from typing import Annotated
 
 import typer
 
-from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, harness, studies
+from headpursuit.cli import (
+    analyse,
+    concepts,
+    demos,
+    editing,
+    examine,
+    exporting,
+    harness,
+    sensitivity,
+    studies,
+)
 
 app = typer.Typer(
     name="headpursuit",
@@ -28,6 +38,7 @@ app.command("sweep")(studies.sweep)
 app.command("plan")(studies.plan)
 app.command("lm-eval")(harness.lm_eval)
 app.command("report")(studies.report)
+app.command("sensitivity")(sensitivity.sensitivity)
 app.add_typer(concepts.app, name="concepts")
 
 

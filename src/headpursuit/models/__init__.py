@@ -35,6 +35,7 @@ from headpursuit.models.vocabulary import (
     tokens_of,
     unembedding,
 )
+from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, vocabulary_words
 from headpursuit.models.weights import write_weights
 
 __all__ = [
@@ -64,6 +65,9 @@ __all__ = [
     "TokenizerFacts",
     "UnembeddingFacts",
     "VisionFacts",
+    "VocabularyWord",
+    "VocabularyWords",
+    "WordKind",
     "answer",
     "ask_harness",
     "batches",
@@ -93,5 +97,6 @@ __all__ = [
     "verify",
     "verify_export",
     "vision_facts",
+    "vocabulary_words",
     "write_weights",
 ]

@@ -3,6 +3,7 @@
 from headpursuit.pursuit.controls import random_heads
 from headpursuit.pursuit.dictionaries import Dictionary, Stack
 from headpursuit.pursuit.draws import matched_dictionaries, random_dictionaries
+from headpursuit.pursuit.nearest import closeness, mean_row, nearest
 from headpursuit.pursuit.ranking import Scores, explained_by, score_heads
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
@@ -19,8 +20,11 @@ __all__ = [
     "Signals",
     "Stack",
     "benjamini_hochberg",
+    "closeness",
     "explained_by",
     "matched_dictionaries",
+    "mean_row",
+    "nearest",
     "pursue",
     "pursue_each",
     "q_values",
