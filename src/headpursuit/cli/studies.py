@@ -26,9 +26,7 @@ def study(
     ] = None,
     data: Annotated[
         str,
-        typer.Option(
-            help="Images: digits, scenes, counts, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder."
-        ),
+        typer.Option(help="Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder."),
     ] = "",
     concept: Annotated[
         str, typer.Option(help="What captions are read for: colours, numbers, shapes, ... or a file of words.")

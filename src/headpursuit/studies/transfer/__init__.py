@@ -1,4 +1,4 @@
-"""Do heads carry over: several concepts and datasets, their head sets compared, and edited on each other's questions."""
+"""Do heads carry over? Head sets of several tasks are compared, and edited on each other's questions."""
 
 from headpursuit.studies.transfer.clustering import Clustering, by_effect, by_overlap
 from headpursuit.studies.transfer.config import TransferConfig, TransferTask

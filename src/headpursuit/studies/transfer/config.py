@@ -38,9 +38,7 @@ class TransferTask:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise ValueError(
-                f"{self.name!r} cannot name a task; use lower case, digits and dashes, like digit-captions"
-            )
+            raise ValueError(f"{self.name!r} cannot name a task; use lower case, digits and dashes, like my-task")
         unknown = sorted(set(self.settings) - set(OWN_SETTINGS))
         if unknown:
             raise ValueError(
@@ -105,15 +103,11 @@ class TransferConfig:
         count_of(self.heads, 10**9)
         parse_scope(self.scope)
         if not self.scale < 1:
-            raise ValueError(
-                f"the scale is {self.scale:g}; transfer measures suppression, so give one below 1, like -1"
-            )
+            raise ValueError(f"the scale is {self.scale:g}; transfer measures suppression; give one below 1")
         if self.controls < 1:
             raise ValueError(f"controls is {self.controls}; it must be at least 1")
         if self.ranking.seed != self.seed:
-            raise ValueError(
-                f"the ranking's seed is {self.ranking.seed} and the seed {self.seed}; transfer has one seed"
-            )
+            raise ValueError(f"the ranking's seed is {self.ranking.seed} and the seed {self.seed}; there is but one")
         for task in self.tasks:
             self.study_of(task)
 

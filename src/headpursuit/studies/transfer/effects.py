@@ -102,11 +102,9 @@ def cells_of(
     found = [_column(name, task, sets, arms[name], seed) for name, task in tasks.items()]
     cells = [cell for of_column, _ in found for cell in of_column]
     adjusted = holm([cell.p for cell in cells])
-    judged = [
-        _judged(cell, p, found[i // len(sets)][1]) for i, (cell, p) in enumerate(zip(cells, adjusted, strict=True))
-    ]
-    rows = [one.name for one in sets]
-    return tuple(sorted(judged, key=lambda cell: rows.index(cell.row))), tuple(column for _, column in found)
+    columns, rows = {column.name: column for _, column in found}, [one.name for one in sets]
+    judged = [_judged(cell, p, columns[cell.column]) for cell, p in zip(cells, adjusted, strict=True)]
+    return tuple(sorted(judged, key=lambda cell: rows.index(cell.row))), tuple(columns.values())
 
 
 def fall_interval(base: ArmSummary, arm: ArmSummary) -> Estimate:
@@ -172,8 +170,8 @@ def _cell(
 def _judged(cell: EffectCell, p_adjusted: float, column: Column, thresholds: Thresholds | None = None) -> EffectCell:
     """The cell with its word.
 
-    In this order: a base that is hardly ever right has nothing to lose; an edit with signs of damage breaks the model; a
-    fall that is large enough, whose whole interval is above the mean of the random draws, above each of them, and
+    In this order: a base that is hardly ever right has nothing to lose; an edit with signs of damage breaks the model;
+    a fall that is large enough, whose whole interval is above the mean of the random draws, above each of them, and
     significant over questions, acts; anything else does not.
     """
     t = thresholds or Thresholds()

@@ -17,8 +17,8 @@ def read_tasks(names: Sequence[str]) -> tuple[tuple[TransferTask, ...], dict[str
     """The tasks that some words name, and the settings that come with them.
 
     Args:
-        names: Each the name of a task, `TASK:DATA`, a study's YAML file, or a file with `tasks: [{task: ..., ...}, ...]`
-            and perhaps `settings:`, as `transfer` writes it itself (`config.json`).
+        names: Each the name of a task, `TASK:DATA`, a study's YAML file, or a file with `tasks: [{task: ...}, ...]` and
+            perhaps `settings:`, as `transfer` writes it itself (`config.json`).
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -37,9 +37,9 @@ def transfer(
 ) -> TransferResult:
     """Do several tasks share heads, and do the heads of one act on the questions of another?
 
-    Heads are ranked on every task's ranking prompts. The best of each are rescaled while every task's held-out questions
-    are answered, and so are random heads of the same layers. Each set of heads answers the questions of a task once.
-    Every finished part is kept in the folder at once.
+    Heads are ranked on every task's ranking prompts. The best of each are rescaled while every task's held-out
+    questions are answered, and so are random heads of the same layers. Each set of heads answers the questions of a
+    task once. Every finished part is kept in the folder at once.
 
     Args:
         model: The model.

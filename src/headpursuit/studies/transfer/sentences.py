@@ -15,21 +15,17 @@ def sentences_of(overlaps: Sequence[Overlap], cells: Sequence[EffectCell]) -> tu
 def _summary(cells: Sequence[EffectCell]) -> str:
     """How many of the pairs that could show a transfer show one."""
     abroad = [cell for cell in cells if cell.row != cell.column]
-    working = [
-        cell for cell in abroad if _home(cells, cell.row).word == "acts" and cell.word in ("acts", "does not act")
-    ]
-    carried = sum(cell.word == "acts" for cell in working)
-    if not working:
+    at_home = {cell.row for cell in cells if cell.row == cell.column and cell.word == "acts"}
+    telling = [cell for cell in abroad if cell.row in at_home and cell.word in ("acts", "does not act")]
+    carried = sum(cell.word == "acts" for cell in telling)
+    if not telling:
         return "No edit acts on its own task without breaking the model, so nothing can be said about transfer."
-    most = "carries" if carried == 1 else "carry"
+    silent = len(abroad) - len(telling)
+    rest = f"; {silent} more tell nothing, as the edit does not act at home, breaks the model, or has nothing to take"
     return (
-        f"{carried or 'None'} of {len(working)} edits that act on their own task {most} over to another task's questions"
-        f"{_unclear(len(abroad) - len(working))}."
+        f"Of {len(telling)} cases in which heads that act on their own task are edited on another's questions, the edit "
+        f"carries over in {carried or 'none'}{rest if silent else ''}."
     )
-
-
-def _unclear(n: int) -> str:
-    return f"; {n} more can show nothing, because the edit does not act at home or breaks the model" if n else ""
 
 
 def _home(cells: Sequence[EffectCell], name: str) -> EffectCell:
