@@ -23,8 +23,8 @@ def _summary(cells: Sequence[EffectCell]) -> str:
     silent = len(abroad) - len(telling)
     rest = f"; {silent} more tell nothing, as the edit does not act at home, breaks the model, or has nothing to take"
     return (
-        f"Of {len(telling)} cases in which heads that act on their own task are edited on another's questions, the edit "
-        f"carries over in {carried or 'none'}{rest if silent else ''}."
+        f"Of {len(telling)} cases in which heads that act on their own task are edited on another's questions, the "
+        f"edit carries over in {carried or 'none'}{rest if silent else ''}."
     )
 
 
