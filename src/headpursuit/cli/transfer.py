@@ -1,6 +1,5 @@
 """transfer."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
