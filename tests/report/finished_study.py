@@ -9,6 +9,7 @@ from PIL import Image
 from headpursuit.analysis import RankConfig, RankedHead, Ranking
 from headpursuit.heads import Head
 from headpursuit.storage import new_folder, write_json
+from headpursuit.studies.metrics import contains
 from headpursuit.studies.results import (
     ArmSummary,
     Confusion,
@@ -139,17 +140,22 @@ def answers_for(arms, right, rng, target):
     }
 
 
+def example(prompt, right, group, subject, answers):
+    scores = {arm: contains(text, (right,)) for arm, text in answers.items()}
+    return Example(prompt, (right,), group, subject, answers, scores=scores)
+
+
 def examples_for(arms, n_target=40, n_unrelated=20):
     rng = random.Random(2)
     rows = []
     for i in range(n_target):
         city, land = CITIES[i % len(CITIES)], LANDS[i % len(LANDS)]
         prompt = f"My friend {'ABCDEFGH'[i // len(CITIES)]} lives in {city}, which is a city in the country of"
-        rows.append(Example(prompt, (land,), "target", "countries", answers_for(arms, land, rng, True)))
+        rows.append(example(prompt, land, "target", "countries", answers_for(arms, land, rng, True)))
     for i in range(n_unrelated):
         one, many = list(PLURALS.items())[i % len(PLURALS)]
         prompt = f"{i}. The plural of dog is dogs and the plural of {one} is"
-        rows.append(Example(prompt, (many,), "unrelated", "plurals", answers_for(arms, many, rng, False)))
+        rows.append(example(prompt, many, "unrelated", "plurals", answers_for(arms, many, rng, False)))
     return tuple(rows)
 
 

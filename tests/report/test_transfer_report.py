@@ -56,7 +56,7 @@ def result():
         tuple(RankedTask(name, "countries-qa", "numbers", 20, 40, ("L1H2", "L2H0")) for name in NAMES),
         overlaps,
         cells,
-        tuple(Column(name, 30, Estimate(0.8, 0.7, 0.9), None, (0.0, 0.04)) for name in NAMES),
+        tuple(Column(name, 30, "answers", Estimate(0.8, 0.7, 0.9), None, (0.0, 0.04)) for name in NAMES),
         by_effect(NAMES, cells),
         by_overlap(NAMES, overlaps),
         ("Of 3 cases, one <carries> over.", "And more."),

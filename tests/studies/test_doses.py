@@ -4,9 +4,17 @@ import pytest
 from arm_figures import arm, base, group
 
 from headpursuit.studies import StudyConfig
-from headpursuit.studies.doses import by_preference, cell_of, explain_choice, head_counts
+from headpursuit.studies.doses import (
+    by_preference,
+    cell_of,
+    explain_choice,
+    head_counts,
+)
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.verdict import Thresholds
+from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.verdict import Asked, Thresholds
+
+ASKED = Asked(METRICS["contains"])
 
 
 def config(doses=""):
@@ -14,11 +22,11 @@ def config(doses=""):
 
 
 def cells(*arms, unedited=None):
-    return [cell_of(unedited or base(), a) for a in arms]
+    return [cell_of(unedited or base(), a, ASKED) for a in arms]
 
 
 def chosen(*arms):
-    best = by_preference(base(), cells(*arms))[0]
+    best = by_preference(base(), cells(*arms), ASKED)[0]
     return best.n_heads, best.scale
 
 
@@ -78,7 +86,7 @@ def test_silence_is_never_a_success():
 def test_answers_that_fell_silent_are_no_fall():
     (cell,) = cells(arm(0.4, empty=0.1))
     assert cell.word == "too weak"
-    assert "takes 38% of the right target answers" in explain_choice(base(), cell)
+    assert "takes 38% of the right target answers" in explain_choice(base(), cell, ASKED)
     assert chosen(arm(0.2, empty=0.2), arm(0.3, n_heads=2)) == (2, -1.0)
     assert cells(arm(0.1, empty=0.1), unedited=replace(base(), target=group(0.8, empty=0.1)))[0].word == "good"
 
@@ -115,7 +123,7 @@ def test_a_dose_at_the_edge_comes_after_those_that_surely_spare_unrelated_answer
     assert chosen(edge, weak) == (2, -1.0)
     (cell,) = cells(edge)
     assert cell.word == "good"
-    assert explain_choice(base(), cell).endswith("the most of all doses that seem to break nothing else.")
+    assert explain_choice(base(), cell, ASKED).endswith("the most of all doses that seem to break nothing else.")
     clear = replace(edge, unrelated=unrelated(0.46, -0.07, 0.0))
     assert chosen(clear, sure) == (2, -1.0)
 
@@ -134,7 +142,7 @@ def test_a_weak_dose_is_taken_before_a_broken_one_and_that_is_said():
     weak, broken = arm(0.7), arm(0.0, 0.2, n_heads=2)
     assert chosen(broken, weak) == (1, -1.0)
     (cell,) = cells(weak)
-    assert explain_choice(base(), cell).startswith(
+    assert explain_choice(base(), cell, ASKED).startswith(
         "No dose takes half of the right target answers without breaking something else; 1 head at scale -1 takes"
     )
 
@@ -149,7 +157,7 @@ def test_where_all_are_broken_the_least_harmful_is_taken_and_that_is_said():
         ),
     )
     assert [cell.n_heads for cell in found] == [4, 1, 3]
-    assert explain_choice(base(), found[0]) == (
+    assert explain_choice(base(), found[0], ASKED) == (
         "Every dose breaks something else; 4 heads at scale -1 break the least: unrelated questions lose 20% of their "
         "correct answers."
     )
@@ -157,7 +165,7 @@ def test_where_all_are_broken_the_least_harmful_is_taken_and_that_is_said():
 
 def test_a_good_choice_is_said_in_figures():
     (cell,) = cells(arm(0.2, n_heads=3, scale=-2.0))
-    assert explain_choice(base(), cell) == (
+    assert explain_choice(base(), cell, ASKED) == (
         "3 heads at scale -2 take 75% of the right target answers on the selection questions, the most of all doses "
         "that surely break nothing else."
     )
@@ -169,4 +177,7 @@ def test_a_base_that_knows_nothing_has_no_good_dose():
 
 
 def test_thresholds_can_be_moved():
-    assert cell_of(base(), arm(0.1), Thresholds(good_fall=0.9)).word == "too weak"
+    assert (
+        cell_of(base(), arm(0.1), Asked(METRICS["contains"], "suppress", Thresholds(asked_effect=0.9))).word
+        == "too weak"
+    )

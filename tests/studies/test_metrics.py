@@ -6,7 +6,6 @@ from headpursuit.studies.metrics import (
     f1,
     first_named,
     is_empty,
-    is_right,
     normalise,
     repetition,
 )
@@ -116,14 +115,3 @@ def test_of_words_that_begin_together_the_longer_is_named():
     signs = {"speed limit": ("speed limit",), "speed limit 20": ("speed limit 20",)}
     assert first_named("A speed limit 20 sign", signs) == "speed limit 20"
     assert first_named("A speed limit sign", signs) == "speed limit"
-
-
-def test_an_answer_that_lists_classes_is_right_for_one_alone():
-    assert is_right("three or seven", ("three", "3"), "three", DIGITS) == 1
-    assert is_right("three or seven", ("seven", "7"), "seven", DIGITS) == 0
-    assert is_right("neither", ("three", "3"), "three", DIGITS) == 0
-
-
-def test_without_a_class_an_accepted_answer_anywhere_is_right():
-    assert is_right("three or seven", ("seven",)) == 1
-    assert is_right("red", ("blue",), "", DIGITS) == 0

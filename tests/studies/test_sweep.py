@@ -94,7 +94,7 @@ def finished(model, task, config, tmp_path_factory):
 
 def test_the_sheet_is_measured_on_selection_questions_and_the_arms_on_held_out_ones(finished, task, config):
     result, folder, begun, _ = finished
-    sweeping = task.for_sweep()
+    sweeping = task.split_for(sweep=True)
     names = [name for name, _ in begun]
     assert names[: 1 + len(CELLS)] == ["base", *CELLS]
     drawn = names[1 + len(CELLS) : names.index("base", 1)]
@@ -156,19 +156,19 @@ def test_an_interrupted_sheet_goes_on_where_it_stopped(finished, model, task, co
 
 
 def test_without_unrelated_selection_every_other_fact_is_taken_from_the_held_out_ones(task):
-    sweeping = task.for_sweep()
+    sweeping = task.split_for(sweep=True)
     taken = [q.fact for q in sweeping.selection if q.group == "unrelated"]
     assert taken == ["fact 16", "fact 18", "fact 20", "fact 22"]
     assert [q.fact for q in sweeping.heldout if q.group == "unrelated"] == ["fact 17", "fact 19", "fact 21", "fact 23"]
-    assert sweeping.for_sweep() == sweeping
+    assert sweeping.split_for(sweep=True) == sweeping
     assert [q for q in sweeping.questions if q.group == "target"] == [q for q in task.questions if q.group == "target"]
 
 
 def test_the_seed_draws_the_questions_of_the_sheet(task, config):
-    drawn = sweep_questions(task.for_sweep(), config)
+    drawn = sweep_questions(task.split_for(sweep=True), config)
     assert [q.group for q in drawn].count("target") == [q.group for q in drawn].count("unrelated") == 4
-    assert drawn == sweep_questions(task.for_sweep(), config)
-    assert any(sweep_questions(task.for_sweep(), replace(config, seed=s)) != drawn for s in (1, 2, 3))
+    assert drawn == sweep_questions(task.split_for(sweep=True), config)
+    assert any(sweep_questions(task.split_for(sweep=True), replace(config, seed=s)) != drawn for s in (1, 2, 3))
 
 
 def test_doses_that_leave_no_random_heads_in_a_layer_are_left_out_and_named(model, task, config, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from headpursuit.heads import Edit
 from headpursuit.studies.results import Arm, Damage
 from headpursuit.studies.tasks import Question, Task
 from headpursuit.studies.transfer import by_effect
-from headpursuit.studies.transfer.effects import HeadSet, cells_of
+from headpursuit.studies.transfer.effects import Answered, HeadSet, cells_of
 from headpursuit.studies.transfer.sentences import sentences_of
 
 N, N_UNRELATED = 20, 10
@@ -40,7 +40,7 @@ def matrix(**changed):
         row, column = place.split("_")
         edit = {"one": ONE, "two": TWO, "base": BASE, "draw": DRAWS[0][0]}[row]
         arms[column][edit] = arm(edit, **(how if isinstance(how, dict) else {"n_right": how}))
-    cells, columns = cells_of({name: task(name) for name in arms}, SETS, arms, 0)
+    cells, columns = cells_of({name: Answered(task(name), found) for name, found in arms.items()}, SETS, 0)
     return {(cell.row, cell.column): cell for cell in cells}, columns, cells
 
 
@@ -108,15 +108,15 @@ def test_p_values_are_corrected_for_all_cells():
 
 
 def test_tasks_whose_heads_act_on_each_other_are_close_and_broken_cells_count_as_none():
-    _, _, cells = matrix(one_one=4, one_two=4, two_one=8, two_two=4)
+    *_, cells = matrix(one_one=4, one_two=4, two_one=8, two_two=4)
     assert by_effect(["one", "two"], cells).merges[0][2] == pytest.approx(1 - (0.8 + 0.6) / 2)
     broken = [replace(cell, word="breaks") if cell.row != cell.column else cell for cell in cells]
     assert by_effect(["one", "two"], broken).merges[0][2] == 1
 
 
 def test_sentences_say_yes_and_no():
-    *_, cells = matrix(one_one=4, one_two=8, two_two=2)
-    first, *others = sentences_of((), cells)
+    _, columns, cells = matrix(one_one=4, one_two=8, two_two=2)
+    first, *others = sentences_of((), cells, columns)
     assert first == (
         "Of 2 cases in which heads that act on their own task are edited on another's questions, the edit carries "
         "over in 1."
@@ -128,7 +128,7 @@ def test_sentences_say_yes_and_no():
 
 
 def test_without_an_effect_at_home_nothing_is_said_about_transfer():
-    *_, cells = matrix(one_two=4)
-    first, *others = sentences_of((), cells)
+    _, columns, cells = matrix(one_two=4)
+    first, *others = sentences_of((), cells, columns)
     assert first == "No edit acts on its own task without breaking the model, so nothing can be said about transfer."
     assert "do not even act on its own questions" in others[0]

@@ -41,7 +41,8 @@ def test_a_file_lists_tasks_and_settings_and_what_lies_beside_it(tmp_path):
     config = TransferConfig.of("m", tasks, settings | {"seed": 3})
     assert (config.heads, config.ranking.n_draws, config.ranking.seed, config.seed) == ("3", 5, 3, 3)
     assert config.study_of(tasks[1]).images == 7
-    assert config.study_of(tasks[0]).images == config.images
+    assert config.study_of(tasks[0]).images == 200
+    assert TransferConfig.of("m", tasks, {"images": 9}).study_of(tasks[0]).images == 9
     assert (config.study_of(tasks[0]).positions, config.study_of(tasks[3]).positions) == ("generated", "last")
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from headpursuit.studies.results import ArmSummary, Confusion, Damage, Estimate, GroupSummary
-from headpursuit.studies.verdict import Thresholds, judge
+from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.verdict import Asked, Thresholds, judge
 
 
 def group(rate, change=None, **changes):
@@ -40,7 +41,8 @@ OTHER = arm("other", 0.59, 0.5, "months")
 
 
 def verdict(base=BASE, edit=EDIT, controls=CONTROLS, p_matched=0.001, p_random=0.001, thresholds=None):
-    return judge([base, edit, *controls, OTHER], p_matched, p_random, thresholds)
+    asked = Asked(METRICS["contains"], "suppress", thresholds or Thresholds())
+    return judge([base, edit, *controls, OTHER], p_matched, p_random, asked)
 
 
 def edited(target=None, unrelated=None, **changes):
@@ -131,7 +133,7 @@ def test_an_uncertain_fall_is_no_effect():
 @pytest.mark.parametrize(("which", "where"), [("p_matched", "the same layers"), ("p_random", "any layer")])
 def test_an_effect_that_may_be_chance_is_not_better_than_random(which, where):
     found = verdict(**{which: 0.05})
-    assert found.outcome == "not better than random"
+    assert found.outcome == "not specific"
     assert f"Random heads of {where} reach" in found.sentence
     assert "(p = 0.05)" in found.sentence
 
@@ -140,7 +142,7 @@ def test_an_effect_that_may_be_chance_is_not_better_than_random(which, where):
 def test_an_effect_that_random_heads_reach_is_not_better_than_random(kind, where):
     others = [c for c in CONTROLS if c.kind != kind]
     found = verdict(controls=[*others, arm(kind, 0.2, 0.5, "one"), arm(kind, 0.32, 0.5, "two")])
-    assert found.outcome == "not better than random"
+    assert found.outcome == "not specific"
     assert f"Random heads of {where} reach 63% of the effect" in found.sentence
 
 
@@ -148,7 +150,7 @@ def test_an_effect_that_random_heads_reach_is_not_better_than_random(kind, where
 def test_one_draw_as_strong_as_the_edit_is_enough_to_doubt(kind):
     others = [c for c in CONTROLS if c.kind != kind]
     found = verdict(controls=[*others, arm(kind, 0.06, 0.5, "one"), *(arm(kind, 0.6, 0.5, f"n{i}") for i in range(9))])
-    assert found.outcome == "not better than random"
+    assert found.outcome == "not specific"
     assert "the strongest draw 100%" in found.sentence
 
 

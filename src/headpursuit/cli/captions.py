@@ -7,7 +7,7 @@ from headpursuit.cli.console import print_table, quoted, say
 if TYPE_CHECKING:
     from headpursuit.studies.captioning import CaptionCell, CaptioningResult, CaptionSheet
 
-_MARKS = {"good": "", "too weak": " weak", "over-intervened": " broken"}
+_MARKS = {"good": "", "too weak": " weak", "over-intervened": " broken", "incoherent": " babble"}
 
 
 def show_captions(result: "CaptioningResult") -> None:

@@ -15,6 +15,11 @@ PositionsChoice: TypeAlias = Literal["last", "prompt", "generated", "image", "al
 FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
 DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
+RULE_HELP = "How the pursuit chooses atoms."
+SCORE_HELP = "What heads are sorted by; explained is the paper's."
+MULTI_TOKEN_HELP = "Words of several tokens: drop them, or their first token stands for them."
+SCOPE_HELP = "Which tokens the edit acts on: all, prompt, generated, image, text, or positions like 0,-1."
+
 ModelArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
@@ -57,26 +62,19 @@ ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts
 SkipBadOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, instead of stopping at the first.")
 ]
-RuleOption: TypeAlias = Annotated[RuleChoice, typer.Option(help="How the pursuit chooses atoms.")]
+RuleOption: TypeAlias = Annotated[RuleChoice, typer.Option(help=RULE_HELP)]
 CentreOption: TypeAlias = Annotated[
     bool, typer.Option("--centre/--no-centre", help="Subtract what a head writes on average first.")
 ]
 GainOption: TypeAlias = Annotated[
     bool, typer.Option("--gain", help="Multiply token directions by the final norm's gain.")
 ]
-ScopeOption: TypeAlias = Annotated[
-    str,
-    typer.Option(help="Which tokens the edit acts on: all, prompt, generated, image, text, or positions like 0,-1."),
-]
+ScopeOption: TypeAlias = Annotated[str, typer.Option(help=SCOPE_HELP)]
 SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of everything random.")]
 ConceptOption: TypeAlias = Annotated[
     str, typer.Option(help="A built-in concept (see `concepts list`) or a text file with one word a line.")
 ]
-ScoreOption: TypeAlias = Annotated[
-    ScoreChoice, typer.Option(help="What heads are sorted by; explained is the paper's.")
-]
+ScoreOption: TypeAlias = Annotated[ScoreChoice, typer.Option(help=SCORE_HELP)]
 AtomsOption: TypeAlias = Annotated[int, typer.Option("--n-atoms", help="Atoms chosen per dictionary.")]
 DrawsOption: TypeAlias = Annotated[int, typer.Option("--n-draws", help="Random dictionaries to compare with.")]
-MultiTokenOption: TypeAlias = Annotated[
-    MultiTokenChoice, typer.Option(help="Words of several tokens: drop them, or their first token stands for them.")
-]
+MultiTokenOption: TypeAlias = Annotated[MultiTokenChoice, typer.Option(help=MULTI_TOKEN_HELP)]

@@ -1,13 +1,15 @@
-"""study and report."""
+"""study, sweep, plan and report."""
 
+import functools
+import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from headpursuit.cli import options
-from headpursuit.cli.console import one_line_errors, progress, say
+from headpursuit.cli.console import one_line_errors, print_table, progress, say
 from headpursuit.cli.opening import open_model
 from headpursuit.cli.verdicts import show
 
@@ -19,27 +21,36 @@ ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with an unfi
 
 @one_line_errors
 def study(
-    task: Annotated[str, typer.Argument(help="What is measured: countries-qa, image-classification or captioning.")],
-    model: options.ModelArgument,
+    task: Annotated[
+        str,
+        typer.Argument(help="What is measured: a task that comes with the package, or a file (.yaml)."),
+    ],
+    model: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="As for `doctor`; may stand under settings in the file.")
+    ] = "",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The folder of the results; TASK-MODEL by default.")
     ] = None,
     data: Annotated[
-        str,
+        str | None,
         typer.Option(help="Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder."),
-    ] = "",
+    ] = None,
     concept: Annotated[
-        str, typer.Option(help="What captions are read for: colours, numbers, shapes, ... or a file of words.")
-    ] = "",
-    ask: Annotated[str, typer.Option(help="What is asked about each image, instead of the set's own question.")] = "",
+        str | None, typer.Option(help="What captions are read for: colours, numbers, shapes, ... or a file of words.")
+    ] = None,
+    ask: Annotated[
+        str | None, typer.Option(help="What is asked about each image, instead of the set's own question.")
+    ] = None,
+    scorer: Annotated[
+        str | None, typer.Option(help="What judges outputs, where the task counts toxicity or sentiment.")
+    ] = None,
     images: Annotated[
         int | None, typer.Option(help="Held-out images, at most.", show_default="200, 100 for captioning")
     ] = None,
     selection_images: Annotated[
-        int | None,
-        typer.Option(help="Images that choose heads and dose, at most.", show_default="200, 100 for captioning"),
+        int | None, typer.Option(help="Images that choose heads and dose, at most.", show_default="200")
     ] = None,
-    skip_bad: options.SkipBadOption = False,
+    skip_bad: Annotated[bool | None, typer.Option("--skip-bad", help="Leave out images that cannot be read.")] = None,
     heads: Annotated[
         str | None,
         typer.Option(
@@ -56,21 +67,46 @@ def study(
         bool | None,
         typer.Option(
             "--sweep/--no-sweep",
-            help="Choose heads and scale by a dose sheet, on questions that are not held out.",
-            show_default="on for image tasks, unless --heads or --scale is given",
+            help="Choose heads and scale by a dose sheet, on questions that neither rank heads nor are held out.",
+            show_default="on for image tasks and enhancement, unless --heads or --scale is given",
         ),
     ] = None,
-    sweep_questions: Annotated[int, typer.Option(help="Questions of each group that every dose answers.")] = 60,
+    sweep_questions: Annotated[
+        int | None, typer.Option(help="Questions of each group that every dose answers.", show_default="60")
+    ] = None,
+    effect: Annotated[
+        float | None,
+        typer.Option(
+            help="Smallest fall (or rise) of the target score that a dose is recommended for, as a fraction.",
+            show_default="0.5, 0.6 for captioning",
+        ),
+    ] = None,
+    damage: Annotated[
+        float | None,
+        typer.Option(
+            help="Largest fraction of right unrelated answers (in captions: of CIDEr) that may be lost.",
+            show_default="0.15, 0.2 for captioning",
+        ),
+    ] = None,
     doses: Annotated[
-        str, typer.Option(help="Numbers of heads on the dose sheet, like 1,2,4,1%; by default up to one head in 32.")
-    ] = "",
-    scales: Annotated[str, typer.Option(help="Scales on the dose sheet.")] = "0,-1,-2,-3",
+        str | None,
+        typer.Option(help="Numbers of heads on the dose sheet, like 1,2,4,1%; by default up to one head in 32."),
+    ] = None,
+    scales: Annotated[
+        str | None, typer.Option(help="Scales on the dose sheet.", show_default="0,-1,-2,-3; 1.5,2,3,5 to enhance")
+    ] = None,
     enhance_scales: Annotated[
-        str, typer.Option(help="Scales on the dose sheet of an enhancement (captioning).")
-    ] = "1.5,2,3,5",
-    also: Annotated[str, typer.Option(help="Further numbers of heads to measure at the edit's scale: 8,16,32.")] = "",
-    scope: options.ScopeOption = "all",
-    controls: Annotated[int, typer.Option(help="Draws of random heads, of the same layers and of any layer.")] = 5,
+        str | None,
+        typer.Option(help="Scales on the second dose sheet of captioning, which enhances.", show_default="1.5,2,3,5"),
+    ] = None,
+    also: Annotated[
+        str | None, typer.Option(help="Further numbers of heads to measure at the edit's scale: 8,16,32.")
+    ] = None,
+    scope: Annotated[str | None, typer.Option(help=options.SCOPE_HELP, show_default="all")] = None,
+    controls: Annotated[
+        int | None,
+        typer.Option(help="Draws of random heads, of the same layers and of any layer.", show_default="5"),
+    ] = None,
     other_concept: Annotated[
         str | None,
         typer.Option(
@@ -81,77 +117,84 @@ def study(
         options.PositionsChoice | None,
         typer.Option(help="Positions the ranking reads.", show_default="last, generated for image tasks"),
     ] = None,
-    score: options.ScoreOption = "specificity",
-    rule: options.RuleOption = "l2",
-    n_atoms: options.AtomsOption = 20,
-    n_draws: options.DrawsOption = 16,
-    multi_token: options.MultiTokenOption = "drop",
-    centre: options.CentreOption = True,
-    gain: options.GainOption = False,
+    score: Annotated[
+        options.ScoreChoice | None, typer.Option(help=options.SCORE_HELP, show_default="specificity")
+    ] = None,
+    rule: Annotated[options.RuleChoice | None, typer.Option(help=options.RULE_HELP, show_default="l2")] = None,
+    n_atoms: Annotated[int | None, typer.Option(help="Atoms chosen per dictionary.", show_default="20")] = None,
+    n_draws: Annotated[int | None, typer.Option(help="Random dictionaries to compare with.", show_default="16")] = None,
+    multi_token: Annotated[
+        options.MultiTokenChoice | None, typer.Option(help=options.MULTI_TOKEN_HELP, show_default="drop")
+    ] = None,
+    centre: Annotated[
+        bool | None,
+        typer.Option(
+            "--centre/--no-centre", help="Subtract what a head writes on average first.", show_default="centre"
+        ),
+    ] = None,
+    gain: Annotated[
+        bool | None, typer.Option("--gain", help="Multiply token directions by the final norm's gain.")
+    ] = None,
     max_new_tokens: Annotated[
         int | None, typer.Option(help="Length of the answers.", show_default="12, 32 for captioning")
     ] = None,
-    batch_size: options.BatchOption = 64,
+    batch_size: Annotated[int | None, typer.Option(help="Prompts per batch.", show_default="64")] = None,
     chat: Annotated[
         bool | None,
         typer.Option(
             "--chat/--no-chat", help="Put questions into the chat template.", show_default="on for image tasks"
         ),
     ] = None,
-    seed: options.SeedOption = 0,
-    device: options.DeviceOption = "auto",
-    dtype: options.DtypeOption = "auto",
+    seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps, ...", show_default="auto")] = None,
+    dtype: Annotated[options.DtypeChoice | None, typer.Option(help="auto is float32 on a CPU.")] = None,
     revision: options.RevisionOption = None,
     resume: ResumeOption = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what it will cost, measured on a few batches.")
+    ] = False,
 ) -> None:
     """Rank heads, rescale the best ones, compare with random heads on held-out questions, and judge."""
-    from headpursuit.analysis import RankConfig
     from headpursuit.studies import usual_config
 
-    ranking = RankConfig(
-        score=score,
-        rule=rule,
-        n_atoms=n_atoms,
-        centre=centre,
-        gain=gain,
-        n_draws=n_draws,
-        multi_token=multi_token,
-        seed=seed,
-    )
-    of_the_task = {
-        "heads": heads,
-        "scale": scale,
-        "sweep": sweep,
-        "positions": positions,
-        "chat": chat,
-        "images": images,
-        "selection_images": selection_images,
-        "other_concept": other_concept,
-        "max_new_tokens": max_new_tokens,
-    }
-    config = usual_config(
-        task,
-        model,
-        revision=revision,
-        scope=scope,
-        controls=controls,
-        ranking=ranking,
-        batch_size=batch_size,
-        seed=seed,
-        device=device,
-        dtype=dtype,
-        concept=concept,
-        data=data,
-        ask=ask,
-        skip_bad=skip_bad,
-        sweep_questions=sweep_questions,
-        doses=doses,
-        scales=scales,
-        enhance_scales=enhance_scales,
-        also=also,
-        **{name: value for name, value in of_the_task.items() if value is not None},
-    )
-    run_study(config, output or Path(f"{task}-{Path(model).name}"), resume=resume)
+    given = {name: value for name, value in locals().items() if name in _SETTINGS and value is not None}
+    config = usual_config(task, model, **given)
+    if plan:
+        show_plan(config)
+    else:
+        run_study(config, output or _place(task, config.model), resume=resume)
+
+
+_SETTINGS = frozenset(inspect.signature(study).parameters) - {"task", "model", "output", "resume", "plan"}
+"""What goes into a study's settings by the same name."""
+
+
+def _like_study(name: str, summary: str, **fixed: Any) -> Callable[..., None]:
+    """A command with the options of `study`, some of them fixed."""
+
+    @functools.wraps(study)
+    def command(**given: Any) -> None:
+        study(**given, **fixed)
+
+    whole = inspect.signature(study)
+    left = [parameter for parameter in whole.parameters.values() if parameter.name not in fixed]
+    command.__signature__ = whole.replace(parameters=left)  # type: ignore[attr-defined]
+    command.__name__, command.__doc__ = name, summary
+    return command
+
+
+sweep = _like_study(
+    "sweep",
+    "Measure numbers of heads by scales on a dose sheet, recommend the smallest edit that does enough and breaks "
+    "nothing else, and confirm it on held-out questions.",
+    sweep=True,
+)
+plan = _like_study("plan", "Say what a study will cost: forward passes, tokens, and minutes measured here.", plan=True)
+
+
+def _place(task: str, model: str) -> Path:
+    """The folder of the results where none is named."""
+    return Path(f"{Path(task).stem}-{Path(model).name}")
 
 
 @one_line_errors
@@ -162,6 +205,25 @@ def report(
     from headpursuit.report import render
 
     say(f"written: {render(folder)}")
+
+
+def show_plan(config: "StudyConfig") -> None:
+    """Measure what a study will cost on this machine, and print it."""
+    from headpursuit.studies import find_task
+    from headpursuit.studies.planning import plan_study
+
+    task = find_task(config)
+    model = open_model(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
+    with progress() as advance:
+        found = plan_study(model, task, config, progress=advance)
+    rows = [
+        (part.name, str(part.runs), f"{part.forwards:,}", f"{part.tokens:,}", f"{part.minutes:.1f}")
+        for part in (*found.parts, found.whole)
+    ]
+    columns = ("part", ">runs", ">forward passes", ">tokens", ">minutes")
+    print_table(f"what `study` will cost here, at most: {config.task} on {config.model}", columns, rows)
+    for remark in found.remarks:
+        say(remark)
 
 
 def run_study(config: "StudyConfig", output: Path, *, resume: bool) -> None:

@@ -126,10 +126,10 @@ def _show_matrix(result: "TransferResult") -> None:
     rows.append(
         ("random heads", *(f"{sum(c.random) / len(c.random):.2f} (mean of {len(c.random)})" for c in result.columns))
     )
-    rows.append(("right, unedited", *(f"{column.base.value:.2f}" for column in result.columns)))
+    rows.append(("score, unedited", *(f"{column.base.value:.2f}" for column in result.columns)))
     title = (
-        f"right answers lost: heads of the row x {result.config.scale:g}, questions of the column; * more than random "
-        "heads; broken: the model falls apart; -: nothing to lose"
+        f"fraction of the score lost: heads of the row x {result.config.scale:g}, questions of the column; * more than "
+        "random heads; broken: the model falls apart; -: nothing to lose"
     )
     print_table(title, ("heads of", *(f">{name}" for name in names)), rows)
 

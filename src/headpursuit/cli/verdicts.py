@@ -9,7 +9,7 @@ from headpursuit.cli.console import print_table, quoted, say
 
 if TYPE_CHECKING:
     from headpursuit.studies import CaptioningResult, StudyResult
-    from headpursuit.studies.results import ArmSummary, DoseSheet
+    from headpursuit.studies.results import ArmSummary, DoseCell, DoseSheet
 
 
 def show(result: "StudyResult | CaptioningResult", output: Path) -> None:
@@ -28,6 +28,8 @@ def show(result: "StudyResult | CaptioningResult", output: Path) -> None:
 
 
 def _show_answers(result: "StudyResult") -> None:
+    from headpursuit.studies.scoring import METRICS
+
     tokens = {note.head: note.tokens for note in result.notes}
     if result.sheet is not None:
         _show_sheet(result.sheet)
@@ -44,8 +46,9 @@ def _show_answers(result: "StudyResult") -> None:
         )
         for arm in result.arms
     ]
-    columns = ("arm", "heads", ">target", ">unrelated", ">ppl", ">KL")
-    print_table(f"held-out questions answered correctly, heads at scale {result.scale:g}", columns, rows)
+    columns = ("arm", "heads", f">{METRICS[result.metric].short}", ">unrelated", ">ppl", ">KL")
+    title = f"held-out questions, heads at scale {result.scale:g}; target: {METRICS[result.metric].counted}"
+    print_table(title, columns, rows)
     _show_example(result)
     say(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", "bold")
     for reason in result.verdict.reasons:
@@ -53,11 +56,8 @@ def _show_answers(result: "StudyResult") -> None:
 
 
 def _show_example(result: "StudyResult") -> None:
-    """The first target question that the base answers correctly."""
-    from headpursuit.studies import is_right
-
-    targets = (e for e in result.examples if e.group == "target")
-    example = next((e for e in targets if is_right(e.answers["base"], e.accepted, e.label, result.classes)), None)
+    """The first target question whose unedited answer counts."""
+    example = next((e for e in result.examples if e.group == "target" and e.scores["base"] >= 0.5), None)
     if example is not None:
         say(f"{example.prompt!r}{f' ({example.image_name})' if example.image_name else ''}")
         for arm in ("base", "edit", "matched-1"):
@@ -66,23 +66,31 @@ def _show_example(result: "StudyResult") -> None:
 
 def _show_sheet(sheet: "DoseSheet") -> None:
     """Heads down, scales across."""
-    marks = {"good": "", "too weak": " weak", "over-intervened": " broken"}
     scales = list(dict.fromkeys(cell.scale for cell in sheet.cells))
     by_place = {(cell.n_heads, cell.scale): cell for cell in sheet.cells}
     rows = []
     for n_heads in dict.fromkeys(cell.n_heads for cell in sheet.cells):
-        cells = [by_place[n_heads, scale] for scale in scales]
-        chosen = [n_heads == sheet.n_heads and scale == sheet.scale for scale in scales]
-        texts = [
-            f"{'> ' if c else ''}{_rates(cell.arm)}{marks[cell.word]}" for c, cell in zip(chosen, cells, strict=True)
-        ]
-        rows.append((str(n_heads), *texts))
+        rows.append((str(n_heads), *(_cell(by_place.get((n_heads, scale)), sheet) for scale in scales)))
     print_table(
-        f"dose sheet: target / unrelated questions answered correctly, unedited {_rates(sheet.base)}",
+        f"dose sheet: target score / unrelated answers that are right, unedited {_rates(sheet.base)}; > chosen, "
+        "* on the Pareto front",
         (">heads", *(f">x {scale:g}" for scale in scales)),
         rows,
     )
     say(sheet.sentence)
+    if sheet.not_run:
+        say(f"Not measured, since the model had fallen apart at a milder dose: {len(sheet.not_run)} doses.")
+
+
+def _cell(cell: "DoseCell | None", sheet: "DoseSheet") -> str:
+    if cell is None:
+        return "-"
+    chosen, front = cell == sheet.chosen, cell in sheet.front
+    return f"{'> ' if chosen else ''}{_rates(cell.arm)}{'*' if front else ''}{SHORT[cell.word]}"
+
+
+SHORT = {"good": "", "too weak": " weak", "over-intervened": " broken", "incoherent": " babble", "not specific": " any"}
+"""Words of doses, for tables of 80 columns."""
 
 
 def _rates(arm: "ArmSummary") -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from headpursuit.images import columns
 from headpursuit.images.drawing import Entry, are_splits, splits_of
 from headpursuit.images.opening import SUFFIXES, image_files
-from headpursuit.images.tables import NAMES, read_table, table_of
+from headpursuit.images.tables import NAMES, described, table_of
 
 
 def folder_entries(folder: Path) -> list[Entry]:
@@ -52,7 +52,7 @@ def _from_sub_folders(part: Path, folder: Path) -> list[Entry]:
 
 def _from_table(table: Path, folder: Path) -> list[Entry]:
     """One entry per image; rows about the same image add captions to it."""
-    rows = read_table(table)
+    rows = described(table)
     present = list(dict.fromkeys(name for _, row in rows for name in row))
     file, label = columns.column(present, columns.FILE), columns.column(present, columns.LABEL)
     caption, split = columns.column(present, columns.CAPTION), columns.column(present, columns.SPLIT)

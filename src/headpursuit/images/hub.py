@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from headpursuit.extras import ExtraMissing
+from headpursuit.hub import data_set, datasets_library
 from headpursuit.images import columns
 from headpursuit.images.drawing import Entry, splits_of
 from headpursuit.images.prompt import StoredImage
@@ -29,19 +29,6 @@ class HubSource:
     captions: str | None = None
 
 
-def datasets_library() -> ModuleType:
-    """The package datasets, which only data sets of the hub need.
-
-    Raises:
-        ExtraMissing: If it is not installed.
-    """
-    try:
-        import datasets
-    except ImportError as error:
-        raise ExtraMissing("data sets of the Hugging Face hub", "datasets", "data", error) from error
-    return datasets
-
-
 def hub_entries(source: HubSource, class_names: Sequence[str] | None = None) -> list[Entry]:
     """What a data set says about its images, none of which is decoded.
 
@@ -50,6 +37,7 @@ def hub_entries(source: HubSource, class_names: Sequence[str] | None = None) -> 
         class_names: What its numbered classes are called, if not as it says itself.
 
     Raises:
+        ConnectionError: If the hub is out of reach.
         ExtraMissing: If `datasets` is not installed.
         ValueError: If the data set cannot be loaded, or lacks a column or split; the text names those there are.
     """
@@ -64,6 +52,7 @@ def hub_images(source: HubSource) -> list[StoredImage]:
     """Every image of a data set; each is read when it is needed.
 
     Raises:
+        ConnectionError: If the hub is out of reach.
         ExtraMissing: If `datasets` is not installed.
         ValueError: If the data set cannot be loaded, or lacks images or the split; the text names what there is.
     """
@@ -79,30 +68,12 @@ def hub_images(source: HubSource) -> list[StoredImage]:
 
 def _parts(source: HubSource) -> dict[str, Any]:
     """The splits that are wanted, by name."""
-    parts = _loaded(source)
+    parts = data_set(source.id, source.config, source.data_files)
     if source.split is None:
         return parts
     if source.split not in parts:
         raise ValueError(f"{source.id} has no split {source.split!r}; it has {', '.join(parts)}")
     return {source.split: parts[source.split]}
-
-
-def _loaded(source: HubSource) -> dict[str, Any]:
-    """The splits by name. The library raises errors of many kinds, all of which are about the data set."""
-    datasets = datasets_library()
-    on_disk = any((Path(source.id) / name).is_file() for name in ("dataset_dict.json", "state.json"))
-    try:
-        if on_disk:
-            found = datasets.load_from_disk(source.id)
-        else:
-            files = dict(source.data_files) if source.data_files else None
-            found = datasets.load_dataset(source.id, source.config, data_files=files)
-    except MemoryError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"the data set {source.id} cannot be loaded: {reason:.500}") from error
-    return dict(found) if isinstance(found, dict) else {str(found.split or "train"): found}
 
 
 def _reader(

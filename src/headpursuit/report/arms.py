@@ -31,7 +31,7 @@ def groups_of(result: StudyResult) -> tuple[str, ...]:
 
 
 def panels_of(result: StudyResult) -> dict[str, tuple[ArmDot, ...]]:
-    """The contains-rate of every arm, by group."""
+    """The score of every arm, by group."""
     return {
         group: tuple((arm.kind, arm.name, getattr(arm, group).score) for arm in result.arms)
         for group in groups_of(result)
@@ -39,7 +39,7 @@ def panels_of(result: StudyResult) -> dict[str, tuple[ArmDot, ...]]:
 
 
 def arms_chart(result: StudyResult | CaptioningResult, path: Path | str) -> Path:
-    """Draw the contains-rate of every arm; in a study of captions, the fraction that names the concept.
+    """Draw the score of every arm; in a study of captions, the fraction that names the concept.
 
     Args:
         result: A finished study.
@@ -55,17 +55,18 @@ def arms_chart(result: StudyResult | CaptioningResult, path: Path | str) -> Path
     pictures.check_format(path)
     if isinstance(result, CaptioningResult):
         both = {captioning.NOUNS[direction]: rows for direction, rows in captioning.panels(result).items()}
-        return _chart(both, _model_of(result), "fraction of captions that name the concept", path)
+        return _chart(both, _model_of(result), ["fraction of captions that name the concept"] * len(both), path)
     panels = {GROUPS[group]: rows for group, rows in panels_of(result).items()}
     title = f"{_model_of(result)}: {len(result.edit.heads)} heads × {wording.number(result.scale)}"
-    return _chart(panels, title, "fraction of answers that are right", path)
+    labels = [wording.target_scores(result), "fraction of answers that are right"]
+    return _chart(panels, title, labels, path)
 
 
 def _model_of(result: StudyResult | CaptioningResult) -> str:
     return f"{result.concept}, {Path(result.config.model).name}"
 
 
-def _chart(panels: Mapping[str, Sequence[ArmDot]], title: str, label: str, path: Path) -> Path:
+def _chart(panels: Mapping[str, Sequence[ArmDot]], title: str, labels: Sequence[str], path: Path) -> Path:
     """A panel of dots for each group of arms; panels with the same arms share their names."""
     from matplotlib.figure import Figure
 
@@ -75,7 +76,7 @@ def _chart(panels: Mapping[str, Sequence[ArmDot]], title: str, label: str, path:
         size = (8.4 if alike else 11.0, 1.4 + 0.26 * max(map(len, names)))
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots(1, len(panels), sharey=alike, squeeze=False, gridspec_kw={"wspace": 0.08})[0]
-        for panel, (heading, rows) in zip(axes, panels.items(), strict=True):
+        for panel, (heading, rows), label in zip(axes, panels.items(), labels, strict=False):
             _draw(panel, rows, heading, label)
         for panel, of_panel in zip(axes[:1] if alike else axes, names, strict=False):
             panel.set_yticks(range(len(of_panel)))
@@ -94,8 +95,9 @@ def _draw(panel: Any, rows: Sequence[ArmDot], title: str, label: str) -> None:
     base = next((estimate.value for kind, _, estimate in rows if kind == "base"), None)
     if base is not None:
         panel.axvline(base, color="#222222", linestyle=":", linewidth=1, zorder=1)
-    panel.set_xlim(-0.02, 1.02)
-    panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
+    if all(estimate.high <= 1 for _, _, estimate in rows):
+        panel.set_xlim(-0.02, 1.02)
+        panel.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     panel.set_title(title, loc="left", fontsize=10)
     panel.set_xlabel(label)
     panel.grid(axis="x", color="#dddddd", linewidth=0.6)

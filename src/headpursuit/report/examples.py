@@ -4,14 +4,13 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headpursuit.studies.metrics import is_right
 from headpursuit.studies.results import Example, StudyResult
 
 SHOWN = 12
 """Questions of each group shown before the rest is folded away."""
 
 RULE = (
-    "Shown first: questions the unedited model answers correctly, because only those can get lost, and among "
+    "Shown first: questions whose unedited answer counts (those are what can get lost), and among "
     "them one per accepted answer before a second. Otherwise the order is that of the questions’ SHA-256. "
     "What the edit or the controls answered plays no part."
 )
@@ -24,8 +23,13 @@ class ShownAnswer:
 
     arm: str
     text: str
-    correct: bool
-    """It is right, as the study counts."""
+    score: float
+    """What it counts."""
+
+    @property
+    def counts(self) -> bool:
+        """Whether it counts at least half."""
+        return self.score >= 0.5
 
 
 @dataclass(frozen=True)
@@ -53,14 +57,14 @@ def examples_of(result: StudyResult, group: str) -> tuple[ShownExample, ...]:
     names = columns(result)
     base = next((arm.name for arm in result.arms_of("base")), None)
     of_group = [e for e in result.examples if e.group == group]
-    return tuple(_shown(e, names, result) for e in _ordered(of_group, base, result))
+    return tuple(_shown(e, names) for e in _ordered(of_group, base))
 
 
-def _ordered(examples: Sequence[Example], base: str | None, result: StudyResult) -> list[Example]:
+def _ordered(examples: Sequence[Example], base: str | None) -> list[Example]:
     seen: dict[tuple[str, ...], int] = {}
     keys = {}
     for example in sorted(examples, key=_hash):
-        wrong = base is None or not _right(example, base, result)
+        wrong = base is None or example.scores[base] < 0.5
         repeats = seen.get(example.accepted, 0)
         keys[id(example)] = (wrong, repeats)
         if not wrong:
@@ -73,12 +77,8 @@ def _hash(example: Example) -> str:
     return hashlib.sha256((example.prompt + example.image_name).encode("utf-8", "replace")).hexdigest()
 
 
-def _right(example: Example, arm: str, result: StudyResult) -> bool:
-    return bool(is_right(example.answers[arm], example.accepted, example.label, result.classes))
-
-
-def _shown(example: Example, names: Sequence[str], result: StudyResult) -> ShownExample:
-    answers = tuple(ShownAnswer(name, example.answers[name], _right(example, name, result)) for name in names)
+def _shown(example: Example, names: Sequence[str]) -> ShownExample:
+    answers = tuple(ShownAnswer(name, example.answers[name], example.scores[name]) for name in names)
     return ShownExample(
         example.prompt, example.accepted, example.subject, answers, example.image_name, example.thumbnail
     )

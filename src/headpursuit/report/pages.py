@@ -5,6 +5,7 @@ content policy forbids it. Whatever a model wrote is escaped: in the page, in th
 labels of the heatmap.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -15,13 +16,13 @@ from markupsafe import Markup
 
 from headpursuit.heads import Head
 from headpursuit.report import captioning, examples, wording
-from headpursuit.report.arms import arms_chart, groups_of, panels_of
+from headpursuit.report.arms import ArmDot, arms_chart, groups_of, panels_of
 from headpursuit.report.captioning import ShownImage
 from headpursuit.report.confusions import MOST_CLASSES, class_rows, confusions
 from headpursuit.report.examples import ShownExample
 from headpursuit.report.heatmaps import heatmap
 from headpursuit.report.interactive import heatmap_data
-from headpursuit.report.sheets import scales_of, sheet_rows
+from headpursuit.report.sheets import dose_dots, scales_of, sheet_rows
 from headpursuit.report.tables import arm_rows, head_rows, key_figures, settings
 from headpursuit.report.thumbnails import embedded
 from headpursuit.storage import write_bytes
@@ -148,6 +149,10 @@ def _content(result: StudyResult) -> dict[str, Any]:
         "key_figures": key_figures(result),
         "arm_rows": arm_rows(result),
         "panels": panels_of(result),
+        "tops": {group: _top(rows) for group, rows in panels_of(result).items()},
+        "answered": {group: getattr(result.arms[0], group).exact is not None for group in groups_of(result)},
+        "scored": wording.target_scores(result),
+        "dose_dots": dose_dots(result.sheet) if result.sheet else (),
         "example_columns": examples.columns(result),
         "groups": groups_of(result),
         "confusions": confusions(result),
@@ -157,6 +162,11 @@ def _content(result: StudyResult) -> dict[str, Any]:
         "examples_shown": examples.SHOWN,
         "examples_rule": examples.RULE,
     }
+
+
+def _top(rows: Sequence[ArmDot]) -> float:
+    """Where a panel ends: at 1 for fractions."""
+    return max([1.0, *(math.ceil(estimate.high * 4) / 4 for _, _, estimate in rows)])
 
 
 def _own(name: str) -> Markup:

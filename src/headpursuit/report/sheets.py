@@ -7,6 +7,32 @@ from headpursuit.studies.results import DoseCell, DoseSheet
 
 
 @dataclass(frozen=True)
+class DoseDot:
+    """A dose in the picture of effects against damage; places in percent of its width and height."""
+
+    left: float
+    bottom: float
+    word: str
+    on_front: bool
+    title: str
+
+
+def dose_dots(sheet: DoseSheet) -> tuple[DoseDot, ...]:
+    """Every dose: damage to the right, up to twice what is tolerated; effect upwards."""
+    top = max([1.0, *(cell.effect for cell in sheet.cells)])
+    return tuple(
+        DoseDot(
+            round(100 * min(cell.damage, 2.0) / 2, 2),
+            round(100 * max(cell.effect, 0.0) / top, 2),
+            cell.word,
+            cell in sheet.front,
+            f"{cell.n_heads} heads × {cell.scale:g}: effect {cell.effect:.2f}, damage {cell.damage:.2f}, {cell.word}",
+        )
+        for cell in sheet.cells
+    )
+
+
+@dataclass(frozen=True)
 class SheetRow:
     """One number of heads."""
 

@@ -1,6 +1,6 @@
 """A study's figures as a few lines of Markdown, for a model card."""
 
-from headpursuit.report.wording import amount, arm_title
+from headpursuit.report.wording import amount, arm_title, target_scores
 from headpursuit.studies import StudyResult
 
 
@@ -13,7 +13,7 @@ def figures(result: StudyResult) -> str:
     ]
     return "\n".join(
         [
-            f"Task {result.config.task}, held-out questions answered correctly (95 % intervals):",
+            f"Task {result.config.task}, held-out questions (95 % intervals); target: {target_scores(result)}:",
             "",
             "| arm | target questions | unrelated questions | perplexity on neutral text |",
             "| --- | --- | --- | --- |",

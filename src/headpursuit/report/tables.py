@@ -7,6 +7,7 @@ from typing import Any
 from headpursuit.analysis import RankedHead, Ranking
 from headpursuit.report import wording
 from headpursuit.studies.results import ArmKind, ArmSummary, HeadNote, StudyConfig, StudyResult
+from headpursuit.studies.scoring import METRICS
 
 HEADS_LISTED = 30
 """Best heads in the ranked table."""
@@ -58,7 +59,7 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
     target = base.target.score.value
     figures = [
         KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
-        _before_after("target questions answered correctly", target, edit.target.score.value),
+        _before_after(f"target: {METRICS[result.metric].counted}", target, edit.target.score.value),
         KeyFigure("their scale", wording.number(result.scale), _scale_note(result.scale, result.config.scope)),
     ]
     if base.unrelated and edit.unrelated:
@@ -66,11 +67,11 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
         figures.insert(2, _before_after("unrelated questions answered correctly", *kept))
     rates = [arm.target.score.value for arm in result.arms_of("matched")]
     if rates:
-        label = "target questions with random heads instead"
+        label = "target with random heads instead"
         spread = f"same layers; {len(rates)} draws, {wording.rate(min(rates))} to {wording.rate(max(rates))}"
         figures.append(KeyFigure(label, f"{wording.rate(target)} → {wording.rate(wording.mean(rates))}", spread))
     named = base.target.concept_rate.value, edit.target.concept_rate.value
-    figures.append(_before_after("target answers naming the concept at all", *named))
+    figures.append(_before_after("target outputs naming the concept at all", *named))
     return tuple(figures)
 
 
@@ -125,7 +126,7 @@ def _row(name: str, title: str, arms: Sequence[ArmSummary], base_perplexity: flo
 
 def _means(groups: Sequence[Any]) -> dict[str, float]:
     estimates = ("score", "exact", "f1", "concept_rate")
-    means = {name: wording.mean([getattr(g, name).value for g in groups]) for name in estimates}
+    means = {name: wording.mean([e.value for g in groups if (e := getattr(g, name))]) for name in estimates}
     means |= {name: wording.mean([getattr(g, name) for g in groups]) for name in ("empty", "repetition")}
     changes = [g.score_change.value for g in groups if g.score_change is not None]
     return means | {"score_change": wording.mean(changes)}
@@ -137,11 +138,11 @@ def _before_after(label: str, before: float, after: float) -> KeyFigure:
 
 def _relative(before: float, after: float) -> str:
     if not before:
-        return "the base has none right"
+        return "the base has none"
     change = round(100 * (after / before - 1))
     if not change:
         return "unchanged"
-    return f"{abs(change)} % {'fewer' if change < 0 else 'more'} than unedited"
+    return f"{abs(change)} % {'less' if change < 0 else 'more'} than unedited"
 
 
 def _scale_note(scale: float, scope: str) -> str:

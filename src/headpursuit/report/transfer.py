@@ -68,7 +68,7 @@ def effects_picture(result: TransferResult, path: Path) -> Path:
     columns = {column.name: column for column in result.columns}
     means = [wording.mean(columns[name].random) for name in names]
     random = MatrixRow("random heads", tuple(means), tuple(map(wording.rate, means)))
-    label = "right answers lost: heads of the row, questions of the column"
+    label = "fraction of the score that is lost: heads of the row, questions of the column"
     return matrix_picture(result.effect_tree, rows, path, label=label, below=(random,))
 
 

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from headpursuit.studies.results import ArmSummary, Estimate, StudyResult
+from headpursuit.studies.scoring import METRICS
 
 LONGEST_TOKEN = 32
 """Characters; a longer token is cut."""
@@ -74,6 +75,12 @@ def answer(text: str) -> str:
     """An answer on one line; nothing in it can reorder or hide the text around it."""
     shown = "".join(c if c == " " else _visible(c) for c in text.replace("\r\n", "\n").strip(" "))
     return shown.replace("↵", " ↵ ").strip() if shown else ""
+
+
+def target_scores(result: StudyResult) -> str:
+    """What the score of the target outputs is, as a heading."""
+    counted = METRICS[result.metric].counted
+    return counted if counted.startswith(("tox", "pos", "neg", "token", "words")) else f"fraction of {counted}"
 
 
 TITLES = {

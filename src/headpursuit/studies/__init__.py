@@ -2,7 +2,7 @@
 
 from headpursuit.studies.captioning import CaptioningResult, study_captions
 from headpursuit.studies.finished import load_result
-from headpursuit.studies.metrics import contains, is_right
+from headpursuit.studies.metrics import contains
 from headpursuit.studies.place import check_place
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import StudyConfig, StudyResult
@@ -21,7 +21,6 @@ __all__ = [
     "contains",
     "find_task",
     "image_classification",
-    "is_right",
     "load_result",
     "load_task",
     "study",

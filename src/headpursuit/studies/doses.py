@@ -1,10 +1,19 @@
 """Which doses are tried, what each is called, and which one is taken."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from headpursuit.analysis import count_of
 from headpursuit.studies.results import ArmSummary, DoseCell, DoseWord, StudyConfig
-from headpursuit.studies.verdict import Thresholds, fall, signs_of_damage
+from headpursuit.studies.verdict import (
+    Asked,
+    Thresholds,
+    broken_word,
+    damage,
+    effect,
+    signs_of_damage,
+    unrelated_loss,
+)
 
 _LADDER = (1, 2, 3, 4, 6, 8, 16, 32)
 """The paper edits 8, 16 and 32 of about a thousand heads."""
@@ -25,62 +34,96 @@ def head_counts(config: StudyConfig, n_heads: int) -> tuple[int, ...]:
     return tuple(count for count in _LADDER if count <= most)
 
 
-def cell_of(base: ArmSummary, arm: ArmSummary, thresholds: Thresholds | None = None) -> DoseCell:
-    """An arm's cell on the sheet; silence is damage, not success."""
-    t = thresholds or Thresholds()
-    signs = tuple(signs_of_damage(base, arm, t))
-    weak = fall(base, arm) < t.good_fall
-    word: DoseWord = "over-intervened" if signs else "too weak" if weak else "good"
+def cell_of(base: ArmSummary, arm: ArmSummary, asked: Asked) -> DoseCell:
+    """An arm's cell on the sheet; silence is damage, not success.
+
+    Raises:
+        ValueError: If its heads do not share one scale.
+    """
     if arm.scale is None:
         raise ValueError(f"arm {arm.name} has no single scale, so it has no place on a dose sheet")
-    return DoseCell(len(arm.heads), arm.scale, word, signs, arm)
+    signs = signs_of_damage(base, arm, asked.thresholds)
+    reached = effect(base, arm, asked.direction)
+    weak = reached < asked.thresholds.asked_effect
+    word: DoseWord = broken_word(signs, asked.direction) if signs else "too weak" if weak else "good"
+    return DoseCell(len(arm.heads), arm.scale, word, tuple(signs), reached, damage(base, arm, asked.thresholds), arm)
 
 
-def by_preference(base: ArmSummary, cells: Sequence[DoseCell]) -> list[DoseCell]:
+def beside_random(base: ArmSummary, cell: DoseCell, control: ArmSummary, asked: Asked) -> DoseCell:
+    """A cell with a draw of random heads beside it; if they do much of the same, the dose is not specific."""
+    reached = effect(base, control, asked.direction)
+    cell = replace(cell, matched=control.target.score.value)
+    if cell.word != "good" or reached <= asked.thresholds.control_share * cell.effect:
+        return cell
+    sign = f"random heads of the same layers reach {reached / cell.effect:.0%} of the effect"
+    return replace(cell, word="not specific", signs=(sign,))
+
+
+def fell_apart(base: ArmSummary, arm: ArmSummary) -> bool:
+    """Whether so little of the model is left that more of the same dose need not be measured."""
+    return damage(base, arm, Thresholds(unrelated_loss=0.5, perplexity_ratio=5.0, empty_rise=0.5)) > 1
+
+
+def at_least(dose: tuple[int, float], other: tuple[int, float]) -> bool:
+    """Whether a dose has as many heads as another or more, and scales them as hard or harder, to the same side."""
+    (count, scale), (fewer, milder) = dose, other
+    same_side = (scale - 1) * (milder - 1) > 0
+    return count >= fewer and same_side and abs(scale - 1) >= abs(milder - 1)
+
+
+def by_preference(base: ArmSummary, cells: Sequence[DoseCell], asked: Asked) -> list[DoseCell]:
     """The dose to take first.
 
-    Good doses come first, those before the others that surely spare the unrelated answers: the best of many is a little
-    worse on held-out questions, and should not stand at the edge. Then come weak doses, then broken models. Among whole
-    models the largest fall of the target rate counts, among broken ones the least damage; what is alike in that goes to
-    fewer heads, then to the milder scale.
+    Good doses come first, those before the others that surely reach the asked effect and spare the unrelated answers:
+    what is chosen of many is a little worse on held-out questions, and should not stand at the edge. Among the sure
+    ones the smallest counts: fewest heads, then the mildest scale. Among the other good ones, and then among weak ones,
+    the largest effect counts. Then come doses whose effect random heads have too, then broken models, the least damage
+    first.
     """
 
     def order(cell: DoseCell) -> tuple[float | int, ...]:
         mild = (cell.n_heads, abs(cell.scale - 1))
-        if cell.word == "over-intervened":
-            return (3, len(cell.signs), _loss(base, cell.arm), cell.arm.damage.kl, *mild)
-        place = 2 if cell.word == "too weak" else 0 if _surely_spares(base, cell.arm) else 1
-        return (place, -round(fall(base, cell.arm), 9), *mild)
+        if cell.word == "good" and is_sure(base, cell, asked):
+            return (0, *mild)
+        if cell.word in ("good", "too weak"):
+            return (1 if cell.word == "good" else 2, -round(cell.effect, 9), *mild)
+        if cell.word == "not specific":
+            return (3, *mild)
+        return (4, len(cell.signs), unrelated_loss(base, cell.arm), cell.arm.damage.kl, *mild)
 
     return sorted(cells, key=order)
 
 
-def explain_choice(base: ArmSummary, cell: DoseCell) -> str:
+def explain_choice(base: ArmSummary, cell: DoseCell, asked: Asked) -> str:
     """Why this cell was chosen, in a sentence."""
-    dose = f"{cell.n_heads} head{'s' if cell.n_heads > 1 else ''} at scale {cell.scale:g}"
-    ending = "" if cell.n_heads > 1 else "s"
-    takes = f"{dose} take{ending} {fall(base, cell.arm):.0%} of the right target answers"
+    many = cell.n_heads > 1
+    dose = f"{cell.n_heads} head{'s' if many else ''} at scale {cell.scale:g}"
+    ending = "" if many else "s"
+    verb = "lower" if asked.direction == "suppress" else "raise"
+    changes = f"{dose} {verb}{ending} the target score by {cell.effect:.0%}"
+    wanted = f"{asked.thresholds.asked_effect:.0%}"
     if cell.word == "good":
-        how = "surely break nothing else" if _surely_spares(base, cell.arm) else "seem to break nothing else"
-        return f"{takes} on the selection questions, the most of all doses that {how}."
+        if is_sure(base, cell, asked):
+            which = f"the smallest of all doses that surely reach {wanted} and break nothing else"
+        else:
+            which = f"the most of all doses that reach {wanted} and seem to break nothing else"
+        return f"{changes} on the selection questions, {which}."
     if cell.word == "too weak":
-        return (
-            f"No dose takes half of the right target answers without breaking something else; {takes}, the "
-            "most of those that break nothing."
-        )
+        return f"No dose reaches {wanted} without breaking something else; {changes}, the most of those that do not."
+    if cell.word == "not specific":
+        return f"No dose reaches {wanted} that random heads do not share; of {dose}, {cell.signs[0]}."
     return f"Every dose breaks something else; {dose} break{ending} the least: {'; '.join(cell.signs)}."
 
 
-def _surely_spares(base: ArmSummary, arm: ArmSummary) -> bool:
-    """Whether the whole interval of the unrelated answers' change stays clear of over-intervention."""
-    change = arm.unrelated.score_change if arm.unrelated else None
+def is_sure(base: ArmSummary, cell: DoseCell, asked: Asked) -> bool:
+    """Whether the intervals of a dose stay clear of both lines: the asked effect, and over-intervention."""
+    t, target, unrelated = asked.thresholds, cell.arm.target.score_change, cell.arm.unrelated
+    before = base.target.score.value
+    if target is not None:
+        least = -target.high if asked.direction == "suppress" else target.low
+        if least < t.asked_effect * before:
+            return False
+    change = unrelated.score_change if unrelated else None
     if base.unrelated is None or change is None:
         return True
-    return -change.low <= Thresholds.unrelated_loss * base.unrelated.score.value
-
-
-def _loss(base: ArmSummary, arm: ArmSummary) -> float:
-    """Fraction of the base's right unrelated answers that are lost."""
-    if not base.unrelated or not arm.unrelated or not base.unrelated.score.value:
-        return 0.0
-    return 1 - arm.unrelated.score.value / base.unrelated.score.value
+    return -change.low <= t.unrelated_loss * base.unrelated.score.value

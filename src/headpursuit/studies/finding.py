@@ -19,7 +19,7 @@ from headpursuit.studies.settings import command
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.thumbnails import write_thumbnails
 
-_NOTE_ATOMS = 5
+NOTE_ATOMS = 5
 """Tokens that name each head in the report."""
 
 
@@ -149,7 +149,7 @@ def _noted(
 
     def note() -> list[dict[str, object]]:
         how = config.ranking
-        found = explain(model, captured, n_atoms=_NOTE_ATOMS, rule=how.rule, centre=how.centre, gain=how.gain)
+        found = explain(model, captured, n_atoms=NOTE_ATOMS, rule=how.rule, centre=how.centre, gain=how.gain)
         return [{"head": str(e.head), "tokens": e.tokens, "explained": e.explained} for e in found]
 
     progress("name heads", 0, 1)

@@ -54,17 +54,6 @@ def first_named(answer: str, classes: Mapping[str, Sequence[str]]) -> str | None
     return min((place for place in found if place[0] >= 0), default=(0, 0, None))[2]
 
 
-def is_right(
-    answer: str, accepted: Sequence[str], label: str = "", classes: Mapping[str, Sequence[str]] | None = None
-) -> float:
-    """1 for a right answer, else 0.
-
-    Right is an answer that contains an accepted one; where there is a `label`, one that names this class first, so that
-    `three or seven` is not right for both.
-    """
-    return float(first_named(answer, classes or {}) == label) if label else contains(answer, accepted)
-
-
 def is_empty(answer: str) -> bool:
     """Whether an answer has no word at all."""
     return not normalise(answer)

@@ -1,67 +1,134 @@
 """What is asked for: a study's settings, its task, and the command line that says the same."""
 
 import shlex
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from headpursuit.analysis import RankConfig
 from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
 from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task, load_task, task_names, usual_settings
+from headpursuit.studies.scoring import check_metric
+from headpursuit.studies.tasks import CAPTIONING, Direction, Task, asked_for, is_image_task, load_task, usual_settings
 
 
-def usual_config(task: str, model: str, **settings: Any) -> StudyConfig:
+def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
     """A study's settings, with the defaults that its task has.
 
     Image tasks put questions into the chat template, rank heads on the answers' positions, and choose the dose by a
-    dose sheet, unless heads or scale are given. Captioning always has dose sheets, one for each direction.
+    dose sheet, unless heads or scale are given. Captioning always has dose sheets, one for each direction. Tasks in
+    files bring what stands under `settings`.
+
+    Args:
+        task: A task's name, or a file (.yaml).
+        model: The model; left out where the task's file names one.
+        settings: Of `StudyConfig`, and of its `ranking`, by their names.
 
     Raises:
-        ValueError: If a setting cannot be.
+        FileNotFoundError: If the task's file is missing.
+        ValueError: If a setting is unknown or cannot be, or no model is named.
     """
-    usual = usual_settings(task)
-    if task == CAPTIONING and settings.get("concept") == usual["other_concept"]:
+    name, usual = asked_for(task)
+    usual = _known(usual, task)
+    if name == CAPTIONING and settings.get("concept") == usual.get("other_concept"):
         usual["other_concept"] = "colours"
-    if "sweep" in usual and {"heads", "scale"} & set(settings):
-        usual["sweep"] = False
-    return StudyConfig(task, model, **(usual | settings))
+    given = usual | settings | ({"model": model} if model else {})
+    if not given.get("model"):
+        raise ValueError(f"no model is named: neither on the command line nor under settings in {task}")
+    if "sweep" not in settings and {"heads", "scale"} & set(settings):
+        given["sweep"] = False
+    of_ranking = {key: given.pop(key) for key in _RANKING & set(given)}
+    if "ranking" not in given:
+        given["ranking"] = RankConfig(**{"seed": given.get("seed", 0), **of_ranking})
+    return StudyConfig(task=name, **given)
+
+
+_RANKING = frozenset(field.name for field in fields(RankConfig)) - {"seed"}
+_STUDY = {field.name: field.type for field in fields(StudyConfig)}
+
+
+def _known(settings: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """Settings of a file by the names of `StudyConfig`; lists and numbers become text where that is wanted.
+
+    Raises:
+        ValueError: If one is unknown or of another type.
+    """
+    known = sorted((set(_STUDY) - {"task", "ranking"}) | _RANKING)
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = str(key).replace("-", "_")
+        if name not in known:
+            close = get_close_matches(name, known, 1)
+            meant = f"; did you mean {close[0]}?" if close else f"; there is {', '.join(known)}"
+            raise ValueError(f"{origin}, settings: there is no setting {key!r}{meant}")
+        wanted = _STUDY.get(name)
+        if wanted is str and isinstance(value, list):
+            value = ",".join(map(str, value))
+        found[name] = _as(wanted, value, f"{origin}, settings, {key}")
+    return found
+
+
+def _as(wanted: Any, value: Any, where: str) -> Any:
+    """A setting as its type; numbers may be written for text and for fractions."""
+    if wanted is str and isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if wanted in (str, float, int, bool) and type(value) is not wanted:
+        raise ValueError(f"{where}: expected {wanted.__name__}, found {value!r}")
+    return value
 
 
 def find_task(config: StudyConfig) -> Task:
     """The task of a study, with its images; nothing is known of a model yet.
 
     Raises:
-        FileNotFoundError: If there are no such images.
-        ValueError: If there is no such task, its images cannot be used, or a setting would do nothing.
+        FileNotFoundError: If there is no such file, or there are no such images.
+        ValueError: If there is no such task, its data or images cannot be used, or a setting would do nothing.
     """
     if config.task == CAPTIONING:
         _check_captioning(config)
-    elif config.task in task_names():
-        _check_suppression(config)
-    if config.sweep and any(scale > 1 for scale in config.dose_scales):
-        raise ValueError(f"scales of suppression are below 1, but --scales is {config.scales}")
+        _check_scales(config, "suppress")
     if not config.data or not is_image_task(config.task):
-        task = load_task(config.task, concept=config.concept)
+        task = load_task(config.task, concept=config.concept, scorer=config.scorer, seed=config.seed)
         if config.data or config.ask or config.skip_bad:
             raise ValueError(f"{config.task} asks about no images; leave --data, --ask and --skip-bad out")
-        return task
-    images = _images(config)
-    if config.ask:
-        images = replace(images, question=config.ask, caption_request=config.ask)
-    return load_task(config.task, images, config.concept)
+    else:
+        images = _images(config)
+        if config.ask:
+            images = replace(images, question=config.ask, caption_request=config.ask)
+        task = load_task(config.task, images, config.concept)
+    if config.task != CAPTIONING:
+        _check_one_direction(config)
+        _check_scales(config, task.direction)
+    check_metric(task)
+    return task
 
 
-def _check_suppression(config: StudyConfig) -> None:
+def _check_scales(config: StudyConfig, direction: Direction) -> None:
+    """Refuse scales that go the other way."""
+    scales = config.dose_scales if config.sweep else (config.scale,)
+    name = f"--scales is {config.scales}" if config.sweep else f"--scale is {config.scale:g}"
+    if direction == "suppress" and any(scale > 1 for scale in scales):
+        raise ValueError(f"scales of suppression are below 1, but {name}")
+    if direction == "enhance" and any(scale < 1 for scale in scales):
+        raise ValueError(f"scales of enhancement are above 1, but {name}; give --scale 2, or --scales 1.5,2,3")
+
+
+def _check_one_direction(config: StudyConfig) -> None:
     """Refuse settings that a study of one direction has no use for."""
-    of_the_sheet = ("doses", "scales", "sweep_questions")
-    if not config.sweep and any(getattr(config, name) != getattr(StudyConfig, name) for name in of_the_sheet):
+    usual = asdict(StudyConfig("", "")) | _known(usual_settings(config.task), config.task)
+    of_the_sheet = ("doses", "scales", "sweep_questions", "effect")
+    if not config.sweep and any(getattr(config, name) != usual[name] for name in of_the_sheet):
         raise ValueError(
-            "--doses, --scales and --sweep-questions belong to a dose sheet; leave them out, or give --sweep in place "
-            "of --heads and --scale"
+            "--doses, --scales, --sweep-questions and --effect belong to a dose sheet; leave them out, or give --sweep "
+            "in place of --heads and --scale"
         )
     if config.enhance_scales != StudyConfig.enhance_scales:
-        raise ValueError(f"--enhance-scales belongs to captioning; {config.task} measures suppression alone")
+        raise ValueError(f"--enhance-scales belongs to captioning; {config.task} has one direction, and --scales")
 
 
 def _check_captioning(config: StudyConfig) -> None:
@@ -88,7 +155,7 @@ def _images(config: StudyConfig) -> ImageSet:
 def command(config: StudyConfig, path: Path) -> str:
     """The command line that runs a study, with every setting that is not the default."""
     words = ["headpursuit", "study", config.task, config.model]
-    usual = usual_config(config.task, "", concept=config.concept)
+    usual = usual_config(config.task, config.model, concept=config.concept)
     plain = asdict(config) | asdict(config.ranking)
     defaults = asdict(usual) | asdict(usual.ranking)
     for name, value in plain.items():

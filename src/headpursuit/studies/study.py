@@ -3,12 +3,15 @@
 from dataclasses import replace
 from pathlib import Path
 
+from headpursuit.concepts import Concept
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
+from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.finding import described, find_heads, finish, measured
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
+from headpursuit.studies.scoring import check_metric, score
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
@@ -40,14 +43,16 @@ def study(
 
     Raises:
         FileExistsError: If the folder exists and `resume` is not asked for.
-        ValueError: If the config cannot be carried out, or differs from the one to resume.
+        ValueError: If the config cannot be carried out or differs from the one to resume, questions lack the answers
+            that the metric needs, or the unedited model leaves nothing to change (what was measured is kept).
         AnatomyError: If the model's heads cannot be certified.
     """
     if config.task == CAPTIONING:
         raise ValueError("captions are studied by headpursuit.studies.study_captions")
     task = task or find_task(config)
-    if config.sweep:
-        task = task.for_sweep()
+    task = task.split_for(sweep=config.sweep)
+    check_metric(task)
+    asked = asked_of(task, config)
     found = find_heads(model, task, config, Path(path), resume=resume, progress=progress)
     sheet = (
         sweep(model, task, found.concept, config, found.rankings[0], found.folder, progress) if config.sweep else None
@@ -55,25 +60,32 @@ def study(
     dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale) if sheet else config
     scopes, remark = image_scopes(model, task, config)
     planned = plan_arms(dosed, model.anatomy, *found.rankings, scopes)
-    arms = measured(ArmRunner(model, task, config, progress), planned, found.folder, progress)
+    runner = ArmRunner(model, task, config, progress)
+    check_base(
+        summarise(task, found.concept, measured(runner, planned[:1], found.folder, progress), config.seed)[0], asked
+    )
+    arms = measured(runner, planned, found.folder, progress)
     summaries = summarise(task, found.concept, arms, config.seed)
-    p_matched, p_random = (p_value(task, arms, kind, config.seed) for kind in ("matched", "random"))
+    p_matched, p_random = (p_value(task, found.concept, arms, kind, config.seed) for kind in ("matched", "random"))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
     result = StudyResult(
         **described(model, config, found),
         arms=summaries,
-        examples=_examples(task, arms, found.thumbnails),
-        verdict=judge(summaries, p_matched, p_random),
+        examples=_examples(task, found.concept, arms, found.thumbnails),
+        verdict=judge(summaries, p_matched, p_random, asked),
         classes=dict(task.classes),
         sheet=sheet,
         remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
+        metric=asked.metric.name,
+        direction=task.direction,
     )
     finish(found.folder, KIND, config, task, result.to_json())
     return result
 
 
-def _examples(task: Task, arms: list[Arm], thumbnails: dict[str, str]) -> tuple[Example, ...]:
+def _examples(task: Task, concept: Concept, arms: list[Arm], thumbnails: dict[str, str]) -> tuple[Example, ...]:
     """Every held-out question with all answers."""
+    scores = {arm.name: score(task, concept, task.heldout, arm.answers) for arm in arms}
     return tuple(
         Example(
             q.text,
@@ -84,6 +96,7 @@ def _examples(task: Task, arms: list[Arm], thumbnails: dict[str, str]) -> tuple[
             q.label,
             q.image_name,
             thumbnails.get(q.image_name, ""),
+            {name: of_arm[i] for name, of_arm in scores.items()},
         )
         for i, q in enumerate(task.heldout)
     )

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.metrics import contains, exact_match, f1, first_named, is_empty, is_right, repetition
+from headpursuit.studies.metrics import contains, exact_match, f1, first_named, is_empty, repetition
 from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary
+from headpursuit.studies.scoring import metric_of, score
 from headpursuit.studies.statistics import bootstrap, permutation_p
 from headpursuit.studies.tasks import Question, Task
 
@@ -27,13 +28,14 @@ def summarise(
     return tuple(_summarise_arm(task, concept, asked, arm, arms[0], seed) for arm in arms)
 
 
-def p_value(task: Task, arms: Sequence[Arm], kind: str, seed: int) -> float:
-    """Permutation p-value of the edit's target answers against the controls of one kind."""
+def p_value(task: Task, concept: Concept, arms: Sequence[Arm], kind: str, seed: int) -> float:
+    """Permutation p-value of the edit's target outputs against the controls of one kind, in the task's direction."""
     chosen = [i for i, q in enumerate(task.heldout) if q.group == "target"]
     questions = [task.heldout[i] for i in chosen]
+    sign = -1 if task.direction == "enhance" else 1  # the test asks for lower scores
 
     def scores(arm: Arm) -> list[float]:
-        return [_right(task, task.heldout[i], arm.answers[i]) for i in chosen]
+        return [sign * value for value in score(task, concept, questions, [arm.answers[i] for i in chosen])]
 
     edit = next(arm for arm in arms if arm.kind == "edit")
     controls = [scores(arm) for arm in arms if arm.kind == kind]
@@ -54,21 +56,15 @@ def confusion(task: Task, questions: Sequence[Question], answers: Sequence[str])
     return Confusion(labels, tuple(map(tuple, counts.tolist())))
 
 
-def _right(task: Task, question: Question, answer: str) -> float:
-    return is_right(answer, question.answers, question.label, task.classes)
-
-
 def _summarise_arm(
     task: Task, concept: Concept, questions: Sequence[Question], arm: Arm, base: Arm, seed: int
 ) -> ArmSummary:
     groups: dict[str, GroupSummary | None] = {}
     for group in ("target", "unrelated"):
-        rows = [
-            (question, answer, before)
-            for question, answer, before in zip(questions, arm.answers, base.answers, strict=True)
-            if question.group == group
-        ]
-        groups[group] = _summarise_group(task, rows, concept, seed, is_base=arm is base) if rows else None
+        rows = [i for i, question in enumerate(questions) if question.group == group]
+        asked, given = [questions[i] for i in rows], [arm.answers[i] for i in rows]
+        before = None if arm is base else [base.answers[i] for i in rows]
+        groups[group] = _summarise_group(task, concept, asked, given, before, seed) if rows else None
     if groups["target"] is None:
         raise ValueError(f"the task {task.name} has no target questions to measure")
     scales = set(arm.edit.values())
@@ -86,23 +82,38 @@ def _summarise_arm(
 
 
 def _summarise_group(
-    task: Task, rows: Sequence[tuple[Question, str, str]], concept: Concept, seed: int, *, is_base: bool
+    task: Task,
+    concept: Concept,
+    questions: Sequence[Question],
+    answers: Sequence[str],
+    before: Sequence[str] | None,
+    seed: int,
 ) -> GroupSummary:
-    facts = [question.fact for question, _, _ in rows]
+    """Figures of one group; `before` are the base's answers, None for the base itself."""
+    facts = [question.fact for question in questions]
+    fraction = metric_of(task, questions[0].group).fraction
+    scores = score(task, concept, questions, answers)
 
-    def estimate(score: Callable[[Question, str, str], float], *, fraction: bool = True) -> Estimate:
-        return bootstrap([score(*row) for row in rows], facts, seed, fraction=fraction)
+    def estimate(values: Sequence[float], *, fraction: bool = True) -> Estimate:
+        return bootstrap(values, facts, seed, fraction=fraction)
 
-    def gained(question: Question, answer: str, before: str) -> float:
-        return _right(task, question, answer) - _right(task, question, before)
+    def compared(one: Callable[[str, Sequence[str]], float]) -> Estimate | None:
+        """With the accepted answers, where all questions have some."""
+        if not all(question.answers for question in questions):
+            return None
+        return estimate([one(answer, q.answers) for q, answer in zip(questions, answers, strict=True)])
 
+    change = None
+    if before is not None:
+        old = score(task, concept, questions, before)
+        change = estimate([now - then for now, then in zip(scores, old, strict=True)], fraction=False)
     return GroupSummary(
-        n_questions=len(rows),
-        score=estimate(lambda q, a, _: _right(task, q, a)),
-        exact=estimate(lambda q, a, _: exact_match(a, q.answers)),
-        f1=estimate(lambda q, a, _: f1(a, q.answers)),
-        concept_rate=estimate(lambda _, a, __: contains(a, concept.words)),
-        empty=float(np.mean([is_empty(answer) for _, answer, _ in rows])),
-        repetition=float(np.mean([repetition(answer) for _, answer, _ in rows])),
-        score_change=None if is_base else estimate(gained, fraction=False),
+        n_questions=len(questions),
+        score=estimate(scores, fraction=fraction),
+        exact=compared(exact_match),
+        f1=compared(f1),
+        concept_rate=estimate([contains(answer, concept.words) for answer in answers]),
+        empty=float(np.mean([is_empty(answer) for answer in answers])),
+        repetition=float(np.mean([repetition(answer) for answer in answers])),
+        score_change=change,
     )

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Collection
-from dataclasses import replace
 from pathlib import Path
 
 from headpursuit.analysis import Ranking
@@ -10,7 +9,16 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, matched_draw
-from headpursuit.studies.doses import by_preference, cell_of, explain_choice, head_counts
+from headpursuit.studies.base import asked_of, check_base
+from headpursuit.studies.doses import (
+    at_least,
+    beside_random,
+    by_preference,
+    cell_of,
+    explain_choice,
+    fell_apart,
+    head_counts,
+)
 from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmKind, ArmSummary, DoseCell, DoseSheet, StudyConfig
@@ -20,7 +28,7 @@ from headpursuit.studies.tasks import Question, Task
 FOLDER = "sweep"
 
 
-_N_DRAWN = 3
+MOST_DRAWN = 3
 """Best cells that a draw of random heads is set beside."""
 
 
@@ -35,30 +43,47 @@ def sweep(
 ) -> DoseSheet:
     """Measure every dose on selection questions and choose one; each is kept in the study's folder as it finishes.
 
-    Numbers of heads that no layer-matched draw could be set beside are left out.
+    Numbers of heads that no layer-matched draw could be set beside are left out. Where a dose leaves the model in
+    pieces, those with as many heads or more and as hard a scale or harder are not measured.
 
     Raises:
-        ValueError: If no dose can be controlled.
+        ValueError: If no dose can be controlled, or the unedited model leaves nothing to change.
     """
     runner = DoseRunner(model, task, concept, config, folder, progress)
-    edits = dose_edits(model, config, ranking)
-    runner.total = 1 + len(edits) + min(_N_DRAWN, len(edits))
+    asked = asked_of(task, config)
+    edits = {(len(edit), next(iter(edit.values()))): edit for edit in dose_edits(model, config, ranking)}
+    runner.total = 1 + len(edits) + min(MOST_DRAWN, len(edits))
     base = runner.arm("base", "base", Edit({}))
-    (base_summary,) = runner.summaries(base)
-    cells: list[DoseCell] = []
-    for edit in edits:
-        arm = runner.arm(dose_name(edit), "dose", edit)
-        cells.append(cell_of(base_summary, runner.summaries(base, arm)[1]))
-    best = by_preference(base_summary, cells)
-    for cell in best[:_N_DRAWN]:
-        place = cells.index(cell)
-        draw = matched_draw(edits[place], model.anatomy, config.seed)
+    (before,) = runner.summaries(base)
+    check_base(before, asked)
+    cells: dict[tuple[int, float], DoseCell] = {}
+    apart: list[tuple[int, float]] = []
+    for dose in _mild_first(edits):
+        if any(at_least(dose, worse) for worse in apart):
+            runner.skip()
+            continue
+        arm = runner.summaries(base, runner.arm(dose_name(edits[dose]), "dose", edits[dose]))[1]
+        cells[dose] = cell_of(before, arm, asked)
+        if fell_apart(before, arm):
+            apart.append(dose)
+    for cell in by_preference(before, tuple(cells.values()), asked)[:MOST_DRAWN]:
+        draw = matched_draw(edits[cell.dose], model.anatomy, config.seed)
         if draw is not None:
-            arm = runner.arm(f"{dose_name(edits[place])}-matched", "matched", draw)
-            beside = runner.summaries(base, arm)[1].target.score.value
-            cells[place] = replace(cell, matched=beside)
-    chosen = best[0]
-    return DoseSheet(base_summary, tuple(cells), chosen.n_heads, chosen.scale, explain_choice(base_summary, chosen))
+            control = runner.arm(f"{dose_name(edits[cell.dose])}-matched", "matched", draw)
+            cells[cell.dose] = beside_random(before, cell, runner.summaries(base, control)[1], asked)
+    chosen = by_preference(before, tuple(cells.values()), asked)[0]
+    return DoseSheet(
+        before,
+        tuple(cells[dose] for dose in edits if dose in cells),
+        *chosen.dose,
+        explain_choice(before, chosen, asked),
+        tuple(dose for dose in edits if dose not in cells),
+    )
+
+
+def _mild_first(doses: Collection[tuple[int, float]]) -> list[tuple[int, float]]:
+    """Few heads and mild scales first, so that what breaks the model is met as early as possible."""
+    return sorted(doses, key=lambda dose: (dose[0], abs(dose[1] - 1)))
 
 
 def sweep_questions(task: Task, config: StudyConfig) -> tuple[Question, ...]:
@@ -132,6 +157,11 @@ class DoseRunner:
         self._done += 1
         self._progress("dose sheet", self._done, self.total)
         return Arm.from_json(content)
+
+    def skip(self) -> None:
+        """Leave out an arm."""
+        self._done += 1
+        self._progress("dose sheet", self._done, self.total)
 
     def summaries(self, *arms: Arm) -> tuple[ArmSummary, ...]:
         """Figures of some arms, the base first."""

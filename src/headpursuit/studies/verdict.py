@@ -1,11 +1,15 @@
 """From figures to words: what a study shows, and why."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from headpursuit.studies.results import ArmSummary, Estimate, Verdict
+from headpursuit.studies.results import ArmKind, ArmSummary, Estimate, Outcome, Verdict
+from headpursuit.studies.scoring import Metric
+from headpursuit.studies.tasks import Direction
 
 
 @dataclass(frozen=True)
@@ -13,9 +17,9 @@ class Thresholds:
     """Where the lines are drawn; fractions of the base's value unless said otherwise."""
 
     weakest_base: float = 0.1
-    """Below this contains-rate the base has too little to suppress."""
+    """Below this score the base has too little to suppress."""
     smallest_effect: float = 0.1
-    """A smaller fall of the target rate is no effect."""
+    """A smaller fall or rise of the target score is no effect."""
     unrelated_loss: float = 0.15
     """A larger fall on unrelated questions is over-intervention."""
     perplexity_ratio: float = 2.0
@@ -24,60 +28,100 @@ class Thresholds:
     """More additional empty answers (fraction of the questions) are over-intervention."""
     repetition_rise: float = 0.3
     """More additional repetition is over-intervention."""
-    good_fall: float = 0.5
-    """A smaller fall of the target rate is called too weak on the dose sheet."""
+    asked_effect: float = 0.5
+    """A smaller fall or rise of the target score is called too weak on the dose sheet."""
     control_share: float = 0.5
     """Controls that reach more than this share of the edit's effect are as good as it."""
     significance: float = 0.05
 
 
-def judge(
-    arms: Sequence[ArmSummary],
-    p_matched: float,
-    p_random: float,
-    thresholds: Thresholds | None = None,
-) -> Verdict:
-    """Decide what a suppression study shows.
+@dataclass(frozen=True)
+class Asked:
+    """What a verdict speaks about."""
 
-    In this order: too weak a base, or an edit that enhances, is `undecidable`; a model that falls apart is
-    `over-intervened`; a small or uncertain fall is `no effect`; a fall that random heads, or any single draw
-    of them, reach as well is `not better than random`; what is left is `specific`.
+    metric: Metric
+    """What counts in the target outputs."""
+    direction: Direction = "suppress"
+    thresholds: Thresholds = Thresholds()
+
+
+def judge(arms: Sequence[ArmSummary], p_matched: float, p_random: float, asked: Asked) -> Verdict:
+    """Decide what a study shows.
+
+    In this order: too weak a base, or an edit of the wrong direction, is `undecidable`; a model that falls apart is
+    `over-intervened`, or `incoherent` where an enhancement ends in repetition or in text that the model itself finds
+    improbable; a small or uncertain change is `no effect`; a change that random heads, or any single draw of them,
+    reach as well is `not specific`; what is left is `specific`.
     """
-    t = thresholds or Thresholds()
     base, edit = (next(a for a in arms if a.kind == kind) for kind in ("base", "edit"))
-    before, after = base.target.score.value, edit.target.score.value
-    facts = _facts(arms, base, edit, p_matched, p_random)
+    controls: _Controls = (("matched", p_matched, "the same layers"), ("random", p_random, "any layer"))
+    outcome, sentence = _outcome(arms, base, edit, controls, asked)
+    return Verdict(outcome, sentence, tuple(_facts(arms, base, edit, controls, asked)), p_matched, p_random)
 
-    def verdict(outcome: str, sentence: str) -> Verdict:
-        return Verdict(outcome, sentence, tuple(facts), p_matched, p_random)  # type: ignore[arg-type]
 
-    if before < t.weakest_base:
-        return verdict(
-            "undecidable",
-            f"The unedited model is right on only {before:.0%} of the target questions: nothing to suppress.",
-        )
-    if edit.scale is not None and edit.scale >= 1:
-        return verdict("undecidable", f"A scale of {edit.scale:g} enhances, but this task measures suppression.")
-    broken = signs_of_damage(base, edit, t)
-    if broken:
-        return verdict("over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}.")
-    change, lost = edit.target.score_change, fall(base, edit)
-    if lost < t.smallest_effect or change is None or change.high >= 0:
-        return verdict("no effect", f"Rescaling {these(edit.heads)} does not reliably lower the target rate.")
-    for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
-        rates = _target_rates(arms, kind)
-        share = (1 - float(np.mean(rates)) / before) / lost
-        if p >= t.significance or share > t.control_share or min(rates) <= after:
-            return verdict(
-                "not better than random",
-                f"Random heads of {where} reach {max(share, 0):.0%} of the effect on average (p = {p:.2g}), the "
-                f"strongest draw {max((1 - min(rates) / before) / lost, 0):.0%}; these heads are not special.",
+def _outcome(
+    arms: Sequence[ArmSummary], base: ArmSummary, edit: ArmSummary, controls: "_Controls", asked: Asked
+) -> tuple[Outcome, str]:
+    """The outcome and its sentence."""
+    t = asked.thresholds
+    if unclear := _cannot_tell(base, edit, asked):
+        return "undecidable", unclear
+    if broken := signs_of_damage(base, edit, t):
+        return broken_word(broken, asked.direction), f"The edit breaks more than the concept: {'; '.join(broken)}."
+    change, reached = edit.target.score_change, effect(base, edit, asked.direction)
+    certain = change is not None and (change.high < 0 if asked.direction == "suppress" else change.low > 0)
+    if reached < t.smallest_effect or not certain:
+        verb = "lower" if asked.direction == "suppress" else "raise"
+        return "no effect", f"Rescaling {these(edit.heads)} does not reliably {verb} the target score."
+    if alike := _as_good_as_random(arms, base, reached, controls, asked):
+        return "not specific", alike
+    return "specific", _specific(base, edit, reached, asked)
+
+
+_Controls = tuple[tuple[ArmKind, float, str], ...]
+"""Kind, p-value, and where the heads were drawn from."""
+
+
+def _cannot_tell(base: ArmSummary, edit: ArmSummary, asked: Asked) -> str:
+    """Why the study cannot decide, in a sentence; empty where it can."""
+    before = base.target.score.value
+    if asked.direction == "suppress" and before < asked.thresholds.weakest_base:
+        return f"The unedited model's score is only {before:.2f} ({asked.metric.counted}): nothing to suppress."
+    if asked.direction == "enhance" and not before:
+        return "The unedited model's score is 0: a rise cannot be measured relative to nothing."
+    if asked.direction == "enhance" and asked.metric.fraction and before * (1 + asked.thresholds.smallest_effect) > 1:
+        return f"The unedited model's score is {before:.2f} already: no room for a rise."
+    if edit.scale is not None and asked.direction == "suppress" and edit.scale >= 1:
+        return f"A scale of {edit.scale:g} enhances, but this study measures suppression."
+    if edit.scale is not None and asked.direction == "enhance" and edit.scale <= 1:
+        return f"A scale of {edit.scale:g} suppresses, but this study measures enhancement."
+    return ""
+
+
+def _as_good_as_random(
+    arms: Sequence[ArmSummary], base: ArmSummary, reached: float, controls: _Controls, asked: Asked
+) -> str:
+    """That random heads, or any single draw of them, reach the change too, in a sentence; empty if they do not."""
+    for kind, p, where in controls:
+        shares = [effect(base, arm, asked.direction) / reached for arm in arms if arm.kind == kind]
+        average = float(np.mean(shares))
+        if p >= asked.thresholds.significance or average > asked.thresholds.control_share or max(shares) >= 1:
+            return (
+                f"Random heads of {where} reach {max(average, 0):.0%} of the effect on average (p = {p:.2g}), the "
+                f"strongest draw {max(*shares, 0):.0%}; these heads are not special."
             )
-    return verdict(
-        "specific",
-        f"Rescaling {these(edit.heads)} takes {lost:.0%} of the correct target answers"
-        f"{_lost(base, edit)}; random heads do not do the same.",
-    )
+    return ""
+
+
+def _specific(base: ArmSummary, edit: ArmSummary, reached: float, asked: Asked) -> str:
+    what = f"{asked.metric.counted}, {base.target.score.value:.2f} before"
+    if asked.direction == "enhance":
+        done = f"raises the target score ({what}) by {reached:.0%}"
+    elif asked.metric.name in ("contains", "exact", "first-named"):
+        done = f"takes {reached:.0%} of the correct target answers"
+    else:
+        done = f"lowers the target score ({what}) by {reached:.0%}"
+    return f"Rescaling {these(edit.heads)} {done}{_lost(base, edit, asked)}; random heads do not do the same."
 
 
 def these(heads: Sequence[str]) -> str:
@@ -85,89 +129,126 @@ def these(heads: Sequence[str]) -> str:
     return "this head" if len(heads) == 1 else f"these {len(heads)} heads"
 
 
-def fall(base: ArmSummary, arm: ArmSummary) -> float:
-    """Fraction of the base's right target answers that are lost; 0 where it has none.
+def effect(base: ArmSummary, arm: ArmSummary, direction: Direction = "suppress") -> float:
+    """Fraction by which the target score falls (suppress) or rises (enhance); 0 where the base has none.
 
-    Answers that fell silent count as right ones, so that silence is never booked as suppression.
+    Outputs that fell silent count as right ones where scores are fractions, else as the base's average, so that silence
+    is never booked as suppression.
     """
-    before = base.target.score.value
-    silent = max(0.0, arm.target.empty - base.target.empty)
-    return 1 - (arm.target.score.value + silent) / before if before else 0.0
+    before, after = base.target.score.value, arm.target.score.value
+    if not before:
+        return 0.0
+    silent = max(0.0, arm.target.empty - base.target.empty) * max(1.0, before)
+    return 1 - (after + silent) / before if direction == "suppress" else after / before - 1
 
 
-def signs_of_damage(base: ArmSummary, edit: ArmSummary, thresholds: Thresholds | None = None) -> list[str]:
+def unrelated_loss(base: ArmSummary, arm: ArmSummary) -> float:
+    """Fraction of the base's right unrelated answers that are lost; 0 where there are none."""
+    if not base.unrelated or not arm.unrelated or not base.unrelated.score.value:
+        return 0.0
+    return 1 - arm.unrelated.score.value / base.unrelated.score.value
+
+
+def damage(base: ArmSummary, arm: ArmSummary, thresholds: Thresholds | None = None) -> float:
+    """What an edit breaks beside the concept, in units of what is tolerated: above 1 it is over-intervened.
+
+    The largest of: unrelated answers lost, perplexity on neutral text, empty and repeating outputs, each divided by its
+    threshold.
+    """
+    return max((ratio for ratio, _ in _breakage(base, arm, thresholds or Thresholds())), default=0.0)
+
+
+def signs_of_damage(base: ArmSummary, arm: ArmSummary, thresholds: Thresholds | None = None) -> list[str]:
     """What an edit breaks beside the concept, in words; nothing if it is not over-intervened."""
-    t, signs = thresholds or Thresholds(), []
-    if base.unrelated and edit.unrelated and base.unrelated.score.value > 0:
-        loss = 1 - edit.unrelated.score.value / base.unrelated.score.value
-        if loss > t.unrelated_loss:
-            signs.append(f"unrelated questions lose {loss:.0%} of their correct answers")
-    ratio = edit.damage.perplexity / base.damage.perplexity
-    if not ratio <= t.perplexity_ratio:
-        signs.append(f"perplexity on neutral text is {ratio:.1f} times the base's")
+    return [sign for ratio, sign in _breakage(base, arm, thresholds or Thresholds()) if not ratio <= 1]
+
+
+def broken_word(signs: Sequence[str], direction: Direction) -> Literal["over-intervened", "incoherent"]:
+    """What a broken model is called: an enhancement that ends in babble is `incoherent`."""
+    babble = any("repeat themselves" in sign or "perplexity" in sign for sign in signs)
+    return "incoherent" if direction == "enhance" and babble else "over-intervened"
+
+
+def _breakage(base: ArmSummary, arm: ArmSummary, t: Thresholds) -> Iterator[tuple[float, str]]:
+    """Every kind of damage: how many times the tolerated one, and what it is in words."""
+    loss = unrelated_loss(base, arm)
+    yield max(loss, 0) / t.unrelated_loss, f"unrelated questions lose {loss:.0%} of their correct answers"
+    ratio = arm.damage.perplexity / base.damage.perplexity
+    excess = (ratio - 1) / (t.perplexity_ratio - 1) if math.isfinite(ratio) else math.inf
+    yield max(excess, 0), f"perplexity on neutral text is {ratio:.1f} times the base's"
     for name in ("target", "unrelated"):
-        now, then = getattr(edit, name), getattr(base, name)
-        if now is None:
+        now, then = getattr(arm, name), getattr(base, name)
+        if now is None or then is None:
             continue
-        if now.empty - then.empty > t.empty_rise:
-            signs.append(f"{now.empty:.0%} of the {name} answers are empty")
-        if now.repetition - then.repetition > t.repetition_rise:
-            signs.append(f"{name} answers repeat themselves ({now.repetition:.0%} of word pairs)")
-    return signs
+        yield max(now.empty - then.empty, 0) / t.empty_rise, f"{now.empty:.0%} of the {name} answers are empty"
+        yield (
+            max(now.repetition - then.repetition, 0) / t.repetition_rise,
+            f"{name} answers repeat themselves ({now.repetition:.0%} of word pairs)",
+        )
 
 
-def _target_rates(arms: Sequence[ArmSummary], kind: str) -> list[float]:
-    return [arm.target.score.value for arm in arms if arm.kind == kind]
-
-
-def _lost(base: ArmSummary, edit: ArmSummary) -> str:
+def _lost(base: ArmSummary, edit: ArmSummary, asked: Asked) -> str:
     """What the unrelated questions lose, as the end of a sentence."""
     if base.unrelated is None or edit.unrelated is None:
         return ""
-    before = base.unrelated.score.value
-    loss = 1 - edit.unrelated.score.value / before if before else 0.0
-    return f" and {f'{loss:.0%}' if loss >= 0.005 else 'none'} of the unrelated ones"
+    loss = unrelated_loss(base, edit)
+    share = f"{loss:.0%}" if loss >= 0.005 else "none"
+    if asked.direction == "suppress" and asked.metric.name in ("contains", "exact", "first-named"):
+        return f" and {share} of the unrelated ones"
+    return f" and takes {share} of the correct unrelated answers"
 
 
 def _facts(
-    arms: Sequence[ArmSummary], base: ArmSummary, edit: ArmSummary, p_matched: float, p_random: float
+    arms: Sequence[ArmSummary], base: ArmSummary, edit: ArmSummary, controls: _Controls, asked: Asked
 ) -> list[str]:
-    rate = "accuracy: the first class named is the right one" if base.confusion else "contains-rate"
-    lines = [_compare(f"Target questions ({rate})", base.target.score, edit.target.score)]
+    lines = [_compare(f"Target ({asked.metric.counted})", base.target.score, edit.target.score)]
     if base.unrelated and edit.unrelated:
-        lines.append(_compare("Unrelated questions (contains-rate)", base.unrelated.score, edit.unrelated.score))
+        lines.append(_compare("Unrelated answers that are right", base.unrelated.score, edit.unrelated.score))
     else:
         lines.append(
             "The task has no unrelated questions: whether the edit is specific was judged on neutral text, on empty "
             "and repeating answers, and on other heads alone."
         )
-    lines.append(
-        _compare("Answers that name any word of the concept", base.target.concept_rate, edit.target.concept_rate)
-    )
-    if edit.target.concept_rate.value > base.target.concept_rate.value / 2:
+    if asked.metric.name != "names-concept":
+        lines.append(
+            _compare("Outputs that name any word of the concept", base.target.concept_rate, edit.target.concept_rate)
+        )
+    if asked.metric.needs_answers and edit.target.concept_rate.value > base.target.concept_rate.value / 2:
         lines.append(
             "Most answers still name some word of the concept: the edit changes which one the model names, not whether "
             "it names one."
         )
-    for kind, p, where in (("matched", p_matched, "the same layers"), ("random", p_random, "any layer")):
-        rates = _target_rates(arms, kind)
-        as_strong = sum(rate <= edit.target.score.value for rate in rates)
-        lines.append(
-            f"{len(rates)} draws of random heads of {where}: target rate {np.mean(rates):.2f} on average "
-            f"({min(rates):.2f} to {max(rates):.2f}), {as_strong} as low as the edit's, so p = "
-            f"{(1 + as_strong) / (1 + len(rates)):.2g} over draws, and p = {p:.2g} over questions."
-        )
+    lines += [_of_draws(arms, base, edit, control, asked.direction) for control in controls]
     for arm in (a for a in arms if a.kind == "other"):
         lines.append(
-            f"As many heads that rank best for another concept on the same prompts ({arm.name}): target rate "
+            f"As many heads that rank best for another concept on the same prompts ({arm.name}): target score "
             f"{arm.target.score.value:.2f}."
         )
     for arm in (a for a in arms if a.kind in ("image", "text")):
         where = "image positions only" if arm.kind == "image" else "everything but image positions"
-        lines.append(f"The same edit of {where}: target rate {arm.target.score.value:.2f}.")
+        lines.append(f"The same edit of {where}: target score {arm.target.score.value:.2f}.")
     ratio = edit.damage.perplexity / base.damage.perplexity
     lines.append(f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token.")
     return lines
+
+
+def _of_draws(
+    arms: Sequence[ArmSummary],
+    base: ArmSummary,
+    edit: ArmSummary,
+    control: tuple[ArmKind, float, str],
+    direction: Direction,
+) -> str:
+    kind, p, where = control
+    draws = [arm for arm in arms if arm.kind == kind]
+    scores = [arm.target.score.value for arm in draws]
+    reached = effect(base, edit, direction)
+    as_strong = sum(effect(base, arm, direction) >= reached for arm in draws)
+    return (
+        f"{len(scores)} draws of random heads of {where}: target score {np.mean(scores):.2f} on average "
+        f"({min(scores):.2f} to {max(scores):.2f}), {as_strong} as far as the edit, so p = "
+        f"{(1 + as_strong) / (1 + len(scores)):.2g} over draws, and p = {p:.2g} over questions."
+    )
 
 
 def _compare(what: str, before: Estimate, after: Estimate) -> str:

@@ -1,12 +1,10 @@
 """The figures of one arm's captions."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from headpursuit.studies.results import ArmKind, Damage, Estimate
-
-Direction = Literal["suppress", "enhance"]
-"""Whether an edit is to make a concept's words rarer or more frequent."""
+from headpursuit.studies.tasks import Direction
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from headpursuit.studies.captioning.figures import CaptionArm, Direction
+from headpursuit.studies.captioning.figures import CaptionArm
 from headpursuit.studies.results import ArmKind, Outcome, Verdict
-from headpursuit.studies.verdict import these
+from headpursuit.studies.tasks import Direction
+from headpursuit.studies.verdict import broken_word, these
 
 _Controls = tuple[tuple[ArmKind, float, str], ...]
 """Kind, p-value, and where the heads were drawn from."""
@@ -99,9 +100,10 @@ def judge(
 ) -> Verdict:
     """Decide what one direction of a study of captions shows.
 
-    In this order: a base that leaves nothing to see is `undecidable`; captions that fall apart are `over-intervened`; a
+    In this order: a base that leaves nothing to see is `undecidable`; captions that fall apart are `over-intervened`
+    (an enhancement that ends in repetition or improbable text is `incoherent`); a
     small or uncertain change is `no effect`; a change that random heads, or any single draw of them, reach as well is
-    `not better than random`; what is left is `specific`.
+    `not specific`; what is left is `specific`.
 
     Args:
         direction: Which way the concept is to go.
@@ -125,11 +127,11 @@ def _outcome(
     if unclear := _cannot_tell(direction, base, t):
         return "undecidable", unclear
     if broken := signs_of_damage(direction, base, edit, t):
-        return "over-intervened", f"The edit breaks more than the concept: {'; '.join(broken)}."
+        return broken_word(broken, direction), f"The edit breaks more than the concept: {'; '.join(broken)}."
     if weak := _too_weak(direction, base, edit, t):
         return "no effect", weak
     if alike := _as_good_as_random(direction, base, own, controls, t):
-        return "not better than random", alike
+        return "not specific", alike
     kept = kept_cider(direction, base, edit)
     without = " without them" if direction == "suppress" else ""
     return "specific", (

@@ -6,10 +6,11 @@ from typing import Any
 
 from headpursuit.analysis import Ranking
 from headpursuit.storage import understood
-from headpursuit.studies.captioning.figures import CaptionArm, Direction
+from headpursuit.studies.captioning.figures import CaptionArm
 from headpursuit.studies.captioning.sheets import CaptionSheet
 from headpursuit.studies.results import ArmKind, HeadNote, StudyConfig, Verdict
 from headpursuit.studies.results.study_result import finished_parts
+from headpursuit.studies.tasks import Direction
 
 KIND = "captioning study"
 """What its manifest calls it."""

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.captioning.figures import CaptionArm, Direction
+from headpursuit.studies.captioning.figures import CaptionArm
 from headpursuit.studies.captions import concept_frequency, n_words, without_words
 from headpursuit.studies.cider import Cider
 from headpursuit.studies.metrics import is_empty, repetition
 from headpursuit.studies.results import Arm, Estimate
 from headpursuit.studies.statistics import bootstrap, permutation_p
-from headpursuit.studies.tasks import Question
+from headpursuit.studies.tasks import Direction, Question
 
 
 class CaptionScorer:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from headpursuit.studies.captioning.figures import CaptionArm, Direction
+from headpursuit.studies.captioning.figures import CaptionArm
 from headpursuit.studies.captioning.judging import (
     CaptionThresholds,
     effect,
@@ -14,6 +14,8 @@ from headpursuit.studies.captioning.judging import (
     signs_of_damage,
 )
 from headpursuit.studies.results import DoseWord
+from headpursuit.studies.tasks import Direction
+from headpursuit.studies.verdict import broken_word
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def cell_of(
     return CaptionCell(
         len(arm.heads),
         arm.scale,
-        "over-intervened" if signs else "too weak" if weak else "good",
+        broken_word(signs, direction) if signs else "too weak" if weak else "good",
         signs,
         relative(arm.frequency.value, base.frequency.value),
         kept_cider(direction, base, arm),
@@ -91,25 +93,44 @@ def cell_of(
     )
 
 
-def sheet_of(direction: Direction, base: CaptionArm, cells: Sequence[CaptionCell]) -> CaptionSheet:
+def sheet_of(
+    direction: Direction,
+    base: CaptionArm,
+    cells: Sequence[CaptionCell],
+    thresholds: CaptionThresholds | None = None,
+) -> CaptionSheet:
     """Choose a dose.
 
-    Whole captions come before broken ones; among whole ones the largest change of the concept's frequency counts, among
-    broken ones the fewest signs, then the most CIDEr; what is alike goes to fewer heads, then to the milder scale.
+    Good doses come first, the surely good ones before the others, and among the sure ones the smallest: fewest heads,
+    then the mildest scale. Elsewhere whole captions come before broken ones; among whole ones the largest change of the
+    concept's frequency counts, among broken ones the fewest signs, then the most CIDEr; what is alike goes to fewer
+    heads, then to the milder scale.
     """
+    t = thresholds or CaptionThresholds()
 
     def order(cell: CaptionCell) -> tuple[float | int, ...]:
         mild = (cell.n_heads, abs(cell.scale - 1))
-        if cell.word == "over-intervened":
-            return (1, len(cell.signs), -(cell.cider or 0), *mild)
-        return (0, -round(effect(direction, base, cell.arm), 9), *mild)
+        if _is_sure(direction, base, cell, t):
+            return (0, *mild)
+        if cell.signs:
+            return (2, len(cell.signs), -(cell.cider or 0), *mild)
+        return (1, -round(effect(direction, base, cell.arm), 9), *mild)
 
     chosen = min(cells, key=order)
-    sentence = _explained(direction, base, chosen)
+    sentence = _explained(direction, base, chosen, t)
     return CaptionSheet(direction, base, tuple(cells), chosen.n_heads, chosen.scale, sentence)
 
 
-def _explained(direction: Direction, base: CaptionArm, cell: CaptionCell) -> str:
+def _is_sure(direction: Direction, base: CaptionArm, cell: CaptionCell, t: CaptionThresholds) -> bool:
+    """Whether the interval of the change lies beyond the asked one, and CIDEr keeps half of its margin."""
+    change = cell.arm.frequency_change
+    if cell.word != "good" or change is None or cell.cider is None:
+        return False
+    least = -change.high if direction == "suppress" else change.low
+    return least >= needed(direction, t) * base.frequency.value and cell.cider >= (1 + t.kept_cider) / 2
+
+
+def _explained(direction: Direction, base: CaptionArm, cell: CaptionCell, t: CaptionThresholds) -> str:
     """Why this cell was chosen, in a sentence."""
     dose = f"{cell.n_heads} head{'s' if cell.n_heads > 1 else ''} at scale {cell.scale:g}"
     change = effect(direction, base, cell.arm)
@@ -117,6 +138,9 @@ def _explained(direction: Direction, base: CaptionArm, cell: CaptionCell) -> str
     if cell.n_heads == 1:
         verb += "s"
     done = f"{dose} {verb} the concept's frequency by {change:.0%} on the selection images"
+    if _is_sure(direction, base, cell, t):
+        surely = f"surely reach {needed(direction, t):.0%} and keep captions whole"
+        return f"{done}, the smallest of all doses that {surely}."
     if cell.word == "good":
         return f"{done}, the most of all doses that keep captions whole."
     if cell.word == "too weak":

@@ -9,8 +9,8 @@ from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes
-from headpursuit.studies.captioning.figures import CaptionArm, Direction
-from headpursuit.studies.captioning.judging import judge
+from headpursuit.studies.captioning.figures import CaptionArm
+from headpursuit.studies.captioning.judging import CaptionThresholds, judge
 from headpursuit.studies.captioning.plan import direction_of, plan_caption_arms
 from headpursuit.studies.captioning.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.captioning.scoring import CaptionScorer
@@ -20,7 +20,7 @@ from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig, Verdict
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, doses_left_out, sweep_questions
-from headpursuit.studies.tasks import CAPTIONING, Task
+from headpursuit.studies.tasks import CAPTIONING, Direction, Task
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
 """Concepts that captions of most images name."""
@@ -55,7 +55,8 @@ def study_captions(
     """
     if config.task != CAPTIONING:
         raise ValueError(f"{config.task} is no study of captions; run it with headpursuit.study")
-    task = task or find_task(config)
+    task = (task or find_task(config)).split_for(sweep=True)
+    lines = thresholds_of(config)
     found = find_heads(model, task, config, Path(path), resume=resume, progress=progress)
     sheets = caption_sheets(model, task, found.concept, config, found.rankings[0], found.folder, progress)
     scopes, remark = image_scopes(model, task, config)
@@ -70,12 +71,17 @@ def study_captions(
         request=task.heldout[0].text,
         sheets=sheets,
         arms=figures,
-        verdicts={direction: _judged(direction, scorer, arms, figures) for direction in sheets},
+        verdicts={direction: _judged(direction, scorer, arms, figures, lines) for direction in sheets},
         examples=_examples(task, arms, found.thumbnails),
         remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
     )
     finish(found.folder, KIND, config, task, result.to_json())
     return result
+
+
+def thresholds_of(config: StudyConfig) -> CaptionThresholds:
+    """Where the lines are drawn: effect and damage are asked for, the rest is fixed."""
+    return CaptionThresholds(needed_fall=config.effect, needed_rise=config.effect, kept_cider=1 - config.damage)
 
 
 def caption_sheets(
@@ -98,14 +104,15 @@ def caption_sheets(
     }
     runner = DoseRunner(model, task, concept, config, folder, progress)
     runner.total = 1 + sum(map(len, doses.values()))
+    lines = thresholds_of(config)
     scorer = CaptionScorer(sweep_questions(task, config), concept, (), config.seed)
     base = runner.arm("base", "base", Edit({}))
     before = scorer.figures(base, base)
     sheets: dict[Direction, CaptionSheet] = {}
     for direction, edits in doses.items():
         arms = [runner.arm(dose_name(edit), "dose", edit) for edit in edits]
-        cells = [cell_of(direction, before, scorer.figures(arm, base, direction)) for arm in arms]
-        sheets[direction] = sheet_of(direction, before, cells)
+        cells = [cell_of(direction, before, scorer.figures(arm, base, direction), lines) for arm in arms]
+        sheets[direction] = sheet_of(direction, before, cells, lines)
     return sheets
 
 
@@ -115,13 +122,19 @@ def _others(concept: Concept, other: Concept) -> list[Concept]:
     return [other, *map(load_concept, names)]
 
 
-def _judged(direction: Direction, scorer: CaptionScorer, arms: Sequence[Arm], figures: Sequence[CaptionArm]) -> Verdict:
+def _judged(
+    direction: Direction,
+    scorer: CaptionScorer,
+    arms: Sequence[Arm],
+    figures: Sequence[CaptionArm],
+    lines: CaptionThresholds,
+) -> Verdict:
     own = [arm for arm in arms if direction_of(arm.name) == direction]
     edit = next(arm for arm in own if arm.kind == "edit")
     p_matched, p_random = (
         scorer.p_value(direction, edit, [arm for arm in own if arm.kind == kind]) for kind in ("matched", "random")
     )
-    return judge(direction, figures, p_matched, p_random)
+    return judge(direction, figures, p_matched, p_random, lines)
 
 
 def _examples(task: Task, arms: Sequence[Arm], thumbnails: Mapping[str, str]) -> tuple[CaptionExample, ...]:

@@ -43,6 +43,8 @@ class StudyConfig:
     dtype: str = "auto"
     concept: str = ""
     """The concept that captions are read for: a built-in name or a file; other tasks have one of their own."""
+    scorer: str = ""
+    """What judges outputs where the metric is toxicity or sentiment, instead of the task's own."""
     data: str = ""
     """The image set of an image task: a name or a folder."""
     ask: str = ""
@@ -57,6 +59,10 @@ class StudyConfig:
     """Choose number and scale of the heads by a dose sheet, on questions that are not held out."""
     sweep_questions: int = 60
     """Questions of each group that every dose answers, at most."""
+    effect: float = 0.5
+    """The least fraction by which the target score is to fall (or rise), for a dose to be recommended."""
+    damage: float = 0.15
+    """The largest fraction of the right unrelated answers that may be lost."""
     doses: str = ""
     """Numbers or percentages of heads on the dose sheet, like `1,2,4`; empty: 1, 2, 3, 4, 6, 8, 16, 32, as far as they
     are at most one head in 32."""
@@ -76,6 +82,9 @@ class StudyConfig:
         for name in ("controls", "max_new_tokens", "batch_size", "images", "selection_images", "sweep_questions"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        for name in ("effect", "damage"):
+            if not 0 < getattr(self, name) < (math.inf if name == "effect" else 1):
+                raise ValueError(f"{name} is {getattr(self, name)}; give a fraction above 0, like 0.5")
         if self.sweep and (self.heads, self.scale) != (StudyConfig.heads, StudyConfig.scale):
             raise ValueError(
                 "a sweep chooses number and scale of the heads itself; leave out either it or heads and scale"

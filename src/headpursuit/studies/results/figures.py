@@ -20,24 +20,23 @@ class Estimate:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """How one arm answered one group of questions; all are fractions of the questions, 0 to 1."""
+    """How one arm answered one group of questions; all but `score` are fractions of the questions, 0 to 1."""
 
     n_questions: int
     score: Estimate
-    """The answer is right: an accepted answer occurs in it, as whole words; in a classification, the first class that
-    is named is the image's."""
-    exact: Estimate
-    """The answer is an accepted answer, after SQuAD normalisation."""
-    f1: Estimate
-    """SQuAD token F1 with the closest accepted answer."""
+    """What counts, by the task's metric: for most tasks the fraction of the answers that are right."""
+    exact: Estimate | None
+    """The answer is an accepted answer, after SQuAD normalisation; None where questions have no answers."""
+    f1: Estimate | None
+    """SQuAD token F1 with the closest accepted answer; None where questions have no answers."""
     concept_rate: Estimate
-    """A word of the concept occurs in the answer, right or wrong."""
+    """A word of the concept occurs in the output, right or wrong."""
     empty: float
     """Answers without any word; never booked as suppression."""
     repetition: float
     """Mean fraction of an answer's word pairs that occurred in it before."""
     score_change: Estimate | None
-    """Contains-rate minus that of the base, paired by question; None for the base itself."""
+    """Score minus that of the base, paired by question; None for the base itself."""
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "GroupSummary":

@@ -5,7 +5,8 @@ from typing import Any, Literal
 
 from headpursuit.studies.results.figures import ArmSummary
 
-DoseWord = Literal["good", "too weak", "over-intervened"]
+DoseWord = Literal["good", "too weak", "over-intervened", "incoherent", "not specific"]
+"""What a dose is: enough, not enough, or why it will not do."""
 
 
 @dataclass(frozen=True)
@@ -16,35 +17,59 @@ class DoseCell:
     scale: float
     word: DoseWord
     signs: tuple[str, ...]
-    """What breaks, in words; none unless it is over-intervened."""
+    """What is wrong with it, in words; none where it is good or too weak."""
+    effect: float
+    """Fraction by which the target score falls, or rises where the study is to enhance."""
+    damage: float
+    """What else breaks, in units of what is tolerated: above 1 it is over-intervened."""
     arm: ArmSummary
     matched: float | None = None
-    """Target rate with as many random heads of the same layers, one draw; measured beside the best cells only."""
+    """Target score with as many random heads of the same layers, one draw; measured beside the best cells only."""
+
+    @property
+    def dose(self) -> tuple[int, float]:
+        """Number of heads and scale."""
+        return self.n_heads, self.scale
 
 
 @dataclass(frozen=True)
 class DoseSheet:
-    """Numbers of heads by scales, and the dose that was chosen."""
+    """Numbers of heads by scales, and the dose that is recommended."""
 
     base: ArmSummary
     cells: tuple[DoseCell, ...]
     """Few heads first, for each number the scales in the order given."""
     n_heads: int
-    """The chosen number of heads."""
+    """The recommended number of heads."""
     scale: float
-    """The chosen scale."""
+    """The recommended scale."""
     sentence: str
     """Why this dose, in words."""
+    not_run: tuple[tuple[int, float], ...] = ()
+    """Doses that were not measured, because the model had fallen apart at a milder one."""
 
     @property
     def chosen(self) -> DoseCell:
-        """The chosen cell."""
-        return next(cell for cell in self.cells if (cell.n_heads, cell.scale) == (self.n_heads, self.scale))
+        """The recommended cell."""
+        return next(cell for cell in self.cells if cell.dose == (self.n_heads, self.scale))
 
     @property
     def counts(self) -> tuple[int, ...]:
         """The numbers of heads, few first."""
-        return tuple(sorted({cell.n_heads for cell in self.cells}))
+        return tuple(sorted({count for count, _ in (*(cell.dose for cell in self.cells), *self.not_run)}))
+
+    @property
+    def front(self) -> tuple[DoseCell, ...]:
+        """The Pareto front, mild first.
+
+        No other dose has more effect with at most their damage, or at least their effect with less of it; of doses
+        alike in both the smallest.
+        """
+        front: list[DoseCell] = []
+        for cell in sorted(self.cells, key=lambda c: (c.damage, -c.effect, c.n_heads, abs(c.scale - 1))):
+            if cell.effect > (front[-1].effect if front else 0.0):
+                front.append(cell)
+        return tuple(front)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "DoseSheet":
@@ -53,4 +78,6 @@ class DoseSheet:
             DoseCell(**{**c, "signs": tuple(c["signs"]), "arm": ArmSummary.from_json(c["arm"])})
             for c in content["cells"]
         )
-        return cls(**{**content, "base": ArmSummary.from_json(content["base"]), "cells": cells})
+        not_run = tuple((count, scale) for count, scale in content.get("not_run", ()))
+        base = ArmSummary.from_json(content["base"])
+        return cls(**{**content, "base": base, "cells": cells, "not_run": not_run})

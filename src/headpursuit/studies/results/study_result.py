@@ -10,11 +10,12 @@ from headpursuit.studies.results.arms import ArmKind
 from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmSummary
 from headpursuit.studies.results.sheet import DoseSheet
+from headpursuit.studies.tasks.task import Direction, MetricName
 
 KIND = "study"
 """What its manifest calls it."""
 
-Outcome = Literal["specific", "not better than random", "over-intervened", "no effect", "undecidable"]
+Outcome = Literal["specific", "not specific", "over-intervened", "incoherent", "no effect", "undecidable"]
 """What a verdict can be; `judge` says when it is which."""
 
 
@@ -50,6 +51,8 @@ class Example:
     """The image that is asked about; empty where there is none."""
     thumbnail: str = ""
     """That image, small: a file in the study's folder."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """What each answer counts, by arm name."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,9 @@ class StudyResult:
     """The dose sheet; None where number and scale of the heads were given."""
     remarks: tuple[str, ...] = ()
     """What could not be measured, one sentence each."""
+    metric: MetricName = "contains"
+    """What counts in the target outputs."""
+    direction: Direction = "suppress"
 
     @property
     def heads(self) -> int | str:

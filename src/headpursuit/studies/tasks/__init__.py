@@ -1,16 +1,22 @@
-"""Tasks: what studies measure. One file each."""
+"""Tasks: what studies measure. One file each: a declaration in YAML, or code where images are asked about."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from headpursuit.concepts import load_concept
 from headpursuit.images import ImageSet
 from headpursuit.studies.tasks.captioning import captioning
-from headpursuit.studies.tasks.countries_qa import countries_qa
+from headpursuit.studies.tasks.declared import (
+    declaration_file,
+    declared_names,
+    declared_task,
+    is_declaration,
+    read_declaration,
+)
 from headpursuit.studies.tasks.image_classification import image_classification
-from headpursuit.studies.tasks.task import Question, Task
+from headpursuit.studies.tasks.task import Direction, MetricName, Question, Task
 
-_TASKS: dict[str, Callable[[], Task]] = {"countries-qa": countries_qa}
 _IMAGE_TASKS: dict[str, Callable[[ImageSet], Task]] = {"image-classification": image_classification}
 
 CAPTIONING = "captioning"
@@ -18,8 +24,8 @@ CAPTIONING = "captioning"
 
 
 def task_names() -> tuple[str, ...]:
-    """All tasks."""
-    return tuple(sorted([*_TASKS, *_IMAGE_TASKS, CAPTIONING]))
+    """All tasks that come with the package."""
+    return tuple(sorted([*declared_names(), *_IMAGE_TASKS, CAPTIONING]))
 
 
 def is_image_task(name: str) -> bool:
@@ -28,36 +34,55 @@ def is_image_task(name: str) -> bool:
 
 
 def usual_settings(name: str) -> dict[str, Any]:
-    """Settings of a study whose defaults are a task's own."""
+    """Settings of a study whose defaults are a task's own.
+
+    Raises:
+        FileNotFoundError: If a task's file is missing.
+        ValueError: If it cannot be read.
+    """
     if not is_image_task(name):
-        return {}
+        file = declaration_file(name)
+        if not is_declaration(name) and not file.exists():
+            return {}
+        declared = read_declaration(file)
+        enhancing = {"sweep": True, "scales": "1.5,2,3,5"} if declared.get("direction") == "enhance" else {}
+        return enhancing | dict(declared.get("settings", {}))
     usual: dict[str, Any] = {"chat": True, "positions": "generated", "sweep": True}
     if name == CAPTIONING:
-        usual |= {"max_new_tokens": 32, "images": 100, "selection_images": 100, "other_concept": "shapes"}
+        usual |= {
+            "max_new_tokens": 32,
+            "images": 100,
+            "selection_images": 200,
+            "other_concept": "shapes",
+            "effect": 0.6,
+            "damage": 0.2,
+        }
     return usual
 
 
-def load_task(name: str, images: ImageSet | None = None, concept: str = "") -> Task:
-    """A task by name.
+def load_task(name: str, images: ImageSet | None = None, concept: str = "", *, scorer: str = "", seed: int = 0) -> Task:
+    """A task by name, or by its file.
 
     Args:
-        name: One of `task_names()`.
+        name: One of `task_names()`, or a declaration (.yaml).
         images: What an image task asks about.
         concept: What captions are read for: a built-in name or a file.
+        scorer: What judges outputs, instead of the task's own.
+        seed: Of the rows that are drawn where a declaration has a limit.
 
     Raises:
-        FileNotFoundError: If there is no such concept.
-        ValueError: If there is no such task (the text names those there are), or it lacks images or a concept, or has
-            no use for them.
+        FileNotFoundError: If there is no such file or concept.
+        ValueError: If there is no such task (the text names those there are), it cannot be what its file declares, or
+            it lacks images or a concept, or has no use for them.
     """
-    if name not in task_names():
-        raise ValueError(f"there is no task {name!r}; there is {', '.join(task_names())}")
+    if name not in task_names() and not is_declaration(name):
+        raise ValueError(f"there is no task {name!r}; there is {', '.join(task_names())}, or a file of yours (.yaml)")
     if concept and name != CAPTIONING:
         raise ValueError(f"{name} has a concept of its own; leave --concept out")
     if not is_image_task(name):
         if images is not None:
             raise ValueError(f"{name} asks about no images; leave --data out")
-        return _TASKS[name]()
+        return declared_task(declaration_file(name), scorer=scorer, seed=seed)
     if images is None:
         raise ValueError(f"{name} needs images; name a set or a folder of them with --data")
     if name != CAPTIONING:
@@ -67,12 +92,34 @@ def load_task(name: str, images: ImageSet | None = None, concept: str = "") -> T
     return captioning(images, load_concept(concept))
 
 
+def asked_for(name: str) -> tuple[str, dict[str, Any]]:
+    """The task that a file asks for, with its settings; a file may name a task instead of declaring one.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it cannot be read, or both names and declares a task.
+    """
+    if not is_declaration(name):
+        return name, usual_settings(name)
+    declared = read_declaration(Path(name))
+    if "task" not in declared:
+        return name, usual_settings(name)
+    other = sorted(set(declared) - {"task", "settings", "name"})
+    if other:
+        raise ValueError(f"{name} names a task and declares one too ({', '.join(other)}); give either")
+    return str(declared["task"]), usual_settings(str(declared["task"])) | dict(declared.get("settings", {}))
+
+
 __all__ = [
     "CAPTIONING",
+    "Direction",
+    "MetricName",
     "Question",
     "Task",
+    "asked_for",
     "captioning",
     "image_classification",
+    "is_declaration",
     "is_image_task",
     "load_task",
     "task_names",

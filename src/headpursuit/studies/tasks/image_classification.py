@@ -13,8 +13,8 @@ from headpursuit.studies.tasks.task import Group, Question, Split, Task, neutral
 def image_classification(images: ImageSet) -> Task:
     """Target questions ask for each image's class, unrelated ones for what else is known about it.
 
-    The concept is the words of all classes. Selection images choose heads and dose, held-out images measure. A question
-    whose accepted answer is a word of some class is not unrelated, and left out.
+    The concept is the words of all classes. Selection images choose heads and (every other one) the dose, held-out
+    images measure. A question whose accepted answer is a word of some class is not unrelated, and left out.
 
     Raises:
         ValueError: If the set has fewer than two classes, an image without a class, or a split without images.
@@ -27,6 +27,7 @@ def image_classification(images: ImageSet) -> Task:
         questions=tuple(q for image in images.images for q in _questions(images, image, words)),
         neutral_texts=neutral_texts(),
         classes=images.classes,
+        metric="first-named",
         remarks=left_out(images) + _shared_words(images),
     )
 

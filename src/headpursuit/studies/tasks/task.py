@@ -1,7 +1,7 @@
-"""A task: questions whose answers belong to a concept, questions about other things, and neutral text."""
+"""A task: prompts whose outputs belong to a concept, questions about other things, and neutral text."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Literal, get_args
@@ -10,7 +10,13 @@ from headpursuit.concepts import Concept, load_concept
 from headpursuit.images import ImagePrompt, Prompt
 
 Group = Literal["target", "unrelated"]
-Split = Literal["ranking", "heldout"]
+Split = Literal["ranking", "selection", "heldout"]
+Direction = Literal["suppress", "enhance"]
+"""Whether an edit is to make a concept rarer or more frequent."""
+MetricName = Literal[
+    "contains", "exact", "f1", "first-named", "names-concept", "concept-words", "toxicity", "positive", "negative"
+]
+"""What counts in the outputs to target prompts; `studies.scoring` says what each is."""
 
 
 @dataclass(frozen=True)
@@ -19,14 +25,14 @@ class Question:
 
     prompt: Prompt
     answers: tuple[str, ...]
-    """The accepted ones."""
+    """The accepted ones; none where what is written is judged without any."""
     group: Group
-    """`target`: the answer belongs to the concept; `unrelated`: it does not."""
+    """`target`: the output belongs to the concept; `unrelated`: it does not, and should stay as it is."""
     subject: str
     fact: str
     """Questions with the same fact ask for the same thing in other words; statistics count facts."""
     split: Split
-    """`ranking` questions choose heads and dose, `heldout` ones measure; never both."""
+    """`ranking` questions choose heads, `selection` ones the dose, `heldout` ones measure; never two of these."""
     label: str = ""
     """In a classification: the class that a right answer names first."""
     image_name: str = ""
@@ -44,7 +50,7 @@ class Task:
 
     name: str
     concept: str | Concept
-    """The concept that the target answers belong to: its words, a built-in name, or a file."""
+    """The concept that the target outputs belong to: its words, a built-in name, or a file."""
     questions: tuple[Question, ...]
     neutral_texts: tuple[str, ...]
     """Plain text about other things, for perplexity and divergence."""
@@ -52,6 +58,11 @@ class Task:
     """In a classification: the words that name each class."""
     remarks: tuple[str, ...] = ()
     """What readers of its figures should know, one sentence each."""
+    metric: MetricName = "contains"
+    """What counts in the target outputs; unrelated answers count if they contain an accepted one."""
+    direction: Direction = "suppress"
+    scorer: str = "words"
+    """What judges outputs where the metric is toxicity or sentiment."""
 
     @property
     def words(self) -> Concept:
@@ -80,22 +91,43 @@ class Task:
     @property
     def selection(self) -> tuple[Question, ...]:
         """Questions that the dose is chosen on."""
-        return tuple(q for q in self.questions if q.split == "ranking")
+        return tuple(q for q in self.questions if q.split == "selection")
 
-    def for_sweep(self) -> "Task":
-        """The task with unrelated questions to choose a dose on.
+    def split_for(self, *, sweep: bool) -> "Task":
+        """The task with selection questions if a dose is to be chosen, and without them if not.
 
-        Where all of them are held out, those of every other fact are taken from there, so that none does both; but not
-        those about images, since what else is asked about the same image stays held out.
+        Without a sweep, all selection questions rank heads. For one, where there are none, every other fact of the
+        ranking questions becomes one; and where all unrelated questions are held out, those of every other fact of
+        them, but not those about images, since what else is asked about the same image stays held out.
+
+        Raises:
+            ValueError: If there are too few facts for both.
         """
-        if self.has_images or any(q.group == "unrelated" for q in self.selection):
-            return self
-        facts = dict.fromkeys(q.fact for q in self.questions if q.group == "unrelated")
-        taken = set(list(facts)[::2])
-        moved = (
-            replace(q, split="ranking") if q.group == "unrelated" and q.fact in taken else q for q in self.questions
-        )
-        return replace(self, questions=tuple(moved))
+        if not sweep:
+            return self._moved(lambda q: q.split == "selection", "ranking")
+        task = self
+        if not any(q.group == "target" for q in task.selection):
+            taken = _every_other(q.fact for q in task.questions if q.split == "ranking" and q.group == "target")
+            if not taken:
+                raise ValueError(
+                    f"{self.name} has ranking prompts about a single fact; a dose sheet needs at least two facts, one "
+                    "to rank heads on and one to choose the dose on"
+                )
+            task = task._moved(
+                lambda q: q.split == "ranking" and (q.group == "unrelated" or q.fact in taken), "selection"
+            )
+        if not self.has_images and not any(q.group == "unrelated" for q in task.selection):
+            others = _every_other(q.fact for q in task.questions if q.group == "unrelated")
+            task = task._moved(lambda q: q.group == "unrelated" and q.fact in others, "selection")
+        return task
+
+    def _moved(self, which: Callable[[Question], bool], split: Split) -> "Task":
+        return replace(self, questions=tuple(replace(q, split=split) if which(q) else q for q in self.questions))
+
+
+def _every_other(facts: Iterable[str]) -> frozenset[str]:
+    """The second, fourth, ... of some facts."""
+    return frozenset(list(dict.fromkeys(facts))[1::2])
 
 
 def parse_questions(text: str, origin: str) -> tuple[Question, ...]:

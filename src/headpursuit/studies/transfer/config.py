@@ -15,7 +15,7 @@ from headpursuit.studies.tasks import CAPTIONING
 
 _SHARED = frozenset(
     {"task", "model", "revision", "heads", "scale", "scope", "controls", "other_concept", "ranking", "batch_size"}
-    | {"seed", "device", "dtype", "sweep", "sweep_questions", "doses", "scales", "enhance_scales", "also"}
+    | {"seed", "device", "dtype", "sweep", "sweep_questions", "effect", "doses", "scales", "enhance_scales", "also"}
 )
 """Settings of a study that a task of a transfer cannot have for itself."""
 
@@ -83,9 +83,9 @@ class TransferConfig:
     scope: str = "all"
     controls: int = 3
     """Draws of random heads of the same layers for each set of heads."""
-    images: int = 100
-    """Held-out images of each image task, at most, unless it says otherwise."""
-    selection_images: int = 100
+    images: int | None = None
+    """Held-out images of each image task, at most, unless it says otherwise; None for as many as in a study."""
+    selection_images: int | None = None
     """Images that heads are ranked on, the same."""
     ranking: RankConfig = field(default_factory=RankConfig)
     batch_size: int = 64
@@ -113,7 +113,8 @@ class TransferConfig:
 
     def study_of(self, task: TransferTask) -> StudyConfig:
         """One task's settings as those of a study."""
-        shared = {"images": self.images, "selection_images": self.selection_images}
+        images = {"images": self.images, "selection_images": self.selection_images}
+        shared = {name: most for name, most in images.items() if most is not None}
         return usual_config(
             task.task,
             self.model,

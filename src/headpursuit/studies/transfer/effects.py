@@ -1,19 +1,19 @@
 """What one task's heads do to another's questions: arms to cells."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from headpursuit.heads import Edit
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
+from headpursuit.studies.scoring import metric_of
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.transfer.overlap import holm
-from headpursuit.studies.verdict import Thresholds, fall, signs_of_damage
+from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
 
 CellWord = Literal["acts", "does not act", "breaks", "nothing to lose"]
-"""The heads take right answers, and random ones do not; they do not; the model falls apart; it was not right before."""
+"""The heads lower the score, and random ones do not; they do not; the model falls apart; it had no score to lose."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class EffectCell:
     column: str
     """Whose questions."""
     effect: Estimate
-    """Fraction of the unedited model's right answers that are lost; answers that fell silent are not lost. Its interval
-    takes the unedited model's rate as given."""
+    """Fraction of the unedited model's score that is lost; answers that fell silent are not lost. Its interval takes
+    the unedited model's score as given."""
     matched: tuple[float, ...]
     """The same with random heads of the same layers, each draw."""
     p: float
@@ -50,7 +50,7 @@ class EffectCell:
     p_adjusted: float
     """The same, corrected for the number of cells (Holm)."""
     score: Estimate
-    """Right answers under the edit, a fraction."""
+    """Score under the edit."""
     unrelated: Estimate | None
     """Right answers to the column's unrelated questions under the edit."""
     signs: tuple[str, ...]
@@ -75,11 +75,18 @@ class Column:
 
     name: str
     n_questions: int
+    counted: str
+    """What its score is the fraction of, or the mean of."""
     base: Estimate
-    """Right answers of the unedited model, a fraction."""
+    """Score of the unedited model: for most tasks the fraction of right answers."""
     base_unrelated: Estimate | None
     random: tuple[float, ...]
     """Effect of every draw of random heads, of all rows."""
+
+    @property
+    def lost(self) -> str:
+        """What an edit takes."""
+        return "right answers" if self.counted.startswith("answers") else "score"
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Column":
@@ -88,32 +95,44 @@ class Column:
         return cls(**{**content, **made, "random": tuple(content["random"])})
 
 
+@dataclass(frozen=True)
+class Answered:
+    """A task's held-out questions, answered under every edit."""
+
+    task: Task
+    arms: Mapping[Edit, Arm]
+    """The base, which is the edit of nothing, comes first."""
+    thresholds: Thresholds = Thresholds()
+
+
 def cells_of(
-    tasks: Mapping[str, Task], sets: Sequence[HeadSet], arms: Mapping[str, Mapping[Edit, Arm]], seed: int
+    answered: Mapping[str, Answered], sets: Sequence[HeadSet], seed: int
 ) -> tuple[tuple[EffectCell, ...], tuple[Column, ...]]:
     """Every row's heads on every column's questions.
 
     Args:
-        tasks: By name, in the order of the columns.
+        answered: By the names of the tasks, in the order of the columns.
         sets: Of each row.
-        arms: By column and edit; the edit of nothing is the base.
         seed: Of the bootstrap and the permutations.
     """
-    found = [_column(name, task, sets, arms[name], seed) for name, task in tasks.items()]
+    found = [_column(name, given, sets, seed) for name, given in answered.items()]
     cells = [cell for of_column, _ in found for cell in of_column]
     adjusted = holm([cell.p for cell in cells])
     columns, rows = {column.name: column for _, column in found}, [one.name for one in sets]
-    judged = [_judged(cell, p, columns[cell.column]) for cell, p in zip(cells, adjusted, strict=True)]
+    judged = [
+        _judged(cell, p, columns[cell.column], answered[cell.column].thresholds)
+        for cell, p in zip(cells, adjusted, strict=True)
+    ]
     return tuple(sorted(judged, key=lambda cell: rows.index(cell.row))), tuple(columns.values())
 
 
-def fall_interval(base: ArmSummary, arm: ArmSummary) -> Estimate:
-    """`fall` with its 95 % interval: that of the paired change, divided by the base's rate.
+def effect_interval(base: ArmSummary, arm: ArmSummary) -> Estimate:
+    """`effect` with its 95 % interval: that of the paired change, divided by the base's rate.
 
     Where no question or every question changed, resampling sees no spread; there the exact limits of the arm's own rate
     stand in.
     """
-    value, before = fall(base, arm), base.target.score.value
+    value, before = effect(base, arm), base.target.score.value
     change = arm.target.score_change
     if not before or change is None:
         return Estimate(value, 0.0, 0.0)
@@ -125,59 +144,51 @@ def fall_interval(base: ArmSummary, arm: ArmSummary) -> Estimate:
     return Estimate(value, value + low, value + high)
 
 
-def _column(
-    name: str, task: Task, sets: Sequence[HeadSet], arms: Mapping[Edit, Arm], seed: int
-) -> tuple[list[EffectCell], Column]:
-    edits = list(arms)
-    summaries = dict(zip(edits, summarise(task, task.words, [arms[edit] for edit in edits], seed), strict=True))
+def _column(name: str, given: Answered, sets: Sequence[HeadSet], seed: int) -> tuple[list[EffectCell], Column]:
+    task, edits = given.task, list(given.arms)
+    summaries = dict(zip(edits, summarise(task, task.words, list(given.arms.values()), seed), strict=True))
     base = summaries[edits[0]]
     column = Column(
         name,
         base.target.n_questions,
+        metric_of(task).counted,
         base.target.score,
         base.unrelated.score if base.unrelated else None,
-        tuple(fall(base, summaries[edit]) for edit in dict.fromkeys(edit for one in sets for edit in one.matched)),
+        tuple(effect(base, summaries[edit]) for edit in dict.fromkeys(edit for one in sets for edit in one.matched)),
     )
-    return [_cell(one, name, task, arms, summaries, base, seed) for one in sets], column
+    return [_cell(one, name, given, summaries, seed) for one in sets], column
 
 
-def _cell(
-    heads: HeadSet,
-    column: str,
-    task: Task,
-    arms: Mapping[Edit, Arm],
-    summaries: Mapping[Edit, ArmSummary],
-    base: ArmSummary,
-    seed: int,
-) -> EffectCell:
-    summary = summaries[heads.edit]
-    compared = [replace(arms[heads.edit], kind="edit"), *(replace(arms[e], kind="matched") for e in heads.matched)]
-    p = p_value(task, compared, "matched", seed)
+def _cell(heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit, ArmSummary], seed: int) -> EffectCell:
+    """A cell that is not judged yet."""
+    base, summary = next(iter(summaries.values())), summaries[heads.edit]
+    drawn = [replace(given.arms[edit], kind="matched") for edit in heads.matched]
+    compared = [replace(given.arms[heads.edit], kind="edit"), *drawn]
+    p = p_value(given.task, given.task.words, compared, "matched", seed)
     return EffectCell(
         heads.name,
         column,
-        fall_interval(base, summary),
-        tuple(fall(base, summaries[edit]) for edit in heads.matched),
+        effect_interval(base, summary),
+        tuple(effect(base, summaries[edit]) for edit in heads.matched),
         p,
         p,
         summary.target.score,
         summary.unrelated.score if summary.unrelated else None,
-        tuple(signs_of_damage(base, summary)),
+        tuple(signs_of_damage(base, summary, given.thresholds)),
         "does not act",
     )
 
 
-def _judged(cell: EffectCell, p_adjusted: float, column: Column, thresholds: Thresholds | None = None) -> EffectCell:
+def _judged(cell: EffectCell, p_adjusted: float, column: Column, t: Thresholds) -> EffectCell:
     """The cell with its word.
 
     In this order: a base that is hardly ever right has nothing to lose; an edit with signs of damage breaks the model;
     a fall that is large enough, whose whole interval is above the mean of the random draws, above each of them, and
     significant over questions, acts; anything else does not.
     """
-    t = thresholds or Thresholds()
     word: CellWord = "does not act"
     above_random = cell.effect.low > max(0.0, cell.random) and cell.effect.value > max(cell.matched)
-    if column.base.value < t.weakest_base or not math.isfinite(cell.effect.value):
+    if column.base.value < t.weakest_base:
         word = "nothing to lose"
     elif cell.signs:
         word = "breaks"

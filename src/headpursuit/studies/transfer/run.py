@@ -12,14 +12,16 @@ from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.pursuit import random_heads
 from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.base import asked_of
 from headpursuit.studies.place import check_same, kept
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig
+from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.transfer.clustering import by_effect, by_overlap
 from headpursuit.studies.transfer.config import TransferConfig
-from headpursuit.studies.transfer.effects import HeadSet, cells_of
+from headpursuit.studies.transfer.effects import Answered, HeadSet, cells_of
 from headpursuit.studies.transfer.folder import begin, check_place, file_of
 from headpursuit.studies.transfer.overlap import overlaps
 from headpursuit.studies.transfer.result import KIND, RankedTask, TransferResult
@@ -55,13 +57,14 @@ def transfer(
         AnatomyError: If the model's heads cannot be certified.
     """
     folder = Path(path)
-    tasks = tasks or find_tasks(config)
+    tasks = {name: task.split_for(sweep=False) for name, task in (tasks or find_tasks(config)).items()}
     studies = {task.name: config.study_of(task) for task in config.tasks}
     if list(tasks) != list(studies):
         raise ValueError(f"the config names the tasks {', '.join(studies)}, but {', '.join(tasks)} were given")
     check_place(folder, config, resume=resume)
     for name, task in tasks.items():
         with _naming(name):
+            check_metric(task)
             _check_feasible(model, task, studies[name])
     begin(folder, config)
     rankings = {
@@ -69,7 +72,9 @@ def transfer(
     }
     sets = [_head_set(model, name, ranking, config) for name, ranking in rankings.items()]
     arms = _measured(model, tasks, studies, sets, folder / "arms", progress)
-    cells, columns = cells_of(tasks, sets, arms, config.seed)
+    lines = {name: asked_of(task, studies[name]).thresholds for name, task in tasks.items()}
+    answered = {name: Answered(task, arms[name], lines[name]) for name, task in tasks.items()}
+    cells, columns = cells_of(answered, sets, config.seed)
     words = [task.words.words for task in tasks.values()]
     shared = overlaps(list(rankings.values()), config.heads, list(tasks), words)
     result = TransferResult(
@@ -84,7 +89,7 @@ def transfer(
         columns=columns,
         effect_tree=by_effect(list(tasks), cells),
         overlap_tree=by_overlap(list(tasks), shared),
-        sentences=sentences_of(shared, cells),
+        sentences=sentences_of(shared, cells, columns),
         remarks=tuple(f"{name}: {remark}" for name, task in tasks.items() for remark in task.remarks),
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
     )

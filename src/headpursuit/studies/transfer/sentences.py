@@ -1,15 +1,18 @@
 """What a transfer found, in plain words; "no" is an answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from headpursuit.studies.transfer.effects import EffectCell
+from headpursuit.studies.transfer.effects import Column, EffectCell
 from headpursuit.studies.transfer.overlap import Overlap
 from headpursuit.studies.verdict import Thresholds
 
 
-def sentences_of(overlaps: Sequence[Overlap], cells: Sequence[EffectCell]) -> tuple[str, ...]:
+def sentences_of(
+    overlaps: Sequence[Overlap], cells: Sequence[EffectCell], columns: Sequence[Column]
+) -> tuple[str, ...]:
     """One sentence on everything, then whether heads act at home, where they carry over, and what they share."""
-    return (_summary(cells), *_at_home(cells), *_carried(cells), *_shared(overlaps))
+    lost = {column.name: column.lost for column in columns}
+    return (_summary(cells), *_at_home(cells, lost), *_carried(cells, lost), *_shared(overlaps))
 
 
 def _summary(cells: Sequence[EffectCell]) -> str:
@@ -32,37 +35,37 @@ def _home(cells: Sequence[EffectCell], name: str) -> EffectCell:
     return next(cell for cell in cells if cell.row == cell.column == name)
 
 
-def _at_home(cells: Sequence[EffectCell]) -> Iterator[str]:
+def _at_home(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[str]:
     """Whether each task's heads act on its own questions: only then is there something to carry over."""
     for cell in (cell for cell in cells if cell.row == cell.column):
         if cell.word == "acts":
-            yield f"The heads of {cell.row} act on its own questions: {_takes(cell)}."
+            yield f"The heads of {cell.row} act on its own questions: {_takes(cell, lost)}."
         elif cell.word == "nothing to lose":
-            yield f"The unedited model is hardly ever right on {cell.row}: there is nothing to lose."
+            yield f"The unedited model is scores next to nothing on {cell.row}: there is nothing to lose."
         elif cell.word == "breaks":
             yield f"Edited on its own questions, the heads of {cell.row} break the model: {'; '.join(cell.signs)}."
         else:
             yield (
-                f"The heads of {cell.row} do not even act on its own questions ({_takes(cell)}), so what they do "
+                f"The heads of {cell.row} do not even act on its own questions ({_takes(cell, lost)}), so what they do "
                 "elsewhere says nothing about the concept."
             )
 
 
-def _carried(cells: Sequence[EffectCell]) -> Iterator[str]:
+def _carried(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[str]:
     for cell in (cell for cell in cells if cell.row != cell.column):
         where = f"to {cell.column}"
         if cell.word == "acts":
-            yield f"The heads of {cell.row} carry over {where}: {_takes(cell)}{_of_own(cell, cells)}."
+            yield f"The heads of {cell.row} carry over {where}: {_takes(cell, lost)}{_of_own(cell, cells)}."
         elif cell.word == "does not act":
-            yield f"The heads of {cell.row} do not carry over {where}: {_takes(cell)}."
+            yield f"The heads of {cell.row} do not carry over {where}: {_takes(cell, lost)}."
         elif cell.word == "breaks":
             yield f"Whether the heads of {cell.row} carry over {where} cannot be told: {'; '.join(cell.signs)}."
 
 
-def _takes(cell: EffectCell) -> str:
-    effect = cell.effect
+def _takes(cell: EffectCell, lost: Mapping[str, str]) -> str:
+    effect, what = cell.effect, lost[cell.column]
     return (
-        f"they take {effect.value:.0%} of the right answers (95 % interval {effect.low:.0%} to {effect.high:.0%}), "
+        f"they take {effect.value:.0%} of the {what} (95 % interval {effect.low:.0%} to {effect.high:.0%}), "
         f"random heads of the same layers {cell.random:.0%}"
     )
 

@@ -1,15 +1,13 @@
 """`headpursuit transfer` as it is typed."""
 
-import json
-
 import pytest
 import tiny
+import yaml
 from typed import assert_refused, run
 
-from headpursuit.studies import tasks as shipped
+from headpursuit.models import answer
+from headpursuit.studies.tasks import declared
 from headpursuit.studies.transfer import TransferResult
-
-HERE = "headpursuit.studies.tasks"
 
 
 @pytest.fixture(scope="module")
@@ -21,29 +19,34 @@ def saved(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def file(tmp_path, monkeypatch):
-    """Three tasks in a file; two of them are the same."""
-    import sys
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """Three tasks in a file, each a declaration beside it; two of them are the same. The model's own answers count."""
+    folder = tmp_path_factory.mktemp("tasks")
+    model = tiny.word_model()
+    for name, first in (("one", 0), ("again", 0), ("other", 30)):
+        prompts = [tiny.text_of([5 + first + i, 40 + i, 100 + first + 2 * i]) for i in range(12)]
+        said = [text.split()[0] for text in answer(model, prompts, max_new_tokens=3)]
+        (folder / f"{name}.txt").write_text("w20\nw61\nw133\n" if first == 0 else "w21\nw62\nw134\n")
+        rows = [{"prompt": prompt, "answer": word} for prompt, word in zip(prompts, said, strict=True)]
+        target = {"rows": rows, "prompts": "{prompt}", "answers": "answer"}
+        content = {"concept": f"{name}.txt", "target": target, "unrelated": "none", "settings": {"max_new_tokens": 3}}
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    settings = {"heads": 2, "controls": 1, "n_draws": 4}
+    tasks = [{"task": f"{name}.yaml"} for name in ("one", "again", "other")]
+    (folder / "three.yaml").write_text(yaml.safe_dump({"settings": settings, "tasks": tasks}))
+    return folder / "three.yaml"
 
-    sys.path.insert(0, str(tmp_path))
-    from transfer_tasks import three_tasks
 
-    for name, task in three_tasks(tiny.word_model()).items():
-        monkeypatch.setitem(shipped._TASKS, name, lambda task=task: task)
-    rows = [{"task": name, "max_new_tokens": 3} for name in ("one", "again", "other")]
-    content = {"settings": {"heads": 2, "controls": 1, "n_draws": 4}, "tasks": rows}
-    (tmp_path / "three.yaml").write_text(json.dumps(content))
-    return tmp_path / "three.yaml"
-
-
-def test_tables_sentences_a_page_and_the_same_again(saved, file, tmp_path):
+def test_tables_sentences_a_page_and_the_same_again(saved, file, tmp_path, monkeypatch):
+    # The tiny model's context is shorter than the shipped texts.
+    monkeypatch.setattr(declared, "neutral_texts", lambda: ("w11 w12 w13 w14", "w90 w91 w92"))
     out = tmp_path / "out"
     found = run("transfer", saved, file, "--scale", "-20", "-o", out)
     assert found.exit_code == 0, found.output
     result = TransferResult.load(out)
     assert (result.config.heads, result.config.scale, result.config.controls) == ("2", -20, 1)
-    for expected in ("best heads of every task, of 12", "one & again", "right answers lost", "random heads"):
+    for expected in ("best heads of every task, of 12", "one & again", "fraction of the score lost", "random heads"):
         assert expected in found.stdout
     assert all(sentence in found.stdout for sentence in result.sentences)
     assert f"report: {out / 'report.html'}" in found.stdout
