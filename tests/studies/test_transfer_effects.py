@@ -110,6 +110,8 @@ def test_p_values_are_corrected_for_all_cells():
 def test_tasks_whose_heads_act_on_each_other_are_close_and_broken_cells_count_as_none():
     *_, cells = matrix(one_one=4, one_two=4, two_one=8, two_two=4)
     assert by_effect(["one", "two"], cells).merges[0][2] == pytest.approx(1 - (0.8 + 0.6) / 2)
+    *_, cells = matrix(one_one=4, one_two=4, two_one=8, two_two=4, draw_one=18, draw_two=10)
+    assert by_effect(["one", "two"], cells).merges[0][2] == pytest.approx(1 - (0.8 - 0.25 + 0.6) / 2)
     broken = [replace(cell, word="breaks") if cell.row != cell.column else cell for cell in cells]
     assert by_effect(["one", "two"], broken).merges[0][2] == 1
 

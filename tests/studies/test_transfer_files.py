@@ -1,10 +1,11 @@
 """How tasks are named."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from headpursuit.studies.transfer import TransferConfig, TransferTask, read_tasks
+from headpursuit.studies.transfer import TransferConfig, TransferTask, find_tasks, read_tasks
 
 
 def written(folder, text, name="transfer.yaml"):
@@ -77,3 +78,15 @@ def test_what_is_missing_or_unknown_is_named(tmp_path):
         read_tasks(["lost.yaml"])
     with pytest.raises(ValueError, match="transfer has no setting 'head'; it has batch_size, centre"):
         TransferConfig.of("m", read_tasks(["a", "b"])[0], {"head": 2})
+
+
+def test_the_worked_example_can_be_read_and_tests_what_it_says():
+    studies = Path(__file__).parents[2] / "studies"
+    tasks, settings = read_tasks([str(studies / "transfer-digits.yaml")])
+    found = find_tasks(TransferConfig.of("smollava-135m", tasks, settings | {"images": 5, "selection_images": 5}))
+    assert list(found) == ["digits", "digit-captions", "counting", "number-words", "cities"]
+    assert {task.direction for task in found.values()} == {"suppress"}
+    assert {q.text for q in found["digit-captions"].heldout if q.group == "target"} == {"Describe the image."}
+    words = set(found["number-words"].words.words)
+    assert all(q.answers[0] in words for q in found["number-words"].questions if q.group == "target")
+    assert not any(set(q.answers) & words for q in found["cities"].questions)

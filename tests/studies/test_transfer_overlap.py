@@ -100,5 +100,13 @@ def test_identical_tasks_are_neighbours_in_the_tree():
     tree = by_overlap(list(orders), found)
     assert tree.merges[0][:3] == (0, 2, 0)  # a and b, at no distance
     assert tree.merges[1][2] == 1
+    assert tree.order.index("c") in (0, 2)
     assert abs(tree.order.index("a") - tree.order.index("b")) == 1
     assert Clustering.from_json({**tree.__dict__}) == tree
+
+
+def test_the_height_of_a_merge_is_the_mean_distance():
+    pairs = [[SMALL[i], SMALL[j]] for i, j in ((0, 1), (1, 2), (2, 3))]
+    chain = [ranking([*order, *(head for head in SMALL if head not in order)]) for order in pairs]
+    chained = by_overlap(["a", "b", "c"], overlaps(chain, 2, ["a", "b", "c"], [()] * 3))
+    assert chained.merges[1][2] == pytest.approx((2 / 3 + 1) / 2)

@@ -15,13 +15,19 @@ class MatrixRow:
 
     name: str
     values: tuple[float, ...]
-    """Colours, -1 to 1, in the order of the columns."""
+    """Colours, at most 1, in the order of the columns."""
     texts: tuple[str, ...]
     """What is written into each cell."""
 
 
 def matrix_picture(
-    tree: Clustering, rows: Sequence[MatrixRow], path: Path, *, label: str, below: Sequence[MatrixRow] = ()
+    tree: Clustering,
+    rows: Sequence[MatrixRow],
+    path: Path,
+    *,
+    label: str,
+    below: Sequence[MatrixRow] = (),
+    signed: bool = False,
 ) -> Path:
     """Draw a tree and, in the order of its leaves, a matrix over the same tasks.
 
@@ -31,17 +37,18 @@ def matrix_picture(
         path: Picture to write; its ending says the format: .png, .svg or .pdf.
         label: What the colours show.
         below: Further rows beneath the matrix, which are no part of the tree.
+        signed: Whether values go down to -1 instead of 0.
 
     Raises:
         ValueError: If the format is unknown.
     """
     pictures.check_format(path)
     with pictures.style():
-        pictures.write(_draw(tree, rows, below, label), path)
+        pictures.write(_draw(tree, rows, below, label, signed), path)
     return path
 
 
-def _draw(tree: Clustering, rows: Sequence[MatrixRow], below: Sequence[MatrixRow], label: str) -> Any:
+def _draw(tree: Clustering, rows: Sequence[MatrixRow], below: Sequence[MatrixRow], label: str, signed: bool) -> Any:
     from matplotlib.figure import Figure
 
     n, height = len(tree.names), len(rows) + len(below)
@@ -51,7 +58,7 @@ def _draw(tree: Clustering, rows: Sequence[MatrixRow], below: Sequence[MatrixRow
     places = [tree.names.index(name) for name in tree.order]
     by_name = {row.name: row for row in rows}
     ordered = [*(by_name[name] for name in tree.order), *below]
-    image = _draw_cells(right, ordered, places)
+    image = _draw_cells(right, ordered, places, signed)
     if below:
         right.axhline(n - 0.5, color="white", linewidth=5)
     right.set_xticks(range(n), tree.order, rotation=30, ha="left", rotation_mode="anchor")
@@ -64,14 +71,14 @@ def _draw(tree: Clustering, rows: Sequence[MatrixRow], below: Sequence[MatrixRow
     return figure
 
 
-def _draw_cells(axes: Any, rows: Sequence[MatrixRow], places: Sequence[int]) -> Any:
+def _draw_cells(axes: Any, rows: Sequence[MatrixRow], places: Sequence[int], signed: bool) -> Any:
     axes.set_facecolor(pictures.BLANK)
     image = axes.pcolormesh(
         [i - 0.5 for i in range(len(places) + 1)],
         [i - 0.5 for i in range(len(rows) + 1)],
         [[row.values[place] for place in places] for row in rows],
-        cmap=pictures.DIVERGING,
-        vmin=-1,
+        cmap=pictures.DIVERGING if signed else pictures.SEQUENTIAL,
+        vmin=-1 if signed else 0,
         vmax=1,
         edgecolors="white",
         linewidth=1.2,

@@ -69,7 +69,7 @@ def effects_picture(result: TransferResult, path: Path) -> Path:
     means = [wording.mean(columns[name].random) for name in names]
     random = MatrixRow("random heads", tuple(means), tuple(map(wording.rate, means)))
     label = "fraction of the score that is lost: heads of the row, questions of the column"
-    return matrix_picture(result.effect_tree, rows, path, label=label, below=(random,))
+    return matrix_picture(result.effect_tree, rows, path, label=label, below=(random,), signed=True)
 
 
 def overlaps_picture(result: TransferResult, path: Path) -> Path:
