@@ -61,6 +61,7 @@ def test_the_config_that_is_written_can_be_given_again(tmp_path):
         ("tasks: [{task: x, heads: 3}]", "the task x has no setting 'heads'; it can have positions, chat"),
         ("tasks: [{task: x, name: 'A b'}]", "'A b' cannot name a task"),
         ("tasks: [{task: captioning, data: scenes}]", "captioning has figures of its own"),
+        ("tasks: [{task: x, images: many}]", "the setting images of the task x is 'many'; expected int"),
         ("tasks: countries-qa", "no list of rows"),
         ("tasks: []\nheads: 3", "unknown key 'heads'"),
         ("tasks: []\nsettings: 3", "the settings in .* are 3"),
@@ -78,6 +79,13 @@ def test_what_is_missing_or_unknown_is_named(tmp_path):
         read_tasks(["lost.yaml"])
     with pytest.raises(ValueError, match="transfer has no setting 'head'; it has batch_size, centre"):
         TransferConfig.of("m", read_tasks(["a", "b"])[0], {"head": 2})
+    with pytest.raises(ValueError, match="the setting images is '9'; expected int"):
+        TransferConfig.of("m", read_tasks(["a", "b"])[0], {"images": "9"})
+
+
+def test_whole_numbers_do_for_text_and_fractions():
+    config = TransferConfig.of("m", read_tasks(["a", "b"])[0], {"heads": 2, "scale": -1, "images": None})
+    assert (config.heads, type(config.scale), config.images) == ("2", float, None)
 
 
 def test_the_worked_example_can_be_read_and_tests_what_it_says():
