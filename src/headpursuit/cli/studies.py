@@ -33,7 +33,10 @@ def study(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder."),
+        typer.Option(
+            help="Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder. For tasks "
+            "whose rows come from a data set: a file with the same columns."
+        ),
     ] = None,
     concept: Annotated[
         str | None, typer.Option(help="What captions are read for: colours, numbers, shapes, ... or a file of words.")

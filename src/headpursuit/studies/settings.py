@@ -93,9 +93,10 @@ def find_task(config: StudyConfig) -> Task:
         _check_captioning(config)
         _check_scales(config, "suppress")
     if not config.data or not is_image_task(config.task):
-        task = load_task(config.task, concept=config.concept, scorer=config.scorer, seed=config.seed)
-        if config.data or config.ask or config.skip_bad:
-            raise ValueError(f"{config.task} asks about no images; leave --data, --ask and --skip-bad out")
+        if not is_image_task(config.task) and (config.ask or config.skip_bad):
+            raise ValueError(f"{config.task} asks about no images; leave --ask and --skip-bad out")
+        given = config.data if not is_image_task(config.task) else ""
+        task = load_task(config.task, concept=config.concept, data=given, scorer=config.scorer, seed=config.seed)
     else:
         images = _images(config)
         if config.ask:
