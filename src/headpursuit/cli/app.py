@@ -14,6 +14,7 @@ from headpursuit.cli import (
     harness,
     sensitivity,
     studies,
+    transfer,
 )
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app.command("study")(studies.study)
 app.command("sweep")(studies.sweep)
 app.command("plan")(studies.plan)
 app.command("lm-eval")(harness.lm_eval)
+app.command("transfer")(transfer.transfer)
 app.command("report")(studies.report)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.add_typer(concepts.app, name="concepts")
