@@ -16,9 +16,11 @@ from headpursuit.models.facts import (
     unembedding_facts,
     vision_facts,
 )
+from headpursuit.models.gradients import scale_gradients
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
+from headpursuit.models.readout import readout
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
@@ -75,7 +77,9 @@ __all__ = [
     "logit_changes",
     "quiet",
     "read_mixed",
+    "readout",
     "rescale",
+    "scale_gradients",
     "spell",
     "token_text",
     "tokenizer_facts",
