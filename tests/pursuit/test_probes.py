@@ -26,7 +26,8 @@ def by_sklearn(z, y, kernel):
     for ridge in RIDGES:
         wrong = spread = 0.0
         for fold in range(4):
-            inside, outside = (FOLDS != fold).numpy(), (FOLDS == fold).numpy()
+            outside = torch.eq(FOLDS, fold).numpy()
+            inside = ~outside
             x = z - z[inside].mean(0)
             x = x / np.sqrt((x[inside] ** 2).sum(1).mean())
             squares = ((x[inside][:, None] - x[inside][None]) ** 2).sum(2)

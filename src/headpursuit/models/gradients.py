@@ -104,10 +104,9 @@ def _multiplied(network: nn.Module, scales: dict[HeadSite, Tensor], batch: Batch
         values = side_by_side(mixed, site)
         check_positions(values, batch.input_ids.shape)
         factors = scales[site].to(values).repeat_interleave(site.d_head, dim=1)
-        if values.dim() > 2:
-            factors = factors[:, None]
-        else:  # all tokens of all prompts in one axis
-            factors = factors.repeat_interleave(batch.input_ids.shape[1], dim=0)
+        # Where all tokens of all prompts share one axis, each prompt's number is repeated for its tokens.
+        flat = values.dim() == 2
+        factors = factors.repeat_interleave(batch.input_ids.shape[1], dim=0) if flat else factors[:, None]
         return (values * factors).reshape(mixed.shape), *args[1:]
 
     with ExitStack() as stack:

@@ -10,8 +10,8 @@ from headpursuit.pursuit import Dictionary
 def logit_lens(evidence: Evidence) -> dict[Head, float]:
     """Mean over samples of max_j max(0, H_i·D_j)² / |H_i|², over the concept's unit directions D_j.
 
-    That is the pursuit of one sample with one step, for the token of the largest logit: the share of the sample's energy
-    that this token explains. Nothing is centred or compared with random dictionaries.
+    That is the pursuit of one sample with one step, for the token of the largest logit: the share of the sample's
+    energy that this token explains. Nothing is centred or compared with random dictionaries.
 
     Source: nostalgebraist (2020), "interpreting GPT: the logit lens"; on what heads write, Elhage et al. (2021);
         arXiv 2510.21518, section 3, for the relation to SOMP.

@@ -108,8 +108,8 @@ def _check_base(run: Run, base: ArmSummary) -> None:
     score, n = base.target.score.value, base.target.n_questions
     if score < Thresholds.weakest_base:
         raise ValueError(
-            f"base answers {round(score * n)} of {n} questions of {run.task.name}: nothing to suppress, so rankers cannot "
-            "be compared on it; ask what the model knows"
+            f"base answers {round(score * n)} of {n} questions of {run.task.name}: nothing to suppress, so rankers "
+            "cannot be compared on it; ask what the model knows"
         )
 
 

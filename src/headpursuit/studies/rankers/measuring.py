@@ -20,7 +20,7 @@ from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.rankers.settings import RankersConfig
-from headpursuit.studies.results import Arm, StudyConfig
+from headpursuit.studies.results import Arm, ArmKind, StudyConfig
 from headpursuit.studies.tasks import Question, Task
 
 Orders = dict[str, tuple[tuple[Head, ...], ...]]
@@ -99,7 +99,7 @@ class Run:
 
     def _arm(self, runner: ArmRunner, name: str, edit: Edit) -> Arm:
         file = self.folder / "arms" / f"{name}.json"
-        kind = "dose" if edit else "base"
+        kind: ArmKind = "dose" if edit else "base"
         return Arm.from_json(kept(file, lambda: runner.run(name, kind, edit).to_json()))
 
     def _evidence(self) -> Evidence:

@@ -26,7 +26,8 @@ def better_than_default(differences: Mapping[str, Estimate | None]) -> str:
     else:
         start = f"No score does better than {DEFAULT} with an interval that excludes 0."
     end = f"Worse with such an interval: {', '.join(worse)}. " if worse else ""
-    return f"{start} {end}Of {len(compared)} comparisons, about {n_chance:.1f} would lie above 0 like this by chance alone."
+    chance = f"Of {len(compared)} comparisons, about {n_chance:.1f} would lie above 0 like this by chance alone."
+    return f"{start} {end}{chance}"
 
 
 def over_tasks(mean_ranks: Mapping[str, float], pooled: Mapping[str, Estimate], n_tasks: int) -> tuple[str, ...]:
