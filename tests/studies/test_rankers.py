@@ -24,6 +24,7 @@ from headpursuit.studies.tasks import Question, Task
 from headpursuit.studies.verdict import fall, signs_of_damage
 
 RANKERS = ["specificity", "logit-lens", "linear-probe", "nonlinear-probe", "gradient-answer", "random"]
+SCALES = (-4, -2, 0)
 STUDY = StudyConfig("tiny", "tiny", max_new_tokens=3)
 
 
@@ -31,13 +32,14 @@ def prompt(number):
     return tiny.text_of([5 + number, 40 + 7 * number, 100 + 3 * number])
 
 
-def tiny_task(model, name="tiny", first=0):
+def tiny_task(model, name="tiny", first=0, *, knows_others=False):
+    """Unrelated questions count for damage only if the model knows them."""
     prompts = [prompt(first + i) for i in range(24)]
     said = [text.split()[0] for text in answer(model, prompts, max_new_tokens=3)]
     questions = [
         Question(
             text,
-            (word,),
+            (word,) if i < 18 or knows_others else ("w7",),
             "unrelated" if i >= 18 else "target",
             "subject",
             f"fact {i // 2}",
@@ -65,7 +67,7 @@ def tiny_config(**changes):
         "tiny",
         rankers=",".join(RANKERS[1:]),
         heads="1,3",
-        scales="-20,0",
+        scales="-4,-2,0",
         draws=2,
         ranking=RankConfig(n_draws=3),
     )
@@ -131,7 +133,7 @@ def test_the_base_and_every_set_of_heads_are_run_once(finished):
     assert len(best) < len(RANKERS)  # some rankers agree, so that there is something to save
     for row in finished[0].tasks[0].rows:
         for count in (1, 3):
-            for scale in (-20, 0):
+            for scale in SCALES:
                 assert Edit.uniform(map(Head.parse, row.top[:count]), scale) in edits
 
 
@@ -140,18 +142,30 @@ def test_a_figure_is_the_largest_effect_of_whole_cells(finished, task):
     arms = {arm.edit: arm for arm in arms_in(folder)}
     base, *others = summarise(task, task.words, [arms[Edit({})], *arms.values()], 0)
     by_edit = dict(zip(arms, others, strict=True))
-    seen_broken = False
+    seen_broken = seen_choice = False
     for row in result.tasks[0].rows[:-1]:
         for figure in row.figures:
-            edits = [Edit.uniform(map(Head.parse, row.top[: figure.n_heads]), scale) for scale in (-20, 0)]
+            edits = [Edit.uniform(map(Head.parse, row.top[: figure.n_heads]), scale) for scale in SCALES]
             falls = {
                 next(iter(e.values())): fall(base, by_edit[e]) for e in edits if not signs_of_damage(base, by_edit[e])
             }
-            seen_broken |= len(falls) < 2
+            seen_broken |= len(falls) < 3
+            seen_choice |= len(set(falls.values())) > 1
             assert figure.effect.value == pytest.approx(max(falls.values(), default=0.0))
             assert figure.scale == (max(falls, key=falls.get) if falls else None)
             assert (figure.n_broken, figure.n_draws) == (int(not falls), 1)
     assert seen_broken
+    assert seen_choice
+
+
+def test_where_every_scale_breaks_something_nothing_is_edited(model, tmp_path):
+    config = tiny_config(rankers="random", heads="1", scales="-20")
+    result = compared(model, tiny_task(model, knows_others=True), tmp_path / "rankers", config)
+    for row in result.tasks[0].rows:
+        (figure,) = row.figures
+        assert (figure.n_broken, figure.scale) == (figure.n_draws, None)
+        assert (figure.effect.value, figure.effect.low, figure.effect.high) == (0, 0, 0)
+    assert all(cell.signs and cell.effect > 0.5 for cell in result.tasks[0].cells)
 
 
 def test_random_heads_are_the_mean_of_several_draws(finished, task):
@@ -164,7 +178,7 @@ def test_random_heads_are_the_mean_of_several_draws(finished, task):
     values = []
     for draw in scores:
         order = sorted(draw, key=lambda name: (-draw[name], Head.parse(name)))
-        edits = [by_edit[Edit.uniform(map(Head.parse, order[:1]), scale)] for scale in (-20, 0)]
+        edits = [by_edit[Edit.uniform(map(Head.parse, order[:1]), scale)] for scale in SCALES]
         values.append(max((fall(base, arm) for arm in edits if not signs_of_damage(base, arm)), default=0.0))
     figure = result.tasks[0].rows[-1].figures[0]
     assert figure.effect.value == pytest.approx(sum(values) / 2)
@@ -343,6 +357,6 @@ def test_settings_come_back_from_json_and_the_command_names_them(tmp_path):
     assert RankersConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
     assert command(config, tmp_path / "out") == (
         "headpursuit rankers tiny tiny --n-draws 3 --seed 3 --rankers "
-        "logit-lens,linear-probe,nonlinear-probe,gradient-answer,random --heads 1,3 --scales -20,0 --questions 4 "
+        "logit-lens,linear-probe,nonlinear-probe,gradient-answer,random --heads 1,3 --scales -4,-2,0 --questions 4 "
         "--draws 2 -o out"
     )
