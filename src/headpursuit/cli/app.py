@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+<<<<<<< HEAD
 from headpursuit.cli import (
     analyse,
     concepts,
@@ -16,6 +17,9 @@ from headpursuit.cli import (
     studies,
     transfer,
 )
+=======
+from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, rankers, studies
+>>>>>>> rankers
 
 app = typer.Typer(
     name="headpursuit",
@@ -35,10 +39,14 @@ app.command("edit")(editing.edit)
 app.command("export")(exporting.export)
 app.command("verify-export")(exporting.verify_export)
 app.command("study")(studies.study)
+<<<<<<< HEAD
 app.command("sweep")(studies.sweep)
 app.command("plan")(studies.plan)
 app.command("lm-eval")(harness.lm_eval)
 app.command("transfer")(transfer.transfer)
+=======
+app.command("rankers")(rankers.rankers)
+>>>>>>> rankers
 app.command("report")(studies.report)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.add_typer(concepts.app, name="concepts")

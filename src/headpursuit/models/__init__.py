@@ -16,10 +16,12 @@ from headpursuit.models.facts import (
     unembedding_facts,
     vision_facts,
 )
+from headpursuit.models.gradients import scale_gradients
 from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
+from headpursuit.models.readout import readout
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
@@ -30,6 +32,7 @@ from headpursuit.models.vocabulary import (
     MultiToken,
     Spelling,
     collisions,
+    first_tokens,
     spell,
     token_text,
     tokens_of,
@@ -44,8 +47,8 @@ __all__ = [
     "AnatomyError",
     "Applied",
     "Certificate",
-    "DEMO_VLM",
     "ConceptTokens",
+    "DEMO_VLM",
     "Difference",
     "EMBEDDED",
     "Export",
@@ -75,6 +78,7 @@ __all__ = [
     "demo_vlm_is_cached",
     "embedded_is_cached",
     "export",
+    "first_tokens",
     "harness_tasks",
     "has_unembedding",
     "heads_sha256",
@@ -86,7 +90,9 @@ __all__ = [
     "logit_changes",
     "quiet",
     "read_mixed",
+    "readout",
     "rescale",
+    "scale_gradients",
     "spell",
     "token_forms",
     "token_text",
