@@ -20,7 +20,8 @@ def test_image_tasks_have_defaults_of_their_own():
     assert (config.chat, config.positions, config.sweep) == (True, "generated", True)
     captions = usual_config("captioning", "m")
     assert (captions.chat, captions.positions, captions.sweep) == (True, "generated", True)
-    assert (captions.max_new_tokens, captions.images, captions.selection_images) == (32, 100, 100)
+    assert (captions.max_new_tokens, captions.images, captions.selection_images) == (32, 100, 200)
+    assert (captions.effect, captions.damage) == (0.6, 0.2)
     assert usual_config("countries-qa", "m") == StudyConfig("countries-qa", "m")
 
 
@@ -113,9 +114,10 @@ def test_a_sheet_that_is_to_suppress_has_no_scales_that_enhance(task, given):
     ("settings", "reason"),
     [
         ({"heads": "3", "doses": "1,2"}, "belong to a dose sheet; leave them out, or give --sweep in place of --heads"),
-        ({"scale": 0.0, "scales": "0,-1"}, "--doses, --scales and --sweep-questions belong to a dose sheet"),
-        ({"scale": 0.0, "sweep_questions": 4}, "--doses, --scales and --sweep-questions belong to a dose sheet"),
-        ({"enhance_scales": "2"}, "--enhance-scales belongs to captioning; image-classification measures suppression"),
+        ({"scale": 0.0, "scales": "0,-1"}, "--doses, --scales, --sweep-questions and --effect belong to a dose sheet"),
+        ({"scale": 0.0, "sweep_questions": 4}, "--sweep-questions and --effect belong to a dose sheet; leave them out"),
+        ({"scale": 0.0, "effect": 0.4}, "--sweep-questions and --effect belong to a dose sheet; leave them out"),
+        ({"enhance_scales": "2"}, "--enhance-scales belongs to captioning; image-classification has one direction"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(settings, reason):
