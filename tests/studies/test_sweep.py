@@ -17,8 +17,8 @@ from headpursuit.studies.doses import at_least, fell_apart
 from headpursuit.studies.sweep import MOST_DRAWN, sweep_questions
 from headpursuit.studies.tasks import Question, Task
 
-SCALES = (0.5, 0.8)
-CELLS = ["1x0.8", "1x0.5", "2x0.8", "2x0.5", "3x0.8", "3x0.5"]
+SCALES = (0.8, 0.9)
+CELLS = ["1x0.9", "1x0.8", "2x0.9", "2x0.8", "3x0.9", "3x0.8"]
 """Few heads and mild scales are measured first."""
 
 
@@ -62,7 +62,7 @@ def config(task):
         "tiny",
         sweep=True,
         doses="1,2,3",
-        scales="0.5,0.8",
+        scales="0.8,0.9",
         sweep_questions=3,
         also="1,3",
         controls=2,
@@ -139,7 +139,7 @@ def test_the_chosen_dose_is_that_of_the_arms(finished):
     assert sum(cell.matched is not None for cell in sheet.cells) == 3
     assert sheet.base.target.score.value == 1
     assert sheet.base.target.n_questions == sheet.base.unrelated.n_questions == 3
-    assert "--sweep --sweep-questions 3 --doses 1,2,3 --scales 0.5,0.8 --also 1,3" in result.command
+    assert "--sweep --sweep-questions 3 --doses 1,2,3 --scales 0.8,0.9 --also 1,3" in result.command
     assert json.loads((folder / "config.json").read_text())["heads"] == "1%"
 
 
@@ -157,12 +157,12 @@ def test_other_doses_are_arms_with_a_draw_beside_them(model, task, config, tmp_p
 
 
 def test_an_interrupted_sheet_goes_on_where_it_stopped(finished, model, task, config, tmp_path):
-    with breaking_at("2x0.8"), pytest.raises(KeyboardInterrupt):
+    with breaking_at("2x0.9"), pytest.raises(KeyboardInterrupt):
         study(model, config, tmp_path / "study", task=task)
-    assert sorted(p.stem for p in (tmp_path / "study" / "sweep").iterdir()) == ["1x0.5", "1x0.8", "base"]
+    assert sorted(p.stem for p in (tmp_path / "study" / "sweep").iterdir()) == ["1x0.8", "1x0.9", "base"]
     with noting() as again:
         result = study(model, config, tmp_path / "study", task=task, resume=True)
-    assert again[0][0] == "2x0.8"
+    assert again[0][0] == "2x0.9"
     assert result == finished[0]
 
 
