@@ -171,7 +171,7 @@ def test_a_sweep_is_a_study_that_finds_its_dose(declare, tmp_path, monkeypatch):
     assert result.stdout.count("> 0.") + result.stdout.count("> 1.") == 1
     assert result.stdout.count("*") == 1 + len(found.sheet.front)
     assert "Not measured" not in result.stdout
-    assert found.command.startswith(f"headpursuit study {file} ") or "my.yaml" in found.command
+    assert str(file) in found.command
 
 
 def test_a_sweep_says_which_doses_it_did_not_measure(declare, tmp_path):
