@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-<<<<<<< HEAD
 from headpursuit.cli import (
     analyse,
     concepts,
@@ -13,13 +12,11 @@ from headpursuit.cli import (
     examine,
     exporting,
     harness,
+    rankers,
     sensitivity,
     studies,
     transfer,
 )
-=======
-from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, rankers, studies
->>>>>>> rankers
 
 app = typer.Typer(
     name="headpursuit",
@@ -39,14 +36,11 @@ app.command("edit")(editing.edit)
 app.command("export")(exporting.export)
 app.command("verify-export")(exporting.verify_export)
 app.command("study")(studies.study)
-<<<<<<< HEAD
 app.command("sweep")(studies.sweep)
 app.command("plan")(studies.plan)
 app.command("lm-eval")(harness.lm_eval)
 app.command("transfer")(transfer.transfer)
-=======
 app.command("rankers")(rankers.rankers)
->>>>>>> rankers
 app.command("report")(studies.report)
 app.command("sensitivity")(sensitivity.sensitivity)
 app.add_typer(concepts.app, name="concepts")

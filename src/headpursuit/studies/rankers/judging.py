@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
 from headpursuit.heads import Edit
-from headpursuit.studies.metrics import is_empty, is_right
+from headpursuit.studies.metrics import is_empty
 from headpursuit.studies.rankers.measuring import Orders, Run, ranking_questions
 from headpursuit.studies.rankers.result import (
     Contrast,
@@ -20,9 +20,10 @@ from headpursuit.studies.rankers.result import (
 )
 from headpursuit.studies.rankers.wording import of_task
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
+from headpursuit.studies.scoring import metric_of, score
 from headpursuit.studies.statistics import resampled_means
 from headpursuit.studies.summaries import summarise
-from headpursuit.studies.verdict import Thresholds, fall, signs_of_damage
+from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
 
 CONTRASTS = (
     ("nonlinear-probe", "linear-probe"),
@@ -48,8 +49,10 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
     """Figures of every ranker on one task.
 
     Raises:
-        ValueError: If the unedited model leaves nothing to suppress.
+        ValueError: If the task is not about suppressing right answers, or the unedited model leaves nothing to suppress.
     """
+    if run.task.direction != "suppress" or not metric_of(run.task).fraction:
+        raise ValueError(f"rankers are compared by suppressing answers; {run.task.name} counts or wants something else")
     before, *after = summarise(run.task, run.concept, [base, *arms.values()], run.config.seed, run.questions)
     _check_base(run, before)
     summaries = dict(zip(arms, after, strict=True))
@@ -132,9 +135,9 @@ def _figures(
         best: list[Edit | None] = []
         for order in several:
             fit = [edit for edit in run.edits(order) if len(edit) == count and whole[edit]]
-            best.append(max(fit, key=lambda edit: fall(base, summaries[edit]), default=None))
+            best.append(max(fit, key=lambda edit: effect(base, summaries[edit]), default=None))
         nothing = np.zeros_like(next(iter(effects.values())))
-        value = float(np.mean([0.0 if edit is None else fall(base, summaries[edit]) for edit in best]))
+        value = float(np.mean([0.0 if edit is None else effect(base, summaries[edit]) for edit in best]))
         drawn = np.mean([nothing if edit is None else effects[edit] for edit in best], axis=0)
         only = best[0] if len(best) == 1 else None
         scale = None if only is None else next(iter(only.values()))
@@ -171,16 +174,13 @@ def _estimate(value: float, drawn: Draws) -> Estimate:
 
 
 def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]:
-    """`fall` of every arm in every resample of the target questions' facts."""
+    """`effect` of every arm in every resample of the target questions' facts."""
     chosen = [i for i, q in enumerate(run.questions) if q.group == "target"]
     asked = [run.questions[i] for i in chosen]
 
     def scored(arm: Arm) -> list[list[float]]:
         answers = [arm.answers[i] for i in chosen]
-        right = [
-            float(is_right(text, q.answers, q.label, run.task.classes)) for q, text in zip(asked, answers, strict=True)
-        ]
-        return [right, [float(is_empty(text)) for text in answers]]
+        return [score(run.task, run.concept, asked, answers), [float(is_empty(text)) for text in answers]]
 
     rows = [row for arm in (base, *arms.values()) for row in scored(arm)]
     means = resampled_means(np.asarray(rows), [q.fact for q in asked], run.config.seed)
@@ -202,7 +202,7 @@ def _cells(run: Run, orders: Orders, base: ArmSummary, summaries: Mapping[Edit, 
         RankedCell(
             arm.heads,
             next(iter(edit.values())),
-            fall(base, arm),
+            effect(base, arm),
             tuple(signs_of_damage(base, arm)),
             arm.target.score.value,
             arm.unrelated.score.value if arm.unrelated else None,

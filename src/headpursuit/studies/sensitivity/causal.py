@@ -17,7 +17,7 @@ from headpursuit.studies.sensitivity.config import SensitivityConfig
 from headpursuit.studies.sensitivity.result import Draw, Effect, Measured
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
-from headpursuit.studies.verdict import Thresholds, fall, signs_of_damage
+from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
 
 _STAGE = "edits"
 
@@ -67,7 +67,7 @@ def measure(
         len(questions),
         base,
         tuple(edited),
-        tuple(fall(base, arm) for arm in edited),
+        tuple(effect(base, arm) for arm in edited),
         tuple(tuple(signs_of_damage(base, arm, Thresholds())) for arm in edited),
         conclude_effects(draws, effects, config.stable),
     )
@@ -108,7 +108,7 @@ def _check_base(base: ArmSummary) -> None:
 def _effect(base: ArmSummary, arms: Sequence[ArmSummary], seed: int) -> Effect:
     changes = [arm.unrelated.score_change.value for arm in arms if arm.unrelated and arm.unrelated.score_change]
     return Effect(
-        over_draws([fall(base, arm) for arm in arms], seed, fraction=False),
+        over_draws([effect(base, arm) for arm in arms], seed, fraction=False),
         over_draws(changes, seed, fraction=False) if changes else None,
         sum(bool(signs_of_damage(base, arm, Thresholds())) for arm in arms) / len(arms),
     )

@@ -104,6 +104,7 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
     metric = _one_of(MetricName, declared.get("metric", "contains"), f"{file}, metric")
     direction = _one_of(Direction, declared.get("direction", "suppress"), f"{file}, direction")
     concept = _concept(str(declared["concept"]), file)
+    load_concept(concept)  # a missing one is said at once
     if "questions" in declared:
         questions = parse_questions((file.parent / declared["questions"]).read_text("utf-8"), declared["questions"])
     else:
