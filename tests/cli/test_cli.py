@@ -13,6 +13,7 @@ from typed import assert_refused, run
 
 from headpursuit.analysis import CaptureConfig, RankConfig, RankedHead, Ranking
 from headpursuit.cli import analyse, options, studies
+from headpursuit.heads import Head
 from headpursuit.studies import StudyConfig, usual_config
 
 WORDS = (" red", " green", " blue", "red")

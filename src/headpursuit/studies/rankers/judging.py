@@ -49,10 +49,10 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
     """Figures of every ranker on one task.
 
     Raises:
-        ValueError: If the task is not about suppressing right answers, or the unedited model leaves nothing to suppress.
+        ValueError: If the task is not about suppressing answers, or the unedited model leaves nothing to suppress.
     """
     if run.task.direction != "suppress" or not metric_of(run.task).fraction:
-        raise ValueError(f"rankers are compared by suppressing answers; {run.task.name} counts or wants something else")
+        raise ValueError(f"rankers are compared by suppressing answers, which {run.task.name} does not measure")
     before, *after = summarise(run.task, run.concept, [base, *arms.values()], run.config.seed, run.questions)
     _check_base(run, before)
     summaries = dict(zip(arms, after, strict=True))
