@@ -14,17 +14,26 @@ from headpursuit.models import answer
 from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig
 from headpursuit.studies import arms as running
+from headpursuit.studies.metrics import contains
 from headpursuit.studies.rankers import RankersConfig, RankersResult, compare_rankers
 from headpursuit.studies.rankers.comparison import ranking_questions
 from headpursuit.studies.rankers.judging import places
 from headpursuit.studies.rankers.settings import command
 from headpursuit.studies.results import Arm
+from headpursuit.studies.statistics import bootstrap
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
 from headpursuit.studies.verdict import fall, signs_of_damage
 
-RANKERS = ["specificity", "logit-lens", "linear-probe", "nonlinear-probe", "gradient-answer", "random"]
-SCALES = (-4, -2, 0)
+RANKERS = [
+    "specificity",
+    "logit-lens",
+    "linear-probe",
+    "nonlinear-probe",
+    "gradient-answer",
+    "random",
+]
+SCALES = (-2, 0)
 STUDY = StudyConfig("tiny", "tiny", max_new_tokens=3)
 
 
@@ -67,7 +76,7 @@ def tiny_config(**changes):
         "tiny",
         rankers=",".join(RANKERS[1:]),
         heads="1,3",
-        scales="-4,-2,0",
+        scales="-2,0",
         draws=2,
         ranking=RankConfig(n_draws=3),
     )
@@ -149,7 +158,7 @@ def test_a_figure_is_the_largest_effect_of_whole_cells(finished, task):
             falls = {
                 next(iter(e.values())): fall(base, by_edit[e]) for e in edits if not signs_of_damage(base, by_edit[e])
             }
-            seen_broken |= len(falls) < 3
+            seen_broken |= len(falls) < len(SCALES)
             seen_choice |= len(set(falls.values())) > 1
             assert figure.effect.value == pytest.approx(max(falls.values(), default=0.0))
             assert figure.scale == (max(falls, key=falls.get) if falls else None)
@@ -172,6 +181,7 @@ def test_random_heads_are_the_mean_of_several_draws(finished, task):
     result, folder, _, _ = finished
     scores = read_json(folder / "tiny" / "scores" / "random.json")["scores"]
     assert len(scores) == 2
+    assert scores[0] != scores[1]
     arms = {arm.edit: arm for arm in arms_in(folder)}
     base, *others = summarise(task, task.words, [arms[Edit({})], *arms.values()], 0)
     by_edit = dict(zip(arms, others, strict=True))
@@ -198,7 +208,28 @@ def test_differences_are_paired_with_the_default(finished):
             assert figure.better.low <= figure.better.value <= figure.better.high
             if set(row.top[: figure.n_heads]) == set(default.top[: figure.n_heads]):
                 assert (figure.better.low, figure.better.high) == (0, 0)  # the same heads on the same questions
-    assert any(figure.better.low < figure.better.high for row in found.rows[1:] for figure in row.figures)
+
+
+def test_the_interval_of_a_difference_is_that_of_the_questions_differences(finished, task):
+    """The base knows every target question and nobody falls silent, so that effects are means over questions."""
+    result, folder, _, _ = finished
+    arms = {arm.edit: arm for arm in arms_in(folder)}
+    asked = [i for i, q in enumerate(task.heldout) if q.group == "target"]
+    facts, wide = [task.heldout[i].fact for i in asked], 0
+    default, *others = result.tasks[0].rows[:-1]
+
+    def lost(row, figure):
+        answers = arms[Edit.uniform(map(Head.parse, row.top[: figure.n_heads]), figure.scale)].answers
+        return [1 - contains(answers[i], task.heldout[i].answers) for i in asked]
+
+    for row in others:
+        for figure, usual in zip(row.figures, default.figures, strict=True):
+            if figure.scale is not None and usual.scale is not None:
+                differences = [a - b for a, b in zip(lost(row, figure), lost(default, usual), strict=True)]
+                expected = bootstrap(differences, facts, 0, fraction=False)
+                assert (figure.better.low, figure.better.high) == pytest.approx((expected.low, expected.high))
+                wide += expected.low < expected.high
+    assert wide
 
 
 def test_overlap_is_the_share_of_heads_in_common(finished):
@@ -357,6 +388,6 @@ def test_settings_come_back_from_json_and_the_command_names_them(tmp_path):
     assert RankersConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
     assert command(config, tmp_path / "out") == (
         "headpursuit rankers tiny tiny --n-draws 3 --seed 3 --rankers "
-        "logit-lens,linear-probe,nonlinear-probe,gradient-answer,random --heads 1,3 --scales -4,-2,0 --questions 4 "
+        "logit-lens,linear-probe,nonlinear-probe,gradient-answer,random --heads 1,3 --scales -2,0 --questions 4 "
         "--draws 2 -o out"
     )

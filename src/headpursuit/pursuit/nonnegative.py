@@ -107,7 +107,8 @@ def nonnegative_least_squares(
     """
     found = start.clone()
     lengths = gram.diagonal(dim1=1, dim2=2).clamp_min(torch.finfo(gram.dtype).tiny)
-    enough = 8 * torch.finfo(gram.dtype).eps * float(inner.abs().amax()) if inner.numel() else 0.0
+    # What is explained errs by the square of what the coefficients do.
+    enough = torch.finfo(gram.dtype).eps ** 0.75 * float(inner.abs().amax())
     for _ in range(_SWEEPS):
         moved = found.new_zeros(())
         for j in range(inner.shape[-1]):
