@@ -14,7 +14,8 @@ from headpursuit.studies.metrics import contains, normalise
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import usual_config
 from headpursuit.studies.tasks import load_task
-from headpursuit.studies.tasks.declared import SHIPPED, common_questions, declared_names, read_declaration
+from headpursuit.studies.tasks.declarations import SHIPPED, declared_names, read_declaration
+from headpursuit.studies.tasks.declared import common_questions
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = Path(__file__).parents[1] / "fixtures"
