@@ -63,6 +63,7 @@ def declare(tmp_path, model, rows):
                 "batch-size": 5,
                 "controls": 2,
                 "n_draws": 3,
+                "null": "any",
             }
             | (settings or {}),
         }
@@ -126,6 +127,7 @@ def test_study_options_reach_the_study(declare, tmp_path):
         "centre": False,
         "gain": True,
         "n_draws": 3,
+        "null": "any",
         "multi_token": "first",
         "seed": 7,
     }
@@ -212,7 +214,7 @@ def test_a_plan_prints_what_a_study_will_cost_and_writes_nothing(declare, tmp_pa
         ({"controls": "many"}, (), "settings, controls: expected int, found 'many'"),
         ({"scale": 3}, (), "scales of suppression are below 1, but --scale is 3"),
         ({}, ("--scale", 3), "scales of suppression are below 1, but --scale is 3"),
-        ({}, ("--data", "digits"), "asks about no images; leave --data, --ask and --skip-bad out"),
+        ({}, ("--ask", "what?"), "asks about no images; leave --ask and --skip-bad out"),
         ({}, ("--effect", 0.4), "belong to a dose sheet; leave them out, or give --sweep"),
         ({}, ("--damage", 1.5), "damage is 1.5; give a fraction above 0, like 0.5"),
         ({"model": ""}, (), "no model is named: neither on the command line nor under settings in"),

@@ -108,8 +108,8 @@ def test_an_enhancement_is_judged_by_the_whole_cider():
         (arms(0.2, frequency_change=Estimate(-0.8, -1.0, 0.0)), "no effect", "not reliably lower"),
         (arms(2.0, frequency_change=Estimate(1.0, 0.0, 2.0)), "no effect", "not reliably raise"),
         (arms(0.2, (0.5, 0.6)), "not specific", "Random heads of the same layers reach 56% of the effect"),
-        (arms(0.2, (0.2, 1.4)), "not specific", "the strongest draw 100%"),
-        (arms(2.0, (2.1, 0.5)), "not specific", "the strongest draw 110%"),
+        (arms(0.2, (0.2, 1.4)), "not specific", "the strongest draw that breaks nothing 100%"),
+        (arms(2.0, (2.1, 0.5)), "not specific", "the strongest draw that breaks nothing 110%"),
     ],
 )
 def test_the_verdict_follows_from_the_figures(found, outcome, sentence):
@@ -191,7 +191,7 @@ def test_asked_effect_and_kept_cider_are_settings():
     assert cell_of("suppress", BASE, arm(0.2, without=1.3), usual).word == "over-intervened"
 
 
-def test_of_doses_that_are_not_sure_the_strongest_that_keeps_captions_whole_is_chosen():
+def test_of_doses_that_are_not_sure_the_smallest_good_one_is_chosen():
     found = sheet(
         "suppress",
         unsure(0.3, n_heads=1),
@@ -200,18 +200,18 @@ def test_of_doses_that_are_not_sure_the_strongest_that_keeps_captions_whole_is_c
         arm(0.7, n_heads=2, scale=-2.0),
     )
     assert [cell.word for cell in found.cells] == ["good", "good", "over-intervened", "too weak"]
-    assert (found.n_heads, found.scale) == (1, -2.0)
-    assert found.chosen.frequency == 0.2
+    assert (found.n_heads, found.scale) == (1, -1.0)
+    assert found.chosen.frequency == 0.3
     assert found.sentence == (
-        "1 head at scale -2 lowers the concept's frequency by 80% on the selection images, the most of all doses that "
-        "keep captions whole."
+        "1 head at scale -1 lowers the concept's frequency by 70% on the selection images, the smallest of all doses "
+        "that seem to reach 60% and keep captions whole."
     )
 
 
-def test_of_enhancements_that_are_not_sure_the_highest_frequency_is_chosen():
+def test_of_enhancements_that_are_not_sure_the_smallest_good_one_is_chosen():
     found = sheet("enhance", unsure(1.7, scale=2.0), unsure(2.5, scale=3.0), arm(9.0, scale=5.0, repetition=0.9))
     assert [cell.word for cell in found.cells] == ["good", "good", "incoherent"]
-    assert found.scale == 3.0
+    assert found.scale == 2.0
 
 
 def test_of_equal_doses_the_smaller_and_milder_is_taken():

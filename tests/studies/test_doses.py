@@ -98,7 +98,8 @@ def test_answers_that_fell_silent_are_no_fall():
     assert cell.effect == pytest.approx(1 - (0.4 + 0.1) / 0.8)
     assert "1 head at scale -1 lowers the target score by 38%" in explain_choice(base(), cell, ASKED)
     silent, speaking = unsure(arm(0.2, empty=0.2)), unsure(arm(0.3, n_heads=2))
-    assert chosen(silent, speaking) == (2, -1.0)
+    assert [cell.word for cell in cells(silent, speaking)] == ["good", "good"]
+    assert cells(silent)[0].effect == pytest.approx(0.5)
     assert cells(arm(0.1, empty=0.1), unedited=replace(base(), target=group(0.8, empty=0.1)))[0].word == "good"
 
 
@@ -116,11 +117,11 @@ def test_without_unrelated_questions_the_rest_is_judged():
 def test_the_smallest_surely_good_dose_is_chosen_not_the_strongest():
     assert chosen(arm(0.1, scale=-1.0), arm(0.3, scale=0.0), arm(0.0, n_heads=2)) == (1, 0.0)
     assert chosen(arm(0.2, n_heads=4), arm(0.3)) == (1, -1.0)
-    assert chosen(arm(0.3, n_heads=2, scale=0.0), arm(0.1, scale=-3.0)) == (1, -3.0)  # few heads before a mild scale
+    assert chosen(arm(0.3, n_heads=2, scale=0.0), arm(0.1, scale=-3.0)) == (2, 0.0)  # 2 heads moved by 1, 1 moved by 4
 
 
-def test_where_no_dose_is_sure_the_good_one_with_the_largest_effect_is_chosen():
-    doses = [unsure(arm(0.3, scale=0.0)), unsure(arm(0.1, scale=-1.0)), unsure(arm(0.2, n_heads=2))]
+def test_where_no_dose_is_sure_the_smallest_good_one_is_chosen():
+    doses = [unsure(arm(0.3, scale=-1.0)), unsure(arm(0.1, scale=-2.0)), unsure(arm(0.2, n_heads=2))]
     assert chosen(*doses) == (1, -1.0)
     assert chosen(*doses, arm(0.35, n_heads=4)) == (4, -1.0)
 
@@ -164,20 +165,18 @@ def test_a_dose_at_the_edge_comes_after_those_that_surely_spare_unrelated_answer
     (cell,) = cells(edge)
     assert cell.word == "good"
     assert explain_choice(base(), cell, ASKED).endswith(
-        "the most of all doses that reach 50% and seem to break nothing else."
+        "the smallest of all doses that seem to reach 50% and break nothing else."
     )
     clear = replace(edge, unrelated=unrelated(0.46, -0.07, 0.0))
     assert chosen(clear, sure) == (1, -1.0)
 
 
-def test_ties_go_to_fewer_heads_then_to_the_milder_scale():
-    same = (
-        arm(0.1, n_heads=2, scale=0.0),
-        arm(0.1, n_heads=1, scale=-3.0),
-        arm(0.1, n_heads=1, scale=-2.0),
-    )
-    assert chosen(*same) == (1, -2.0)
-    assert chosen(*reversed(same)) == (1, -2.0)
+def test_of_equally_large_edits_the_larger_effect_is_taken_then_fewer_heads():
+    one, two = arm(0.2, n_heads=1, scale=-3.0), arm(0.1, n_heads=2, scale=-1.0)
+    assert cells(one)[0].size == cells(two)[0].size == 4
+    assert chosen(one, two) == chosen(two, one) == (2, -1.0)
+    same = arm(0.1, n_heads=1, scale=-3.0)
+    assert chosen(same, two) == chosen(two, same) == (1, -3.0)
 
 
 def test_a_weak_dose_is_taken_before_a_broken_one_and_that_is_said():

@@ -66,7 +66,7 @@ def test_draws_that_rise_as_far_are_counted():
     assert "target score 0.43 on average (0.26 to 0.60), 1 as far as the edit, so p = 0.67 over draws" in line
     assert not any("0 as far" not in reason for reason in found.reasons if "of any layer" in reason)
     assert found.outcome == "not specific"
-    assert "the strongest draw 133%; these heads are not special" in found.sentence
+    assert "the strongest draw that breaks nothing 133%; these heads are not special" in found.sentence
 
 
 def test_random_heads_that_reach_half_of_the_rise_make_it_not_specific():

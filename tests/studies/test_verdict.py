@@ -155,7 +155,15 @@ def test_one_draw_as_strong_as_the_edit_is_enough_to_doubt(kind):
     others = [c for c in CONTROLS if c.kind != kind]
     found = verdict(controls=[*others, arm(kind, 0.06, 0.5, "one"), *(arm(kind, 0.6, 0.5, f"n{i}") for i in range(9))])
     assert found.outcome == "not specific"
-    assert "the strongest draw 100%" in found.sentence
+    assert "the strongest draw that breaks nothing 100%" in found.sentence
+
+
+@pytest.mark.parametrize("kind", ["matched", "random"])
+def test_a_draw_that_breaks_the_model_is_no_counter_example(kind):
+    others = [c for c in CONTROLS if c.kind != kind]
+    found = verdict(controls=[*others, arm(kind, 0.06, 0.1, "one"), *(arm(kind, 0.6, 0.5, f"n{i}") for i in range(9))])
+    assert found.outcome == "specific"
+    assert any("1 of them breaks the model" in reason for reason in found.reasons)
 
 
 def test_breaking_the_model_comes_before_any_praise_or_blame():

@@ -36,6 +36,7 @@ def sensitivity(
     rule: options.RuleOption = "l2",
     n_atoms: options.AtomsOption = 20,
     n_draws: options.DrawsOption = 16,
+    null: options.NullOption = "any",
     multi_token: options.MultiTokenOption = "drop",
     centre: options.CentreOption = True,
     gain: options.GainOption = False,
@@ -62,6 +63,7 @@ def sensitivity(
         centre=centre,
         gain=gain,
         n_draws=n_draws,
+        null=null,
         multi_token=multi_token,
         seed=seed,
     )
