@@ -3,7 +3,7 @@ import tiny
 import torch
 
 from headpursuit.concepts import Concept
-from headpursuit.models import AnatomyError, collisions, token_text, tokens_of, unembedding
+from headpursuit.models import AnatomyError, collisions, first_tokens, token_text, tokens_of, unembedding
 from headpursuit.models.vocabulary import final_gain
 
 COLOURS = Concept("colours", ("red", "blue"))
@@ -159,3 +159,11 @@ def test_half_precision_has_a_hash_of_its_own():
     before = unembedding(coloured).sha256
     coloured.network.to(torch.bfloat16)
     assert unembedding(coloured).sha256 not in ("", before)
+
+
+def test_first_tokens_are_those_an_answer_begins_with():
+    model = tiny.language_model("llama", (" red", "red", " redder"))
+    one, other = (model.tokenizer.convert_tokens_to_ids(token) for token in ("Ġred", "red"))
+    assert first_tokens(model, ("red", "red hot"), spaced=True) == (one,)
+    assert first_tokens(model, ("red",), spaced=False) == (other,)
+    assert first_tokens(model, (), spaced=True) == ()

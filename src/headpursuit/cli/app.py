@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, studies
+from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, rankers, studies
 
 app = typer.Typer(
     name="headpursuit",
@@ -26,6 +26,7 @@ app.command("verify-export")(exporting.verify_export)
 app.command("study")(studies.study)
 app.command("sweep")(studies.sweep)
 app.command("plan")(studies.plan)
+app.command("rankers")(rankers.rankers)
 app.command("report")(studies.report)
 app.add_typer(concepts.app, name="concepts")
 

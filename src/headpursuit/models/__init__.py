@@ -16,9 +16,11 @@ from headpursuit.models.facts import (
     unembedding_facts,
     vision_facts,
 )
+from headpursuit.models.gradients import scale_gradients
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
+from headpursuit.models.readout import readout
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
@@ -28,6 +30,7 @@ from headpursuit.models.vocabulary import (
     MultiToken,
     Spelling,
     collisions,
+    first_tokens,
     spell,
     token_text,
     tokens_of,
@@ -65,6 +68,7 @@ __all__ = [
     "demo_vlm_is_cached",
     "embedded_is_cached",
     "export",
+    "first_tokens",
     "has_unembedding",
     "heads_sha256",
     "identify",
@@ -75,7 +79,9 @@ __all__ = [
     "logit_changes",
     "quiet",
     "read_mixed",
+    "readout",
     "rescale",
+    "scale_gradients",
     "spell",
     "token_text",
     "tokenizer_facts",

@@ -86,6 +86,18 @@ def spell(model: LanguageModel, concept: Concept, multi_token: MultiToken = "dro
     return ConceptTokens(concept, spellings, tuple(sorted({s.token_ids[0] for s in spellings if not s.dropped})))
 
 
+def first_tokens(model: LanguageModel, words: Sequence[str], *, spaced: bool) -> tuple[int, ...]:
+    """The tokens that words begin with, each once.
+
+    Args:
+        model: The model whose tokenizer counts.
+        words: Such as the accepted answers to a question.
+        spaced: Whether a space comes before them, as where an answer follows a text.
+    """
+    found = [_spell(model, word, f" {word}" if spaced else word, "first") for word in words]
+    return tuple(dict.fromkeys(spelling.token_ids[0] for spelling in found if not spelling.dropped))
+
+
 def collisions(
     model: LanguageModel, found: ConceptTokens, others: Sequence[Concept], multi_token: MultiToken = "drop"
 ) -> dict[str, tuple[str, ...]]:

@@ -35,6 +35,23 @@ def bootstrap(scores: Sequence[float], facts: Sequence[str], seed: int, *, fract
     return Estimate(float(np.mean(scores)), float(low), float(high))
 
 
+def resampled_means(
+    scores: Float[np.ndarray, "n_rows n_questions"], facts: Sequence[str], seed: int
+) -> Float[np.ndarray, "n_resamples n_rows"]:
+    """Mean of each row of scores in every resample of the facts.
+
+    All rows meet the same resamples, so that what is computed from several of them is paired.
+
+    Args:
+        scores: A row for each arm, say; a column for each question.
+        facts: What each question asks for.
+        seed: Same seed, same resamples.
+    """
+    totals, counts = _by_fact(np.asarray(scores, dtype=float), facts)
+    drawn = _drawn(len(counts), seed)
+    return (drawn @ totals.T) / (drawn @ counts)[:, None]
+
+
 def permutation_p(edit: Sequence[float], controls: Sequence[Sequence[float]], facts: Sequence[str], seed: int) -> float:
     """Could the edit's scores be one more control's? One-sided p-value for the edit scoring lower.
 

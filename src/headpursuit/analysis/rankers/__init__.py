@@ -1,0 +1,95 @@
+"""Rankers: ways to score every head for a concept, the higher the earlier it is edited. One file each."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+from headpursuit.analysis.rankers.at_random import at_random
+from headpursuit.analysis.rankers.direct_attribution import direct_attribution
+from headpursuit.analysis.rankers.evidence import Evidence, Unsuited
+from headpursuit.analysis.rankers.linear_probe import linear_probe
+from headpursuit.analysis.rankers.logit_lens import logit_lens
+from headpursuit.analysis.rankers.nonlinear_probe import nonlinear_probe
+from headpursuit.analysis.rankers.nonnegative import nonnegative
+from headpursuit.analysis.rankers.scale_gradient import answer_gradient, concept_gradient
+from headpursuit.analysis.rankers.somp import somp
+from headpursuit.heads import Head
+
+Kind = Literal["linear", "nonlinear", "random"]
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """A way to score heads."""
+
+    name: str
+    what: str
+    """What the score is, in a few words."""
+    kind: Kind
+    """`linear`: reads what a head writes by a linear map, whatever it then does with it. `nonlinear`: not so."""
+    score: Callable[[Evidence], dict[Head, float]]
+
+    def order(self, evidence: Evidence) -> tuple[Head, ...]:
+        """All heads, best first; equal scores in the order of heads.
+
+        Raises:
+            Unsuited: If the model, the capture or the task lacks what the ranker needs.
+        """
+        return order_of(self.score(evidence))
+
+
+def order_of(scores: dict[Head, float]) -> tuple[Head, ...]:
+    """Heads with the highest score first; equal scores in the order of heads."""
+    return tuple(sorted(scores, key=lambda head: (-scores[head], head)))
+
+
+DEFAULT = "specificity"
+"""What `rank` sorts by unless told otherwise."""
+
+
+def _somp(name: str, what: str, **options: object) -> Ranker:
+    return Ranker(name, what, "linear", partial(somp, **options))  # type: ignore[arg-type]
+
+
+_ALL = (
+    _somp(DEFAULT, "explained above random dictionaries, l2 rule", score=DEFAULT, rule="l2", centre=True),
+    _somp("specificity-l1", "the same, l1 rule", score=DEFAULT, rule="l1", centre=True),
+    _somp("specificity-forward", "the same, forward rule", score=DEFAULT, rule="forward", centre=True),
+    _somp("specificity-uncentred", "the default, not centred", score=DEFAULT, rule="l2", centre=False),
+    _somp("specificity-l1-uncentred", "l1 rule, not centred", score=DEFAULT, rule="l1", centre=False),
+    _somp("specificity-forward-uncentred", "forward rule, not centred", score=DEFAULT, rule="forward", centre=False),
+    _somp("explained", "explained by the concept's tokens", score="explained", rule="l2", centre=True),
+    _somp("explained-paper", "the paper's: l1 rule, not centred", score="explained", rule="l1", centre=False),
+    Ranker("nonnegative", "specificity, coefficients >= 0", "linear", partial(nonnegative, centre=True)),
+    Ranker("nonnegative-uncentred", "the same, not centred", "linear", partial(nonnegative, centre=False)),
+    Ranker("logit-lens", "energy on the best concept token, one sample, one step", "linear", logit_lens),
+    Ranker("direct-attribution", "lift of the answer's logit, directly", "linear", direct_attribution),
+    Ranker("linear-probe", "answer's direction from the head, ridge", "linear", linear_probe),
+    Ranker("nonlinear-probe", "the same with a Gaussian kernel", "nonlinear", nonlinear_probe),
+    Ranker("gradient-concept", "d log p(concept) / d scale", "nonlinear", concept_gradient),
+    Ranker("gradient-answer", "d log p(answer) / d scale", "nonlinear", answer_gradient),
+    Ranker("random", "heads in a random order", "random", at_random),
+)
+
+RANKERS: dict[str, Ranker] = {ranker.name: ranker for ranker in _ALL}
+"""All rankers by name, the default first."""
+
+
+def ranker_names() -> tuple[str, ...]:
+    """All rankers, the default first."""
+    return tuple(RANKERS)
+
+
+def find_ranker(name: str) -> Ranker:
+    """A ranker by name.
+
+    Raises:
+        ValueError: If there is none of this name; the text names those there are.
+    """
+    if name not in RANKERS:
+        raise ValueError(f"there is no ranker {name!r}; there is {', '.join(RANKERS)}")
+    return RANKERS[name]
+
+
+__all__ = ["DEFAULT", "Evidence", "Ranker", "RANKERS", "Unsuited", "find_ranker", "order_of", "ranker_names"]

@@ -1,0 +1,19 @@
+"""What SOMP over the concept's tokens explains of a head: the paper's score, and specificity."""
+
+from dataclasses import replace
+
+from headpursuit.analysis.rankers.evidence import Evidence
+from headpursuit.analysis.rankings import Score, rank
+from headpursuit.heads import Head
+from headpursuit.pursuit import Rule
+
+
+def somp(evidence: Evidence, *, score: Score, rule: Rule, centre: bool) -> dict[Head, float]:
+    """`explained` or `specificity` of every head.
+
+    Source: arXiv 2510.21518, section 3: `explained` with the l1 rule, not centred. The rest is ours; see `rank`.
+    """
+    config = replace(evidence.config, score=score, rule=rule, centre=centre)
+    _ = evidence.samples if rule == "l1" else None
+    found = rank(evidence.model, evidence.capture, evidence.concept, config)
+    return {entry.head: getattr(entry, score) for entry in found.entries}

@@ -1,0 +1,210 @@
+"""From arms to figures: the effect of each ranker's heads within the allowed damage, with paired intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from headpursuit.analysis.rankers import DEFAULT, RANKERS
+from headpursuit.heads import Edit
+from headpursuit.studies.base import asked_of, check_base
+from headpursuit.studies.metrics import is_empty
+from headpursuit.studies.rankers.measuring import Orders, Run, ranking_questions
+from headpursuit.studies.rankers.result import (
+    Contrast,
+    Overlap,
+    RankedCell,
+    RankerFigure,
+    RankerRow,
+    TaskComparison,
+)
+from headpursuit.studies.rankers.wording import of_task
+from headpursuit.studies.results import Arm, ArmSummary, Estimate
+from headpursuit.studies.scoring import score
+from headpursuit.studies.statistics import resampled_means
+from headpursuit.studies.summaries import summarise
+from headpursuit.studies.verdict import Asked, effect, signs_of_damage
+
+CONTRASTS = (
+    ("nonlinear-probe", "linear-probe"),
+    ("nonnegative", DEFAULT),
+    ("gradient-answer", "direct-attribution"),
+)
+"""Pairs that differ in one thing: linearity, signs, and what lies behind the head."""
+
+Draws = Float[np.ndarray, " n_resamples"]
+"""One figure in every resample of the facts."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A task's figures, and what averages over tasks need of them."""
+
+    comparison: TaskComparison
+    resampled: dict[str, Draws]
+    """By ranker, the mean effect over numbers of heads."""
+
+
+def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, arms: Mapping[Edit, Arm]) -> Judged:
+    """Figures of every ranker on one task.
+
+    Raises:
+        ValueError: If the unedited model leaves nothing to suppress.
+    """
+    before, *after = summarise(run.task, run.concept, [base, *arms.values()], run.config.seed, run.questions)
+    asked = asked_of(run.task, run.study)
+    check_base(before, asked)
+    summaries = dict(zip(arms, after, strict=True))
+    effects = _effects(run, base, arms)
+    reached = {
+        edit: effect(before, arm, asked.direction)
+        for edit, arm in summaries.items()
+        if not signs_of_damage(before, arm, asked.thresholds)
+    }
+    counts = run.config.counts(run.model.anatomy.n_heads)
+    found = {name: _figures(run, several, counts, reached, effects) for name, several in orders.items()}
+    means = {name: np.mean([figure[1] for figure in figures], axis=0) for name, figures in found.items()}
+    rows = tuple(_row(name, orders[name][0], found, means, counts) for name in orders)
+    contrasts = tuple(
+        Contrast(one, other, _estimate(_value(found[one]) - _value(found[other]), means[one] - means[other]))
+        for one, other in CONTRASTS
+        if one in found and other in found
+    )
+    overlap, cells = overlap_of(orders, counts[-1]), _cells(run, orders, before, summaries, asked)
+    groups = [q.group for q in run.questions]
+    return Judged(
+        TaskComparison(
+            run.task.name,
+            run.concept.name,
+            asked.direction,
+            asked.metric.counted,
+            len(ranking_questions(run.task)),
+            groups.count("target"),
+            groups.count("unrelated"),
+            before.target.score,
+            rows,
+            contrasts,
+            overlap,
+            cells,
+            dict(left_out),
+            of_task(rows, contrasts, cells, asked),
+        ),
+        means,
+    )
+
+
+def overlap_of(orders: Orders, n_heads: int) -> Overlap:
+    """How much of their best heads rankers share; random ones are left out."""
+    top = {name: set(several[0][:n_heads]) for name, several in orders.items() if RANKERS[name].kind != "random"}
+    shared = tuple(tuple(len(one & other) / n_heads for other in top.values()) for one in top.values())
+    n_all = len(next(iter(orders.values()))[0])
+    return Overlap(n_heads, tuple(top), shared, n_heads / n_all)
+
+
+def places(effects: Mapping[str, float]) -> dict[str, float]:
+    """The place of each ranker, 1 for the largest effect; equal ones share the mean of their places."""
+    values = {name: round(value, 9) for name, value in effects.items()}
+    return {
+        name: 1 + sum(other > value for other in values.values()) + (list(values.values()).count(value) - 1) / 2
+        for name, value in values.items()
+    }
+
+
+_Figure = tuple[float, Draws, float | None, int, int]
+"""Effect, the same in every resample, best scale, draws of which every scale breaks something, draws."""
+
+
+def _figures(
+    run: Run,
+    several: Sequence[tuple],
+    counts: Sequence[int],
+    reached: Mapping[Edit, float],
+    effects: Mapping[Edit, Draws],
+) -> list[_Figure]:
+    """One ranker's figures, few heads first; `reached` holds the edits that break nothing."""
+    found = []
+    for count in counts:
+        best: list[Edit | None] = []
+        for order in several:
+            fit = [edit for edit in run.edits(order) if len(edit) == count and edit in reached]
+            best.append(max(fit, key=lambda edit: reached[edit], default=None))
+        nothing = np.zeros_like(next(iter(effects.values())))
+        value = float(np.mean([0.0 if edit is None else reached[edit] for edit in best]))
+        drawn = np.mean([nothing if edit is None else effects[edit] for edit in best], axis=0)
+        only = best[0] if len(best) == 1 else None
+        scale = None if only is None else next(iter(only.values()))
+        found.append((value, drawn, scale, best.count(None), len(best)))
+    return found
+
+
+def _row(
+    name: str,
+    order: tuple,
+    found: Mapping[str, list[_Figure]],
+    means: Mapping[str, Draws],
+    counts: Sequence[int],
+) -> RankerRow:
+    figures = []
+    for count, (value, drawn, scale, broken, n_draws), (usual, beside, *_) in zip(
+        counts, found[name], found[DEFAULT], strict=True
+    ):
+        better = None if name == DEFAULT else _estimate(value - usual, drawn - beside)
+        figures.append(RankerFigure(count, _estimate(value, drawn), better, scale, broken, n_draws))
+    mean, usual = _value(found[name]), _value(found[DEFAULT])
+    better = None if name == DEFAULT else _estimate(mean - usual, means[name] - means[DEFAULT])
+    top = tuple(str(head) for head in order[: counts[-1]])
+    return RankerRow(name, RANKERS[name].what, top, tuple(figures), _estimate(mean, means[name]), better)
+
+
+def _value(figures: Sequence[_Figure]) -> float:
+    return float(np.mean([value for value, *_ in figures]))
+
+
+def _estimate(value: float, drawn: Draws) -> Estimate:
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return Estimate(value, float(low), float(high))
+
+
+def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]:
+    """`effect` of every arm in every resample of the target questions' facts."""
+    chosen = [i for i, q in enumerate(run.questions) if q.group == "target"]
+    questions = [run.questions[i] for i in chosen]
+
+    def scored(arm: Arm) -> list[list[float]]:
+        answers = [arm.answers[i] for i in chosen]
+        return [score(run.task, run.concept, questions, answers), [float(is_empty(text)) for text in answers]]
+
+    rows = [row for arm in (base, *arms.values()) for row in scored(arm)]
+    means = resampled_means(np.asarray(rows), [q.fact for q in questions], run.config.seed)
+    before, silent = means[:, 0], means[:, 1]
+    found = {}
+    for number, edit in enumerate(arms, start=1):
+        after, fallen_silent = means[:, 2 * number], np.maximum(0, means[:, 2 * number + 1] - silent)
+        left = after if run.task.direction == "enhance" else after + fallen_silent * np.maximum(1, before)
+        fall = 1 - np.divide(left, before, out=np.ones_like(left), where=before > 0)
+        found[edit] = -fall if run.task.direction == "enhance" else fall
+    return found
+
+
+def _cells(
+    run: Run, orders: Orders, base: ArmSummary, summaries: Mapping[Edit, ArmSummary], asked: Asked
+) -> tuple[RankedCell, ...]:
+    chosen: dict[Edit, list[str]] = {}
+    for name, several in orders.items():
+        for order in several:
+            for edit in run.edits(order):
+                chosen.setdefault(edit, []).append(name)
+    return tuple(
+        RankedCell(
+            arm.heads,
+            next(iter(edit.values())),
+            effect(base, arm, asked.direction),
+            tuple(signs_of_damage(base, arm, asked.thresholds)),
+            arm.target.score.value,
+            arm.unrelated.score.value if arm.unrelated else None,
+            arm.damage.perplexity / base.damage.perplexity,
+            tuple(dict.fromkeys(chosen[edit])),
+        )
+        for edit, arm in summaries.items()
+    )

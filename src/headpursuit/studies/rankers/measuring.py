@@ -1,0 +1,160 @@
+"""What is measured: every ranker's scores on ranking prompts, and every set of best heads on held-out questions."""
+
+import json
+import math
+import random
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from headpursuit.analysis import Capture, CaptureConfig, capture
+from headpursuit.analysis.rankers import Evidence, Ranker, Unsuited, order_of
+from headpursuit.concepts import Concept
+from headpursuit.heads import Edit, Head, parse_scope
+from headpursuit.models import LanguageModel, first_tokens
+from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.place import kept
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.rankers.settings import RankersConfig
+from headpursuit.studies.results import Arm, ArmKind, StudyConfig
+from headpursuit.studies.tasks import Question, Task
+
+Orders = dict[str, tuple[tuple[Head, ...], ...]]
+"""By ranker, all heads from best to worst; several times for random ones."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One task of a comparison, while it is measured."""
+
+    model: LanguageModel
+    task: Task
+    concept: Concept
+    config: RankersConfig
+    study: StudyConfig
+    folder: Path
+    progress: Progress
+
+    def ranked(self) -> tuple[Orders, dict[str, str]]:
+        """Score all heads by every ranker; and which rankers do not suit, and why."""
+        evidence = self._evidence()
+        orders: Orders = {}
+        left_out: dict[str, str] = {}
+        (self.folder / "scores").mkdir(exist_ok=True)
+        rankers = self.config.all_rankers
+        for number, ranker in enumerate(rankers):
+            self.progress("rank", number, len(rankers))
+            found = kept(
+                self.folder / "scores" / f"{ranker.name}.json", partial(_scored, ranker, evidence, self.config)
+            )
+            if "left_out" in found:
+                left_out[ranker.name] = found["left_out"]
+            else:
+                orders[ranker.name] = tuple(
+                    order_of({Head.parse(name): score for name, score in scores.items()}) for scores in found["scores"]
+                )
+        self.progress("rank", len(rankers), len(rankers))
+        return orders, left_out
+
+    def measured(self, orders: Orders) -> tuple[Arm, dict[Edit, Arm]]:
+        """The base, and every set of best heads at every scale, each run once whoever chose it."""
+        edits = list(dict.fromkeys(self.edits(order) for order in self._all(orders)))
+        planned = list(dict.fromkeys(edit for group in edits for edit in group))
+        runner = ArmRunner(self.model, self.task, self.study, silent, self.questions)
+        (self.folder / "arms").mkdir(exist_ok=True)
+        base = self._arm(runner, "base", Edit({}))
+        arms = {}
+        for number, edit in enumerate(planned):
+            self.progress("edit", number, len(planned))
+            arms[edit] = self._arm(runner, name_of(edit), edit)
+        self.progress("edit", len(planned), len(planned))
+        return base, arms
+
+    def edits(self, order: tuple[Head, ...]) -> tuple[Edit, ...]:
+        """The edits of one order of heads, few heads first, for each number the scales as given."""
+        return tuple(
+            Edit.uniform(order[:count], scale, parse_scope(self.config.scope))
+            for count in self.config.counts(len(order))
+            for scale in self.config.all_scales
+        )
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Held-out questions that every arm answers: all, or so many of each group, drawn at random."""
+        if not self.config.questions:
+            return self.task.heldout
+        rng, chosen = random.Random(self.config.seed), []
+        for group in ("target", "unrelated"):
+            of_group = [i for i, q in enumerate(self.task.heldout) if q.group == group]
+            chosen += rng.sample(of_group, min(self.config.questions, len(of_group)))
+        return tuple(self.task.heldout[i] for i in sorted(chosen))
+
+    @staticmethod
+    def _all(orders: Orders) -> Iterable[tuple[Head, ...]]:
+        return (order for several in orders.values() for order in several)
+
+    def _arm(self, runner: ArmRunner, name: str, edit: Edit) -> Arm:
+        file = self.folder / "arms" / f"{name}.json"
+        kind: ArmKind = "dose" if edit else "base"
+        return Arm.from_json(kept(file, lambda: runner.run(name, kind, edit).to_json()))
+
+    def _evidence(self) -> Evidence:
+        asked = ranking_questions(self.task)
+        return Evidence(
+            self.model,
+            tuple(q.prompt for q in asked),
+            self._captured([q.prompt for q in asked]),
+            self.concept,
+            tuple(
+                first_tokens(self.model, q.answers, spaced=not self.study.chat and not q.text[-1:].isspace())
+                for q in asked
+            ),
+            tuple(q.fact for q in asked),
+            self.config.ranking,
+            self.config.batch_size,
+            self.study.chat,
+            self.config.seed,
+        )
+
+    def _captured(self, prompts: Sequence[Any]) -> Capture:
+        """One capture of the ranking prompts for all rankers."""
+        place = self.folder / "capture"
+        if not place.exists():
+            settings = CaptureConfig(
+                positions=self.study.positions,
+                chat=self.study.chat,
+                max_new_tokens=self.study.max_new_tokens,
+                batch_size=self.config.batch_size,
+                samples=self.config.samples,
+            )
+            capture(self.model, prompts, settings, progress=partial(self.progress, "capture")).save(place)
+        return Capture.load(place)
+
+
+def ranking_questions(task: Task) -> list[Question]:
+    """Questions that heads are ranked on."""
+    return [q for q in task.questions if q.split == "ranking" and q.group == "target"]
+
+
+def name_of(edit: Edit) -> str:
+    """What an arm is called: `3x-1-` and a hash of its heads, so that equal sets of heads are one arm."""
+    heads = json.dumps([str(head) for head in edit])
+    return f"{len(edit)}x{next(iter(edit.values())):g}-{sha256(heads.encode()).hexdigest()[:12]}"
+
+
+def _scored(ranker: Ranker, evidence: Evidence, config: RankersConfig) -> dict[str, Any]:
+    """Scores of one ranker by head, and how long they took; or why there are none."""
+    started = time.perf_counter()
+    n_draws = config.draws if ranker.kind == "random" else 1
+    try:
+        drawn = [ranker.score(replace(evidence, seed=evidence.seed + draw)) for draw in range(n_draws)]
+    except Unsuited as error:
+        return {"left_out": str(error), "seconds": 0.0}
+    if not all(math.isfinite(score) for scores in drawn for score in scores.values()):
+        return {"left_out": "some of its scores are infinite or undefined", "seconds": 0.0}
+    named = [{str(head): score for head, score in scores.items()} for scores in drawn]
+    return {"scores": named, "seconds": round(time.perf_counter() - started, 3)}
