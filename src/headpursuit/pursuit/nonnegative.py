@@ -61,23 +61,21 @@ def pursue_nonnegative(signals: Signals, dictionary: Dictionary, n_steps: int) -
 def _solve(signals: Signals, atoms: Float[Tensor, "n_atoms d_model"], n_steps: int) -> Pursuit:
     assert signals.left is not None
     inner, gram = signals.left @ (signals.rows @ atoms.T), atoms @ atoms.T
-    n_heads, n_samples, n_atoms = inner.shape
+    n_heads, n_samples, _ = inner.shape
     tolerance = 128 * torch.finfo(inner.dtype).eps
     energy = signals.energy.to(inner.device)
     chosen = torch.zeros(n_heads, 0, dtype=torch.int64, device=inner.device)
     fitted = inner.new_zeros(n_heads, n_samples, 0)
-    taken = torch.zeros(n_heads, n_atoms, dtype=torch.bool, device=inner.device)
     going = energy > 0
     choices, explained = [], []
     for _ in range(n_steps):
         left_over = inner - fitted @ gram[chosen]
-        scores = left_over.clamp_min(0).square().sum(1).masked_fill(taken, -1.0)
+        scores = left_over.clamp_min(0).square().sum(1)
         best = scores.max(1).values
-        # What remains of atoms that were chosen, or equal one, is rounding.
+        # To chosen atoms, and to those equal to one, no residual points but for rounding.
         going = going & (best.double() > tolerance * energy)
         atom = (scores >= (best - tolerance * best.abs())[:, None]).int().argmax(1)
         choices.append(torch.where(going, atom, -1))
-        taken[torch.arange(n_heads), atom] = True
         chosen = torch.cat([chosen, atom[:, None]], dim=1)
         # No residual of a head that is done points to its atom, so that the coefficients stay 0.
         at = inner.gather(2, chosen[:, None].expand(-1, n_samples, -1))
@@ -109,7 +107,8 @@ def nonnegative_least_squares(
     """
     found = start.clone()
     lengths = gram.diagonal(dim1=1, dim2=2).clamp_min(torch.finfo(gram.dtype).tiny)
-    enough = 8 * torch.finfo(gram.dtype).eps * float(inner.abs().amax()) if inner.numel() else 0.0
+    # What is explained errs by the square of what the coefficients do.
+    enough = torch.finfo(gram.dtype).eps ** 0.75 * float(inner.abs().amax())
     for _ in range(_SWEEPS):
         moved = found.new_zeros(())
         for j in range(inner.shape[-1]):
