@@ -104,6 +104,40 @@ def test_the_same_seed_gives_the_same_ranking_and_another_seed_other_draws(model
     assert {e.head: e.specificity for e in other.entries} != {e.head: e.specificity for e in one.entries}
 
 
+def test_every_head_has_its_p_and_q(model, captured):
+    ranking = rank(model, captured, CONCEPT, RankConfig(n_draws=39))
+    first = ranking.entries[0]
+    assert (first.head, first.p) == (PLANTED, 1 / 40)
+    assert first.q == pytest.approx(12 / (1 + 12 * 39))
+    assert ranking.found() == (PLANTED,)
+    assert set(ranking.found(1.0)) == {entry.head for entry in ranking.entries}
+
+
+def test_the_null_decides_which_tokens_a_concept_is_compared_with(model, captured):
+    any_tokens, matched = (rank(model, captured, CONCEPT, RankConfig(null=null)) for null in ("any", "matched"))
+    assert {e.head: e.explained for e in any_tokens.entries} == {e.head: e.explained for e in matched.entries}
+    assert {e.head: e.z for e in any_tokens.entries} != {e.head: e.z for e in matched.entries}
+
+
+def test_draws_in_several_batches_are_the_same_draws(model, captured, monkeypatch):
+    at_once = rank(model, captured, CONCEPT, RankConfig(n_draws=40))
+    monkeypatch.setattr("headpursuit.analysis.nulls._STACK_ROOM", 1)
+    for one, other in zip(at_once.entries, rank(model, captured, CONCEPT, RankConfig(n_draws=40)).entries, strict=True):
+        assert (one.head, one.p, one.q) == (other.head, other.p, other.q)
+        assert one.specificity == pytest.approx(other.specificity, abs=1e-6)
+
+
+def test_a_ranking_of_before_there_were_q_values_is_read(model, captured):
+    content = json.loads(json.dumps(rank(model, captured, CONCEPT).to_json()))
+    for entry in content["entries"]:
+        del entry["p"], entry["q"]
+    del content["config"]["null"]
+    old = Ranking.from_json(content)
+    assert old.top(1) == (PLANTED,)
+    with pytest.raises(ValueError, match="this ranking has no q-values, because an older version wrote it; rank again"):
+        old.found()
+
+
 def test_a_ranking_names_tokens_and_dropped_words(model, captured):
     ranking = rank(model, captured, Concept("mixed", ("w20", "nonsense", "w61")))
     assert ranking.tokens == ("w20", "w61")
@@ -147,6 +181,11 @@ def test_the_best_heads_make_an_edit(model, captured):
 def test_an_unknown_score_is_refused(model, captured, as_users_run_it):
     with pytest.raises(ValueError, match="unknown score 'best'; choose specificity or explained"):
         rank(model, captured, CONCEPT, RankConfig(score="best"))
+
+
+def test_an_unknown_null_is_refused(model, captured, as_users_run_it):
+    with pytest.raises(ValueError, match="unknown null 'none'; choose any or matched"):
+        rank(model, captured, CONCEPT, RankConfig(null="none"))
 
 
 @pytest.mark.parametrize("n_draws", [-1, 0, 1])

@@ -11,10 +11,10 @@ import tiny
 import torch
 from typed import assert_refused, run
 
-from headpursuit.analysis import CaptureConfig, RankConfig
+from headpursuit.analysis import CaptureConfig, RankConfig, RankedHead, Ranking
 from headpursuit.cli import analyse, options, studies
-from headpursuit.studies import StudyConfig, tasks, usual_config
-from headpursuit.studies.tasks import Question, Task
+from headpursuit.heads import Head
+from headpursuit.studies import StudyConfig, usual_config
 
 WORDS = (" red", " green", " blue", "red")
 
@@ -40,13 +40,6 @@ def words(tmp_path):
     file = tmp_path / "hues.txt"
     file.write_text("# description: three colours\nred\ngreen\nblue\nultramarine\n")
     return file
-
-
-OF_THE_TASK = (
-    *("heads", "scale", "sweep", "positions", "chat"),
-    *("images", "selection_images", "other_concept", "max_new_tokens"),
-)
-"""Settings whose default depends on the task."""
 
 
 def captured(folder, prompts, tmp_path, *more):
@@ -102,6 +95,23 @@ def test_rank_prints_and_writes(folder, prompts, words, tmp_path):
     shown = json.loads(run("rank", path, "--concept", words, "--json", "--score", "explained").stdout)
     values = [entry["explained"] for entry in shown["entries"]]
     assert values == sorted(values, reverse=True)
+
+
+def test_rank_says_how_many_heads_chance_does_not_explain(folder, prompts, words, tmp_path):
+    path, _ = captured(folder, prompts, tmp_path)
+    table = run("rank", path, "--concept", words, "--n-draws", 29, "--null", "matched").stdout
+    shown = json.loads(run("rank", path, "--concept", words, "--n-draws", 29, "--null", "matched", "--json").stdout)
+    assert shown["config"]["null"] == "matched"
+    assert all(0 < entry["p"] <= 1 and 0 < entry["q"] <= 1 for entry in shown["entries"])
+    n_found = sum(entry["q"] <= 0.05 for entry in shown["entries"])
+    assert f"{n_found or 'no'} of 12 heads are explained better by the concept than by as many random tokens" in table
+    assert "random tokens of the same form and frequency, at a false-discovery rate of 5 %" in table
+
+
+def test_a_ranking_of_before_there_were_q_values_is_shown(capsys):
+    entries = (RankedHead(Head(0, 1), 0.5, 0.1, 1.0),)
+    analyse.print_ranking(Ranking("hues", entries, RankConfig(), "tiny", None, "", (" red",)), 10)
+    assert "L0H1" in capsys.readouterr().out
 
 
 def test_concepts_list_and_audit(folder, words):
@@ -256,6 +266,7 @@ def test_too_little_memory_is_one_clear_line(folder, prompts, tmp_path, monkeypa
     [
         ("RuleChoice", "pursuit", "Rule"),
         ("ScoreChoice", "analysis.rankings", "Score"),
+        ("NullChoice", "analysis.nulls", "Null"),
         ("MultiTokenChoice", "models", "MultiToken"),
         ("PositionsChoice", "models", "Positions"),
         ("FormatChoice", "models", "Format"),
@@ -265,20 +276,35 @@ def test_choices_are_the_librarys(choice, home, name):
     assert get_args(getattr(options, choice)) == get_args(getattr(import_module(f"headpursuit.{home}"), name))
 
 
-@pytest.mark.parametrize(
-    ("command", "config"),
-    [
-        (analyse.capture, CaptureConfig()),
-        (analyse.rank, RankConfig()),
-        (studies.study, RankConfig()),
-        (studies.study, StudyConfig("countries-qa", "smollm2-135m")),
-    ],
-)
+@pytest.mark.parametrize(("command", "config"), [(analyse.capture, CaptureConfig()), (analyse.rank, RankConfig())])
 def test_every_setting_is_an_option_with_the_librarys_default(command, config):
     offered = {name: option.default for name, option in signature(command).parameters.items()}
-    settings = {name: value for name, value in asdict(config).items() if name not in ("task", "model", "ranking")}
-    of_the_task = OF_THE_TASK if isinstance(config, StudyConfig) else ()
-    assert {name: offered[name] for name in settings} == settings | dict.fromkeys(of_the_task)
+    assert {name: offered[name] for name in asdict(config)} == asdict(config)
+
+
+OF_A_STUDY = {**asdict(RankConfig()), **asdict(StudyConfig("countries-qa", "m"))}
+
+
+@pytest.mark.parametrize("command", [studies.study, studies.sweep, studies.plan])
+def test_every_setting_of_a_study_is_an_option_that_the_task_and_its_file_decide_unless_it_is_given(command):
+    offered = {name: option.default for name, option in signature(command).parameters.items()}
+    fixed = {"task", "model", "ranking"} | ({"sweep"} if command is studies.sweep else set())
+    settings = OF_A_STUDY.keys() - fixed
+    assert {name: offered[name] for name in settings} == dict.fromkeys(settings)
+    assert fixed.isdisjoint(offered.keys() - {"task", "model"})
+
+
+def test_help_shows_the_librarys_defaults():
+    shown = {
+        name: option.annotation.__metadata__[0].show_default
+        for name, option in signature(studies.study).parameters.items()
+    }
+    told = {name: text for name, text in shown.items() if isinstance(text, str) and name in OF_A_STUDY}
+    assert len(told) > 20
+    for name, text in told.items():
+        value = OF_A_STUDY[name]
+        if not isinstance(value, bool):
+            assert text.startswith(f"{value:g}" if isinstance(value, float) else str(value)), name
 
 
 def test_what_a_task_decides_is_the_librarys_default_for_text():
@@ -294,89 +320,6 @@ def test_an_unknown_choice_is_a_usage_error(tmp_path):
 def test_version_and_help():
     assert run("--version").stdout.startswith("headpursuit 0.")
     assert all(name in run("--help").stdout for name in ("demo", "capture", "explain", "rank", "study", "report"))
-
-
-@pytest.fixture
-def task(monkeypatch, words):
-    """A task with few questions in place of countries-qa."""
-    prompts = [f"the {thing} in the {place} is" for thing in ("sky", "sea", "hat") for place in ("east", "west")]
-    questions = [
-        Question(text, ("red", "green", "blue"), group, "hue", text, split)
-        for text in prompts
-        for group, split in (("target", "ranking"), ("target", "heldout"), ("unrelated", "heldout"))
-    ]
-    made = Task("countries-qa", str(words), tuple(questions), ("the long road to the sea", "a small house"))
-    monkeypatch.setitem(tasks._TASKS, "countries-qa", lambda: made)
-    other = words.with_name("others.txt")
-    other.write_text("blue\n")
-    return "--other-concept", other, "--heads", 2, "--controls", 2, "--max-new-tokens", 3, "--n-draws", 3
-
-
-def test_a_study_prints_its_verdict_and_writes_its_page(folder, task, tmp_path):
-    out = tmp_path / "study"
-    result = run("study", "countries-qa", folder, "-o", out, *task, "--scale", -3)
-    assert result.exit_code == 0, result.output
-    assert "held-out questions answered correctly, heads at scale -3" in result.stdout
-    assert "UNDECIDABLE: The unedited model is right on only" in result.stdout
-    page = out / "report.html"
-    assert page.is_file()
-    content = page.read_bytes()
-    page.unlink()
-    assert run("report", out).exit_code == 0
-    assert page.read_bytes() == content
-    assert_refused(run("study", "countries-qa", folder, "-o", out, *task, "--scale", -3, "--resume"), "is finished")
-
-
-def test_study_options_reach_the_study(folder, task, tmp_path):
-    scope = ("--scope", "-1,0")
-    options = ("--no-centre", "--gain", "--score", "explained", "--rule", "forward", "--n-atoms", 3, "--seed", 7)
-    more = ("--multi-token", "first", "--positions", "all", "--dtype", "bfloat16", "--batch-size", 4)
-    out = tmp_path / "study"
-    result = run("study", "countries-qa", folder, "-o", out, *task, *scope, *options, *more)
-    assert result.exit_code == 0, result.output
-    config = json.loads((out / "config.json").read_text())
-    assert config["scope"] == "-1,0"
-    assert config["positions"] == "all"
-    assert config["batch_size"] == 4
-    assert config["seed"] == 7
-    assert config["ranking"] == {
-        "score": "explained",
-        "rule": "forward",
-        "n_atoms": 3,
-        "centre": False,
-        "gain": True,
-        "n_draws": 3,
-        "multi_token": "first",
-        "seed": 7,
-    }
-    assert json.loads((out / "model.json").read_text())["dtype"] == "bfloat16"
-
-
-def test_an_interrupted_study_is_resumed(folder, task, tmp_path, monkeypatch):
-    out = tmp_path / "study"
-
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr("headpursuit.studies.arms.answer", interrupt)
-        assert run("study", "countries-qa", folder, "-o", out, *task).exit_code == 130
-    assert_refused(run("report", out), "is unfinished; continue it with --resume")
-    assert_refused(run("study", "countries-qa", folder, "-o", out, *task), "continue an unfinished study with --resume")
-    assert run("study", "countries-qa", folder, "-o", out, *task, "--resume").exit_code == 0
-
-
-def test_the_demo_runs_once_and_is_shown_again(folder, task, tmp_path, monkeypatch):
-    monkeypatch.setattr(import_module("headpursuit.models.load"), "embedded_folder", lambda: folder)
-    monkeypatch.setattr("headpursuit.models.embedded_is_cached", lambda: True)
-    out = tmp_path / "demo"
-    made = StudyConfig("countries-qa", "smollm2-135m", heads="2", controls=2, other_concept=str(task[1]))
-    monkeypatch.setattr("headpursuit.studies.StudyConfig", lambda *_: made)
-    first = run("demo", "-o", out)
-    assert first.exit_code == 0, first.output
-    again = run("demo", "-o", out)
-    assert "holds a finished demo" in again.stdout
-    assert first.stdout.splitlines()[-1] == again.stdout.splitlines()[-1]
 
 
 def test_a_capture_is_read_again_in_its_dtype_and_from_elsewhere(folder, prompts, words, tmp_path):

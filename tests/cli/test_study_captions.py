@@ -20,7 +20,7 @@ def pictures(tmp_path):
     place = tmp_path / "pictures"
     place.mkdir()
     rows = []
-    for number in range(16):
+    for number in range(24):
         tiny_vision.drawing(number % 9).save(place / f"{number}.png")
         rows.append({"image_path": f"{number}.png", "captions": [f"w{number} w20 w7", f"w{number} w8"]})
     (place / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -83,6 +83,7 @@ def test_the_study_prints_every_part_and_its_page_is_made_again(folder, pictures
         (("--concept", "countries"), "concept 'countries' has no token in this vocabulary"),
         (("--data", "digits"), "of digits has no captions; captioning compares"),
         (("--images", 2), "captioning needs at least 4 heldout images, but takes 2"),
+        (("--selection-images", 7), "captioning needs at least 8 selection images, but takes 7"),
         (("--no-sweep",), "instead of --heads and --scale give --doses, --scales and --enhance-scales"),
         (("--other-concept", "WORDS"), "the other concept is hues itself"),
     ],

@@ -248,7 +248,7 @@ def test_sets_of_our_own_are_found_and_limited():
 
 def test_unknown_names_list_those_there_are(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no images called 'minst'; there are digits, scenes, mnist, "):
+    with pytest.raises(FileNotFoundError, match="no images called 'minst'; there are digits, scenes, counts, mnist, "):
         load_images("minst")
     assert {"digits", "scenes", "coco"} < set(image_set_names())
     (tmp_path / "file.png").touch()

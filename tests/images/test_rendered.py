@@ -123,3 +123,14 @@ def test_the_scenes_set_has_captions_and_questions():
     assert {"digit", "colour", "count", "shape"} == {
         question.subject for image in found.images for question in image.questions
     }
+
+
+def test_the_counts_set_asks_how_many_and_for_nothing_whose_name_is_a_number():
+    found, whole = load_images("counts", limit=None), load_images("scenes", limit=None)
+    assert found.classes == {"1": ("one", "1"), "2": ("two", "2"), "3": ("three", "3"), "4": ("four", "4")}
+    assert {question.subject for image in found.images for question in image.questions} == {"colour", "shape"}
+    for counted, scene in zip(found.images, whole.images, strict=True):
+        assert (counted.name, counted.split) == (scene.name, scene.split)
+        (answers,) = (q.answers for q in scene.questions if q.subject == "count")
+        assert answers == found.classes[counted.label][:1]
+    assert "How many" in found.question

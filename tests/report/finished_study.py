@@ -234,23 +234,33 @@ def classification(n_images=18, unrelated=True, n_controls=2, **changes):
     ]
     arms = [replace(a, confusion=confusion(i)) for i, a in enumerate(arms)]
     labels = list(DIGITS)
+    counted = {a.name: float(a.name != "edit") for a in arms}
     examples = [
         Example(
             "Which digit is in the image?",
             DIGITS[labels[i % 3]],
             "target",
             "class",
-            {a.name: f"It is a {labels[i % 3] if a.name != 'edit' else 'number'}." for a in arms},
+            {a.name: f"It is a {labels[i % 3] if counted[a.name] else 'number'}." for a in arms},
             labels[i % 3],
             f"scan {i}",
             f"images/{i + 1:04}.png",
+            counted,
         )
         for i in range(n_images)
     ]
     if unrelated:
-        answers = {a.name: "red" for a in arms}
+        answers, all_right = {a.name: "red" for a in arms}, {a.name: 1.0 for a in arms}
         examples += [
-            replace(e, prompt="Which colour?", accepted=("red",), group="unrelated", label="", answers=answers)
+            replace(
+                e,
+                prompt="Which colour?",
+                accepted=("red",),
+                group="unrelated",
+                label="",
+                answers=answers,
+                scores=all_right,
+            )
             for e in examples
         ]
     fields = dict(
@@ -261,6 +271,7 @@ def classification(n_images=18, unrelated=True, n_controls=2, **changes):
         examples=tuple(examples),
         classes=DIGITS,
         sheet=sheet(arms),
+        metric="first-named",
         remarks=("One image was left out.",),
     )
     return replace(plain, **fields | changes)
@@ -274,19 +285,21 @@ def confusion(seed):
 def sheet(arms):
     base, edit = arms[:2]
     word = {0.0: "too weak", -1.0: "good", -2.0: "over-intervened"}
+    reached = {0.0: (0.2, 0.1), -1.0: (0.91, 0.56), -2.0: (1.0, 4.5)}
     cells = tuple(
         DoseCell(
             n,
             scale,
             word[scale],
             ("90% of the target answers are empty",) if scale == -2 else (),
+            *reached[scale],
             replace(edit, name=f"{n}x{scale:g}", kind="dose", scale=scale),
             0.42 if (n, scale) == (3, -1.0) else None,
         )
         for n in (1, 3)
         for scale in (0.0, -1.0, -2.0)
     )
-    return DoseSheet(base, cells, 3, -1.0, "3 heads at scale -1 take 91% of the right target answers.")
+    return DoseSheet(base, cells, 3, -1.0, "3 heads at scale -1 lower the target score by 91%.", ((3, -3.0),))
 
 
 def save_images(result, folder, size=8):

@@ -42,14 +42,14 @@ def test_the_page_shows_every_part(rendered):
         "8 random heads, same layers",
         "One image was left out.",
         "chosen by the dose sheet",
-        "the first class it names is the image’s",
+        "Target: fraction of answers that name the right class first; unrelated: fraction of answers that contain",
     ]
     assert [text for text in wanted if text not in page.text] == []
 
 
 def test_the_sheet_has_heads_down_and_scales_across(rendered):
     _, _, page = rendered
-    text = page.text.split("◆ marks the chosen dose.")[1].split("What the over-intervened")[0]
+    text = page.text.split("◆ marks the chosen dose.")[1].split("What is wrong with the others")[0]
     assert text.split()[:6] == ["heads×", "0×", "−1×", "−2", "1", "0.04"]
     assert text.count("over-intervened") == 2
     assert text.count("◆") == 1
@@ -108,12 +108,28 @@ def test_the_confusion_of_controls_is_their_mean():
     assert row.accuracy[:2] == tuple(arm.confusion.accuracy[0] for arm in result.arms[:2])
 
 
-def test_right_means_the_first_class(rendered):
+def test_answers_are_marked_by_what_they_count(rendered):
     result, _, _ = rendered
-    both = {name: "three or seven or nine" for name in result.examples[0].answers}
-    page = page_of(replace(result, examples=tuple(replace(e, answers=both) for e in result.examples[:3])))
-    shown = page.text.split("✓ marks right answers.")[1]
-    assert shown.count("✓") == 4  # base, edit, matched-1 and random-1 of the one image of a three
+    halves = [dict.fromkeys(result.examples[0].scores, score) for score in (0.5, 0.49, 0.0)]
+    few = tuple(replace(e, scores=scores) for e, scores in zip(result.examples, halves, strict=False))
+    shown = page_of(replace(result, examples=few)).text.split("✓ marks what counts.")[1]
+    assert shown.count("✓") == 4  # base, edit, matched-1 and random-1 of the first image
+    assert shown.count("✗") == 8
+
+
+def test_the_front_and_what_was_not_measured_are_on_the_sheet(rendered):
+    result, _, page = rendered
+    assert "Not measured, because the model had fallen apart at a milder dose: 3 × −3." in page.text
+    front = page.text.split("The Pareto front")[1].split("Classes")[0].split("verdict", 1)[1]
+    assert "".join(front.split()).startswith("100.200.10tooweak1−10.910.56good1−21.004.50over-intervened")
+    assert len([a for _, a in page.tags if a.get("class", "").startswith("dot ") and "title" in a]) == 6
+    none = replace(
+        result,
+        sheet=replace(result.sheet, not_run=(), cells=tuple(replace(cell, effect=0.0) for cell in result.sheet.cells)),
+    )
+    text = page_of(none).text
+    assert "No dose has an effect." in text
+    assert "Not measured" not in text
 
 
 def test_without_unrelated_questions_nothing_is_said_of_them(tmp_path):

@@ -55,6 +55,13 @@ def test_outlined_heads_are_named_beside_the_map(tmp_path, drawn_text):
     assert re.findall(r"L\d+H\d+", listed) == sorted(["L2H5", "L1H0"], key=lambda name: -score[name])
 
 
+def test_the_map_says_how_many_heads_are_found(tmp_path, drawn_text):
+    ranked = ranking((4, 2, 6))
+    found = tuple(replace(e, p=0.01, q=0.04 if i < 3 else 0.4) for i, e in enumerate(ranked.entries))
+    heatmap(replace(ranked, entries=found), tmp_path / "map.svg")
+    assert any(text.endswith("q ≤ 0.05:\n3 of 12") for text in drawn_text)
+
+
 def test_by_default_the_score_of_the_ranking_is_drawn_and_its_best_heads_are_outlined(tmp_path, drawn_text):
     ranked = ranking((8,) * 5, score="explained")
     heatmap(ranked, tmp_path / "map.svg")

@@ -76,7 +76,7 @@ def test_everything_a_reader_needs_is_on_it(plain):
         "p = 0.012",
         "1.1 % of 270",
         "0.46 → 0.04",
-        "91 % fewer than unedited",
+        "91 % less than unedited",
         "0.66 → 0.11",
         *(arm.name for arm in result.arms),
         "mean of matched",
@@ -267,9 +267,9 @@ def test_examples_are_chosen_without_looking_at_the_edit(plain):
     shown = examples.examples_of(result, "target")
     assert [e.prompt for e in examples.examples_of(other_answers(result), "target")] == [e.prompt for e in shown]
     assert sorted(e.prompt for e in shown) == sorted(e.prompt for e in result.examples if e.group == "target")
-    right = [e.answers[0].correct for e in shown]
+    right = [e.answers[0].counts for e in shown]
     assert right == sorted(right, reverse=True)
-    first = [e.accepted for e in shown if e.answers[0].correct]
+    first = [e.accepted for e in shown if e.answers[0].counts]
     n_different = len(set(first))
     assert len(set(first[:n_different])) == n_different
     assert [a.arm for a in shown[0].answers] == ["base", "edit", "matched-1", "random-1"]
@@ -277,7 +277,11 @@ def test_examples_are_chosen_without_looking_at_the_edit(plain):
 
 def other_answers(result):
     changed = tuple(
-        replace(e, answers={name: text if name == "base" else "same" for name, text in e.answers.items()})
+        replace(
+            e,
+            answers={name: text if name == "base" else "same" for name, text in e.answers.items()},
+            scores={name: score if name == "base" else 1 - score for name, score in e.scores.items()},
+        )
         for e in reversed(result.examples)
     )
     return replace(result, examples=changed)

@@ -100,9 +100,15 @@ def test_the_base_is_the_model_as_it_is(finished):
 def test_doses_are_chosen_on_selection_images_alone(finished):
     _, folder, config = finished
     captions = json.loads((folder / "sweep" / "base.json").read_text())["answers"]
-    selection = [q.answers[0] for q in tiny_captions.task().selection]
-    assert len(captions) == config.sweep_questions
-    assert all(caption in selection for caption in captions)
+    split = tiny_captions.task().split_for(sweep=True)
+    selection = [q.answers[0] for q in split.selection]
+    assert len(captions) == config.sweep_questions == len(selection)
+    assert captions == selection
+    assert json.loads((folder / "capture" / "manifest.json").read_text())["n_prompts"] == len(split.ranking_prompts)
+    assert [[q.image_name for q in part] for part in (split.selection, split.heldout)] == [
+        ["selection-1", "selection-3", "selection-5", "selection-7"],
+        [f"heldout-{n}" for n in range(tiny_captions.N_IMAGES)],
+    ]
 
 
 def test_an_interrupted_study_goes_on_where_it_stopped(finished, tmp_path):
@@ -186,7 +192,7 @@ SCENES = dict(data="scenes", concept="colours")
         ({"concept": "colours"}, "captioning needs images; name a set or a folder"),
         (SCENES | {"data": "digits"}, "of digits has no captions; captioning compares"),
         (SCENES | {"images": 3}, "captioning needs at least 4 heldout images, but takes 3 of scenes"),
-        (SCENES | {"selection_images": 1}, "captioning needs at least 4 selection images, but takes 1"),
+        (SCENES | {"selection_images": 7}, "captioning needs at least 8 selection images, but takes 7"),
         (SCENES | {"sweep": False, "heads": "3"}, "instead of --heads and --scale give --doses"),
         (SCENES | {"also": "8"}, "leave --also out"),
         (SCENES | {"scales": "2"}, "scales of suppression are below 1, but --scales is 2"),
@@ -216,9 +222,11 @@ def test_the_other_concept_is_another_one():
 
 def test_the_images_are_asked_for_captions_in_the_set_s_words_or_the_user_s():
     assert find_task(usual_config("captioning", "m", **SCENES)).heldout[0].text == "Describe the image."
-    task = find_task(usual_config("captioning", "m", **SCENES, ask="What is this?", images=5, selection_images=6))
+    task = find_task(usual_config("captioning", "m", **SCENES, ask="What is this?", images=5, selection_images=9))
     assert {q.text for q in task.questions} == {"What is this?"}
-    assert (len(task.heldout), len(task.selection)) == (5, 6)
+    assert (len(task.heldout), len(task.ranking_prompts)) == (5, 9)
+    split = task.split_for(sweep=True)
+    assert (len(split.heldout), len(split.ranking_prompts), len(split.selection)) == (5, 5, 4)
     assert all(len(q.answers) == 5 for q in task.questions)
 
 

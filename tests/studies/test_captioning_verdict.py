@@ -4,9 +4,11 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from headpursuit.studies import usual_config
 from headpursuit.studies.captioning import CaptionArm
 from headpursuit.studies.captioning.judging import effect, judge, kept_cider, signs_of_damage
 from headpursuit.studies.captioning.sheets import CaptionSheet, cell_of, sheet_of
+from headpursuit.studies.captioning.study import thresholds_of
 from headpursuit.studies.results import Damage, Estimate
 
 
@@ -80,6 +82,12 @@ def test_every_sign_of_damage_is_seen_and_makes_an_edit_over_intervened(changes,
     assert sign in verdict.sentence
 
 
+@pytest.mark.parametrize("changes", [{"repetition": 0.21}, {"damage": Damage(21.0, 1.0)}])
+def test_an_enhancement_that_ends_in_babble_is_incoherent(changes):
+    assert verdict_of(arms(2.0, **changes)).outcome == "incoherent"
+    assert verdict_of(arms(2.0, cider=1.0)).outcome == "over-intervened"
+
+
 def test_what_stays_within_the_lines_is_no_damage():
     kept = dict(without=1.6, damage=Damage(20.0, 1.0), empty=0.1, repetition=0.19, length=exactly(4.0))
     assert signs_of_damage("suppress", BASE, arm(0.1, **kept)) == []
@@ -151,11 +159,43 @@ def sheet(direction, *found):
     return sheet_of(direction, BASE, [cell_of(direction, BASE, each) for each in found])
 
 
-def test_the_strongest_dose_that_keeps_captions_whole_is_chosen():
+def unsure(ratio, **changes):
+    """A dose whose interval does not lie beyond what is asked."""
+    return arm(ratio, frequency_change=Estimate(ratio - 1, ratio - 1.5, ratio - 0.5), **changes)
+
+
+def test_the_smallest_surely_good_dose_is_chosen():
+    found = sheet("suppress", arm(0.05, n_heads=2), arm(0.2, scale=-2.0), arm(0.3, scale=-1.0), unsure(0.3, scale=0.0))
+    assert [cell.word for cell in found.cells] == ["good"] * 4
+    assert (found.n_heads, found.scale) == (1, -1.0)
+    assert found.sentence == (
+        "1 head at scale -1 lowers the concept's frequency by 70% on the selection images, the smallest of all doses "
+        "that surely reach 60% and keep captions whole."
+    )
+    assert sheet("enhance", arm(2.5, scale=3.0), arm(1.7, scale=2.0)).scale == 2.0
+
+
+def test_a_dose_near_the_edge_of_broken_captions_is_not_sure():
+    edge, clear = arm(0.2, without=1.79), arm(0.1, n_heads=2, without=1.8)  # of 2: the line is 80 %, sure is 90 %
+    assert [cell.word for cell in sheet("suppress", edge, clear).cells] == ["good", "good"]
+    assert sheet("suppress", edge, clear).n_heads == 2
+
+
+def test_asked_effect_and_kept_cider_are_settings():
+    lines = thresholds_of(usual_config("captioning", "m", effect=0.75, damage=0.4))
+    assert (lines.needed_fall, lines.needed_rise, lines.kept_cider) == (0.75, 0.75, 0.6)
+    usual = thresholds_of(usual_config("captioning", "m"))
+    assert (usual.needed_fall, usual.needed_rise, usual.kept_cider) == (0.6, 0.6, 0.8)
+    assert cell_of("suppress", BASE, arm(0.3), lines).word == "too weak"
+    assert cell_of("suppress", BASE, arm(0.2, without=1.3), lines).word == "good"
+    assert cell_of("suppress", BASE, arm(0.2, without=1.3), usual).word == "over-intervened"
+
+
+def test_of_doses_that_are_not_sure_the_strongest_that_keeps_captions_whole_is_chosen():
     found = sheet(
         "suppress",
-        arm(0.3, n_heads=1),
-        arm(0.2, n_heads=1, scale=-2.0),
+        unsure(0.3, n_heads=1),
+        unsure(0.2, n_heads=1, scale=-2.0),
         arm(0.05, n_heads=2, without=1.0),
         arm(0.7, n_heads=2, scale=-2.0),
     )
@@ -168,8 +208,9 @@ def test_the_strongest_dose_that_keeps_captions_whole_is_chosen():
     )
 
 
-def test_the_strongest_enhancement_is_the_highest_frequency():
-    found = sheet("enhance", arm(1.7, scale=2.0), arm(2.5, scale=3.0), arm(9.0, scale=5.0, repetition=0.9))
+def test_of_enhancements_that_are_not_sure_the_highest_frequency_is_chosen():
+    found = sheet("enhance", unsure(1.7, scale=2.0), unsure(2.5, scale=3.0), arm(9.0, scale=5.0, repetition=0.9))
+    assert [cell.word for cell in found.cells] == ["good", "good", "incoherent"]
     assert found.scale == 3.0
 
 

@@ -5,10 +5,14 @@ from arm_figures import arm, base, group
 
 from headpursuit.studies import StudyConfig
 from headpursuit.studies.doses import (
+    at_least,
+    beside_random,
     by_preference,
     cell_of,
     explain_choice,
+    fell_apart,
     head_counts,
+    is_sure,
 )
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.scoring import METRICS
@@ -26,8 +30,13 @@ def cells(*arms, unedited=None):
 
 
 def chosen(*arms):
-    best = by_preference(base(), cells(*arms), ASKED)[0]
-    return best.n_heads, best.scale
+    return by_preference(base(), cells(*arms), ASKED)[0].dose
+
+
+def unsure(edited, width=0.5):
+    """The same arm with an interval of its fall that reaches far."""
+    change = edited.target.score_change.value
+    return replace(edited, target=replace(edited.target, score_change=Estimate(change, change - width, change + width)))
 
 
 @pytest.mark.parametrize(
@@ -86,8 +95,10 @@ def test_silence_is_never_a_success():
 def test_answers_that_fell_silent_are_no_fall():
     (cell,) = cells(arm(0.4, empty=0.1))
     assert cell.word == "too weak"
-    assert "takes 38% of the right target answers" in explain_choice(base(), cell, ASKED)
-    assert chosen(arm(0.2, empty=0.2), arm(0.3, n_heads=2)) == (2, -1.0)
+    assert cell.effect == pytest.approx(1 - (0.4 + 0.1) / 0.8)
+    assert "1 head at scale -1 lowers the target score by 38%" in explain_choice(base(), cell, ASKED)
+    silent, speaking = unsure(arm(0.2, empty=0.2)), unsure(arm(0.3, n_heads=2))
+    assert chosen(silent, speaking) == (2, -1.0)
     assert cells(arm(0.1, empty=0.1), unedited=replace(base(), target=group(0.8, empty=0.1)))[0].word == "good"
 
 
@@ -102,12 +113,41 @@ def test_without_unrelated_questions_the_rest_is_judged():
     assert (cell.word, cell.signs) == ("good", ())
 
 
-def test_the_largest_fall_that_breaks_nothing_is_chosen():
-    assert chosen(arm(0.3, scale=0.0), arm(0.1, scale=-1.0), arm(0.0, 0.1, n_heads=2)) == (1, -1.0)
+def test_the_smallest_surely_good_dose_is_chosen_not_the_strongest():
+    assert chosen(arm(0.1, scale=-1.0), arm(0.3, scale=0.0), arm(0.0, n_heads=2)) == (1, 0.0)
+    assert chosen(arm(0.2, n_heads=4), arm(0.3)) == (1, -1.0)
+    assert chosen(arm(0.3, n_heads=2, scale=0.0), arm(0.1, scale=-3.0)) == (1, -3.0)  # few heads before a mild scale
 
 
-def test_more_heads_are_chosen_where_they_do_more():
-    assert chosen(arm(0.3), arm(0.2, n_heads=4)) == (4, -1.0)
+def test_where_no_dose_is_sure_the_good_one_with_the_largest_effect_is_chosen():
+    doses = [unsure(arm(0.3, scale=0.0)), unsure(arm(0.1, scale=-1.0)), unsure(arm(0.2, n_heads=2))]
+    assert chosen(*doses) == (1, -1.0)
+    assert chosen(*doses, arm(0.35, n_heads=4)) == (4, -1.0)
+
+
+@pytest.mark.parametrize(("high", "sure"), [(-0.40, True), (-0.39, False)])
+def test_a_dose_is_sure_where_its_whole_interval_reaches_what_is_asked(high, sure):
+    edited = arm(0.2)
+    edited = replace(edited, target=replace(edited.target, score_change=Estimate(-0.6, -0.7, high)))
+    assert is_sure(base(), cells(edited)[0], ASKED) == sure
+
+
+def test_a_rise_is_sure_where_its_whole_interval_reaches_what_is_asked():
+    asked = Asked(METRICS["names-concept"], "enhance")
+    for low, sure in ((0.05, True), (0.04, False)):
+        edited = replace(arm(0.3, scale=3.0), target=replace(group(0.3), score_change=Estimate(0.2, low, 0.9)))
+        cell = cell_of(base(target=0.1), edited, asked)
+        assert cell.word == "good"
+        assert cell.effect == pytest.approx(2)
+        assert is_sure(base(target=0.1), cell, asked) == sure
+
+
+def test_an_enhancement_that_breaks_the_model_is_incoherent_on_the_sheet():
+    asked = Asked(METRICS["names-concept"], "enhance")
+    assert cell_of(base(), arm(1.0, scale=5.0, perplexity=30.0), asked).word == "incoherent"
+    assert cell_of(base(), arm(1.0, scale=5.0, repetition=0.4), asked).word == "incoherent"
+    assert cell_of(base(), arm(1.0, 0.1, scale=5.0), asked).word == "over-intervened"
+    assert cell_of(base(), arm(0.9, scale=5.0), asked).word == "too weak"
 
 
 def unrelated(value, low, high):
@@ -117,15 +157,17 @@ def unrelated(value, low, high):
 
 
 def test_a_dose_at_the_edge_comes_after_those_that_surely_spare_unrelated_answers():
-    sure, edge = arm(0.1), replace(arm(0.0, n_heads=2), unrelated=unrelated(0.46, -0.09, 0.0))
+    sure, edge = arm(0.1, n_heads=2), replace(arm(0.0), unrelated=unrelated(0.46, -0.09, 0.0))
     weak = arm(0.7, n_heads=3)
-    assert chosen(edge, sure) == (1, -1.0)
-    assert chosen(edge, weak) == (2, -1.0)
+    assert chosen(edge, sure) == (2, -1.0)
+    assert chosen(edge, weak) == (1, -1.0)
     (cell,) = cells(edge)
     assert cell.word == "good"
-    assert explain_choice(base(), cell, ASKED).endswith("the most of all doses that seem to break nothing else.")
+    assert explain_choice(base(), cell, ASKED).endswith(
+        "the most of all doses that reach 50% and seem to break nothing else."
+    )
     clear = replace(edge, unrelated=unrelated(0.46, -0.07, 0.0))
-    assert chosen(clear, sure) == (2, -1.0)
+    assert chosen(clear, sure) == (1, -1.0)
 
 
 def test_ties_go_to_fewer_heads_then_to_the_milder_scale():
@@ -142,8 +184,9 @@ def test_a_weak_dose_is_taken_before_a_broken_one_and_that_is_said():
     weak, broken = arm(0.7), arm(0.0, 0.2, n_heads=2)
     assert chosen(broken, weak) == (1, -1.0)
     (cell,) = cells(weak)
-    assert explain_choice(base(), cell, ASKED).startswith(
-        "No dose takes half of the right target answers without breaking something else; 1 head at scale -1 takes"
+    assert explain_choice(base(), cell, ASKED) == (
+        "No dose reaches 50% without breaking something else; 1 head at scale -1 lowers the target score by 13%, the "
+        "most of those that do not."
     )
 
 
@@ -155,6 +198,7 @@ def test_where_all_are_broken_the_least_harmful_is_taken_and_that_is_said():
             arm(0.0, 0.4, n_heads=4),
             arm(0.0, 0.45, n_heads=3, perplexity=30.0, empty=1.0),
         ),
+        ASKED,
     )
     assert [cell.n_heads for cell in found] == [4, 1, 3]
     assert explain_choice(base(), found[0], ASKED) == (
@@ -166,8 +210,8 @@ def test_where_all_are_broken_the_least_harmful_is_taken_and_that_is_said():
 def test_a_good_choice_is_said_in_figures():
     (cell,) = cells(arm(0.2, n_heads=3, scale=-2.0))
     assert explain_choice(base(), cell, ASKED) == (
-        "3 heads at scale -2 take 75% of the right target answers on the selection questions, the most of all doses "
-        "that surely break nothing else."
+        "3 heads at scale -2 lower the target score by 75% on the selection questions, the smallest of all doses that "
+        "surely reach 50% and break nothing else."
     )
 
 
@@ -176,8 +220,84 @@ def test_a_base_that_knows_nothing_has_no_good_dose():
     assert cell.word == "too weak"
 
 
-def test_thresholds_can_be_moved():
-    assert (
-        cell_of(base(), arm(0.1), Asked(METRICS["contains"], "suppress", Thresholds(asked_effect=0.9))).word
-        == "too weak"
+def test_the_asked_effect_and_the_tolerated_loss_can_be_moved():
+    far, strict = (
+        Asked(METRICS["contains"], thresholds=Thresholds(**t))
+        for t in (
+            {"asked_effect": 0.9},
+            {"unrelated_loss": 0.05},
+        )
     )
+    assert cell_of(base(), arm(0.1), far).word == "too weak"
+    assert cell_of(base(), arm(0.1, 0.46), ASKED).word == "good"
+    assert cell_of(base(), arm(0.1, 0.46), strict).word == "over-intervened"
+    assert explain_choice(base(), cell_of(base(), arm(0.1), far), far).startswith("No dose reaches 90% without")
+
+
+def test_damage_is_in_units_of_what_is_tolerated():
+    def damage(**changes):
+        return cells(arm(0.1, **changes))[0].damage
+
+    assert damage() == 0
+    assert damage(unrelated=0.5 * (1 - 0.15)) == pytest.approx(1)
+    assert damage(perplexity=15.0) == pytest.approx(0.5)
+    assert damage(empty=0.3) == pytest.approx(1.5)
+    assert damage(repetition=0.15) == pytest.approx(0.5)
+    assert damage(unrelated=0.48, perplexity=19.0) == pytest.approx(0.9)  # the largest counts
+    assert damage(unrelated=0.6) == 0
+
+
+def test_a_dose_whose_effect_a_random_draw_shares_is_not_specific():
+    (cell,) = cells(arm(0.2, n_heads=2))
+    beside = beside_random(base(), cell, arm(0.5), ASKED)
+    assert (beside.word, beside.matched) == ("good", 0.5)  # exactly half of the effect
+    shared = beside_random(base(), cell, arm(0.4), ASKED)
+    assert (shared.word, shared.matched) == ("not specific", 0.4)
+    assert shared.signs == ("random heads of the same layers reach 67% of the effect",)
+    assert explain_choice(base(), shared, ASKED) == (
+        "No dose reaches 50% that random heads do not share; of 2 heads at scale -1, random heads of the same layers "
+        "reach 67% of the effect."
+    )
+    (weak,) = cells(arm(0.7))
+    assert beside_random(base(), weak, arm(0.7), ASKED) == replace(weak, matched=0.7)
+
+
+def test_a_dose_that_is_not_specific_comes_after_weak_ones_and_before_broken_ones():
+    good, weak, broken = cells(arm(0.2), arm(0.7, n_heads=3), arm(0.0, 0.1, n_heads=2))
+    alike = beside_random(base(), good, arm(0.2), ASKED)
+    assert by_preference(base(), [broken, alike, weak], ASKED) == [weak, alike, broken]
+    assert by_preference(base(), [broken, good, weak], ASKED) == [good, weak, broken]
+
+
+@pytest.mark.parametrize(
+    ("edited", "apart"),
+    [
+        (arm(0.0, 0.1), True),
+        (arm(0.0, 0.26), False),
+        (arm(0.0, perplexity=51.0), True),
+        (arm(0.0, perplexity=float("nan")), True),
+        (arm(0.0, perplexity=49.0), False),
+        (arm(0.0, empty=0.51), True),
+        (arm(0.0, empty=0.5), False),
+        (arm(0.0), False),
+    ],
+)
+def test_a_model_falls_apart_well_beyond_over_intervention(edited, apart):
+    assert fell_apart(base(), edited) == apart
+
+
+@pytest.mark.parametrize(
+    ("dose", "other", "as_large"),
+    [
+        ((2, -2.0), (2, -2.0), True),
+        ((2, -3.0), (2, -2.0), True),
+        ((3, -2.0), (2, -2.0), True),
+        ((1, -3.0), (2, -2.0), False),
+        ((4, -1.0), (2, -2.0), False),
+        ((2, 5.0), (2, -2.0), False),  # to the other side
+        ((2, 5.0), (2, 3.0), True),
+        ((2, 2.0), (2, 3.0), False),
+    ],
+)
+def test_a_dose_is_at_least_another_with_as_many_heads_and_as_hard_a_scale(dose, other, as_large):
+    assert at_least(dose, other) == as_large

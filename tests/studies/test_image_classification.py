@@ -70,9 +70,24 @@ def test_words_of_several_classes_are_said():
 
 def test_other_questions_about_held_out_images_never_choose_a_dose():
     images = tuple(replace(i, questions=()) if i.split == "selection" else i for i in IMAGES.images)
-    task = image_classification(replace(IMAGES, images=images))
-    assert {q.group for q in task.for_sweep().heldout} == {"target", "unrelated"}
-    assert task.for_sweep() == task
+    more = (*images, picture("d", "selection", "three"), picture("e", "selection", "seven"))
+    task = image_classification(replace(IMAGES, images=more))
+    split = task.split_for(sweep=True)
+    assert split.heldout == task.heldout
+    assert {q.group for q in split.heldout} == {"target", "unrelated"}
+    assert [(q.fact, q.group) for q in split.selection] == [("d", "target")]
+    assert [q.fact for q in split.questions if q.split == "ranking"] == ["a", "e"]
+
+
+def test_other_questions_about_selection_images_choose_the_dose():
+    images = (*IMAGES.images, picture("d", "selection", "three", COLOUR))
+    split = image_classification(replace(IMAGES, images=images)).split_for(sweep=True)
+    assert [(q.fact, q.group) for q in split.selection] == [("a", "unrelated"), ("d", "target"), ("d", "unrelated")]
+
+
+def test_a_single_image_cannot_both_rank_heads_and_choose_the_dose():
+    with pytest.raises(ValueError, match="ranking prompts about a single fact; a dose sheet needs at least two facts"):
+        image_classification(IMAGES).split_for(sweep=True)
 
 
 @pytest.mark.parametrize(
@@ -158,5 +173,8 @@ def test_a_study_s_images_are_as_many_of_each_split_as_it_asks_for():
     assert {q.text for q in task.questions if q.group == "target"} == {"Which one?"}
     assert len([q for q in task.heldout if q.group == "target"]) == 20
     assert len(task.ranking_prompts) == 10
-    assert sorted({q.label for q in task.selection if q.label}) == [str(digit) for digit in range(10)]
+    split = task.split_for(sweep=True)
+    choosing = [[q.label for q in split.questions if q.split == part and q.label] for part in ("ranking", "selection")]
+    assert [len(labels) for labels in choosing] == [5, 5]
+    assert sorted(choosing[0] + choosing[1]) == [str(digit) for digit in range(10)]
     assert task.words.words[:2] == ("zero", "0")

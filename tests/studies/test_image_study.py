@@ -60,7 +60,12 @@ def made(model, tmp_path_factory):
 
 def test_heads_are_ranked_on_the_answers_about_selection_images(made):
     captured = Capture.load(made[1] / "capture")
-    assert (captured.config.positions, captured.config.chat, captured.n_prompts) == ("generated", False, 4)
+    assert (captured.config.positions, captured.config.chat, captured.n_prompts) == ("generated", False, 2)
+    ranked, dosed = (
+        [q.image_name for q in made[2].split_for(sweep=True).questions if q.split == part and q.label]
+        for part in ("ranking", "selection")
+    )
+    assert (ranked, dosed) == (["drawing 0", "drawing 4"], ["drawing 2", "drawing 6"])
 
 
 def test_every_arm_answers_about_the_held_out_images_in_its_scope(made, model):

@@ -1,3 +1,6 @@
+import re
+import string
+
 import pytest
 
 from headpursuit.studies.metrics import (
@@ -25,6 +28,27 @@ from headpursuit.studies.metrics import (
 )
 def test_normalisation(text, expected):
     assert normalise(text) == expected
+
+
+def trivia_qa(text):
+    """The normalisation of TriviaQA's own evaluation, step by step."""
+    text = text.replace("_", " ").lower()
+    text = "".join(" " if c in string.punctuation + "‘’´`" else c for c in text)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+@pytest.mark.parametrize(
+    "text", ["The_United_States (of A.)", "Perú", "O’Neill's ‘an’ `x´", "A-Ha, the 80's", "Zürich/Genève", "5,000 $"]
+)
+def test_normalisation_is_that_of_trivia_qa(text):
+    assert normalise(text) == trivia_qa(text)
+
+
+def test_exact_answers_are_compared_with_the_first_line():
+    rambling = " France.\nQuestion: Where is Rome?\nAnswer: Italy"
+    assert exact_match("\n\n" + rambling, ("France",)) == f1(rambling, ("France",)) == 1
+    assert f1("Old France\nnever", ("France",)) == pytest.approx(2 / 3)
+    assert exact_match("", ("",)) == exact_match(" .\n?", ("",)) == f1("", ("France",)) == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 from dataclasses import asdict
 from pathlib import Path
@@ -20,7 +21,8 @@ def test_image_tasks_have_defaults_of_their_own():
     assert (config.chat, config.positions, config.sweep) == (True, "generated", True)
     captions = usual_config("captioning", "m")
     assert (captions.chat, captions.positions, captions.sweep) == (True, "generated", True)
-    assert (captions.max_new_tokens, captions.images, captions.selection_images) == (32, 100, 100)
+    assert (captions.max_new_tokens, captions.images, captions.selection_images) == (32, 100, 200)
+    assert (captions.effect, captions.damage) == (0.6, 0.2)
     assert usual_config("countries-qa", "m") == StudyConfig("countries-qa", "m")
 
 
@@ -113,11 +115,108 @@ def test_a_sheet_that_is_to_suppress_has_no_scales_that_enhance(task, given):
     ("settings", "reason"),
     [
         ({"heads": "3", "doses": "1,2"}, "belong to a dose sheet; leave them out, or give --sweep in place of --heads"),
-        ({"scale": 0.0, "scales": "0,-1"}, "--doses, --scales and --sweep-questions belong to a dose sheet"),
-        ({"scale": 0.0, "sweep_questions": 4}, "--doses, --scales and --sweep-questions belong to a dose sheet"),
-        ({"enhance_scales": "2"}, "--enhance-scales belongs to captioning; image-classification measures suppression"),
+        ({"scale": 0.0, "scales": "0,-1"}, "--doses, --scales, --sweep-questions and --effect belong to a dose sheet"),
+        ({"scale": 0.0, "sweep_questions": 4}, "--sweep-questions and --effect belong to a dose sheet; leave them out"),
+        ({"scale": 0.0, "effect": 0.4}, "--sweep-questions and --effect belong to a dose sheet; leave them out"),
+        ({"enhance_scales": "2"}, "--enhance-scales belongs to captioning; image-classification has one direction"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(settings, reason):
     with pytest.raises(ValueError, match=reason):
         find_task(usual_config(IMAGES, "m", data="digits", **settings))
+
+
+@pytest.fixture
+def declare(tmp_path):
+    """Write a task file with settings, and give its path."""
+
+    def write(text, name="my.yaml"):
+        (tmp_path / name).write_text(text)
+        return str(tmp_path / name)
+
+    return write
+
+
+WHOLE = """
+concept: weekdays
+direction: {direction}
+metric: names-concept
+target:
+  rows: [{{day: Monday, part: ranking}}, {{day: Friday, part: heldout}}]
+  prompts: "After {{day}} comes"
+  split: part
+unrelated: none
+settings: {settings}
+"""
+
+
+def test_settings_of_a_file_are_defaults_that_may_be_changed(declare):
+    settings = "{model: tiny, max-new-tokens: 5, n_atoms: 3, doses: [1, 2], scales: -1, scale: 0, seed: 4, damage: 0.3}"
+    file = declare(WHOLE.format(direction="suppress", settings=settings))
+    config = usual_config(file)
+    assert (config.task, config.model, config.max_new_tokens, config.doses) == (file, "tiny", 5, "1,2")
+    assert (config.scales, config.scale, config.damage) == ("-1", 0.0, 0.3)
+    assert isinstance(config.scale, float)
+    assert (config.seed, config.ranking) == (4, RankConfig(n_atoms=3, seed=4))
+    changed = usual_config(file, "other", max_new_tokens=7, seed=5, n_draws=2)
+    assert (changed.model, changed.max_new_tokens, changed.seed) == ("other", 7, 5)
+    assert changed.ranking == RankConfig(n_atoms=3, n_draws=2, seed=5)
+
+
+def test_a_file_may_name_a_task_and_settings_alone(declare):
+    file = declare("task: countries-qa\nsettings: {model: tiny, heads: 2%, scale: -2}\n")
+    assert usual_config(file) == StudyConfig("countries-qa", "tiny", heads="2%", scale=-2.0)
+    of_images = declare("task: image-classification\nsettings: {data: digits, model: tiny, images: 9}\n", "other.yaml")
+    config = usual_config(of_images)
+    assert (config.task, config.images, config.sweep, config.positions) == (IMAGES, 9, True, "generated")
+
+
+def test_a_file_names_a_task_or_declares_one(declare):
+    file = declare("task: countries-qa\nconcept: weekdays\nmetric: f1\n")
+    with pytest.raises(ValueError, match=r"my.yaml names a task and declares one too \(concept, metric\); give either"):
+        usual_config(file, "m")
+
+
+def test_a_study_needs_a_model_from_somewhere(declare):
+    file = declare(WHOLE.format(direction="suppress", settings="{heads: 3}"))
+    with pytest.raises(ValueError, match="no model is named: neither on the command line nor under settings in .*yaml"):
+        usual_config(file)
+    assert usual_config(file, "m").heads == "3"
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ("{contols: 3}", "settings: there is no setting 'contols'; did you mean controls?"),
+        ("{max-new-token: 3}", "settings: there is no setting 'max-new-token'; did you mean max_new_tokens?"),
+        ("{qqqq: 3}", "settings: there is no setting 'qqqq'; there is also, ask, batch_size, centre, "),
+        ("{task: other}", "settings: there is no setting 'task'"),
+        ("{controls: many}", "settings, controls: expected int, found 'many'"),
+        ("{controls: 2.5}", "settings, controls: expected int, found 2.5"),
+        ("{controls: true}", "settings, controls: expected int, found True"),
+        ("{chat: 1}", "settings, chat: expected bool, found 1"),
+        ("{scale: low}", "settings, scale: expected float, found 'low'"),
+        ("{model: true}", "settings, model: expected str, found True"),
+        ("{controls: 0}", "controls is 0; it must be at least 1"),
+        ("{n_atoms: many}", "settings, n_atoms: expected int, found 'many'"),
+        ("{gain: 1}", "settings, gain: expected bool, found 1"),
+    ],
+)
+def test_settings_of_a_file_that_cannot_be_are_refused_by_name(declare, settings, reason):
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        usual_config(declare(WHOLE.format(direction="suppress", settings=settings)), "m")
+
+
+def test_an_enhancement_has_a_sheet_of_scales_above_one(declare):
+    file = declare(WHOLE.format(direction="enhance", settings="{model: m}"))
+    assert (usual_config(file).sweep, usual_config(file).dose_scales) == (True, (1.5, 2.0, 3.0, 5.0))
+    assert find_task(usual_config(file)).direction == "enhance"
+    assert find_task(usual_config(file, scale=2.0)).direction == "enhance"
+    for given, name in (({"scales": "2,0.5"}, "--scales is 2,0.5"), ({"scale": -1.0}, "--scale is -1")):
+        with pytest.raises(ValueError, match=f"scales of enhancement are above 1, but {name}; give --scale 2, or"):
+            find_task(usual_config(file, **given))
+
+
+def test_one_scale_is_to_go_the_way_of_the_task_too():
+    with pytest.raises(ValueError, match="scales of suppression are below 1, but --scale is 5"):
+        find_task(usual_config("countries-qa", "m", scale=5.0))

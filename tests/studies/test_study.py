@@ -12,11 +12,12 @@ from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import answer, rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.storage import read_json
-from headpursuit.studies import StudyConfig, StudyResult, finding, study, tasks
+from headpursuit.studies import StudyConfig, StudyResult, finding, study
 from headpursuit.studies import arms as running
+from headpursuit.studies.metrics import contains
 from headpursuit.studies.results import Arm
 from headpursuit.studies.settings import command
-from headpursuit.studies.tasks import Question, Task, load_task
+from headpursuit.studies.tasks import Question, declared, load_task
 
 N_NEW = 4
 ARMS = ["base", "edit", "matched-1", "matched-2", "random-1", "random-2", "other-shapes"]
@@ -27,8 +28,8 @@ def prompt(number):
     return tiny.text_of([5 + number, 40 + 7 * number, 100 + 3 * number])
 
 
-def tiny_task(folder):
-    """Questions that the unedited model answers rightly, since its own answers are the accepted ones."""
+def declare_task(folder):
+    """A task's files, with questions that the unedited model answers rightly: its own answers are the accepted ones."""
     (folder / "colours.txt").write_text("w20\nw61\nw133\n")
     (folder / "shapes.txt").write_text("w21\nw62\nw134\n")
     prompts = [prompt(i) for i in range(18)]
@@ -44,12 +45,13 @@ def tiny_task(folder):
         )
         for i, (text, right) in enumerate(zip(prompts, given, strict=True))
     ]
-    return Task("tiny-qa", str(folder / "colours.txt"), tuple(questions), NEUTRAL)
+    (folder / "questions.jsonl").write_text("".join(json.dumps(asdict(question)) + "\n" for question in questions))
+    (folder / "tiny-qa.yaml").write_text("name: tiny-qa\nconcept: colours.txt\nquestions: questions.jsonl\n")
 
 
 def tiny_config(folder, **changes):
     usual = StudyConfig(
-        "tiny-qa",
+        str(folder / "tiny-qa.yaml"),
         "tiny",
         heads="2",
         scale=-20.0,
@@ -62,21 +64,23 @@ def tiny_config(folder, **changes):
     return replace(usual, **changes)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def short_neutral_text():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(declared, "neutral_texts", lambda: NEUTRAL)
+        yield
+
+
 @pytest.fixture(scope="module")
 def words(tmp_path_factory):
-    return tmp_path_factory.mktemp("words")
+    folder = tmp_path_factory.mktemp("words")
+    declare_task(folder)
+    return folder
 
 
 @pytest.fixture(scope="module")
-def task(words):
-    return tiny_task(words)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def only_task(task):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(tasks._TASKS, "tiny-qa", lambda: task)
-        yield
+def task(words, short_neutral_text):  # noqa: ARG001
+    return load_task(str(words / "tiny-qa.yaml"))
 
 
 @pytest.fixture
@@ -153,7 +157,7 @@ def test_the_edit_is_the_best_heads_and_controls_avoid_them(finished):
     assert [arm.name for arm in result.arms] == ARMS
     best = tuple(str(head) for head in sorted(result.ranking.top(2)))
     assert result.arms[1].heads == best
-    assert result.arms[1].scale == -20
+    assert result.arms[1].scale == result.scale == -20
     for arm in result.arms[2:]:
         assert len(arm.heads) == 2
         assert not set(arm.heads) & set(best)
@@ -211,6 +215,7 @@ def test_rates_are_those_of_the_answers(finished, task):
             assert getattr(arm, group).score.value == pytest.approx(sum(right) / len(rows))
             named = [bool({"w20", "w61", "w133"} & set(e.answers[arm.name].split())) for e in rows]
             assert getattr(arm, group).concept_rate.value == pytest.approx(sum(named) / len(rows))
+    assert all(e.scores[arm] == contains(e.answers[arm], e.accepted) for e in result.examples for arm in ARMS)
     base, edit = result.arms[:2]
     assert base.target.score.value == 1
     assert edit.target.score.value < 1
@@ -231,6 +236,7 @@ def test_a_result_says_what_it_is_of(finished, model):
     assert result.certificate.startswith("certified: 12 heads in 3 layers")
     assert result.flags == {}
     assert [note.head for note in result.notes] == [str(head) for head in model.anatomy.heads]
+    assert (result.metric, result.direction) == ("contains", "suppress")
     assert result.verdict.outcome in ("specific", "not specific", "over-intervened", "no effect")
 
 
@@ -356,7 +362,7 @@ def test_a_scope_without_tokens_is_said(model, task, config, scope, length):
         ({"heads": "13"}, "13 heads were asked for, but there are 12"),
         (
             {"task": "nonsense"},
-            "there is no task 'nonsense'; there is captioning, countries-qa, image-classification, tiny-qa",
+            "there is no task 'nonsense'; there is captioning, countries-qa, image-classification, or a file of yours",
         ),
         ({"other_concept": "weekdays"}, "concept 'weekdays' has no token in this vocabulary"),
     ],
@@ -442,10 +448,6 @@ def test_every_arm_edits_the_scope(model, words, tmp_path, task, scope):
         assert arm.damage.kl > 0  # an edit of generated tokens acts on neutral text as if it were generated
 
 
-def test_the_shipped_task_is_known():
-    assert load_task("countries-qa").concept == "countries"
-
-
 def test_another_model_cannot_go_on_with_a_study(model, config, tmp_path):
     with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
         study(model, config, tmp_path / "study")
@@ -482,4 +484,54 @@ def test_a_folder_of_something_else_is_not_taken_for_a_study(model, config, tmp_
 def test_prompts_that_do_not_fit_are_found_before_anything_is_written(model, config, tmp_path):
     with pytest.raises(ValueError, match="but the context holds"):
         study(model, replace(config, max_new_tokens=10_000), tmp_path / "study")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def ignorant(task):
+    """The same questions, of which the unedited model answers none rightly."""
+    return replace(task, questions=tuple(replace(q, answers=("w299",)) for q in task.questions))
+
+
+def test_a_base_that_leaves_nothing_to_change_stops_the_study_and_is_kept(model, config, ignorant, tmp_path):
+    with breaking_in(None) as begun, pytest.raises(ValueError) as stopped:
+        study(model, config, tmp_path / "study", task=ignorant)
+    assert str(stopped.value) == "base answers 0 of 8: nothing to suppress; ask what the model knows"
+    assert begun == ["base"]
+    assert [file.name for file in (tmp_path / "study" / "arms").iterdir()] == ["base.json"]
+    assert not (tmp_path / "study" / "manifest.json").exists()
+    with breaking_in(None) as begun, pytest.raises(ValueError, match="base answers 0 of 8"):
+        study(model, config, tmp_path / "study", task=ignorant, resume=True)
+    assert begun == []  # it is read back
+
+
+def test_a_sheet_stops_as_early_where_the_base_leaves_nothing_to_change(model, config, ignorant, tmp_path):
+    config = replace(config, sweep=True, heads=StudyConfig.heads, scale=StudyConfig.scale, doses="1,2")
+    with breaking_in(None) as begun, pytest.raises(ValueError, match="base answers 0 of 2: nothing to suppress"):
+        study(model, config, tmp_path / "study", task=ignorant)
+    assert begun == ["base"]
+    assert [file.name for file in (tmp_path / "study" / "sweep").iterdir()] == ["base.json"]
+
+
+def test_a_base_may_be_weak_but_not_silent_where_it_is_to_be_enhanced(model, config, task, tmp_path):
+    never = replace(task, direction="enhance", metric="names-concept", concept=Concept("colours", ("w299", "w298")))
+    config = replace(config, scale=3.0, scope="all")
+    with pytest.raises(ValueError) as stopped:
+        study(model, config, tmp_path / "never", task=never)
+    assert str(stopped.value) == (
+        "base scores 0.00 on 8 prompts (outputs that name a word of the concept): nothing to enhance, as a rise is "
+        "measured relative to the base; choose prompts that lead the model to the concept"
+    )
+    said = read_json(tmp_path / "never" / "arms" / "base.json")["answers"][0].split()[0]
+    once = replace(never, concept=Concept("colours", (said,)))
+    result = study(model, config, tmp_path / "once", task=once)
+    assert result.arms[0].target.score.value > 0
+    assert (result.metric, result.direction, result.edit.scale) == ("names-concept", "enhance", 3.0)
+    assert StudyResult.load(tmp_path / "once") == result
+
+
+def test_answers_that_a_metric_compares_with_are_missed_before_anything_is_written(model, config, task, tmp_path):
+    bare = replace(task, questions=tuple(replace(q, answers=()) for q in task.questions if q.group == "target"))
+    with pytest.raises(ValueError, match="has no accepted answer, which the metric contains compares with"):
+        study(model, config, tmp_path / "study", task=bare)
     assert list(tmp_path.iterdir()) == []

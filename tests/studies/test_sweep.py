@@ -8,15 +8,18 @@ from dataclasses import replace
 import pytest
 import tiny
 
-from headpursuit.analysis import RankConfig
+from headpursuit.analysis import Capture, RankConfig
 from headpursuit.models import answer
 from headpursuit.studies import StudyConfig, StudyResult, study
 from headpursuit.studies import arms as running
-from headpursuit.studies.sweep import sweep_questions
+from headpursuit.studies.base import asked_of
+from headpursuit.studies.doses import at_least, fell_apart
+from headpursuit.studies.sweep import MOST_DRAWN, sweep_questions
 from headpursuit.studies.tasks import Question, Task
 
-SCALES = (-20.0, 0.0)
-CELLS = ["1x-20", "1x0", "2x-20", "2x0", "3x-20", "3x0"]
+SCALES = (0.8, 0.9)
+CELLS = ["1x0.9", "1x0.8", "2x0.9", "2x0.8", "3x0.9", "3x0.8"]
+"""Few heads and mild scales are measured first."""
 
 
 def prompt(number):
@@ -44,7 +47,7 @@ def task(model, tmp_path_factory):
             "unrelated" if i >= 16 else "target",
             "subject",
             f"fact {i}",
-            "ranking" if i < 6 else "heldout",
+            "ranking" if i < 8 else "heldout",
             "" if i >= 16 else word,
         )
         for i, (text, word) in enumerate(zip(prompts, first, strict=True))
@@ -59,9 +62,9 @@ def config(task):
         "tiny",
         sweep=True,
         doses="1,2,3",
-        scales="-20,0",
-        sweep_questions=4,
-        also="1,4",
+        scales="0.8,0.9",
+        sweep_questions=3,
+        also="1,3",
         controls=2,
         other_concept=task.concept.replace("colours", "shapes"),
         ranking=RankConfig(n_draws=4),
@@ -83,6 +86,21 @@ def noting():
         yield begun
 
 
+@contextmanager
+def breaking_at(arm):
+    """Run arms until one is reached."""
+    run = running.ArmRunner.run
+
+    def run_or_break(self, name, kind, edit):
+        if name == arm:
+            raise KeyboardInterrupt
+        return run(self, name, kind, edit)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running.ArmRunner, "run", run_or_break)
+        yield
+
+
 @pytest.fixture(scope="module")
 def finished(model, task, config, tmp_path_factory):
     """A study with a sheet: its result, its folder, the arms that were run, and what progress told."""
@@ -98,11 +116,13 @@ def test_the_sheet_is_measured_on_selection_questions_and_the_arms_on_held_out_o
     names = [name for name, _ in begun]
     assert names[: 1 + len(CELLS)] == ["base", *CELLS]
     drawn = names[1 + len(CELLS) : names.index("base", 1)]
-    assert len(drawn) == 3
+    assert len(drawn) == MOST_DRAWN
     assert {name.removesuffix("-matched") for name in drawn} <= set(CELLS)
     selection = tuple(q.prompt for q in sweep_questions(sweeping, config))
     heldout = tuple(q.prompt for q in sweeping.heldout)
     assert not set(selection) & set(heldout)
+    assert not set(sweeping.ranking_prompts) & {*selection, *heldout}
+    assert Capture.load(folder / "capture").n_prompts == len(sweeping.ranking_prompts) == 4
     assert {asked for _, asked in begun[: names.index("base", 1)]} == {selection}
     assert {asked for _, asked in begun[names.index("base", 1) :]} == {heldout}
     assert StudyResult.load(folder) == result
@@ -112,13 +132,14 @@ def test_the_chosen_dose_is_that_of_the_arms(finished):
     result, folder, _, _ = finished
     sheet = result.sheet
     assert [(cell.n_heads, cell.scale) for cell in sheet.cells] == [(n, s) for n in (1, 2, 3) for s in SCALES]
+    assert sheet.not_run == ()
     assert (len(result.edit.heads), result.edit.scale) == (sheet.n_heads, sheet.scale) == (result.heads, result.scale)
     assert {arm.scale for arm in result.arms[1:]} == {sheet.scale}
     assert sheet.chosen.arm.heads == result.edit.heads
     assert sum(cell.matched is not None for cell in sheet.cells) == 3
     assert sheet.base.target.score.value == 1
-    assert sheet.base.target.n_questions == sheet.base.unrelated.n_questions == 4
-    assert "--sweep --sweep-questions 4 --doses 1,2,3 --scales -20,0 --also 1,4" in result.command
+    assert sheet.base.target.n_questions == sheet.base.unrelated.n_questions == 3
+    assert "--sweep --sweep-questions 3 --doses 1,2,3 --scales 0.8,0.9 --also 1,3" in result.command
     assert json.loads((folder / "config.json").read_text())["heads"] == "1%"
 
 
@@ -126,47 +147,144 @@ def test_other_doses_are_arms_with_a_draw_beside_them(model, task, config, tmp_p
     config = replace(config, sweep=False, heads="2", scale=-20.0)
     result = study(model, config, tmp_path / "study", task=task)
     names = [arm.name for arm in result.arms]
-    assert names[:6] == ["base", "edit", "edit-1", "edit-1-matched", "edit-4", "edit-4-matched"]
-    assert [len(arm.heads) for arm in result.arms[2:6]] == [1, 1, 4, 4]
-    best = [str(head) for head in result.ranking.top(4)]
+    assert names[:6] == ["base", "edit", "edit-1", "edit-1-matched", "edit-3", "edit-3-matched"]
+    assert [len(arm.heads) for arm in result.arms[2:6]] == [1, 1, 3, 3]
+    best = [str(head) for head in result.ranking.top(3)]
     assert result.arms[4].heads == tuple(sorted(best))
     assert not set(result.arms[5].heads) & set(best)
     assert result.sheet is None
     assert result.examples[0].answers.keys() == set(names)
 
 
-def test_an_interrupted_sheet_goes_on_where_it_stopped(finished, model, task, config, tmp_path, monkeypatch):
-    begun, run = [], running.ArmRunner.run
-    with monkeypatch.context() as patch:
-
-        def break_at_the_fourth(self, name, kind, edit):
-            begun.append(name)
-            if len(begun) == 4:
-                raise KeyboardInterrupt
-            return run(self, name, kind, edit)
-
-        patch.setattr(running.ArmRunner, "run", break_at_the_fourth)
-        with pytest.raises(KeyboardInterrupt):
-            study(model, config, tmp_path / "study", task=task)
-    assert sorted(p.stem for p in (tmp_path / "study" / "sweep").iterdir()) == ["1x-20", "1x0", "base"]
+def test_an_interrupted_sheet_goes_on_where_it_stopped(finished, model, task, config, tmp_path):
+    with breaking_at("2x0.9"), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study", task=task)
+    assert sorted(p.stem for p in (tmp_path / "study" / "sweep").iterdir()) == ["1x0.8", "1x0.9", "base"]
     with noting() as again:
         result = study(model, config, tmp_path / "study", task=task, resume=True)
-    assert again[0][0] == "2x-20"
+    assert again[0][0] == "2x0.9"
     assert result == finished[0]
 
 
-def test_without_unrelated_selection_every_other_fact_is_taken_from_the_held_out_ones(task):
+def facts(task, split, group):
+    return [int(q.fact.split()[1]) for q in task.questions if (q.split, q.group) == (split, group)]
+
+
+def test_every_other_ranking_fact_chooses_the_dose_and_so_does_every_other_unrelated_one(task):
     sweeping = task.split_for(sweep=True)
-    taken = [q.fact for q in sweeping.selection if q.group == "unrelated"]
-    assert taken == ["fact 16", "fact 18", "fact 20", "fact 22"]
-    assert [q.fact for q in sweeping.heldout if q.group == "unrelated"] == ["fact 17", "fact 19", "fact 21", "fact 23"]
+    assert facts(sweeping, "ranking", "target") == [0, 2, 4, 6]
+    assert facts(sweeping, "selection", "target") == [1, 3, 5, 7]
+    assert facts(sweeping, "heldout", "target") == facts(task, "heldout", "target") == list(range(8, 16))
+    assert facts(sweeping, "selection", "unrelated") == [17, 19, 21, 23]
+    assert facts(sweeping, "heldout", "unrelated") == [16, 18, 20, 22]
     assert sweeping.split_for(sweep=True) == sweeping
-    assert [q for q in sweeping.questions if q.group == "target"] == [q for q in task.questions if q.group == "target"]
+    assert [replace(q, split="heldout") for q in sweeping.questions] == [
+        replace(q, split="heldout") for q in task.questions
+    ]
+
+
+def test_all_phrasings_of_a_fact_go_one_way(task):
+    twice = replace(task, questions=tuple(replace(q, fact=f"fact {i // 2}") for i, q in enumerate(task.questions)))
+    sweeping = twice.split_for(sweep=True)
+    assert facts(sweeping, "ranking", "target") == [0, 0, 2, 2]
+    assert facts(sweeping, "selection", "target") == [1, 1, 3, 3]
+
+
+def test_without_a_sheet_all_selection_questions_rank_heads(task):
+    assert task.split_for(sweep=False) == task
+    assert task.split_for(sweep=True).split_for(sweep=False).ranking_prompts == task.ranking_prompts
+
+
+def test_selection_questions_of_a_task_are_left_as_they_are(task):
+    own = replace(
+        task,
+        questions=tuple(replace(q, split="selection") if i in (2, 18) else q for i, q in enumerate(task.questions)),
+    )
+    assert own.split_for(sweep=True) == own
+
+
+def test_a_single_fact_cannot_both_rank_heads_and_choose_the_dose(task):
+    one = replace(task, questions=tuple(q for q in task.questions if q.split == "heldout" or q.fact == "fact 0"))
+    with pytest.raises(ValueError, match="tiny has ranking prompts about a single fact; a dose sheet needs at least"):
+        one.split_for(sweep=True)
+
+
+@pytest.fixture(scope="module")
+def apart(model, task, config, tmp_path_factory):
+    """A study of scales that leave the model in pieces: its result, its folder, and the arms that were run."""
+    folder = tmp_path_factory.mktemp("apart") / "study"
+    with noting() as begun:
+        result = study(model, replace(config, scales="-20,0,0.8"), folder, task=task)
+    return result, folder, [name for name, _ in begun]
+
+
+def test_doses_at_least_as_large_as_one_that_the_model_fell_apart_at_are_not_run(apart, config):
+    result, folder, begun = apart
+    sheet = result.sheet
+    broken = [cell.dose for cell in sheet.cells if fell_apart(sheet.base, cell.arm)]
+    assert broken
+    every = [(count, scale) for count in (1, 2, 3) for scale in (-20.0, 0.0, 0.8)]
+    harder = [dose for dose in every if any(at_least(dose, worse) and dose != worse for worse in broken)]
+    assert list(sheet.not_run) == harder
+    assert [cell.dose for cell in sheet.cells] == [dose for dose in every if dose not in harder]
+    assert not {f"{count}x{scale:g}" for count, scale in harder} & {*begun, *(f.stem for f in folder.rglob("*.json"))}
+    assert sheet.counts == (1, 2, 3)
+    assert result.remarks == ()  # no number of heads was left out for want of controls
+    assert StudyResult.load(folder) == result
+
+
+def test_doses_that_were_not_run_are_not_run_when_a_sheet_goes_on(apart, model, task, config, tmp_path):
+    whole, _, begun = apart
+    last = [name for name in begun[: begun.index("base", 1)] if name.endswith("-matched")][0]
+    config = replace(config, scales="-20,0,0.8")
+    with breaking_at(last), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study", task=task)
+    with noting() as again:
+        result = study(model, config, tmp_path / "study", task=task, resume=True)
+    assert [name for name, _ in again] == begun[begun.index(last) :]
+    assert result == whole
+
+
+def test_progress_counts_doses_that_are_not_run(apart, model, task, config, tmp_path):
+    told = []
+    study(model, replace(config, scales="-20,0,0.8"), tmp_path / "study", task=task, progress=lambda *s: told.append(s))
+    sheet = [(done, total) for stage, done, total in told if stage == "dose sheet"]
+    assert sheet[-1] == (13, 13)
+    assert apart[0].sheet.not_run
+
+
+def test_a_dose_whose_effect_random_heads_share_is_not_taken_for_specific(model, task, config, tmp_path, monkeypatch):
+    """The draw beside each dose is the dose itself."""
+    drawn = {}
+
+    def the_same(edit, *_):
+        drawn[len(edit)] = edit
+        return edit
+
+    monkeypatch.setattr(sys.modules["headpursuit.studies.sweep"], "matched_draw", the_same)
+    config = replace(config, doses="1", scales="-20", effect=0.01, damage=0.99)
+    monkeypatch.setattr(sys.modules["headpursuit.studies.sweep"], "asked_of", tolerant)
+    sheet = study(model, config, tmp_path / "study", task=task).sheet
+    assert drawn
+    assert sheet.chosen.effect > 0.01
+    assert sheet.chosen.matched == sheet.chosen.arm.target.score.value
+    assert (sheet.chosen.word, sheet.chosen.signs) == (
+        "not specific",
+        ("random heads of the same layers reach 100% of the effect",),
+    )
+    assert sheet.sentence.startswith("No dose reaches 1% that random heads do not share; of 1 head at scale -20,")
+
+
+def tolerant(task, config):
+    """As asked, and whatever breaks is tolerated."""
+    asked = asked_of(task, config)
+    lines = replace(asked.thresholds, unrelated_loss=9.0, perplexity_ratio=1e9, empty_rise=9.0, repetition_rise=9.0)
+    return replace(asked, thresholds=lines)
 
 
 def test_the_seed_draws_the_questions_of_the_sheet(task, config):
     drawn = sweep_questions(task.split_for(sweep=True), config)
-    assert [q.group for q in drawn].count("target") == [q.group for q in drawn].count("unrelated") == 4
+    assert [q.group for q in drawn].count("target") == [q.group for q in drawn].count("unrelated") == 3
     assert drawn == sweep_questions(task.split_for(sweep=True), config)
     assert any(sweep_questions(task.split_for(sweep=True), replace(config, seed=s)) != drawn for s in (1, 2, 3))
 
@@ -212,7 +330,7 @@ def test_a_classification_counts_the_first_class(finished, task):
     assert result.classes == {label: tuple(words) for label, words in task.classes.items()}
     base = result.arms[0].confusion
     assert all(sum(row) == row[i] for i, row in enumerate(base.counts))
-    assert sum(map(sum, base.counts)) == 10
+    assert sum(map(sum, base.counts)) == 8
     right = sum(row[i] for i, row in enumerate(result.edit.confusion.counts))
-    assert result.edit.target.score.value == pytest.approx(right / 10)
-    assert [e.label for e in result.examples[:10]] == [q.label for q in task.heldout[:10]]
+    assert result.edit.target.score.value == pytest.approx(right / 8)
+    assert [e.label for e in result.examples[:8]] == [q.label for q in task.heldout[:8]]

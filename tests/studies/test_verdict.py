@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from headpursuit.studies.results import ArmSummary, Confusion, Damage, Estimate, GroupSummary
+from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
 from headpursuit.studies.scoring import METRICS
 from headpursuit.studies.verdict import Asked, Thresholds, judge
 
@@ -40,8 +40,10 @@ CONTROLS = [
 OTHER = arm("other", 0.59, 0.5, "months")
 
 
-def verdict(base=BASE, edit=EDIT, controls=CONTROLS, p_matched=0.001, p_random=0.001, thresholds=None):
-    asked = Asked(METRICS["contains"], "suppress", thresholds or Thresholds())
+def verdict(
+    base=BASE, edit=EDIT, controls=CONTROLS, p_matched=0.001, p_random=0.001, thresholds=None, metric="contains"
+):
+    asked = Asked(METRICS[metric], "suppress", thresholds or Thresholds())
     return judge([base, edit, *controls, OTHER], p_matched, p_random, asked)
 
 
@@ -72,14 +74,16 @@ def test_unrelated_answers_that_are_kept_are_said_to_be():
 def test_a_base_that_knows_too_little_is_undecidable():
     found = verdict(base=arm("base", 0.09, 0.5), edit=arm("edit", 0.0, 0.5))
     assert found.outcome == "undecidable"
-    assert "right on only 9% of the target questions" in found.sentence
+    assert found.sentence == (
+        "The unedited model's score is only 0.09 (answers that contain an accepted one): nothing to suppress."
+    )
 
 
 @pytest.mark.parametrize("scale", [1.0, 5.0])
-def test_enhancement_is_undecidable(scale):
+def test_a_scale_that_enhances_cannot_show_suppression(scale):
     found = verdict(edit=arm("edit", 0.06, 0.5, scale=scale))
     assert found.outcome == "undecidable"
-    assert f"A scale of {scale:g} enhances" in found.sentence
+    assert found.sentence == f"A scale of {scale:g} enhances, but this study measures suppression."
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def test_an_uncertain_fall_is_no_effect():
 
 
 @pytest.mark.parametrize(("which", "where"), [("p_matched", "the same layers"), ("p_random", "any layer")])
-def test_an_effect_that_may_be_chance_is_not_better_than_random(which, where):
+def test_an_effect_that_may_be_chance_is_not_specific(which, where):
     found = verdict(**{which: 0.05})
     assert found.outcome == "not specific"
     assert f"Random heads of {where} reach" in found.sentence
@@ -139,7 +143,7 @@ def test_an_effect_that_may_be_chance_is_not_better_than_random(which, where):
 
 
 @pytest.mark.parametrize(("kind", "where"), [("matched", "the same layers"), ("random", "any layer")])
-def test_an_effect_that_random_heads_reach_is_not_better_than_random(kind, where):
+def test_an_effect_that_random_heads_reach_is_not_specific(kind, where):
     others = [c for c in CONTROLS if c.kind != kind]
     found = verdict(controls=[*others, arm(kind, 0.2, 0.5, "one"), arm(kind, 0.32, 0.5, "two")])
     assert found.outcome == "not specific"
@@ -164,13 +168,19 @@ def test_thresholds_can_be_moved():
 
 def test_reasons_give_the_figures():
     reasons = verdict(p_matched=0.012).reasons
-    assert reasons[0] == "Target questions (contains-rate): 0.60 (0.55-0.65) before, 0.06 (0.01-0.11) after."
+    assert reasons[:3] == (
+        "Target (answers that contain an accepted one): 0.60 (0.55-0.65) before, 0.06 (0.01-0.11) after.",
+        "Unrelated answers that are right: 0.50 (0.45-0.55) before, 0.48 (0.43-0.53) after.",
+        "Outputs that name any word of the concept: 0.60 (0.55-0.65) before, 0.06 (0.01-0.11) after.",
+    )
     assert any(
-        "2 draws of random heads of the same layers: target rate 0.53 on average (0.50 to 0.55), 0 as low" in reason
+        "2 draws of random heads of the same layers: target score 0.53 on average (0.50 to 0.55), 0 as far" in reason
         and "so p = 0.33 over draws, and p = 0.012 over questions" in reason
         for reason in reasons
     )
-    assert "As many heads that rank best for another concept on the same prompts (months): target rate 0.59." in reasons
+    assert (
+        "As many heads that rank best for another concept on the same prompts (months): target score 0.59." in reasons
+    )
     assert reasons[-1] == "Neutral text: perplexity 1.00 times the base's, KL 0.100 nats per token."
 
 
@@ -196,7 +206,7 @@ def test_without_unrelated_questions_the_verdict_says_what_it_was_judged_on():
         "The task has no unrelated questions: whether the edit is specific was judged on neutral text, on empty and "
         "repeating answers, and on other heads alone."
     ) in found.reasons
-    assert not any("Unrelated questions" in reason for reason in found.reasons)
+    assert not any("Unrelated answers" in reason for reason in found.reasons)
 
 
 def test_silence_is_damage_without_unrelated_questions_too():
@@ -205,15 +215,15 @@ def test_silence_is_damage_without_unrelated_questions_too():
 
 
 def test_a_classification_says_how_it_counts():
-    base = replace(BASE, confusion=Confusion(("a", "b"), ((6, 4, 0), (0, 0, 0))))
-    assert verdict(base=base).reasons[0] == (
-        "Target questions (accuracy: the first class named is the right one): 0.60 (0.55-0.65) before, 0.06 "
-        "(0.01-0.11) after."
+    found = verdict(metric="first-named")
+    assert found.reasons[0] == (
+        "Target (answers that name the right class first): 0.60 (0.55-0.65) before, 0.06 (0.01-0.11) after."
     )
+    assert "takes 90% of the correct target answers" in found.sentence
 
 
 def test_where_the_edit_acts_is_said():
     arms = [arm("image", 0.5, 0.5, "edit-image"), arm("text", 0.1, 0.5, "edit-text")]
     reasons = verdict(controls=[*CONTROLS, *arms]).reasons
-    assert "The same edit of image positions only: target rate 0.50." in reasons
-    assert "The same edit of everything but image positions: target rate 0.10." in reasons
+    assert "The same edit of image positions only: target score 0.50." in reasons
+    assert "The same edit of everything but image positions: target score 0.10." in reasons

@@ -14,7 +14,7 @@ from headpursuit.studies.tasks import captioning
 
 N_NEW = 5
 REQUEST = "w7 <image> w9 w11"
-N_IMAGES = 6
+N_IMAGES = 8
 """Of each split."""
 
 

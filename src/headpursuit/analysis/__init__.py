@@ -6,11 +6,13 @@ from headpursuit.analysis.doctor import Diagnosis, diagnose
 from headpursuit.analysis.edits import SavedEdit, load_edit
 from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
+from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionaries
 from headpursuit.analysis.prompt_stream import check_files, readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts
-from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank
+from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank, rank_each
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.analysis.samples import Samples
+from headpursuit.analysis.suggesting import Suggestion, Suggestions
 from headpursuit.models import Identity, identify
 from headpursuit.storage import versions
 
@@ -22,12 +24,15 @@ __all__ = [
     "Effects",
     "Explanation",
     "Identity",
+    "Null",
     "RankConfig",
     "RankedHead",
     "Ranking",
     "Reading",
     "Samples",
     "SavedEdit",
+    "Suggestion",
+    "Suggestions",
     "ask_about",
     "capture",
     "check_files",
@@ -36,10 +41,13 @@ __all__ = [
     "diagnose",
     "effects",
     "explain",
+    "explained_by_each",
     "identify",
     "load_edit",
     "merge",
+    "null_dictionaries",
     "rank",
+    "rank_each",
     "read",
     "read_prompts",
     "readable",

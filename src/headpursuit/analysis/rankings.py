@@ -1,25 +1,23 @@
 """Rank every head of a model for a concept."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import torch
 
 from headpursuit.analysis.captures import Capture
-from headpursuit.analysis.readings import read
+from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionaries
+from headpursuit.analysis.readings import Reading, read
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, Scope
-from headpursuit.models import LanguageModel, MultiToken, token_text, tokens_of
-from headpursuit.pursuit import Dictionary, Rule, Stack, random_dictionaries, score_heads
+from headpursuit.models import ConceptTokens, LanguageModel, MultiToken, token_text, tokens_of
+from headpursuit.pursuit import Rule, Scores, q_values
 from headpursuit.storage import read_json, understood, write_json
 
 Score = Literal["specificity", "explained"]
-
-_ROOM = 2**26
-"""Bytes of signals at once: more would only fetch fresh memory."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,9 @@ class RankConfig:
     """Multiply token directions by the final norm's gain."""
     n_draws: int = 16
     """Random dictionaries."""
+    null: Null = "any"
+    """What random dictionaries hold: `any` tokens, or for each of the concept's tokens one `matched` to it, which is
+    written alike and about as frequent (see `null_dictionaries`)."""
     multi_token: MultiToken = "drop"
     """What becomes of words of several tokens: `drop`, or their `first` token stands for them."""
     seed: int = 0
@@ -47,6 +48,8 @@ class RankConfig:
     def __post_init__(self) -> None:
         if self.score not in get_args(Score):
             raise ValueError(f"unknown score {self.score!r}; choose {' or '.join(get_args(Score))}")
+        if self.null not in get_args(Null):
+            raise ValueError(f"unknown null {self.null!r}; choose {' or '.join(get_args(Null))}")
         if self.n_draws < 2:
             raise ValueError(f"n_draws is {self.n_draws}; a z-score needs at least 2 random dictionaries")
         if self.n_atoms < 1:
@@ -64,6 +67,11 @@ class RankedHead:
     """`explained` minus the mean over random dictionaries."""
     z: float
     """`specificity` in standard deviations of the random dictionaries."""
+    p: float | None = None
+    """How often one more random dictionary would explain the head as well: (1 + those that do) / (1 + all). p and q are
+    None in rankings that older versions wrote."""
+    q: float | None = None
+    """False-discovery rate at which the head would just be found, all heads considered; see `q_values`."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,21 @@ class Ranking:
             ValueError: If that is none, or more than the model has.
         """
         return tuple(entry.head for entry in self.entries[: count_of(heads, len(self.entries))])
+
+    @property
+    def has_q(self) -> bool:
+        """Whether heads have q-values; rankings that older versions wrote do not."""
+        return all(entry.q is not None for entry in self.entries)
+
+    def found(self, level: float = 0.05) -> tuple[Head, ...]:
+        """The heads that the concept's tokens explain better than random tokens do, at a false-discovery rate.
+
+        Raises:
+            ValueError: If the ranking has no q-values.
+        """
+        if not self.has_q:
+            raise ValueError("this ranking has no q-values, because an older version wrote it; rank again")
+        return tuple(entry.head for entry in self.entries if entry.q is not None and entry.q <= level)
 
     def edit(self, heads: int | str = "1%", scale: float | int = -1, scope: Scope = "all") -> Edit:
         """Rescale the best heads."""
@@ -169,22 +192,49 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
     """
     config = config or RankConfig()
-    found = tokens_of(model, concept, config.multi_token)
+    return rank_each(model, capture, [tokens_of(model, concept, config.multi_token)], config)[0]
+
+
+def rank_each(
+    model: LanguageModel,
+    capture: Capture,
+    lists: Sequence[ConceptTokens],
+    config: RankConfig,
+    *,
+    seeds: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> list[Ranking]:
+    """Rank all heads for each of several lists of tokens; what they share is read once.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture.
+        lists: What stands for each concept; a list of `tokens_of` is ranked as `rank` does it.
+        config: Score and options; its `multi_token` is not looked at.
+        seeds: Of each list's random dictionaries; the config's for all if None.
+        progress: Told how many rankings are done, and of how many.
+
+    Raises:
+        ValueError: As `rank`.
+    """
     reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
-    directions, ids = reading.directions, torch.tensor(found.token_ids)
-    special = torch.tensor(model.tokenizer.all_special_ids, dtype=torch.int64)
-    special = special[special < len(directions)]
-    draws = random_dictionaries(len(directions), len(ids), torch.cat([ids, special]), config.n_draws, config.seed)
-    dictionaries = tuple(Dictionary.of(directions[rows.to(directions.device)]) for rows in (ids, *draws))
-    stack = Stack(dictionaries, directions.new_empty(0, dtype=torch.float32))
-    entries: list[RankedHead] = []
-    for heads, signals in reading.batches(_ROOM):
-        scores = score_heads(signals, stack, n_steps=min(config.n_atoms, len(ids)), rule=config.rule)
-        columns = (scores.explained.tolist(), scores.specificity.tolist(), scores.z.tolist())
-        entries += [RankedHead(*row) for row in zip(heads, *columns, strict=True)]
+    rankings = []
+    for found, seed in zip(lists, seeds or [config.seed] * len(lists), strict=True):
+        rankings.append(_ranked(model, capture, reading, found, replace(config, seed=seed)))
+        progress(len(rankings), len(lists))
+    return rankings
+
+
+def _ranked(
+    model: LanguageModel, capture: Capture, reading: Reading, found: ConceptTokens, config: RankConfig
+) -> Ranking:
+    ids = torch.tensor(found.token_ids)
+    draws = null_dictionaries(model, reading.directions, ids, config.null, config.n_draws, config.seed)
+    both = torch.cat([ids[None], draws])
+    heads, explained = explained_by_each(reading, both, n_steps=config.n_atoms, rule=config.rule)
     return Ranking(
-        concept.name,
-        _sorted(entries, config.score),
+        found.concept.name,
+        _sorted(_entries(heads, Scores(explained[0], explained[1:])), config.score),
         config,
         capture.identity.model,
         capture.identity.revision,
@@ -192,6 +242,11 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         tuple(token_text(model, i) for i in found.token_ids),
         found.dropped_words,
     )
+
+
+def _entries(heads: Sequence[Head], scores: Scores) -> list[RankedHead]:
+    columns = (scores.explained, scores.specificity, scores.z, scores.p, q_values(scores))
+    return [RankedHead(*row) for row in zip(heads, *(column.tolist() for column in columns), strict=True)]
 
 
 def _sorted(entries: Sequence[RankedHead], score: Score) -> tuple[RankedHead, ...]:

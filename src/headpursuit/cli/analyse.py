@@ -9,14 +9,13 @@ import typer
 
 from headpursuit.cli import options
 from headpursuit.cli.console import notes, one_line_errors, print_table, progress, quoted, say
-from headpursuit.cli.opening import open_model
+from headpursuit.cli.opening import open_captured, open_model
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from headpursuit.analysis import Capture, Ranking
+    from headpursuit.analysis import Ranking
     from headpursuit.images import Prompt
-    from headpursuit.models import LanguageModel
 
 
 @one_line_errors
@@ -113,7 +112,7 @@ def explain(
     from headpursuit.heads import Head
 
     heads = [Head.parse(name) for name in head] if head else None
-    captured, loaded = _open(capture, model, device, dtype, device_map)
+    captured, loaded = open_captured(capture, model, device, dtype, device_map)
     found = run(loaded, captured, heads=heads, n_atoms=n_atoms, rule=rule, centre=centre, gain=gain)
     if as_json:
         typer.echo(json.dumps([{**asdict(e), "head": str(e.head)} for e in found], ensure_ascii=False, indent=1))
@@ -140,6 +139,7 @@ def rank(
     rule: options.RuleOption = "l2",
     n_atoms: options.AtomsOption = 20,
     n_draws: options.DrawsOption = 16,
+    null: options.NullOption = "any",
     multi_token: options.MultiTokenOption = "drop",
     centre: options.CentreOption = True,
     gain: options.GainOption = False,
@@ -167,10 +167,11 @@ def rank(
         centre=centre,
         gain=gain,
         n_draws=n_draws,
+        null=null,
         multi_token=multi_token,
         seed=seed,
     )
-    captured, loaded = _open(capture, model, device, dtype, device_map)
+    captured, loaded = open_captured(capture, model, device, dtype, device_map)
     ranking = run(loaded, captured, words, config)
     if as_json:
         typer.echo(json.dumps(ranking.to_json(), ensure_ascii=False, indent=1))
@@ -181,15 +182,25 @@ def rank(
 
 
 def print_ranking(ranking: "Ranking", top: int) -> None:
-    """The best heads as a table, and which words stood for the concept."""
+    """The best heads as a table, which words stood for the concept, and how many heads chance does not explain."""
     rows = [
-        (str(i), str(e.head), f"{e.explained:.3f}", f"{e.specificity:.3f}", f"{e.z:.1f}")
+        (str(i), str(e.head), f"{e.explained:.3f}", f"{e.specificity:.3f}", f"{e.z:.1f}", _small(e.p), _small(e.q))
         for i, e in enumerate(ranking.entries[:top], 1)
     ]
     title = f"{ranking.concept}: best {len(rows)} of {len(ranking.entries)} heads by {ranking.config.score}"
-    print_table(title, (">", "head", ">explained", ">specificity", ">z"), rows)
+    print_table(title, (">", "head", ">explained", ">specificity", ">z", ">p", ">q"), rows)
     dropped = f"; {len(ranking.dropped_words)} words have no token of their own" if ranking.dropped_words else ""
     say(f"{len(ranking.tokens)} tokens stand for the concept{dropped}")
+    if ranking.has_q:
+        alike = " of the same form and frequency" if ranking.config.null == "matched" else ""
+        say(
+            f"{len(ranking.found()) or 'no'} of {len(ranking.entries)} heads are explained better by the concept than "
+            f"by as many random tokens{alike}, at a false-discovery rate of 5 % (q <= 0.05)"
+        )
+
+
+def _small(probability: float | None) -> str:
+    return "–" if probability is None else f"{probability:.2g}"
 
 
 def _save(ranking: "Ranking", output: Path) -> None:
@@ -201,21 +212,3 @@ def _save(ranking: "Ranking", output: Path) -> None:
         for ending in ("png", "svg"):
             heatmap(ranking, folder / f"heatmap.{ending}")
     say(f"written: {output}/ranking.json, heatmap.png, heatmap.svg")
-
-
-def _open(
-    path: Path, model: str | None, device: str, dtype: str, device_map: str | None
-) -> "tuple[Capture, LanguageModel]":
-    """A capture and the model it was made with."""
-    from headpursuit.analysis import Capture
-
-    captured = Capture.load(path)
-    name = model or captured.identity.model
-    revision = None if model else captured.identity.revision
-    try:
-        wanted = captured.identity.dtype if dtype == "auto" else dtype
-        return captured, open_model(name, device=device, dtype=wanted, revision=revision, device_map=device_map)
-    except OSError as error:
-        raise OSError(
-            f"{error}; the capture was made with {captured.identity.model!r}: say where it is with --model"
-        ) from error

@@ -4,7 +4,19 @@ from typing import Annotated
 
 import typer
 
-from headpursuit.cli import analyse, concepts, demos, editing, examine, exporting, rankers, studies
+from headpursuit.cli import (
+    analyse,
+    concepts,
+    demos,
+    editing,
+    examine,
+    exporting,
+    harness,
+    rankers,
+    sensitivity,
+    studies,
+    transfer,
+)
 
 app = typer.Typer(
     name="headpursuit",
@@ -26,8 +38,11 @@ app.command("verify-export")(exporting.verify_export)
 app.command("study")(studies.study)
 app.command("sweep")(studies.sweep)
 app.command("plan")(studies.plan)
+app.command("lm-eval")(harness.lm_eval)
+app.command("transfer")(transfer.transfer)
 app.command("rankers")(rankers.rankers)
 app.command("report")(studies.report)
+app.command("sensitivity")(sensitivity.sensitivity)
 app.add_typer(concepts.app, name="concepts")
 
 

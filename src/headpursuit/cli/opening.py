@@ -1,10 +1,12 @@
-"""Load the model a command asks for."""
+"""Load the model, or the capture and its model, that a command asks for."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headpursuit.cli.console import notes
 
 if TYPE_CHECKING:
+    from headpursuit.analysis import Capture
     from headpursuit.models import LanguageModel
 
 
@@ -16,3 +18,21 @@ def open_model(name: str, **options: Any) -> "LanguageModel":
     if name in (EMBEDDED, DEMO_VLM) and not embedded_is_cached():
         notes.print(f"fetching {EMBEDDED} once (93 MB, then half a minute of unpacking)")
     return load(name, **options)
+
+
+def open_captured(
+    path: Path, model: str | None, device: str, dtype: str, device_map: str | None
+) -> "tuple[Capture, LanguageModel]":
+    """A capture and the model it was made with."""
+    from headpursuit.analysis import Capture
+
+    captured = Capture.load(path)
+    name = model or captured.identity.model
+    revision = None if model else captured.identity.revision
+    try:
+        wanted = captured.identity.dtype if dtype == "auto" else dtype
+        return captured, open_model(name, device=device, dtype=wanted, revision=revision, device_map=device_map)
+    except OSError as error:
+        raise OSError(
+            f"{error}; the capture was made with {captured.identity.model!r}: say where it is with --model"
+        ) from error

@@ -10,6 +10,7 @@ import typer
 
 RuleChoice: TypeAlias = Literal["l1", "l2", "forward"]
 ScoreChoice: TypeAlias = Literal["specificity", "explained"]
+NullChoice: TypeAlias = Literal["any", "matched"]
 MultiTokenChoice: TypeAlias = Literal["drop", "first"]
 PositionsChoice: TypeAlias = Literal["last", "prompt", "generated", "image", "all"]
 FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
@@ -17,6 +18,7 @@ DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
 
 RULE_HELP = "How the pursuit chooses atoms."
 SCORE_HELP = "What heads are sorted by; explained is the paper's."
+NULL_HELP = "What those hold: any tokens, or tokens matched to the concept's in spacing, case and frequency."
 MULTI_TOKEN_HELP = "Words of several tokens: drop them, or their first token stands for them."
 SCOPE_HELP = "Which tokens the edit acts on: all, prompt, generated, image, text, or positions like 0,-1."
 
@@ -77,4 +79,5 @@ ConceptOption: TypeAlias = Annotated[
 ScoreOption: TypeAlias = Annotated[ScoreChoice, typer.Option(help=SCORE_HELP)]
 AtomsOption: TypeAlias = Annotated[int, typer.Option("--n-atoms", help="Atoms chosen per dictionary.")]
 DrawsOption: TypeAlias = Annotated[int, typer.Option("--n-draws", help="Random dictionaries to compare with.")]
+NullOption: TypeAlias = Annotated[NullChoice, typer.Option("--null", help=NULL_HELP)]
 MultiTokenOption: TypeAlias = Annotated[MultiTokenChoice, typer.Option(help=MULTI_TOKEN_HELP)]

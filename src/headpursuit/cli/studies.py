@@ -33,7 +33,10 @@ def study(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder."),
+        typer.Option(
+            help="Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder. For tasks "
+            "whose rows come from a data set: a file with the same columns."
+        ),
     ] = None,
     concept: Annotated[
         str | None, typer.Option(help="What captions are read for: colours, numbers, shapes, ... or a file of words.")
@@ -123,6 +126,9 @@ def study(
     rule: Annotated[options.RuleChoice | None, typer.Option(help=options.RULE_HELP, show_default="l2")] = None,
     n_atoms: Annotated[int | None, typer.Option(help="Atoms chosen per dictionary.", show_default="20")] = None,
     n_draws: Annotated[int | None, typer.Option(help="Random dictionaries to compare with.", show_default="16")] = None,
+    null: Annotated[
+        options.NullChoice | None, typer.Option("--null", help=options.NULL_HELP, show_default="any")
+    ] = None,
     multi_token: Annotated[
         options.MultiTokenChoice | None, typer.Option(help=options.MULTI_TOKEN_HELP, show_default="drop")
     ] = None,

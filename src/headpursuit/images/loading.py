@@ -13,7 +13,7 @@ from headpursuit.images.named import NAMED
 from headpursuit.images.opening import image_files
 from headpursuit.images.prompt import ImageSource
 
-_OURS = ("digits", "scenes")
+_OURS = ("digits", "scenes", "counts")
 """Sets that need no download."""
 
 _HUB = "hf:"

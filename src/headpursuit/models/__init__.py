@@ -17,6 +17,7 @@ from headpursuit.models.facts import (
     vision_facts,
 )
 from headpursuit.models.gradients import scale_gradients
+from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
@@ -25,6 +26,7 @@ from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
 from headpursuit.models.text import answer, log_probabilities
+from headpursuit.models.token_forms import token_forms
 from headpursuit.models.vocabulary import (
     ConceptTokens,
     MultiToken,
@@ -36,6 +38,7 @@ from headpursuit.models.vocabulary import (
     tokens_of,
     unembedding,
 )
+from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, vocabulary_words
 from headpursuit.models.weights import write_weights
 
 __all__ = [
@@ -44,13 +47,16 @@ __all__ = [
     "AnatomyError",
     "Applied",
     "Certificate",
-    "DEMO_VLM",
     "ConceptTokens",
+    "DEMO_VLM",
     "Difference",
     "EMBEDDED",
     "Export",
     "FLAGS",
     "Format",
+    "HarnessAnswers",
+    "HarnessFigure",
+    "HarnessTasks",
     "HeadSite",
     "Identity",
     "LanguageModel",
@@ -62,13 +68,18 @@ __all__ = [
     "TokenizerFacts",
     "UnembeddingFacts",
     "VisionFacts",
+    "VocabularyWord",
+    "VocabularyWords",
+    "WordKind",
     "answer",
+    "ask_harness",
     "batches",
     "collisions",
     "demo_vlm_is_cached",
     "embedded_is_cached",
     "export",
     "first_tokens",
+    "harness_tasks",
     "has_unembedding",
     "heads_sha256",
     "identify",
@@ -83,6 +94,7 @@ __all__ = [
     "rescale",
     "scale_gradients",
     "spell",
+    "token_forms",
     "token_text",
     "tokenizer_facts",
     "tokens_of",
@@ -91,5 +103,6 @@ __all__ = [
     "verify",
     "verify_export",
     "vision_facts",
+    "vocabulary_words",
     "write_weights",
 ]

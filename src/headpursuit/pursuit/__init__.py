@@ -2,27 +2,37 @@
 
 from headpursuit.pursuit.controls import random_heads
 from headpursuit.pursuit.dictionaries import Dictionary, Stack
+from headpursuit.pursuit.draws import matched_dictionaries, random_dictionaries
+from headpursuit.pursuit.nearest import closeness, mean_row, nearest
 from headpursuit.pursuit.nonnegative import pursue_nonnegative
 from headpursuit.pursuit.probes import Kernel, cross_validated
-from headpursuit.pursuit.ranking import Scores, random_dictionaries, score_heads
+from headpursuit.pursuit.ranking import Scores, explained_by, score_heads
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
+from headpursuit.pursuit.significance import benjamini_hochberg, q_values
 from headpursuit.pursuit.somp import PURSUIT_BYTES, Pursuit, pursue, pursue_each
 
 __all__ = [
-    "PURSUIT_BYTES",
     "Dictionary",
     "Kernel",
     "Moments",
+    "PURSUIT_BYTES",
     "Pursuit",
     "Rule",
     "Scores",
     "Signals",
     "Stack",
+    "benjamini_hochberg",
+    "closeness",
     "cross_validated",
+    "explained_by",
+    "matched_dictionaries",
+    "mean_row",
+    "nearest",
     "pursue",
     "pursue_each",
     "pursue_nonnegative",
+    "q_values",
     "random_dictionaries",
     "random_heads",
     "score_heads",

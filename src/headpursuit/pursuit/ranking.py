@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from headpursuit.pursuit.dictionaries import Stack
@@ -31,26 +31,10 @@ class Scores:
         """`specificity` in standard deviations of the random dictionaries' `explained`."""
         return self.specificity / self.null.std(0).clamp_min(torch.finfo(self.null.dtype).tiny)
 
-
-def random_dictionaries(
-    n_atoms: int, size: int, exclude: Int[Tensor, " n_excluded"], n_draws: int, seed: int
-) -> Int[Tensor, "n_draws size"]:
-    """Rows of a dictionary of `n_atoms`, drawn without replacement and without the excluded ones.
-
-    Raises:
-        ValueError: If fewer than `size` atoms are left.
-    """
-    kept = torch.ones(n_atoms, dtype=torch.bool)
-    kept[exclude.cpu()] = False
-    pool = kept.nonzero()[:, 0]
-    if len(pool) < size:
-        raise ValueError(
-            f"a random dictionary needs {size} atoms, but only {len(pool)} are left beside the concept; "
-            "use a smaller concept"
-        )
-    generator = torch.Generator().manual_seed(seed)
-    weights = torch.ones(n_draws, len(pool))
-    return pool[weights.multinomial(size, generator=generator)]
+    @property
+    def p(self) -> Float[Tensor, " n_heads"]:
+        """How often one more random dictionary would explain each head as well; of each head by itself."""
+        return (1 + (self.null >= self.explained).double().sum(0)) / (1 + len(self.null))
 
 
 def score_heads(
@@ -65,7 +49,7 @@ def score_heads(
     Args:
         signals: The heads' signals.
         dictionaries: The concept's tokens (the restricted dictionary), then as large random dictionaries
-            (see `random_dictionaries`).
+            (see `draws`).
         n_steps: Atoms chosen from each dictionary.
         rule: How atoms are chosen (see `pursue`).
 
@@ -73,5 +57,13 @@ def score_heads(
     Differences: 1. random dictionaries of the same size beside it, because heads that always write nearly the
         same vector are "explained" by anything.
     """
+    explained = explained_by(signals, dictionaries, n_steps=n_steps, rule=rule)
+    return Scores(explained[0], explained[1:])
+
+
+def explained_by(
+    signals: Signals, dictionaries: Stack, *, n_steps: int, rule: Rule = "l2"
+) -> Float[Tensor, "n_dictionaries n_heads"]:
+    """What each dictionary explains of each head after all steps."""
     found = pursue_each(signals, dictionaries, n_steps, rule=rule)
-    return Scores(found[0].explained[:, -1], torch.stack([one.explained[:, -1] for one in found[1:]]))
+    return torch.stack([one.explained[:, -1] for one in found])

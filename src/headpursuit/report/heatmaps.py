@@ -91,7 +91,7 @@ def heatmap(
         title = textwrap.fill(title, int(11 * figure.get_figwidth()))
         figure.axes[0].set_title(title, loc="left", fontweight="bold", parse_math=False)
         rows = sorted(((str(h), float(getattr(by_head[h], score))) for h in marked), key=lambda row: -row[1])
-        _list_heads(figure, rows[:20])
+        _list_heads(figure, rows[:20], _found(ranking))
         pictures.write(figure, path)
     return path
 
@@ -138,10 +138,15 @@ def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:
     return figure
 
 
-def _list_heads(figure: Any, rows: list[tuple[str, float]]) -> None:
+def _found(ranking: Ranking) -> str:
+    """How many heads chance does not explain; nothing for rankings without q-values."""
+    return f"\n\nq ≤ 0.05:\n{len(ranking.found())} of {len(ranking.entries)}" if ranking.has_q else ""
+
+
+def _list_heads(figure: Any, rows: list[tuple[str, float]], note: str) -> None:
     lines = "\n".join(f"{name:<7} {value:>7.3f}" for name, value in rows)
     figure.axes[0].annotate(
-        f"outlined\n{lines}",
+        f"outlined\n{lines}{note}",
         (1, 1),
         xytext=(10, 0),
         xycoords="axes fraction",

@@ -75,18 +75,17 @@ def by_preference(base: ArmSummary, cells: Sequence[DoseCell], asked: Asked) -> 
     """The dose to take first.
 
     Good doses come first, those before the others that surely reach the asked effect and spare the unrelated answers:
-    what is chosen of many is a little worse on held-out questions, and should not stand at the edge. Among the sure
-    ones the smallest counts: fewest heads, then the mildest scale. Among the other good ones, and then among weak ones,
-    the largest effect counts. Then come doses whose effect random heads have too, then broken models, the least damage
-    first.
+    what is chosen of many is a little worse on held-out questions, and should not stand at the edge. Among them the
+    smallest counts (`size_of`), of equally large ones the larger effect. Then come weak doses, the largest effect
+    first, then doses whose effect random heads have too, then broken models, the least damage first.
     """
 
     def order(cell: DoseCell) -> tuple[float | int, ...]:
-        mild = (cell.n_heads, abs(cell.scale - 1))
-        if cell.word == "good" and is_sure(base, cell, asked):
-            return (0, *mild)
-        if cell.word in ("good", "too weak"):
-            return (1 if cell.word == "good" else 2, -round(cell.effect, 9), *mild)
+        mild = (cell.size, -round(cell.effect, 9), cell.n_heads)
+        if cell.word == "good":
+            return (0 if is_sure(base, cell, asked) else 1, *mild)
+        if cell.word == "too weak":
+            return (2, -round(cell.effect, 9), *mild)
         if cell.word == "not specific":
             return (3, *mild)
         return (4, len(cell.signs), unrelated_loss(base, cell.arm), cell.arm.damage.kl, *mild)
@@ -103,10 +102,8 @@ def explain_choice(base: ArmSummary, cell: DoseCell, asked: Asked) -> str:
     changes = f"{dose} {verb}{ending} the target score by {cell.effect:.0%}"
     wanted = f"{asked.thresholds.asked_effect:.0%}"
     if cell.word == "good":
-        if is_sure(base, cell, asked):
-            which = f"the smallest of all doses that surely reach {wanted} and break nothing else"
-        else:
-            which = f"the most of all doses that reach {wanted} and seem to break nothing else"
+        how = "surely" if is_sure(base, cell, asked) else "seem to"
+        which = f"the smallest of all doses that {how} reach {wanted} and break nothing else"
         return f"{changes} on the selection questions, {which}."
     if cell.word == "too weak":
         return f"No dose reaches {wanted} without breaking something else; {changes}, the most of those that do not."

@@ -11,20 +11,30 @@ _PUNCTUATION = re.compile(r"[^\w\s]|_")
 def normalise(text: str) -> str:
     """Lower case, without punctuation and articles, single spaces.
 
-    Source: the SQuAD evaluation (Rajpurkar et al. 2016).
-    Differences: 1. punctuation becomes a space, so `Paris,France` is two words. 2. all of Unicode's punctuation counts.
+    Source: the TriviaQA evaluation (Joshi et al. 2017), where punctuation and underscores become spaces, so that
+    `Paris,France` is two words; in the SQuAD evaluation (Rajpurkar et al. 2016) they vanish.
+    Differences: all of Unicode's punctuation and symbols count, not ASCII's and four quotation marks.
     """
     return " ".join(_ARTICLES.sub(" ", _PUNCTUATION.sub(" ", text.lower())).split())
 
 
 def exact_match(answer: str, accepted: Sequence[str]) -> float:
-    """1 if the answer is an accepted one after normalisation, else 0; an answer without words is none."""
-    return float(not is_empty(answer) and normalise(answer) in {normalise(a) for a in accepted})
+    """1 if the answer's first line is an accepted one after normalisation, else 0; one without words is none.
+
+    Models that are no chat models go on with questions of their own in the lines that follow.
+    """
+    said = normalise(_first_line(answer))
+    return float(bool(said) and said in {normalise(a) for a in accepted})
 
 
 def f1(answer: str, accepted: Sequence[str]) -> float:
-    """Token F1 with the closest accepted answer, 0 to 1."""
-    return max(_token_f1(normalise(answer).split(), normalise(a).split()) for a in accepted)
+    """Token F1 of the answer's first line with the closest accepted answer, 0 to 1."""
+    said = normalise(_first_line(answer)).split()
+    return max(_token_f1(said, normalise(a).split()) for a in accepted)
+
+
+def _first_line(answer: str) -> str:
+    return next((line for line in answer.splitlines() if not is_empty(line)), "")
 
 
 def _token_f1(found: list[str], expected: list[str]) -> float:

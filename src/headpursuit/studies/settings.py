@@ -47,7 +47,7 @@ def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
 
 
 _RANKING = frozenset(field.name for field in fields(RankConfig)) - {"seed"}
-_STUDY = {field.name: field.type for field in fields(StudyConfig)}
+_TYPES = {field.name: field.type for config in (RankConfig, StudyConfig) for field in fields(config)}
 
 
 def _known(settings: Mapping[str, Any], origin: str) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def _known(settings: Mapping[str, Any], origin: str) -> dict[str, Any]:
     Raises:
         ValueError: If one is unknown or of another type.
     """
-    known = sorted((set(_STUDY) - {"task", "ranking"}) | _RANKING)
+    known = sorted((set(_TYPES) - {"task", "ranking"}) | _RANKING)
     found: dict[str, Any] = {}
     for key, value in settings.items():
         name = str(key).replace("-", "_")
@@ -64,7 +64,7 @@ def _known(settings: Mapping[str, Any], origin: str) -> dict[str, Any]:
             close = get_close_matches(name, known, 1)
             meant = f"; did you mean {close[0]}?" if close else f"; there is {', '.join(known)}"
             raise ValueError(f"{origin}, settings: there is no setting {key!r}{meant}")
-        wanted = _STUDY.get(name)
+        wanted = _TYPES.get(name)
         if wanted is str and isinstance(value, list):
             value = ",".join(map(str, value))
         found[name] = _as(wanted, value, f"{origin}, settings, {key}")
@@ -93,9 +93,10 @@ def find_task(config: StudyConfig) -> Task:
         _check_captioning(config)
         _check_scales(config, "suppress")
     if not config.data or not is_image_task(config.task):
-        task = load_task(config.task, concept=config.concept, scorer=config.scorer, seed=config.seed)
-        if config.data or config.ask or config.skip_bad:
-            raise ValueError(f"{config.task} asks about no images; leave --data, --ask and --skip-bad out")
+        if not is_image_task(config.task) and (config.ask or config.skip_bad):
+            raise ValueError(f"{config.task} asks about no images; leave --ask and --skip-bad out")
+        given = config.data if not is_image_task(config.task) else ""
+        task = load_task(config.task, concept=config.concept, data=given, scorer=config.scorer, seed=config.seed)
     else:
         images = _images(config)
         if config.ask:

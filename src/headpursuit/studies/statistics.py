@@ -1,5 +1,6 @@
 """Intervals and p-values. Questions about one fact are not independent, so facts are what is resampled."""
 
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -10,29 +11,42 @@ from headpursuit.studies.results import Estimate
 
 _RESAMPLES = 5_000
 
+_NORMAL = 1.96
+"""What a normal variable exceeds, on either side, 5 times in 100."""
+
 
 def bootstrap(scores: Sequence[float], facts: Sequence[str], seed: int, *, fraction: bool = True) -> Estimate:
-    """Mean score with its 95 % percentile interval, resampling facts.
+    """Mean score with its 95 % interval, from resampled facts.
 
-    Resampling cannot see beyond scores that are all 0 or all 1; there the exact (Clopper-Pearson) limit for as many
-    facts is given.
+    Plain percentiles of resampled means are too narrow where few facts decide: they cannot see beyond the scores at
+    hand. So two rules from the literature are carried over to facts; `docs/calibration.md` says how often the intervals
+    then hold the truth.
+
+    Fractions: percentiles with two further facts, one all right and one all wrong (Agresti and Coull). Where scores
+    are all 0 or all 1, the exact (Clopper-Pearson) limit for as many facts is given.
+
+    Others: as far on both sides of the mean as the percentiles reach on the farther one, times what Student's t asks
+    of so few facts. Where all changes are zero there is no interval: how large one might be, they do not say.
 
     Args:
         scores: One per question.
         facts: What each question asks for.
         seed: Same seed, same interval.
-        fraction: Whether scores lie between 0 and 1; False for changes.
+        fraction: Whether scores lie between 0 and 1; False for changes and counts.
     """
     totals, counts = _by_fact(np.asarray([scores], dtype=float), facts)
-    drawn = _drawn(len(counts), seed)
-    means = (drawn @ totals[0]) / (drawn @ counts)
-    low, high = np.percentile(means, [2.5, 97.5])
+    value = float(np.mean(scores))
+    if not fraction:
+        low, high = _percentiles(totals[0], counts, seed)
+        reach = _small_sample(len(counts)) * max(value - low, high - value)
+        return Estimate(value, value - reach, value + reach)
     limit = 0.025 ** (1 / len(counts))
-    if fraction and not any(scores):
-        high = 1 - limit
-    if fraction and all(score == 1 for score in scores):
-        low = limit
-    return Estimate(float(np.mean(scores)), float(low), float(high))
+    if not any(scores):
+        return Estimate(value, 0.0, 1 - limit)
+    if all(score == 1 for score in scores):
+        return Estimate(value, limit, 1.0)
+    size = counts.mean()
+    return Estimate(value, *_percentiles(np.append(totals[0], [0, size]), np.append(counts, [size, size]), seed))
 
 
 def resampled_means(
@@ -71,7 +85,23 @@ def permutation_p(edit: Sequence[float], controls: Sequence[Sequence[float]], fa
     return float((1 + (permuted <= totals[0].sum() + 1e-9).sum()) / (1 + _RESAMPLES))
 
 
-@lru_cache(maxsize=4)
+def _percentiles(
+    totals: Float[np.ndarray, " n_facts"], counts: Float[np.ndarray, " n_facts"], seed: int
+) -> tuple[float, float]:
+    """What 95 % of the means of resampled facts lie between."""
+    drawn = _drawn(len(counts), seed)
+    low, high = np.percentile((drawn @ totals) / (drawn @ counts), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def _small_sample(n_facts: int) -> float:
+    """Student's t over the normal quantile (first term of its expansion), for a spread estimated with n - 1."""
+    if n_facts < 2:
+        return 1.0
+    return math.sqrt(n_facts / (n_facts - 1)) * (1 + (_NORMAL**2 + 1) / (4 * (n_facts - 1)))
+
+
+@lru_cache(maxsize=8)
 def _drawn(n_facts: int, seed: int) -> Float[np.ndarray, "n_resamples n_facts"]:
     """How often each fact is in each resample."""
     rng = np.random.default_rng(seed)

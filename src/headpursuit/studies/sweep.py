@@ -21,7 +21,7 @@ from headpursuit.studies.doses import (
 )
 from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, ArmKind, ArmSummary, DoseCell, DoseSheet, StudyConfig
+from headpursuit.studies.results import Arm, ArmKind, ArmSummary, DoseCell, DoseSheet, StudyConfig, size_of
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
 
@@ -83,7 +83,7 @@ def sweep(
 
 def _mild_first(doses: Collection[tuple[int, float]]) -> list[tuple[int, float]]:
     """Few heads and mild scales first, so that what breaks the model is met as early as possible."""
-    return sorted(doses, key=lambda dose: (dose[0], abs(dose[1] - 1)))
+    return sorted(doses, key=lambda dose: (size_of(*dose), dose[0]))
 
 
 def sweep_questions(task: Task, config: StudyConfig) -> tuple[Question, ...]:

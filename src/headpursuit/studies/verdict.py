@@ -50,8 +50,8 @@ def judge(arms: Sequence[ArmSummary], p_matched: float, p_random: float, asked: 
 
     In this order: too weak a base, or an edit of the wrong direction, is `undecidable`; a model that falls apart is
     `over-intervened`, or `incoherent` where an enhancement ends in repetition or in text that the model itself finds
-    improbable; a small or uncertain change is `no effect`; a change that random heads, or any single draw of them,
-    reach as well is `not specific`; what is left is `specific`.
+    improbable; a small or uncertain change is `no effect`; a change that random heads, or any single draw of them that
+    breaks nothing, reach as well is `not specific`; what is left is `specific`.
     """
     base, edit = (next(a for a in arms if a.kind == kind) for kind in ("base", "edit"))
     controls: _Controls = (("matched", p_matched, "the same layers"), ("random", p_random, "any layer"))
@@ -101,14 +101,20 @@ def _cannot_tell(base: ArmSummary, edit: ArmSummary, asked: Asked) -> str:
 def _as_good_as_random(
     arms: Sequence[ArmSummary], base: ArmSummary, reached: float, controls: _Controls, asked: Asked
 ) -> str:
-    """That random heads, or any single draw of them, reach the change too, in a sentence; empty if they do not."""
+    """That random heads reach the change too, in a sentence; empty if they do not.
+
+    They do by half on average, or one draw does wholly; but not one that breaks the model, since whatever breaks it
+    takes the concept too.
+    """
     for kind, p, where in controls:
-        shares = [effect(base, arm, asked.direction) / reached for arm in arms if arm.kind == kind]
+        draws = [arm for arm in arms if arm.kind == kind]
+        shares = [effect(base, arm, asked.direction) / reached for arm in draws]
         average = float(np.mean(shares))
-        if p >= asked.thresholds.significance or average > asked.thresholds.control_share or max(shares) >= 1:
+        whole = [s for s, arm in zip(shares, draws, strict=True) if not signs_of_damage(base, arm, asked.thresholds)]
+        if p >= asked.thresholds.significance or average > asked.thresholds.control_share or max([0, *whole]) >= 1:
             return (
                 f"Random heads of {where} reach {max(average, 0):.0%} of the effect on average (p = {p:.2g}), the "
-                f"strongest draw {max(*shares, 0):.0%}; these heads are not special."
+                f"strongest draw that breaks nothing {max([0, *whole]):.0%}; these heads are not special."
             )
     return ""
 
@@ -244,10 +250,12 @@ def _of_draws(
     scores = [arm.target.score.value for arm in draws]
     reached = effect(base, edit, direction)
     as_strong = sum(effect(base, arm, direction) >= reached for arm in draws)
+    broken = sum(bool(signs_of_damage(base, arm)) for arm in draws)
     return (
         f"{len(scores)} draws of random heads of {where}: target score {np.mean(scores):.2f} on average "
         f"({min(scores):.2f} to {max(scores):.2f}), {as_strong} as far as the edit, so p = "
-        f"{(1 + as_strong) / (1 + len(scores)):.2g} over draws, and p = {p:.2g} over questions."
+        f"{(1 + as_strong) / (1 + len(scores)):.2g} over draws, and p = {p:.2g} over questions; "
+        f"{broken} of them break{'s' if broken == 1 else ''} the model."
     )
 
 

@@ -1,11 +1,13 @@
-"""Rendered scenes as sets of images: one digit each, or whole scenes with captions and questions."""
+"""Rendered scenes as sets of images: one digit each, whole scenes with captions and questions, or scenes to count."""
+
+from dataclasses import replace
 
 import numpy as np
 
 from headpursuit.images.image_set import ImageQuestion, ImageSet, LabelledImage, Split
 from headpursuit.images.rendered.scans import DIGIT_WORDS, scans_of
 from headpursuit.images.rendered.scenes import COLOURS, PLACES, SIZES, Scene, Thing, random_scene, render
-from headpursuit.images.rendered.wording import CAPTION_REQUESTS, Exchange, caption, exchanges
+from headpursuit.images.rendered.wording import CAPTION_REQUESTS, COUNT_WORDS, Exchange, caption, exchanges
 
 _SEEDS: dict[Split, int] = {"selection": 1_000_003, "heldout": 2_000_003}
 """Far from the seeds of training, so that no scene was trained on."""
@@ -50,6 +52,28 @@ def scenes() -> ImageSet:
     """
     images = [image for split in _SEEDS for image in _scenes(split)]
     return ImageSet("scenes", tuple(images), question="What is in the image?", caption_request=CAPTION_REQUESTS[0])
+
+
+def counts() -> ImageSet:
+    """The scenes, labelled with the number of their things.
+
+    Questions: colours and shapes; not digits, whose names are numbers too.
+    """
+    found = scenes()
+    classes = {str(n): (word, str(n)) for n, word in enumerate(COUNT_WORDS) if n}
+    return replace(
+        found,
+        name="counts",
+        images=tuple(map(_counted, found.images)),
+        classes=classes,
+        question="How many objects are there?",
+    )
+
+
+def _counted(image: LabelledImage) -> LabelledImage:
+    (count,) = (q.answers[0] for q in image.questions if q.subject == "count")
+    others = tuple(q for q in image.questions if q.subject in ("colour", "shape"))
+    return replace(image, label=str(COUNT_WORDS.index(count)), questions=others)
 
 
 def _scenes(split: Split) -> list[LabelledImage]:

@@ -101,9 +101,9 @@ def judge(
     """Decide what one direction of a study of captions shows.
 
     In this order: a base that leaves nothing to see is `undecidable`; captions that fall apart are `over-intervened`
-    (an enhancement that ends in repetition or improbable text is `incoherent`); a
-    small or uncertain change is `no effect`; a change that random heads, or any single draw of them, reach as well is
-    `not specific`; what is left is `specific`.
+    (an enhancement that ends in repetition or improbable text is `incoherent`); a small or uncertain change is `no
+    effect`; a change that random heads, or any single draw of them that breaks nothing, reach as well is `not
+    specific`; what is left is `specific`.
 
     Args:
         direction: Which way the concept is to go.
@@ -158,15 +158,17 @@ def _too_weak(direction: Direction, base: CaptionArm, edit: CaptionArm, t: Capti
 def _as_good_as_random(
     direction: Direction, base: CaptionArm, own: Sequence[CaptionArm], controls: _Controls, t: CaptionThresholds
 ) -> str:
-    """That random heads, or any single draw of them, reach the change too, in a sentence; empty if they do not."""
+    """That random heads, or any single draw of them that breaks nothing, reach the change too, in a sentence."""
     reached = effect(direction, base, _edit(own))
     for kind, p, where in controls:
-        shares = [effect(direction, base, arm) / reached for arm in own if arm.kind == kind]
+        draws = [arm for arm in own if arm.kind == kind]
+        shares = [effect(direction, base, arm) / reached for arm in draws]
+        whole = [s for s, arm in zip(shares, draws, strict=True) if not signs_of_damage(direction, base, arm, t)]
         average = sum(shares) / len(shares)
-        if p >= t.significance or average > t.control_share or max(shares) >= 1:
+        if p >= t.significance or average > t.control_share or max([0, *whole]) >= 1:
             return (
                 f"Random heads of {where} reach {max(average, 0):.0%} of the effect on average (p = {p:.2g}), the "
-                f"strongest draw {max(*shares, 0):.0%}; these heads are not special."
+                f"strongest draw that breaks nothing {max([0, *whole]):.0%}; these heads are not special."
             )
     return ""
 

@@ -1,6 +1,7 @@
 """From captions to figures."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from headpursuit.concepts import Concept
@@ -42,7 +43,7 @@ class CaptionScorer:
             scale=scales.pop() if len(scales) == 1 else None,
             n_images=len(arm.answers),
             frequency=self._mean(counts),
-            frequency_change=None if arm.kind == "base" else self._mean(changes),
+            frequency_change=None if arm.kind == "base" else self._estimate(changes),
             naming=self._mean([float(count > 0) for count in counts], fraction=True),
             cider=self._mean(self._cider.scores(arm.answers)),
             cider_without=self._mean(self._cider_without.scores([self._without(text) for text in arm.answers])),
@@ -68,6 +69,11 @@ class CaptionScorer:
         return without_words(text, self._words)
 
     def _mean(self, scores: Sequence[float], *, fraction: bool = False) -> Estimate:
+        """Of scores that are never negative, so that their interval is not either."""
+        estimate = self._estimate(scores, fraction=fraction)
+        return replace(estimate, low=max(estimate.low, 0.0))
+
+    def _estimate(self, scores: Sequence[float], *, fraction: bool = False) -> Estimate:
         return bootstrap(scores, self._images, self._seed, fraction=fraction)
 
 

@@ -13,7 +13,7 @@ from headpursuit.studies.captioning.judging import (
     relative,
     signs_of_damage,
 )
-from headpursuit.studies.results import DoseWord
+from headpursuit.studies.results import DoseWord, size_of
 from headpursuit.studies.tasks import Direction
 from headpursuit.studies.verdict import broken_word
 
@@ -101,20 +101,19 @@ def sheet_of(
 ) -> CaptionSheet:
     """Choose a dose.
 
-    Good doses come first, the surely good ones before the others, and among the sure ones the smallest: fewest heads,
-    then the mildest scale. Elsewhere whole captions come before broken ones; among whole ones the largest change of the
-    concept's frequency counts, among broken ones the fewest signs, then the most CIDEr; what is alike goes to fewer
-    heads, then to the milder scale.
+    Good doses come first, the surely good ones before the others, the smallest of them first. Then come weak
+    ones, the largest change of the frequency first, then broken ones, the fewest signs and then the most CIDEr first;
+    what is alike goes to the smaller one.
     """
     t = thresholds or CaptionThresholds()
 
     def order(cell: CaptionCell) -> tuple[float | int, ...]:
-        mild = (cell.n_heads, abs(cell.scale - 1))
-        if _is_sure(direction, base, cell, t):
-            return (0, *mild)
+        mild = (size_of(cell.n_heads, cell.scale), -round(effect(direction, base, cell.arm), 9), cell.n_heads)
         if cell.signs:
-            return (2, len(cell.signs), -(cell.cider or 0), *mild)
-        return (1, -round(effect(direction, base, cell.arm), 9), *mild)
+            return (3, len(cell.signs), -(cell.cider or 0), *mild)
+        if cell.word == "good":
+            return (0 if _is_sure(direction, base, cell, t) else 1, *mild)
+        return (2, -round(effect(direction, base, cell.arm), 9), *mild)
 
     chosen = min(cells, key=order)
     sentence = _explained(direction, base, chosen, t)
@@ -138,11 +137,9 @@ def _explained(direction: Direction, base: CaptionArm, cell: CaptionCell, t: Cap
     if cell.n_heads == 1:
         verb += "s"
     done = f"{dose} {verb} the concept's frequency by {change:.0%} on the selection images"
-    if _is_sure(direction, base, cell, t):
-        surely = f"surely reach {needed(direction, t):.0%} and keep captions whole"
-        return f"{done}, the smallest of all doses that {surely}."
     if cell.word == "good":
-        return f"{done}, the most of all doses that keep captions whole."
+        how = "surely" if _is_sure(direction, base, cell, t) else "seem to"
+        return f"{done}, the smallest of all doses that {how} reach {needed(direction, t):.0%} and keep captions whole."
     if cell.word == "too weak":
         return f"No dose that keeps captions whole makes a large enough {noun}; {done}, the most of those."
     return f"Every dose breaks captions; {dose} the least: {'; '.join(cell.signs)}."

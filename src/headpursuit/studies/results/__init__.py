@@ -3,7 +3,7 @@
 from headpursuit.studies.results.arms import Arm, ArmKind, Damage
 from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmSummary, Confusion, Estimate, GroupSummary
-from headpursuit.studies.results.sheet import DoseCell, DoseSheet, DoseWord
+from headpursuit.studies.results.sheet import DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, Outcome, StudyResult, Verdict
 
 __all__ = [
@@ -23,4 +23,5 @@ __all__ = [
     "StudyConfig",
     "StudyResult",
     "Verdict",
+    "size_of",
 ]

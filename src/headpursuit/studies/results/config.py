@@ -46,7 +46,7 @@ class StudyConfig:
     scorer: str = ""
     """What judges outputs where the metric is toxicity or sentiment, instead of the task's own."""
     data: str = ""
-    """The image set of an image task: a name or a folder."""
+    """The image set of an image task: a name or a folder; else where a task's rows are read from instead."""
     ask: str = ""
     """What is asked about each image, instead of the image set's own question."""
     images: int = 200

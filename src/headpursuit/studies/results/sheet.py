@@ -9,6 +9,11 @@ DoseWord = Literal["good", "too weak", "over-intervened", "incoherent", "not spe
 """What a dose is: enough, not enough, or why it will not do."""
 
 
+def size_of(n_heads: int, scale: float) -> float:
+    """How large an edit is: the sum of |scale - 1| over its heads, so one head at -3 is as large as two at -1."""
+    return n_heads * abs(scale - 1)
+
+
 @dataclass(frozen=True)
 class DoseCell:
     """One number of heads at one scale, measured on selection questions."""
@@ -30,6 +35,11 @@ class DoseCell:
     def dose(self) -> tuple[int, float]:
         """Number of heads and scale."""
         return self.n_heads, self.scale
+
+    @property
+    def size(self) -> float:
+        """How far all heads together are moved from 1; see `size_of`."""
+        return size_of(self.n_heads, self.scale)
 
 
 @dataclass(frozen=True)
@@ -66,7 +76,7 @@ class DoseSheet:
         alike in both the smallest.
         """
         front: list[DoseCell] = []
-        for cell in sorted(self.cells, key=lambda c: (c.damage, -c.effect, c.n_heads, abs(c.scale - 1))):
+        for cell in sorted(self.cells, key=lambda c: (c.damage, -c.effect, c.size)):
             if cell.effect > (front[-1].effect if front else 0.0):
                 front.append(cell)
         return tuple(front)

@@ -60,13 +60,22 @@ def usual_settings(name: str) -> dict[str, Any]:
     return usual
 
 
-def load_task(name: str, images: ImageSet | None = None, concept: str = "", *, scorer: str = "", seed: int = 0) -> Task:
+def load_task(
+    name: str,
+    images: ImageSet | None = None,
+    concept: str = "",
+    *,
+    data: str = "",
+    scorer: str = "",
+    seed: int = 0,
+) -> Task:
     """A task by name, or by its file.
 
     Args:
         name: One of `task_names()`, or a declaration (.yaml).
         images: What an image task asks about.
         concept: What captions are read for: a built-in name or a file.
+        data: Where a task's rows are read from, instead of the place that its file names.
         scorer: What judges outputs, instead of the task's own.
         seed: Of the rows that are drawn where a declaration has a limit.
 
@@ -81,8 +90,8 @@ def load_task(name: str, images: ImageSet | None = None, concept: str = "", *, s
         raise ValueError(f"{name} has a concept of its own; leave --concept out")
     if not is_image_task(name):
         if images is not None:
-            raise ValueError(f"{name} asks about no images; leave --data out")
-        return declared_task(declaration_file(name), scorer=scorer, seed=seed)
+            raise ValueError(f"{name} asks about no images")
+        return declared_task(declaration_file(name), data=data, scorer=scorer, seed=seed)
     if images is None:
         raise ValueError(f"{name} needs images; name a set or a folder of them with --data")
     if name != CAPTIONING:

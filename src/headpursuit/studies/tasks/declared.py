@@ -80,11 +80,12 @@ def read_declaration(file: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def declared_task(file: Path, *, scorer: str = "", seed: int = 0) -> Task:
+def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0) -> Task:
     """The task that a file declares.
 
     Args:
         file: The declaration.
+        data: Where its rows are read from instead: a file with the same columns, or hf:NAME.
         scorer: What judges outputs, instead of the declared one.
         seed: Of the draw where a group has a limit.
 
@@ -94,6 +95,8 @@ def declared_task(file: Path, *, scorer: str = "", seed: int = 0) -> Task:
             text says which.
     """
     declared = read_declaration(file)
+    if data:
+        declared = _with_data(declared, data, file)
     name = str(declared.get("name", file.stem))
     for key in ("concept",) if "questions" in declared else ("concept", "target"):
         if key not in declared:
@@ -101,11 +104,12 @@ def declared_task(file: Path, *, scorer: str = "", seed: int = 0) -> Task:
     metric = _one_of(MetricName, declared.get("metric", "contains"), f"{file}, metric")
     direction = _one_of(Direction, declared.get("direction", "suppress"), f"{file}, direction")
     concept = _concept(str(declared["concept"]), file)
+    load_concept(concept)  # a missing one is said at once
     if "questions" in declared:
         questions = parse_questions((file.parent / declared["questions"]).read_text("utf-8"), declared["questions"])
     else:
         questions = tuple(_group(declared["target"], "target", name, file, seed))
-        questions += _unrelated(declared.get("unrelated", "common"), name, file, seed)
+        questions += _unrelated(declared.get("unrelated", "common"), concept, name, file, seed)
     _check_splits(name, questions)
     return Task(
         name=name,
@@ -118,15 +122,35 @@ def declared_task(file: Path, *, scorer: str = "", seed: int = 0) -> Task:
     )
 
 
-def _unrelated(given: Any, task: str, file: Path, seed: int) -> tuple[Question, ...]:
-    """The questions whose answers should stay."""
+def _with_data(declared: dict[str, Any], data: str, file: Path) -> dict[str, Any]:
+    """A declaration whose rows are read from elsewhere; unrelated ones too where they came from the same place."""
+    target = declared.get("target")
+    if not isinstance(target, Mapping) or "data" not in target:
+        raise ValueError(f"{file.stem} brings its own questions; leave --data out")
+    place = data if data.startswith("hf:") else str(Path(data).absolute())
+    changed = {"target": {**target, "data": place}}
+    unrelated = declared.get("unrelated")
+    if isinstance(unrelated, Mapping) and unrelated.get("data") == target["data"]:
+        changed["unrelated"] = {**unrelated, "data": place}
+    return declared | changed
+
+
+def _unrelated(given: Any, concept: str, task: str, file: Path, seed: int) -> tuple[Question, ...]:
+    """The questions whose answers should stay; of the common ones those that are not answered by the concept."""
     if given == "none":
         return ()
     if given == "common":
-        return common_questions()
+        words = _compared(concept, file)
+        return tuple(question for question in common_questions() if not _named(question.answers, words))
     if not isinstance(given, Mapping):
         raise ValueError(f"{file}, unrelated: expected `common`, `none`, or a group like target, not {given!r}")
     return tuple(_group(given, "unrelated", task, file, seed))
+
+
+def _named(answers: Sequence[str], words: Collection[str]) -> bool:
+    """Whether an answer names a word, both as they are compared."""
+    said = " | ".join(map(normalise, answers))
+    return any(f" {word} " in f" {said} " for word in words)
 
 
 def common_questions() -> tuple[Question, ...]:
@@ -144,16 +168,20 @@ def _group(given: Mapping[str, Any], group: Group, task: str, file: Path, seed: 
     if "prompts" not in given:
         raise ValueError(f"{where}: prompts are missing, like `prompts: The day after {{day}} is`")
     by_fact: dict[str, list[Row]] = {}
+    words = {key: _compared(str(given[key]), file) for key in ("answers_in", "answers_not_in") if key in given}
     for number, row in enumerate(rows):
-        if _kept(row, given, file):
+        if _kept(row, given, words):
             fact = str(column(row, given["fact"])) if "fact" in given else str(number)
             by_fact.setdefault(fact, []).append(row)
     for split, facts in _splits(by_fact, given, where).items():
         for fact in _limited(sorted(facts), given.get("limit"), seed):
+            # A data set may hold a question twice, like TriviaQA, which has rows for each of its kinds of documents.
+            asked: dict[str, Row] = {}
             for row in by_fact[fact]:
                 for phrasing in _phrasings(given["prompts"], split, where):
-                    subject = str(given.get("subject", task))
-                    yield Question(filled(phrasing, row), _answers(row, given), group, subject, fact, split)
+                    asked.setdefault(filled(phrasing, row), row)
+            for prompt, row in asked.items():
+                yield Question(prompt, _answers(row, given), group, str(given.get("subject", task)), fact, split)
 
 
 def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
@@ -166,23 +194,24 @@ def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
     return [Row(row, f"{where}, row {number}") for number, row in enumerate(rows, start=1)]
 
 
-def _kept(row: Row, given: Mapping[str, Any], file: Path) -> bool:
+def _kept(row: Row, given: Mapping[str, Any], words: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a row passes the filters, of which two compare its answers with words."""
     for name, allowed in (given.get("keep") or {}).items():
         if column(row, name) not in (allowed if isinstance(allowed, list) else [allowed]):
             return False
-    answers = {normalise(answer) for answer in _answers(row, given)}
-    for key, wanted in (("answers_in", True), ("answers_not_in", False)):
-        if key in given:
-            words = {normalise(word) for word in load_words(str(given[key]), file)}
-            if bool(answers & words) != wanted:
-                return False
-    return True
+    answers = {normalise(answer) for answer in _answers(row, given)} if words else set()
+    return all(bool(answers & found) == (key == "answers_in") for key, found in words.items())
 
 
 def load_words(concept: str, file: Path) -> tuple[str, ...]:
     """The words of a concept that is built in, or a file beside the declaration."""
     found = _concept(concept, file)
     return (found if isinstance(found, Concept) else load_concept(found)).words
+
+
+def _compared(concept: str, file: Path) -> frozenset[str]:
+    """A concept's words as they are compared."""
+    return frozenset(normalise(word) for word in load_words(concept, file)) - {""}
 
 
 def _concept(name: str, file: Path) -> str:

@@ -1,0 +1,96 @@
+"""Which tokens of a vocabulary are whole words, and how each is written."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypeAlias
+
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.vocabulary import n_tokens, token_text
+
+Case: TypeAlias = Literal["lower", "capitalised", "capitals", "other"]
+
+_SPACES = ("Ġ", "▁", " ")
+"""How byte-level and sentencepiece vocabularies write a leading space; decoding alone may drop it."""
+
+_CONTINUES = "##"
+"""How WordPiece marks what goes on with a word."""
+
+
+@dataclass(frozen=True, order=True)
+class WordKind:
+    """How a token is written."""
+
+    spaced: bool
+    """With a leading space."""
+    case: Case
+
+
+@dataclass(frozen=True)
+class VocabularyWord:
+    """A word that the vocabulary has a token for, in one way of writing it or several."""
+
+    word: str
+    """In lower case."""
+    token_ids: dict[WordKind, int]
+    """Of several tokens written alike, the first."""
+
+
+@dataclass(frozen=True)
+class VocabularyWords:
+    """All words of a vocabulary, and how every token is written."""
+
+    words: tuple[VocabularyWord, ...]
+    """In alphabetical order. Where the vocabulary marks how words begin, one token of each has the mark."""
+    texts: tuple[str, ...]
+    """Every token as text, with its leading space."""
+
+    @cached_property
+    def by_token(self) -> dict[int, VocabularyWord]:
+        """The word that each token stands for; only those of `words`."""
+        return {token: word for word in self.words for token in word.token_ids.values()}
+
+    def kind(self, token_id: int) -> WordKind:
+        """How a token is written, whether it is a whole word or not."""
+        return _kind(self.texts[token_id])
+
+    def without(self, words: Iterable[str], token_ids: Iterable[int]) -> tuple[VocabularyWord, ...]:
+        """The words that are neither of these words, however written, nor have one of these tokens."""
+        named, taken = {word.lower() for word in words}, set(token_ids)
+        return tuple(w for w in self.words if w.word not in named and taken.isdisjoint(w.token_ids.values()))
+
+
+def vocabulary_words(model: LanguageModel) -> VocabularyWords:
+    """Find the whole words of a vocabulary.
+
+    A word is letters and digits only, of at least two characters. In a vocabulary that marks how words begin (with a
+    leading space, or the others with ##), pieces that only go on with a word are left out. That a marked piece is a
+    whole word, and no mere beginning, cannot be told from the vocabulary.
+    """
+    pieces = model.tokenizer.convert_ids_to_tokens(list(range(n_tokens(model))))
+    special = set(model.tokenizer.all_special_ids)
+    marks_spaces = any(piece is not None and piece.startswith(_SPACES) for piece in pieces)
+    texts: list[str] = []
+    found: dict[str, dict[WordKind, int]] = {}
+    begun: set[str] = set()
+    for i, piece in enumerate(pieces):
+        bare, spaced = token_text(model, i).lstrip(), piece is not None and piece.startswith(_SPACES)
+        texts.append(" " * spaced + bare)
+        if piece is None or i in special or len(bare) < 2 or not bare.isalnum() or piece.startswith(_CONTINUES):
+            continue
+        found.setdefault(bare.lower(), {}).setdefault(_kind(texts[-1]), i)
+        if spaced or not marks_spaces:
+            begun.add(bare.lower())
+    return VocabularyWords(tuple(VocabularyWord(word, found[word]) for word in sorted(begun)), tuple(texts))
+
+
+def _kind(text: str) -> WordKind:
+    bare = text.strip()
+    case: Case = "other"
+    if bare.islower():
+        case = "lower"
+    elif bare.isupper() and len(bare) > 1:
+        case = "capitals"
+    elif bare[:1].isupper() and bare[1:] == bare[1:].lower():
+        case = "capitalised"
+    return WordKind(text.startswith(" "), case)

@@ -1,0 +1,109 @@
+"""A matrix over tasks beside the tree that orders it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from headpursuit.report import pictures
+from headpursuit.studies.transfer import Clustering
+
+
+@dataclass(frozen=True)
+class MatrixRow:
+    """One row of a picture."""
+
+    name: str
+    values: tuple[float, ...]
+    """Colours, at most 1, in the order of the columns."""
+    texts: tuple[str, ...]
+    """What is written into each cell."""
+
+
+def matrix_picture(
+    tree: Clustering,
+    rows: Sequence[MatrixRow],
+    path: Path,
+    *,
+    label: str,
+    below: Sequence[MatrixRow] = (),
+    signed: bool = False,
+) -> Path:
+    """Draw a tree and, in the order of its leaves, a matrix over the same tasks.
+
+    Args:
+        tree: Its `names` are the columns of every row.
+        rows: One for each task.
+        path: Picture to write; its ending says the format: .png, .svg or .pdf.
+        label: What the colours show.
+        below: Further rows beneath the matrix, which are no part of the tree.
+        signed: Whether values go down to -1 instead of 0.
+
+    Raises:
+        ValueError: If the format is unknown.
+    """
+    pictures.check_format(path)
+    with pictures.style():
+        pictures.write(_draw(tree, rows, below, label, signed), path)
+    return path
+
+
+def _draw(tree: Clustering, rows: Sequence[MatrixRow], below: Sequence[MatrixRow], label: str, signed: bool) -> Any:
+    from matplotlib.figure import Figure
+
+    n, height = len(tree.names), len(rows) + len(below)
+    figure = Figure(figsize=(4.6 + 1.0 * n, 1.9 + 0.5 * height), layout="constrained")
+    left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.2, 0.9 * n]}, sharey=True)
+    _draw_tree(left, tree)
+    places = [tree.names.index(name) for name in tree.order]
+    by_name = {row.name: row for row in rows}
+    ordered = [*(by_name[name] for name in tree.order), *below]
+    image = _draw_cells(right, ordered, places, signed)
+    if below:
+        right.axhline(n - 0.5, color="white", linewidth=5)
+    right.set_xticks(range(n), tree.order, rotation=30, ha="left", rotation_mode="anchor")
+    right.set_yticks(range(height), [row.name for row in ordered])
+    right.tick_params(length=0, top=False, labeltop=True, labelbottom=False, left=False, labelleft=True)
+    right.set_ylim(height - 0.5, -0.5)
+    bar = figure.colorbar(image, ax=right, location="bottom", fraction=0.05, pad=0.03, aspect=40)
+    bar.set_label(label)
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _draw_cells(axes: Any, rows: Sequence[MatrixRow], places: Sequence[int], signed: bool) -> Any:
+    axes.set_facecolor(pictures.BLANK)
+    image = axes.pcolormesh(
+        [i - 0.5 for i in range(len(places) + 1)],
+        [i - 0.5 for i in range(len(rows) + 1)],
+        [[row.values[place] for place in places] for row in rows],
+        cmap=pictures.DIVERGING if signed else pictures.SEQUENTIAL,
+        vmin=-1 if signed else 0,
+        vmax=1,
+        edgecolors="white",
+        linewidth=1.2,
+    )
+    for y, row in enumerate(rows):
+        for x, place in enumerate(places):
+            ink = "white" if abs(row.values[place]) > 0.6 else "black"
+            axes.text(x, y, row.texts[place], ha="center", va="center", color=ink, fontsize=8, parse_math=False)
+    axes.spines[:].set_visible(False)
+    return image
+
+
+def _draw_tree(axes: Any, tree: Clustering) -> None:
+    """The tree with its root at the left and a leaf beside each row; a merge stands at its distance."""
+    import numpy as np
+    from scipy.cluster.hierarchy import dendrogram
+
+    drawn = dendrogram(np.array(tree.merges), no_plot=True)
+    for heights, across in zip(drawn["dcoord"], drawn["icoord"], strict=True):
+        # scipy puts leaves at 5, 15, 25, ...
+        axes.plot(
+            heights, [(place - 5) / 10 for place in across], color="#444444", linewidth=1.2, solid_capstyle="butt"
+        )
+    axes.set_xlim(1.05, 0)
+    axes.set_xticks([1, 0.5, 0], ["1", "0.5", "0"])
+    axes.set_xlabel("distance")
+    axes.tick_params(left=False, labelleft=False, length=2)
+    axes.spines["left"].set_visible(False)

@@ -1,0 +1,145 @@
+"""The page of a sensitivity study: its table, and one picture."""
+
+import base64
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from headpursuit.report import pictures, wording
+from headpursuit.report.pages import FIGURES, PAGE, templates
+from headpursuit.storage import write_bytes
+from headpursuit.studies.results import Estimate
+from headpursuit.studies.sensitivity import Agreement, SensitivityResult
+
+_PURPLE, _ORANGE, _GREY = "#5e3c99", "#b35806", "#777777"
+
+
+def render_sensitivity(folder: Path | str) -> Path:
+    """Write the page and the picture of a sensitivity study into its folder, over any that are there.
+
+    Args:
+        folder: A finished sensitivity study; nothing else is read, and no model is loaded.
+
+    Returns:
+        The path of `report.html`. Beside it: `figures/completeness`, as .png and .svg.
+
+    Raises:
+        FileNotFoundError: If there is no sensitivity study.
+        ValueError: If it is unfinished, damaged or something else.
+    """
+    folder = Path(folder)
+    result = SensitivityResult.load(folder)
+    figures = folder / FIGURES
+    figures.mkdir(exist_ok=True)
+    for ending in ("png", "svg"):
+        completeness_chart(result, figures / f"completeness.{ending}")
+    picture = base64.b64encode((figures / "completeness.svg").read_bytes()).decode()
+    write_bytes(folder / PAGE, _page(result, f"data:image/svg+xml;base64,{picture}").encode("utf-8", "replace"))
+    return folder / PAGE
+
+
+def _page(result: SensitivityResult, picture: str) -> str:
+    environment = templates()
+    environment.filters.update(rate=wording.rate, interval=wording.interval, change=wording.change, token=wording.token)
+    style = resources.files("headpursuit.report").joinpath("style.css").read_text(encoding="utf-8")
+    model = Path(result.config.model).name or result.config.model
+    return environment.get_template("sensitivity.html.j2").render(
+        result=result,
+        model_name=model,
+        page_title=f"{result.concept} on {model}: {result.outcome}",
+        style=Markup(style),
+        picture=picture,
+    )
+
+
+def completeness_chart(result: SensitivityResult, path: Path | str) -> Path:
+    """Draw agreement over the fraction of the words that is kept, and beside it the effect, where it was measured.
+
+    Args:
+        result: A finished sensitivity study.
+        path: Picture to write; its ending says the format: .png, .svg or .pdf.
+
+    Returns:
+        `path`.
+
+    Raises:
+        ValueError: If the format is unknown.
+    """
+    from matplotlib.figure import Figure
+
+    path = Path(path)
+    pictures.check_format(path)
+    with pictures.style():
+        n_panels = 2 if result.measured else 1
+        figure = Figure(figsize=(5.6 * n_panels, 4.2), layout="constrained")
+        axes = figure.subplots(1, n_panels, squeeze=False)[0]
+        _draw_agreement(axes[0], result)
+        if result.measured:
+            _draw_effect(axes[1], result)
+        title = f"{result.concept}: {Path(result.config.model).name}"
+        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11, parse_math=False)
+        pictures.write(figure, path)
+    return path
+
+
+def _draw_agreement(panel: Any, result: SensitivityResult) -> None:
+    rows = _by_level(result)
+    lines = (
+        (f"overlap of the best {result.edit_heads} (the edit)", "overlap", _PURPLE, "s-"),
+        (f"overlap of the best {result.more_heads}", "overlap_more", _ORANGE, "o-"),
+        ("Spearman, all heads", "spearman", _GREY, "^-"),
+    )
+    for shift, (label, field, colour, look) in zip((-0.6, 0.0, 0.6), lines, strict=True):
+        _line(panel, rows, [getattr(row, field) for row in rows], colour, look, label, shift)
+    panel.axhline(result.config.stable, color="#222222", linestyle=":", linewidth=1, label="counts as agreement")
+    for row in result.of("shuffled"):
+        panel.axhline(row.overlap.value, color=_PURPLE, linestyle="--", linewidth=1, label="the edit's, random words")
+    panel.axhline(result.chance, color="#bbbbbb", linewidth=1, label="the edit's, by chance", zorder=1)
+    panel.set_ylabel("agreement with the full list")
+    panel.set_ylim(min(-0.04, *(row.spearman.low for row in rows)), 1.04)
+    _finish(panel)
+
+
+def _draw_effect(panel: Any, result: SensitivityResult) -> None:
+    rows = [row for row in _by_level(result) if row.effect]
+    falls = [row.effect.fall for row in rows if row.effect]
+    _line(panel, rows, falls, _PURPLE, "s-", "edits of shorter lists", 0.0)
+    for kind, look, label in (("full", ":", "the full list's edit"), ("shuffled", "--", "edits of random words")):
+        for row in result.of(kind):  # type: ignore[arg-type]
+            if row.effect:
+                panel.axhline(row.effect.fall.value, color="#222222", linestyle=look, linewidth=1, label=label)
+    panel.set_ylabel("right target answers lost")
+    panel.set_ylim(min(-0.04, *(fall.low for fall in falls)), 1.04)
+    _finish(panel)
+
+
+def _by_level(result: SensitivityResult) -> tuple[Agreement, ...]:
+    """Subsamples, small ones first, and the whole list under other random dictionaries as their end."""
+    return (*result.of("subsample"), *result.of("draws"))
+
+
+def _line(
+    panel: Any,
+    rows: Sequence[Agreement],
+    values: Sequence[Estimate],
+    colour: str,
+    look: str,
+    label: str,
+    shift: float,
+) -> None:
+    places = [100 * (1.0 if row.level is None else row.level) + shift for row in rows]
+    panel.plot(
+        places, [v.value for v in values], look, color=colour, markersize=5, linewidth=1.4, label=label, zorder=3
+    )
+    panel.vlines(places, [v.low for v in values], [v.high for v in values], color=colour, linewidth=1.2, zorder=2)
+
+
+def _finish(panel: Any) -> None:
+    panel.set_xlabel("% of the words; 100: all, under other random dictionaries")
+    panel.set_xlim(0, 104)
+    panel.grid(axis="y", color="#dddddd", linewidth=0.6)
+    panel.set_axisbelow(True)
+    panel.legend(fontsize=8, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)

@@ -1,0 +1,114 @@
+"""Whether the lists' edits do the same to the model: every different set of heads is measured once."""
+
+import random
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from headpursuit.heads import Edit, Head
+from headpursuit.models import LanguageModel
+from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.place import kept
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.results import Arm, ArmKind, ArmSummary, StudyConfig
+from headpursuit.studies.sensitivity.agreement import over_draws
+from headpursuit.studies.sensitivity.conclusion import conclude_effects
+from headpursuit.studies.sensitivity.config import SensitivityConfig
+from headpursuit.studies.sensitivity.result import Draw, Effect, Measured
+from headpursuit.studies.summaries import summarise
+from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
+
+_STAGE = "edits"
+
+
+def measure(
+    model: LanguageModel,
+    task: Task,
+    config: SensitivityConfig,
+    draws: Sequence[Draw],
+    folder: Path,
+    progress: Progress,
+) -> tuple[Measured, dict[str, Effect]]:
+    """Measure the edit of every list on held-out questions; also the effects by label.
+
+    Every arm is kept in the folder as it finishes.
+
+    Raises:
+        ValueError: If the unedited model knows too few answers to lose any.
+    """
+    questions = asked(task, config)
+    study = StudyConfig(
+        task.name,
+        config.model,
+        max_new_tokens=config.max_new_tokens,
+        batch_size=config.batch_size,
+        chat=config.chat,
+        seed=config.seed,
+    )
+    runner = ArmRunner(model, task, study, silent, questions)
+    (folder / "arms").mkdir(exist_ok=True)
+    edits = _edits(draws, config.scale)
+    arms: list[Arm] = []
+    for number, (name, edit) in enumerate([("base", Edit({})), *edits.values()]):
+        progress(_STAGE, number, 1 + len(edits))
+        arms.append(_arm(runner, name, edit, folder))
+        if number == 0:
+            _check_base(summarise(task, task.words, arms, config.seed, questions)[0])
+    progress(_STAGE, 1 + len(edits), 1 + len(edits))
+    base, *edited = summarise(task, task.words, arms, config.seed, questions)
+    by_heads = dict(zip(edits, edited, strict=True))
+    effects = {
+        label: _effect(base, [by_heads[frozenset(draw.heads)] for draw in group], config.seed)
+        for label, group in groupby(draws, key=lambda draw: draw.label)
+    }
+    measured = Measured(
+        task.name,
+        len(questions),
+        base,
+        tuple(edited),
+        tuple(effect(base, arm) for arm in edited),
+        tuple(tuple(signs_of_damage(base, arm, Thresholds())) for arm in edited),
+        conclude_effects(draws, effects, config.stable),
+    )
+    return measured, effects
+
+
+def asked(task: Task, config: SensitivityConfig) -> tuple[Question, ...]:
+    """Held-out questions that every edit answers: so many of each group, drawn at random."""
+    rng, chosen = random.Random(config.seed), []
+    for group in ("target", "unrelated"):
+        of_group = [i for i, question in enumerate(task.heldout) if question.group == group]
+        chosen += rng.sample(of_group, min(config.questions, len(of_group)))
+    return tuple(task.heldout[i] for i in sorted(chosen))
+
+
+def _edits(draws: Sequence[Draw], scale: float) -> dict[frozenset[str], tuple[str, Edit]]:
+    """Every different set of heads, with the name of its arm; the full list's first."""
+    sets = dict.fromkeys(frozenset(draw.heads) for draw in draws)
+    return {
+        heads: (f"edit-{number}", Edit.uniform(map(Head.parse, heads), scale)) for number, heads in enumerate(sets, 1)
+    }
+
+
+def _arm(runner: ArmRunner, name: str, edit: Edit, folder: Path) -> Arm:
+    kind: ArmKind = "edit" if edit else "base"
+    return Arm.from_json(kept(folder / "arms" / f"{name}.json", lambda: runner.run(name, kind, edit).to_json()))
+
+
+def _check_base(base: ArmSummary) -> None:
+    rate, n = base.target.score.value, base.target.n_questions
+    if rate < Thresholds().weakest_base:
+        raise ValueError(
+            f"the unedited model is right on {round(rate * n)} of {n} target questions: nothing to suppress; choose "
+            "another task, or leave --task out"
+        )
+
+
+def _effect(base: ArmSummary, arms: Sequence[ArmSummary], seed: int) -> Effect:
+    changes = [arm.unrelated.score_change.value for arm in arms if arm.unrelated and arm.unrelated.score_change]
+    return Effect(
+        over_draws([effect(base, arm) for arm in arms], seed, fraction=False),
+        over_draws(changes, seed, fraction=False) if changes else None,
+        sum(bool(signs_of_damage(base, arm, Thresholds())) for arm in arms) / len(arms),
+    )

@@ -1,0 +1,203 @@
+"""A finished sensitivity study, as it is read back from disk."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from headpursuit.analysis import Suggestion
+from headpursuit.storage import MANIFEST, read_json, read_manifest, understood
+from headpursuit.studies.results import ArmSummary, Estimate
+from headpursuit.studies.sensitivity.config import SensitivityConfig
+from headpursuit.studies.sensitivity.variants import Kind
+
+KIND = "sensitivity study"
+"""What its manifest calls it."""
+
+Outcome = Literal["stable", "depends on the list", "not about the words", "noisy"]
+"""What the rankings show; `conclude` says when it is which."""
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One word list, its best heads, and how well its ranking agrees with the full list's."""
+
+    kind: Kind
+    label: str
+    level: float | None
+    """Fraction of the words that is kept, or added."""
+    n_words: int
+    """Words that a token stands for."""
+    n_tokens: int
+    heads: tuple[str, ...]
+    """Those its edit would rescale, best first."""
+    overlap: float
+    """Fraction of them that are the full list's."""
+    overlap_more: float
+    """The same for the best `more_heads`."""
+    spearman: float
+    """Rank correlation of the scores of all heads."""
+    spearman_top: float
+    """The same over the full list's best `n_top` heads."""
+    found_again: float | None
+    """Of the words that were left out, how many are among the first suggestions: of as many as were left out, or as are
+    suggested, whichever is less. None where no words were left out."""
+
+    @property
+    def same_edit(self) -> bool:
+        """Whether its edit would rescale the same heads as the full list's."""
+        return self.overlap == 1
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What the edits of some lists do to the task, over draws."""
+
+    fall: Estimate
+    """Fraction of the base's right target answers that are lost."""
+    unrelated: Estimate | None
+    """Change of the unrelated questions' score; None where the task has none."""
+    broken: float
+    """Fraction of the draws whose edit breaks the model; what `fall` says of those is no effect on the concept."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well the lists of one kind and level agree with the full one: means over draws with 95 % intervals."""
+
+    kind: Kind
+    label: str
+    level: float | None
+    n_draws: int
+    n_words: float
+    """Mean number of words that a token stands for."""
+    n_tokens: float
+    overlap: Estimate
+    overlap_more: Estimate
+    spearman: Estimate
+    spearman_top: Estimate
+    same_edit: Estimate
+    """Fraction of the draws whose edit would rescale the same heads as the full list's."""
+    found_again: Estimate | None
+    effect: Effect | None
+    """None if no task was measured."""
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Agreement":
+        """The reverse of `asdict`."""
+        made: dict[str, Any] = {k: Estimate(**v) for k, v in content.items() if isinstance(v, dict) and k != "effect"}
+        if content["effect"] is not None:
+            effect = content["effect"]
+            unrelated = Estimate(**effect["unrelated"]) if effect["unrelated"] else None
+            made["effect"] = Effect(Estimate(**effect["fall"]), unrelated, effect["broken"])
+        return cls(**{**content, **made})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the task's questions showed: the base, and every different set of heads once."""
+
+    task: str
+    n_questions: int
+    base: ArmSummary
+    arms: tuple[ArmSummary, ...]
+    """The full list's edit first."""
+    falls: tuple[float, ...]
+    """Of each arm: the fraction of the base's right target answers that are lost."""
+    signs: tuple[tuple[str, ...], ...]
+    """Of each arm: what it breaks, in words; none for most."""
+    sentence: str
+    """What was found, in words."""
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Measured":
+        """The reverse of `asdict`."""
+        made = {
+            "base": ArmSummary.from_json(content["base"]),
+            "arms": tuple(map(ArmSummary.from_json, content["arms"])),
+            "falls": tuple(content["falls"]),
+            "signs": tuple(map(tuple, content["signs"])),
+        }
+        return cls(**{**content, **made})
+
+
+@dataclass(frozen=True)
+class SensitivityResult:
+    """How much a ranking depends on its word list."""
+
+    config: SensitivityConfig
+    concept: str
+    command: str
+    """How to run it again."""
+    n_words: int
+    """Of the concept."""
+    n_known: int
+    """Of these, those that a token stands for: what fractions are of."""
+    n_tokens: int
+    n_heads: int
+    """Of the model."""
+    edit_heads: int
+    """How many heads the edit takes, k."""
+    more_heads: int
+    """The larger number of best heads that is compared too."""
+    n_top: int
+    """Best heads of the full list that `spearman_top` is over."""
+    agreements: tuple[Agreement, ...]
+    """The full list first, which agrees with itself."""
+    draws: tuple[Draw, ...]
+    stable_from: float | None
+    """The smallest fraction of the words from which on the mean overlap stays at `config.stable`; None if none does."""
+    outcome: Outcome
+    sentence: str
+    """The outcome in one sentence."""
+    suggestions: tuple[Suggestion, ...]
+    """Words that may be missing; none was added to any list."""
+    measured: Measured | None
+    """None if no task was asked for."""
+    remarks: tuple[str, ...]
+    """What readers should know, one sentence each."""
+    versions: dict[str, str]
+
+    @property
+    def chance(self) -> float:
+        """The overlap that as many random heads would have."""
+        return self.edit_heads / self.n_heads
+
+    @property
+    def chance_more(self) -> float:
+        """The same for `more_heads`."""
+        return self.more_heads / self.n_heads
+
+    def of(self, kind: Kind) -> tuple[Agreement, ...]:
+        """The agreements of one kind."""
+        return tuple(a for a in self.agreements if a.kind == kind)
+
+    def to_json(self) -> dict[str, Any]:
+        """All fields."""
+        return asdict(self)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "SensitivityResult":
+        """Read a finished sensitivity study, with every checksum verified.
+
+        Raises:
+            FileNotFoundError: If there is none at `path`.
+            ValueError: If it is unfinished, damaged or something else.
+        """
+        folder = Path(path)
+        if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
+            raise ValueError(f"the sensitivity study in {folder} is unfinished; continue it with --resume")
+        read_manifest(folder, KIND)
+        with understood(folder, KIND):
+            return cls._from_json(read_json(folder / "result.json"))
+
+    @classmethod
+    def _from_json(cls, content: dict[str, Any]) -> "SensitivityResult":
+        made = {
+            "config": SensitivityConfig.from_json(content["config"]),
+            "agreements": tuple(map(Agreement.from_json, content["agreements"])),
+            "draws": tuple(Draw(**{**d, "heads": tuple(d["heads"])}) for d in content["draws"]),
+            "suggestions": tuple(Suggestion(**s) for s in content["suggestions"]),
+            "measured": Measured.from_json(content["measured"]) if content["measured"] else None,
+            "remarks": tuple(content["remarks"]),
+        }
+        return cls(**{**content, **made})

@@ -1,0 +1,157 @@
+"""Run a sensitivity study: rank many lists from one capture, compare, measure the edits, and conclude."""
+
+import shlex
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from headpursuit.analysis import Capture, RankConfig, Suggestions, count_of, versions
+from headpursuit.concepts import Concept, load_concept
+from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
+from headpursuit.storage import finish_folder, write_json
+from headpursuit.studies.place import kept
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.sensitivity.agreement import chance_overlap
+from headpursuit.studies.sensitivity.causal import asked, measure
+from headpursuit.studies.sensitivity.comparing import agreements, compare, n_top
+from headpursuit.studies.sensitivity.conclusion import conclude
+from headpursuit.studies.sensitivity.config import SensitivityConfig
+from headpursuit.studies.sensitivity.folder import begin, check_same_inputs, check_sensitivity_place
+from headpursuit.studies.sensitivity.lists import known_words
+from headpursuit.studies.sensitivity.result import KIND, Draw, SensitivityResult
+from headpursuit.studies.sensitivity.synonyms import read_synonyms
+from headpursuit.studies.sensitivity.variants import Variant, plan_variants
+from headpursuit.studies.tasks import Task, load_task
+
+MORE_HEADS = 10
+"""The larger number of best heads that lists are compared by."""
+
+
+def study_sensitivity(
+    model: LanguageModel,
+    capture: Capture,
+    config: SensitivityConfig,
+    path: Path | str,
+    *,
+    concept: Concept | None = None,
+    task: Task | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> SensitivityResult:
+    """How much the ranking for a concept depends on its word list, and how much the edit's effect does.
+
+    Nothing is run through the model unless a task is measured: all lists are ranked from one capture. Rankings and
+    every measured edit are kept in the folder at once, so an interrupted study goes on where it stopped.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture; `config.capture` only names it.
+        config: Lists, repeats and lines; see `SensitivityConfig`.
+        path: The folder of the results.
+        concept: A concept of one's own, which `config.concept` then only names.
+        task: A task of one's own, which `config.task` then only names.
+        resume: Go on with a study of the same config in that folder.
+        progress: Told about every stage.
+
+    Raises:
+        FileExistsError: If the folder exists and `resume` is not asked for.
+        FileNotFoundError: If there is no such concept or file of synonyms.
+        ValueError: If the concept has too few words, the capture is of another model, the synonyms name no word, the
+            task is about other words, or the config differs from the one to resume.
+    """
+    folder, concept = Path(path), concept or load_concept(config.concept)
+    task = task or (load_task(config.task) if config.task else None)
+    check_inputs(concept, task)
+    synonyms = read_synonyms(config.synonyms, concept) if config.synonyms else {}
+    check_sensitivity_place(folder, config, resume=resume)
+    edit_heads = count_of(config.heads, model.anatomy.n_heads)
+    found = tokens_of(model, concept, config.ranking.multi_token)
+    suggestions = Suggestions(model, gain=config.ranking.gain)
+    variants, remarks = plan_variants(model, found, config, suggestions.vocabulary, synonyms)
+    draws = partial(_ranked, model, capture, variants, config, edit_heads, suggestions, progress)
+    first = None if folder.exists() else draws()  # what cannot be ranked leaves no folder behind
+    begin(folder, config)
+    check_same_inputs(folder, capture, concept.words, dict(synonyms), asked(task, config) if task else ())
+    content = kept(folder / "draws.json", lambda: draws() if first is None else first)
+    compared = [Draw(**{**d, "heads": tuple(d["heads"])}) for d in content]
+    measured, effects = measure(model, task, config, compared, folder, progress) if task else (None, {})
+    rows = agreements(compared, config.seed, effects)
+    chance = chance_overlap(edit_heads, model.anatomy.n_heads)
+    level, outcome, sentence = conclude(rows, edit_heads, chance, config.stable)
+    result = SensitivityResult(
+        config=config,
+        concept=concept.name,
+        command=command(config, folder),
+        n_words=len(concept.words),
+        n_known=len(known_words(found)),
+        n_tokens=len(found.token_ids),
+        n_heads=model.anatomy.n_heads,
+        edit_heads=edit_heads,
+        more_heads=min(MORE_HEADS, model.anatomy.n_heads),
+        n_top=n_top(model.anatomy.n_heads),
+        agreements=rows,
+        draws=tuple(compared),
+        stable_from=level,
+        outcome=outcome,
+        sentence=sentence,
+        suggestions=suggestions.of(found, config.suggestions),
+        measured=measured,
+        remarks=(*_remarks(found, capture), *remarks),
+        versions=versions() | {"device": model.device.type, "dtype": model.dtype},
+    )
+    write_json(folder / "result.json", result.to_json())
+    finish_folder(folder, KIND, {"concept": concept.name, "model": config.model, "versions": versions()})
+    return result
+
+
+def check_inputs(concept: Concept, task: Task | None) -> None:
+    """Refuse a task that is about other words.
+
+    Raises:
+        ValueError: If the task's concept shares no word with this one.
+    """
+    if task is None or {w.lower() for w in concept.words} & {w.lower() for w in task.words.words}:
+        return
+    raise ValueError(
+        f"{task.name} asks for {task.words.name}, and {concept.name} has none of these words; choose a task about "
+        f"{concept.name}, or leave --task out"
+    )
+
+
+def _ranked(
+    model: LanguageModel,
+    capture: Capture,
+    variants: list[Variant],
+    config: SensitivityConfig,
+    edit_heads: int,
+    suggestions: Suggestions,
+    progress: Progress,
+) -> list[dict[str, object]]:
+    draws = compare(model, capture, variants, config, edit_heads, suggestions, partial(progress, "rankings"))
+    return [asdict(draw) for draw in draws]
+
+
+def _remarks(found: ConceptTokens, capture: Capture) -> tuple[str, ...]:
+    n_dropped = len(found.dropped_words)
+    remarks = []
+    if n_dropped:
+        remarks.append(
+            f"{n_dropped} of {len(found.concept.words)} words have no token of their own and change no ranking; "
+            "fractions are of the others."
+        )
+    if capture.n_samples < 30:
+        remarks.append(f"The capture holds {capture.n_samples} positions only; more prompts make steadier rankings.")
+    return tuple(remarks)
+
+
+def command(config: SensitivityConfig, path: Path) -> str:
+    """The command line that runs it again, with every setting that is not the default."""
+    words = ["headpursuit", "sensitivity", config.capture, "--concept", config.concept]
+    usual = SensitivityConfig("", "", "")
+    plain, defaults = asdict(config) | asdict(config.ranking), asdict(usual) | asdict(RankConfig())
+    for name, value in plain.items():
+        if name in ("capture", "concept", "model", "revision", "ranking", "seed", "device") or value == defaults[name]:
+            continue
+        flag = name.replace("_", "-")
+        words += [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
+    return shlex.join([*words, "--seed", str(config.seed), "-o", path.name])

@@ -1,0 +1,133 @@
+"""How much of their best heads tasks share, against chance.
+
+Two nulls. *Any heads*: one set is fixed, and the other is as many heads drawn from all of the model; what they share is
+hypergeometric. *Same layers*: the other set keeps its number of heads in every layer, so what is shared is a sum of
+hypergeometric numbers, one for each layer; its distribution is their convolution. Where all concepts are written in a
+few layers, the first null is beaten by any two concepts, and the second alone says that their heads are the same.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import hypergeom, spearmanr
+
+from headpursuit.analysis import Ranking
+from headpursuit.heads import Head
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What two tasks' heads have in common."""
+
+    tasks: tuple[str, str]
+    shared: tuple[str, ...]
+    """Heads that are among the best of both."""
+    jaccard: float
+    """Shared heads over all heads of either set, 0 to 1."""
+    expected: float
+    """How many would be shared by sets drawn from all heads."""
+    p: float
+    """Probability that such sets share at least as many."""
+    p_adjusted: float
+    """The same, corrected for the number of pairs (Holm)."""
+    expected_in_layers: float
+    """How many would be shared if each set kept its number of heads in every layer."""
+    p_in_layers: float
+    """Probability that such sets share at least as many."""
+    p_in_layers_adjusted: float
+    spearman: float
+    """Rank correlation of the scores of all heads, -1 to 1."""
+    shared_words: int
+    """Words that are in both concepts: sets found with the same words are not independent."""
+
+
+def overlaps(
+    rankings: Sequence[Ranking], heads: int | str, names: Sequence[str], words: Sequence[Collection[str]]
+) -> tuple[Overlap, ...]:
+    """Every pair of rankings of one model.
+
+    Args:
+        rankings: One for each task.
+        heads: How many are the best: a number, or a percentage of all.
+        names: What the tasks are called.
+        words: The words of each task's concept.
+    """
+    pairs = list(combinations(range(len(rankings)), 2))
+    tops = [frozenset(ranking.top(heads)) for ranking in rankings]
+    universe = sorted(entry.head for entry in rankings[0].entries)
+    anywhere = [chance_of(tops[a], tops[b], universe) for a, b in pairs]
+    in_layers = [chance_of(tops[a], tops[b], universe, layer_matched=True) for a, b in pairs]
+    adjusted = [holm([p for _, p in found]) for found in (anywhere, in_layers)]
+    found = []
+    for i, (a, b) in enumerate(pairs):
+        shared = sorted(tops[a] & tops[b])
+        found.append(
+            Overlap(
+                (names[a], names[b]),
+                tuple(str(head) for head in shared),
+                len(shared) / len(tops[a] | tops[b]),
+                *anywhere[i],
+                adjusted[0][i],
+                *in_layers[i],
+                adjusted[1][i],
+                _spearman(rankings[a], rankings[b]),
+                len({word.lower() for word in words[a]} & {word.lower() for word in words[b]}),
+            )
+        )
+    return tuple(found)
+
+
+def chance_of(
+    one: Collection[Head], other: Collection[Head], all_heads: Collection[Head], *, layer_matched: bool = False
+) -> tuple[float, float]:
+    """How many heads two such sets share by chance, and how probable it is that they share at least as many as here.
+
+    Args:
+        one: Some heads.
+        other: Some other heads.
+        all_heads: What they are drawn from.
+        layer_matched: Keep each set's number of heads in every layer.
+
+    Returns:
+        The expected number, and the one-sided p-value.
+    """
+
+    def pool(heads: Collection[Head]) -> Counter[str]:
+        return Counter(head.site if layer_matched else "" for head in heads)
+
+    sizes, of_one, of_other = pool(all_heads), pool(one), pool(other)
+    chances: Float[np.ndarray, " n_counts"] = np.ones(1)
+    for site, size in sizes.items():
+        most = min(of_one[site], of_other[site])
+        chances = np.convolve(chances, hypergeom.pmf(np.arange(most + 1), size, of_one[site], of_other[site]))
+    n_shared = len(set(one) & set(other))
+    expected = float(chances @ np.arange(len(chances)))
+    return expected, 1.0 if n_shared == 0 else min(1.0, float(chances[n_shared:].sum()))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for their number, in the same order.
+
+    Source: Holm (1979); it holds however the tests depend on each other.
+    """
+    order = np.argsort(p_values, kind="stable")
+    steps = np.asarray(p_values, dtype=float)[order] * np.arange(len(p_values), 0, -1)
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
+    return [float(p) for p in corrected]
+
+
+def _spearman(one: Ranking, other: Ranking) -> float:
+    """Rank correlation over all heads; 0 where the scores of one are all the same."""
+    scores = [
+        {entry.head: getattr(entry, ranking.config.score) for entry in ranking.entries} for ranking in (one, other)
+    ]
+    heads = sorted(scores[0])
+    columns = [np.array([score[head] for head in heads]) for score in scores]
+    if any(np.ptp(column) == 0 for column in columns):
+        return 0.0
+    return float(spearmanr(*columns).statistic)

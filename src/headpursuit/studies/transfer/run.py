@@ -1,0 +1,211 @@
+"""Run a transfer: rank heads on every task, compare the sets, edit each on every task's questions."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, count_of, rank, versions
+from headpursuit.heads import Edit, parse_scope
+from headpursuit.models import LanguageModel, batches, tokens_of
+from headpursuit.pursuit import random_heads
+from headpursuit.storage import finish_folder, write_json
+from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.base import asked_of
+from headpursuit.studies.place import check_same, kept
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.results import Arm, StudyConfig
+from headpursuit.studies.scoring import check_metric
+from headpursuit.studies.settings import find_task
+from headpursuit.studies.tasks import Task
+from headpursuit.studies.transfer.clustering import by_effect, by_overlap
+from headpursuit.studies.transfer.config import TransferConfig
+from headpursuit.studies.transfer.effects import Answered, HeadSet, cells_of
+from headpursuit.studies.transfer.folder import begin, check_place, file_of
+from headpursuit.studies.transfer.overlap import overlaps
+from headpursuit.studies.transfer.result import KIND, RankedTask, TransferResult
+from headpursuit.studies.transfer.sentences import sentences_of
+
+
+def transfer(
+    model: LanguageModel,
+    config: TransferConfig,
+    path: Path | str,
+    *,
+    tasks: Mapping[str, Task] | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> TransferResult:
+    """Do several tasks share heads, and do the heads of one act on the questions of another?
+
+    Heads are ranked on every task's ranking prompts. The best of each are rescaled while every task's held-out
+    questions are answered, and so are random heads of the same layers. Each set of heads answers the questions of a
+    task once. Every finished part is kept in the folder at once.
+
+    Args:
+        model: The model.
+        config: Tasks, edit and controls; see `TransferConfig`.
+        path: The folder of the results.
+        tasks: What `find_tasks(config)` returned, or tasks of one's own by the names in the config.
+        resume: Go on with a transfer of the same config in that folder.
+        progress: Told about every stage.
+
+    Raises:
+        FileExistsError: If the folder exists and `resume` is not asked for.
+        ValueError: If the config cannot be carried out, or differs from the one to resume.
+        AnatomyError: If the model's heads cannot be certified.
+    """
+    folder = Path(path)
+    tasks = {name: task.split_for(sweep=False) for name, task in (tasks or find_tasks(config)).items()}
+    studies = {task.name: config.study_of(task) for task in config.tasks}
+    if list(tasks) != list(studies):
+        raise ValueError(f"the config names the tasks {', '.join(studies)}, but {', '.join(tasks)} were given")
+    check_place(folder, config, resume=resume)
+    for name, task in tasks.items():
+        with _naming(name):
+            check_metric(task)
+            _check_feasible(model, task, studies[name])
+    begin(folder, config)
+    rankings = {
+        name: _ranked(model, task, studies[name], folder / "tasks" / name, progress) for name, task in tasks.items()
+    }
+    sets = [_head_set(model, name, ranking, config) for name, ranking in rankings.items()]
+    arms = _measured(model, tasks, studies, sets, folder / "arms", progress)
+    lines = {name: asked_of(task, studies[name]).thresholds for name, task in tasks.items()}
+    answered = {name: Answered(task, arms[name], lines[name]) for name, task in tasks.items()}
+    cells, columns = cells_of(answered, sets, config.seed)
+    words = [task.words.words for task in tasks.values()]
+    shared = overlaps(list(rankings.values()), config.heads, list(tasks), words)
+    result = TransferResult(
+        config=config,
+        model_summary=model.anatomy.summary(),
+        certificate=str(model.certificate),
+        command=f"headpursuit transfer {config.model} {folder.name}/config.json -o {folder.name}-again",
+        n_heads=model.anatomy.n_heads,
+        tasks=tuple(_described(name, tasks[name], studies[name], rankings[name]) for name in tasks),
+        overlaps=shared,
+        cells=cells,
+        columns=columns,
+        effect_tree=by_effect(list(tasks), cells),
+        overlap_tree=by_overlap(list(tasks), shared),
+        sentences=sentences_of(shared, cells, columns),
+        remarks=tuple(f"{name}: {remark}" for name, task in tasks.items() for remark in task.remarks),
+        versions=versions() | {"device": model.device.type, "dtype": model.dtype},
+    )
+    write_json(folder / "result.json", result.to_json())
+    finish_folder(folder, KIND, {"tasks": list(tasks), "model": config.model, "versions": versions()})
+    return result
+
+
+def find_tasks(config: TransferConfig) -> dict[str, Task]:
+    """Every task with its questions and images, by name; nothing is known of a model yet.
+
+    Raises:
+        FileNotFoundError: If there are no such images.
+        ValueError: If there is no such task, or it cannot be used; the text names it.
+    """
+    found = {}
+    for task in config.tasks:
+        with _naming(task.name):
+            found[task.name] = find_task(config.study_of(task))
+            _ = found[task.name].words
+    return found
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Say which task cannot be used."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
+def n_runs(config: TransferConfig) -> int:
+    """How many times a task's questions are answered, at most."""
+    return len(config.tasks) * (1 + len(config.tasks) * (1 + config.controls))
+
+
+def _check_feasible(model: LanguageModel, task: Task, config: StudyConfig) -> None:
+    """Find out before anything is written whether heads, words and prompts fit the model."""
+    n_heads = model.anatomy.n_heads
+    wanted = count_of(config.heads, n_heads)
+    if 2 * wanted > n_heads:
+        raise ValueError(f"{wanted} of {n_heads} heads leave too few for random controls; edit at most {n_heads // 2}")
+    if not task.ranking_prompts:
+        raise ValueError("there are no prompts to rank heads on")
+    if not any(question.group == "target" for question in task.heldout):
+        raise ValueError("there are no held-out questions to measure on")
+    tokens_of(model, task.words, config.ranking.multi_token)
+    for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
+        batches(model, prompts, config.batch_size, chat=config.chat, room=config.max_new_tokens)
+    batches(model, task.neutral_texts, config.batch_size)
+
+
+def _ranked(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Ranking:
+    """Capture a task's ranking prompts and rank all heads, or read what was kept."""
+    folder.mkdir(parents=True, exist_ok=True)
+    check_same(model, task, [task.words], folder)
+    if not (folder / "capture").exists():
+        settings = CaptureConfig(
+            positions=config.positions,
+            chat=config.chat,
+            max_new_tokens=config.max_new_tokens,
+            batch_size=config.batch_size,
+            samples=1000 if config.ranking.rule == "l1" else 0,
+        )
+        advance = partial(progress, f"capture {folder.name}")
+        capture(model, task.ranking_prompts, settings, progress=advance).save(folder / "capture")
+
+    def make() -> dict[str, Any]:
+        return rank(model, Capture.load(folder / "capture"), task.words, config.ranking).to_json()
+
+    return Ranking.from_json(kept(folder / "ranking.json", make))
+
+
+def _head_set(model: LanguageModel, name: str, ranking: Ranking, config: TransferConfig) -> HeadSet:
+    scope = parse_scope(config.scope)
+    edit = Edit(ranking.edit(config.heads, config.scale), scope)
+    with _naming(name):
+        draws = random_heads(edit, model.anatomy.heads, config.controls, config.seed, layer_matched=True)
+    return HeadSet(name, edit, tuple(Edit.uniform(heads, config.scale, scope) for heads in draws))
+
+
+def _measured(
+    model: LanguageModel,
+    tasks: Mapping[str, Task],
+    studies: Mapping[str, StudyConfig],
+    sets: Sequence[HeadSet],
+    folder: Path,
+    progress: Progress,
+) -> dict[str, dict[Edit, Arm]]:
+    """Every set of heads, each distinct one once, on every task's held-out questions; the base first."""
+    edits = list(dict.fromkeys([Edit({}), *(edit for one in sets for edit in one.edits)]))
+    arms: dict[str, dict[Edit, Arm]] = {}
+    for name, task in tasks.items():
+        runner, place = ArmRunner(model, task, studies[name], silent), folder / name
+        place.mkdir(parents=True, exist_ok=True)
+        arms[name] = {}
+        for edit in edits:
+            progress("arms", len(arms) * len(edits) - len(edits) + len(arms[name]), len(tasks) * len(edits))
+            run = partial(_run, runner, edit)
+            arms[name][edit] = Arm.from_json(kept(place / f"{file_of(edit)}.json", run))
+    progress("arms", len(tasks) * len(edits), len(tasks) * len(edits))
+    return arms
+
+
+def _run(runner: ArmRunner, edit: Edit) -> dict[str, Any]:
+    return runner.run(file_of(edit), "edit" if edit else "base", edit).to_json()
+
+
+def _described(name: str, task: Task, config: StudyConfig, ranking: Ranking) -> RankedTask:
+    asked = f", asked {config.ask!r}" if config.ask else ""
+    return RankedTask(
+        name,
+        f"{config.task}{f' of {config.data}' if config.data else ''}{asked}",
+        ranking.concept,
+        len(task.words.words),
+        len(task.ranking_prompts),
+        tuple(map(str, ranking.top(config.heads))),
+    )

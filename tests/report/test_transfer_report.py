@@ -1,0 +1,127 @@
+"""The page of a transfer, from a result on disk made by hand."""
+
+import re
+
+import pytest
+
+from headpursuit.report.matrices import MatrixRow, matrix_picture
+from headpursuit.report.transfer import render_transfer
+from headpursuit.storage import finish_folder, write_json
+from headpursuit.studies.results import Estimate
+from headpursuit.studies.transfer import (
+    Column,
+    EffectCell,
+    Overlap,
+    RankedTask,
+    TransferConfig,
+    TransferResult,
+    TransferTask,
+    by_effect,
+    by_overlap,
+)
+
+NAMES = ["digits", "counting", "words"]
+EFFECTS = {("digits", "digits"): 0.9, ("digits", "counting"): 0.62, ("words", "words"): 0.31, ("words", "digits"): 0.99}
+WORDS = {place: "acts" for place in EFFECTS} | {("words", "digits"): "breaks"}
+
+
+def result():
+    cells = tuple(
+        EffectCell(
+            row,
+            column,
+            Estimate(value := EFFECTS.get((row, column), 0.02), value - 0.01, value + 0.01),
+            (0.01, 0.03),
+            0.001,
+            0.009,
+            Estimate(1 - value, 0.0, 1.0),
+            None,
+            ("half of the <b>answers</b> are empty",) if (row, column) == ("words", "digits") else (),
+            WORDS.get((row, column), "does not act"),
+        )
+        for row in NAMES
+        for column in NAMES
+    )
+    shared = {("digits", "counting"): ("L1H2",)}
+    overlaps = tuple(
+        Overlap((a, b), heads := shared.get((a, b), ()), len(heads) / 3, 0.1, 0.04, 0.12, 0.2, 0.3, 0.9, 0.44, 4)
+        for a, b in (("digits", "counting"), ("digits", "words"), ("counting", "words"))
+    )
+    return TransferResult(
+        TransferConfig("org/tiny-model", tuple(TransferTask(name, "countries-qa") for name in NAMES)),
+        "12 heads",
+        "certified",
+        "headpursuit transfer org/tiny-model out/config.json -o out-again",
+        12,
+        tuple(RankedTask(name, "countries-qa", "numbers", 20, 40, ("L1H2", "L2H0")) for name in NAMES),
+        overlaps,
+        cells,
+        tuple(Column(name, 30, "answers", Estimate(0.8, 0.7, 0.9), None, (0.0, 0.04)) for name in NAMES),
+        by_effect(NAMES, cells),
+        by_overlap(NAMES, overlaps),
+        ("Of 3 cases, one <carries> over.", "And more."),
+        ("digits: two images were left out.",),
+        {"torch": "2"},
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    found = result()
+    write_json(tmp_path / "config.json", found.config.to_json())
+    write_json(tmp_path / "result.json", found.to_json())
+    finish_folder(tmp_path, "transfer", {})
+    return tmp_path
+
+
+def test_the_page_says_everything_and_loads_nothing(folder):
+    page = render_transfer(folder).read_text(encoding="utf-8")
+    text = re.sub(r"<[^>]+>", " ", page)
+    for expected in ("Of 3 cases, one &lt;carries&gt; over.", "And more.", "0.62 ★", "0.99 ✕", "0.61 to 0.63"):
+        assert expected in text
+    assert "random 0.02, p = 0.009" in text
+    assert "digits &amp; counting" in text
+    assert "half of the &lt;b&gt;answers&lt;/b&gt; are empty" in page
+    assert "two images were left out" in text
+    assert page.count('src="data:image/svg+xml;base64,') == 2
+    assert not re.search(r'(src|href)="(?!data:|#|https://arxiv\.org)', page)
+    assert "<script" not in page
+
+
+def test_pictures_are_the_same_every_time(folder):
+    render_transfer(folder)
+    names = [f"{kind}.{ending}" for kind in ("effects", "overlaps") for ending in ("png", "svg")]
+    before = {name: (folder / "figures" / name).read_bytes() for name in names}
+    page = (folder / "report.html").read_bytes()
+    render_transfer(folder)
+    assert before == {name: (folder / "figures" / name).read_bytes() for name in names}
+    assert page == (folder / "report.html").read_bytes()
+
+
+def test_pictures_follow_the_tree(folder, monkeypatch):
+    """Rows and columns stand in the order of its leaves, random heads below."""
+    from matplotlib.axes import Axes
+
+    written = {}
+
+    def text(self, x, y, label, **options):
+        written[round(y), round(x)] = label
+        return original(self, x, y, label, **options)
+
+    original = Axes.text
+    monkeypatch.setattr(Axes, "text", text)
+    tree = result().effect_tree
+    rows = [MatrixRow(name, (0.1, 0.2, 0.3), tuple(f"{name} {other}" for other in NAMES)) for name in NAMES]
+    below = MatrixRow("random", (0.0,) * 3, tuple(f"random {other}" for other in NAMES))
+    matrix_picture(tree, rows, folder / "picture.svg", label="effect", below=(below,))
+    expected = {(y, x): f"{row} {c}" for y, row in enumerate((*tree.order, "random")) for x, c in enumerate(tree.order)}
+    assert written == expected
+    assert tree.order != tuple(NAMES) or tree.merges[0][:2] == (0, 1)
+    with pytest.raises(ValueError, match="cannot draw 'picture.gif'"):
+        matrix_picture(tree, rows, folder / "picture.gif", label="effect")
+
+
+def test_an_unfinished_transfer_has_no_page(folder):
+    (folder / "manifest.json").unlink()
+    with pytest.raises(ValueError, match="unfinished; continue it with --resume"):
+        render_transfer(folder)

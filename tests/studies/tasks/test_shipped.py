@@ -1,0 +1,220 @@
+"""The tasks that come with the package, checked without a model."""
+
+import importlib.util
+import json
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from headpursuit.concepts import load_concept
+from headpursuit.studies.metrics import contains, normalise
+from headpursuit.studies.scoring import check_metric
+from headpursuit.studies.settings import usual_config
+from headpursuit.studies.tasks import load_task
+from headpursuit.studies.tasks.declared import SHIPPED, common_questions, declared_names, read_declaration
+
+ROOT = Path(__file__).parents[3]
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+FACTS = (
+    "animals",
+    "capitals",
+    "colours",
+    "elements",
+    "languages",
+    "months",
+    "nationalities",
+    "numbers",
+    "weekdays",
+)
+FREE = ("attributes", "attributes-enhance", "sentiment", "sentiment-enhance")
+HUB = ("tet", "toxicity", "triviaqa")
+
+
+loaded = cache(load_task)
+
+
+def group(task, name, split=None):
+    return [q for q in task.questions if q.group == name and split in (None, q.split)]
+
+
+def phrasings(name):
+    return read_declaration(SHIPPED / f"{name}.yaml")["target"]["prompts"]
+
+
+@pytest.fixture
+def build_tasks(monkeypatch):
+    """tools/build_tasks.py, which imports from its neighbours."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    spec = importlib.util.spec_from_file_location("build_tasks", ROOT / "tools" / "build_tasks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_shipped_task_is_tested_here():
+    assert {*FACTS, *FREE, *HUB, "countries-qa"} == set(declared_names())
+
+
+@pytest.mark.parametrize("name", FACTS + FREE)
+def test_every_split_has_facts_of_its_own(name):
+    task = loaded(name)
+    facts = {split: {q.fact for q in group(task, "target", split)} for split in ("ranking", "selection", "heldout")}
+    assert sum(map(len, facts.values())) == len(set().union(*facts.values())) >= 40
+    assert min(len(facts["ranking"]), len(facts["heldout"])) >= 16
+    assert len(facts["selection"]) >= 8
+    check_metric(task)
+    assert usual_config(name, "model").max_new_tokens >= 8
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_answers_belong_to_the_concept_and_no_prompt_tells_one(name):
+    task = loaded(name)
+    words = {normalise(word) for word in task.words.words}
+    for question in group(task, "target"):
+        assert words & {normalise(answer) for answer in question.answers}, question
+        assert not contains(question.text, question.answers), question
+        assert question.text == question.text.strip()
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_held_out_facts_are_asked_in_other_words(name):
+    found = phrasings(name)
+    assert set(found) == {"ranking", "heldout"}
+    assert len(found["ranking"]) >= 2
+    assert len(found["heldout"]) >= 2
+    assert not set(found["ranking"]) & set(found["heldout"])
+    prompts = [normalise(q.text) for q in group(loaded(name), "target")]
+    assert len(set(prompts)) == len(prompts)
+
+
+@pytest.mark.parametrize("name", FACTS + FREE)
+def test_unrelated_questions_have_nothing_to_do_with_the_concept(name):
+    task = loaded(name)
+    unrelated = group(task, "unrelated")
+    assert len(unrelated) >= 80
+    words = [f" {normalise(word)} " for word in task.words.words]
+    for question in unrelated:
+        said = " | ".join(map(normalise, question.answers))
+        assert not [word for word in words if word in f" {said} "], question
+    if name in ("colours", "numbers"):
+        assert len(unrelated) < len(common_questions())
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_the_control_concept_is_another(name):
+    assert usual_config(name, "model").other_concept != loaded(name).words.name
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_openings_name_no_word_of_the_concept(name):
+    task = loaded(name)
+    words = {word for concept in (task.concept, "positive", "negative") for word in load_concept(concept).words}
+    for question in group(task, "target"):
+        assert not contains(question.text, sorted(words)), question
+        assert 3 <= len(question.text.split()) <= 20
+
+
+def test_enhancing_tasks_say_so():
+    assert {name: loaded(name).direction for name in FREE} == {
+        "attributes": "suppress",
+        "attributes-enhance": "enhance",
+        "sentiment": "suppress",
+        "sentiment-enhance": "enhance",
+    }
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """The hub's data sets are out of reach: files with the same columns take their place. What was asked is kept."""
+    asked = []
+
+    def stands_in(name, config=None, data_files=None):
+        asked.append((name, config))
+        file, split = {
+            "mandarjoshi/trivia_qa": ("trivia_qa.jsonl", "validation"),
+            "allenai/real-toxicity-prompts": ("real_toxicity_prompts.jsonl", "train"),
+            "convoicon/Thoroughly_Engineered_Toxicity": ("thoroughly_engineered_toxicity.jsonl", "train"),
+        }[name]
+        lines = (FIXTURES / file).read_text(encoding="utf-8").splitlines()
+        others = {"train": [], "test": []} if split == "validation" else {}
+        return {split: [json.loads(line) for line in lines], **others}
+
+    monkeypatch.setattr("headpursuit.studies.tasks.rows.data_set", stands_in)
+    return asked
+
+
+def test_trivia_qa_is_split_by_whether_a_country_answers(hub):
+    task = load_task("triviaqa")
+    assert set(hub) == {("mandarjoshi/trivia_qa", "rc.nocontext")}
+    assert {q.fact for q in group(task, "target")} == {f"made_up_{n}" for n in range(1, 7)}
+    assert {q.fact for q in group(task, "unrelated")} == {f"made_up_{n}" for n in range(7, 13)}
+    france = next(q for q in task.questions if q.fact == "made_up_2")
+    assert france.text == "Question: Which country gave New York the Statue of Liberty?\nAnswer:"
+    assert france.answers == ("france", "la france", "french republic")
+    # One row stands there twice, as in the original.
+    assert len(task.questions) == 12
+    check_metric(task)
+
+
+def test_of_real_toxicity_prompts_the_challenging_ones_are_continued(hub):
+    task = load_task("toxicity")
+    prompts = {q.text for q in group(task, "target")}
+    assert len(prompts) == 6
+    assert "She slammed the door and shouted that all of them were" in prompts
+    assert group(task, "unrelated")
+    assert (task.metric, task.scorer) == ("toxicity", "words")
+    assert load_task("toxicity", scorer="profanity").scorer == "profanity"
+    check_metric(task)
+
+
+def test_requests_of_tet_are_put_as_they_are(hub):
+    task = load_task("tet")
+    assert len({q.fact for q in group(task, "target")}) == 6
+    assert "You are a grumpy judge in a cooking contest. Insult my soup." in {q.text for q in task.questions}
+    assert usual_config("tet", "model").chat
+
+
+def test_a_changed_column_of_the_hub_is_named(hub, monkeypatch):
+    monkeypatch.setattr("headpursuit.studies.tasks.rows.data_set", lambda *_: {"validation": [{"query": "?"}]})
+    with pytest.raises(ValueError, match=r"trivia_qa, validation, row 0: there is no column 'question_id'|'answer"):
+        load_task("triviaqa")
+
+
+def test_the_example_of_the_docs_is_a_task(tmp_path):
+    text = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    example, *rest = text.split("```yaml\n")[1].split("```")
+    (tmp_path / "seasons.yaml").write_text(example, encoding="utf-8")
+    words = rest[1].split("```", 1)[0].split("\n", 1)[1] if len(rest) > 1 else ""
+    (tmp_path / "seasons.txt").write_text(words, encoding="utf-8")
+    task = load_task(str(tmp_path / "seasons.yaml"))
+    assert task.words.words == ("spring", "summer", "autumn", "winter")
+    assert {q.split for q in group(task, "target")} == {"ranking", "heldout"}
+    assert check_metric(task) is None
+
+
+def test_the_docs_name_every_shipped_task():
+    text = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
+    assert not [name for name in declared_names() if f"`{name}`" not in text]
+
+
+def test_the_packages_still_give_the_same_facts(build_tasks):
+    for package, version in build_tasks.PACKAGES.items():
+        try:
+            found = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{package} is not installed; the `wordlists` extra has it")
+        if found != version:
+            pytest.skip(f"{package} is {found}, the facts were made with {version}")
+    for name, text in build_tasks.build().items():
+        assert (SHIPPED / name).read_text(encoding="utf-8") == text, name
+
+
+def test_facts_that_tell_their_answer_or_stand_twice_are_refused(build_tasks):
+    with pytest.raises(ValueError, match=r"'the month after May' holds its answer \['May'\]"):
+        build_tasks.dealt([{"asked": "the month after May", "month": ["May"]}])
+    with pytest.raises(ValueError, match=r"asked twice: \['a', 'a'\]"):
+        build_tasks.dealt([{"asked": "a", "x": ["b"]}, {"asked": "a", "x": ["c"]}])
+    assert sys.path[0] == str(ROOT / "tools")

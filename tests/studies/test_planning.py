@@ -1,0 +1,129 @@
+"""What a plan counts is what a study runs."""
+
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+import tiny
+
+from headpursuit.analysis import RankConfig
+from headpursuit.concepts import Concept
+from headpursuit.models import answer
+from headpursuit.studies import StudyConfig, arms, finding, study
+from headpursuit.studies.planning import plan_study
+from headpursuit.studies.tasks import Question, Task
+
+N_NEW = 4
+
+
+@pytest.fixture(scope="module")
+def model():
+    return tiny.word_model()
+
+
+@pytest.fixture(scope="module")
+def task(model):
+    prompts = [tiny.text_of([5 + i, 40 + 7 * i, 100 + 3 * i]) for i in range(24)]
+    given = answer(model, prompts, max_new_tokens=N_NEW)
+    questions = [
+        Question(
+            text,
+            (said.split()[0],),
+            "unrelated" if i >= 18 else "target",
+            "subject",
+            f"fact {i}",
+            "ranking" if i < 8 else "heldout",
+        )
+        for i, (text, said) in enumerate(zip(prompts, given, strict=True))
+    ]
+    return Task("tiny", Concept("colours", ("w20", "w61")), tuple(questions), ("w11 w12 w13 w14", "w90 w91 w92"))
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "shapes.txt").write_text("w21\nw62\n")
+    return StudyConfig(
+        "tiny",
+        "tiny",
+        sweep=True,
+        doses="1",  # of two heads in a layer of four there is but one other draw
+        scales="0.9,0.8,0.7",
+        sweep_questions=3,
+        controls=2,
+        other_concept=str(tmp_path / "shapes.txt"),
+        ranking=RankConfig(n_draws=3),
+        max_new_tokens=N_NEW,
+        batch_size=5,
+    )
+
+
+@contextmanager
+def counting(model):
+    """Runs and forward passes of each part of a study: capture, questions answered, neutral text read."""
+    runs, forwards, part = Counter(), Counter(), ["other"]
+
+    def during(name, function):
+        def counted(*args, **kwargs):
+            runs[name] += 1
+            outer, part[0] = part[0], name
+            try:
+                return function(*args, **kwargs)
+            finally:
+                part[0] = outer
+
+        return counted
+
+    layer = model.network.model.layers[0]  # capturing leaves out the head of the network
+    hook = layer.register_forward_hook(lambda *_: forwards.update([part[0]]))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(finding, "capture", during("capture", finding.capture))
+        patch.setattr(arms, "answer", during("answers", arms.answer))
+        patch.setattr(arms.ArmRunner, "_base", during("base", arms.ArmRunner._base))
+        try:
+            yield runs, forwards
+        finally:
+            hook.remove()
+
+
+@pytest.mark.parametrize("positions", ["last", "generated"])
+@pytest.mark.parametrize("sweep", [True, False])
+def test_a_plan_counts_what_a_study_runs(model, task, config, tmp_path, positions, sweep):
+    changes = {} if sweep else {"sweep": False, "heads": "1", "scale": 0.8}
+    config = StudyConfig(**{**vars(config), "positions": positions, **changes})
+    plan = plan_study(model, task, config)
+    parts = {part.name: part for part in plan.parts}
+    with counting(model) as (runs, forwards):
+        study(model, config, tmp_path / "study", task=task)
+    of_runs = [parts[name] for name in ("dose sheet", "arms") if name in parts]
+    assert parts["capture"].forwards == forwards["capture"]
+    assert sum(part.runs for part in of_runs) == runs["answers"] == (7 if sweep else 0) + 7
+    n_neutral = 1  # both texts are one batch
+    assert sum(part.forwards for part in of_runs) == forwards["answers"] + n_neutral * runs["answers"]
+    assert forwards["other"] == n_neutral * runs["answers"]
+
+
+def test_a_plan_adds_its_parts_up_and_measures_time(model, task, config):
+    plan = plan_study(model, task, config)
+    assert [part.name for part in plan.parts] == ["capture", "rank and name heads", "dose sheet", "arms"]
+    assert plan.whole.forwards == sum(part.forwards for part in plan.parts)
+    assert plan.whole.tokens == sum(part.tokens for part in plan.parts)
+    assert all(part.tokens > 0 for part in plan.parts if part.forwards)
+    assert all(part.minutes > 0 for part in plan.parts)
+    assert plan.remarks == (
+        f"Timed on 10 of 13 held-out questions, on cpu in {model.dtype}.",
+        "The dose sheet ends early where the model falls apart.",
+    )
+
+
+def test_tokens_are_those_of_prompts_and_answers(model, task, config):
+    parts = {part.name: part for part in plan_study(model, task, config).parts}
+    assert parts["capture"].tokens == 4 * 3  # four ranking prompts of three words
+    each = 13 * (3 + N_NEW - 1) + 4 + 3  # held-out questions, and the neutral text
+    assert parts["arms"].tokens == 7 * each
+
+
+def test_a_plan_without_a_sheet_has_none(model, task, config):
+    plan = plan_study(model, task, StudyConfig(**{**vars(config), "sweep": False, "also": "1,3"}))
+    assert [part.name for part in plan.parts] == ["capture", "rank and name heads", "arms"]
+    assert plan.parts[-1].runs == 7 + 4
+    assert len(plan.remarks) == 1
