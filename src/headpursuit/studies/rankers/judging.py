@@ -20,9 +20,9 @@ from headpursuit.studies.rankers.result import (
     TaskComparison,
 )
 from headpursuit.studies.rankers.wording import of_task
-from headpursuit.studies.results import Arm, ArmSummary, Estimate
+from headpursuit.studies.results import Arm, ArmSummary
 from headpursuit.studies.scoring import score
-from headpursuit.studies.statistics import resampled_means
+from headpursuit.studies.statistics import resampled_means, widened
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.verdict import Asked, effect, signs_of_damage
 
@@ -44,6 +44,8 @@ class Judged:
     comparison: TaskComparison
     resampled: dict[str, Draws]
     """By ranker, the mean effect over numbers of heads."""
+    n_facts: int
+    """How many facts are resampled."""
 
 
 def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, arms: Mapping[Edit, Arm]) -> Judged:
@@ -62,12 +64,13 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
         for edit, arm in summaries.items()
         if not signs_of_damage(before, arm, asked.thresholds)
     }
+    n_facts = len({q.fact for q in run.questions if q.group == "target"})
     counts = run.config.counts(run.model.anatomy.n_heads)
     found = {name: _figures(run, several, counts, reached, effects) for name, several in orders.items()}
     means = {name: np.mean([figure[1] for figure in figures], axis=0) for name, figures in found.items()}
-    rows = tuple(_row(name, orders[name][0], found, means, counts) for name in orders)
+    rows = tuple(_row(name, orders[name][0], found, means, counts, n_facts) for name in orders)
     contrasts = tuple(
-        Contrast(one, other, _estimate(_value(found[one]) - _value(found[other]), means[one] - means[other]))
+        Contrast(one, other, widened(_value(found[one]) - _value(found[other]), means[one] - means[other], n_facts))
         for one, other in CONTRASTS
         if one in found and other in found
     )
@@ -91,6 +94,7 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
             of_task(rows, contrasts, cells, asked),
         ),
         means,
+        n_facts,
     )
 
 
@@ -144,26 +148,22 @@ def _row(
     found: Mapping[str, list[_Figure]],
     means: Mapping[str, Draws],
     counts: Sequence[int],
+    n_facts: int,
 ) -> RankerRow:
     figures = []
     for count, (value, drawn, scale, broken, n_draws), (usual, beside, *_) in zip(
         counts, found[name], found[DEFAULT], strict=True
     ):
-        better = None if name == DEFAULT else _estimate(value - usual, drawn - beside)
-        figures.append(RankerFigure(count, _estimate(value, drawn), better, scale, broken, n_draws))
+        better = None if name == DEFAULT else widened(value - usual, drawn - beside, n_facts)
+        figures.append(RankerFigure(count, widened(value, drawn, n_facts), better, scale, broken, n_draws))
     mean, usual = _value(found[name]), _value(found[DEFAULT])
-    better = None if name == DEFAULT else _estimate(mean - usual, means[name] - means[DEFAULT])
+    better = None if name == DEFAULT else widened(mean - usual, means[name] - means[DEFAULT], n_facts)
     top = tuple(str(head) for head in order[: counts[-1]])
-    return RankerRow(name, RANKERS[name].what, top, tuple(figures), _estimate(mean, means[name]), better)
+    return RankerRow(name, RANKERS[name].what, top, tuple(figures), widened(mean, means[name], n_facts), better)
 
 
 def _value(figures: Sequence[_Figure]) -> float:
     return float(np.mean([value for value, *_ in figures]))
-
-
-def _estimate(value: float, drawn: Draws) -> Estimate:
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate(value, float(low), float(high))
 
 
 def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]:
