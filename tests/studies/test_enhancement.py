@@ -115,7 +115,7 @@ def test_a_rise_that_costs_other_answers_is_over_intervention(edit, sign):
 @pytest.mark.parametrize(
     "edit",
     [
-        arm("edit", 0.21),
+        replace(arm("edit", 0.21), target=group(0.21, score_change=Estimate(0.01, 0.005, 0.015))),
         arm("edit", 0.05),
         changed(score_change=Estimate(0.3, 0.0, 0.6)),
         changed(score_change=Estimate(0.3, -0.1, 0.7)),

@@ -23,8 +23,7 @@ from headpursuit.studies.results import Arm
 from headpursuit.studies.statistics import bootstrap
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
-from headpursuit.studies.verdict import effect as fall
-from headpursuit.studies.verdict import signs_of_damage
+from headpursuit.studies.verdict import effect, signs_of_damage
 
 RANKERS = [
     "specificity",
@@ -157,7 +156,7 @@ def test_a_figure_is_the_largest_effect_of_whole_cells(finished, task):
         for figure in row.figures:
             edits = [Edit.uniform(map(Head.parse, row.top[: figure.n_heads]), scale) for scale in SCALES]
             falls = {
-                next(iter(e.values())): fall(base, by_edit[e]) for e in edits if not signs_of_damage(base, by_edit[e])
+                next(iter(e.values())): effect(base, by_edit[e]) for e in edits if not signs_of_damage(base, by_edit[e])
             }
             seen_broken |= len(falls) < len(SCALES)
             seen_choice |= len(set(falls.values())) > 1
@@ -190,7 +189,7 @@ def test_random_heads_are_the_mean_of_several_draws(finished, task):
     for draw in scores:
         order = sorted(draw, key=lambda name: (-draw[name], Head.parse(name)))
         edits = [by_edit[Edit.uniform(map(Head.parse, order[:1]), scale)] for scale in SCALES]
-        values.append(max((fall(base, arm) for arm in edits if not signs_of_damage(base, arm)), default=0.0))
+        values.append(max((effect(base, arm) for arm in edits if not signs_of_damage(base, arm)), default=0.0))
     figure = result.tasks[0].rows[-1].figures[0]
     assert figure.effect.value == pytest.approx(sum(values) / 2)
     assert (figure.scale, figure.n_draws) == (None, 2)

@@ -8,11 +8,11 @@ import pytest
 import tiny
 from planted_words import CONCEPT, PLANTED
 
-from headpursuit.analysis import RankConfig, rank
+from headpursuit.analysis import RankConfig, Ranking, rank
 from headpursuit.concepts import Concept
 from headpursuit.models import tokens_of, vocabulary_words
 from headpursuit.storage import read_json
-from headpursuit.studies.sensitivity import SensitivityConfig, SensitivityResult, study_sensitivity
+from headpursuit.studies.sensitivity import SensitivityConfig, SensitivityResult, run, study_sensitivity
 from headpursuit.studies.sensitivity.conclusion import conclude
 from headpursuit.studies.sensitivity.variants import plan_variants
 
@@ -157,22 +157,33 @@ def test_left_out_words_are_looked_for_among_the_suggestions(finished, model):
 def test_it_comes_back_from_disk_and_two_runs_are_identical(finished, model, captured, tmp_path):
     result, folder = finished
     assert SensitivityResult.load(folder) == result
+    assert Ranking.load(folder / "ranking.json") == rank(model, captured, CONCEPT, CONFIG.ranking)
     study_sensitivity(model, captured, CONFIG, tmp_path / "out", concept=CONCEPT)
     assert (tmp_path / "out" / "result.json").read_bytes() == (folder / "result.json").read_bytes()
     other = study_sensitivity(model, captured, replace(CONFIG, seed=3), tmp_path / "other", concept=CONCEPT)
     assert other.draws != result.draws
 
 
+def second_breaks(compare):
+    """Works once, then is interrupted."""
+    calls = []
+
+    def some(*arguments):
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return compare(*arguments)
+
+    return some
+
+
 def test_an_interrupted_one_goes_on_with_what_is_kept(finished, model, captured, tmp_path, monkeypatch):
     out = tmp_path / "out"
-
-    def interrupt(*_, **__):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
-        patch.setattr("headpursuit.studies.sensitivity.run.agreements", interrupt)
+        patch.setattr("headpursuit.studies.sensitivity.run.compare", second_breaks(run.compare))
         with pytest.raises(KeyboardInterrupt):
             study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT)
+    assert [file.name for file in (out / "draws").iterdir()] == ["1.json"]
     with pytest.raises(ValueError, match="is unfinished; continue it with --resume"):
         SensitivityResult.load(out)
     with pytest.raises(FileExistsError, match="continue an unfinished one with --resume"):
@@ -183,8 +194,9 @@ def test_an_interrupted_one_goes_on_with_what_is_kept(finished, model, captured,
     words = replace(CONCEPT, words=(*CONCEPT.words, "w21"))
     with pytest.raises(ValueError, match="begun with other words; choose another output"):
         study_sensitivity(model, captured, CONFIG, out, concept=words, resume=True)
-    monkeypatch.setattr("headpursuit.studies.sensitivity.run.compare", None)
+    begun = (out / "draws" / "1.json").stat().st_mtime_ns
     assert study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT, resume=True) == finished[0]
+    assert (out / "draws" / "1.json").stat().st_mtime_ns == begun
     with pytest.raises(FileExistsError, match="is finished already; see .*report.html"):
         study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT, resume=True)
 

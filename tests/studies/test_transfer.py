@@ -9,6 +9,7 @@ import tiny
 from transfer_tasks import three_tasks, tiny_config
 
 from headpursuit.analysis import RankConfig
+from headpursuit.heads import Head
 from headpursuit.images import ImagePrompt
 from headpursuit.models import answer, rescale
 from headpursuit.studies import arms as running
@@ -73,6 +74,18 @@ def test_arms_hold_what_the_edited_model_answers(made, tasks, model):
         with rescale(model, arm.edit):
             assert list(arm.answers) == answer(model, [q.prompt for q in tasks["one"].heldout], max_new_tokens=3)
         assert set(arm.edit.values()) == {-20}
+
+
+def test_random_heads_come_from_the_layers_of_the_heads_they_stand_beside(made):
+    result, _, begun = made
+
+    def layers(heads):
+        return sorted(head.layer for head in heads)
+
+    ranked = [tuple(sorted(Head.parse(name) for name in task.heads)) for task in result.tasks]
+    drawn = [tuple(edit) for edit in dict.fromkeys(edit for edit, _ in begun) if edit and tuple(edit) not in ranked]
+    assert len(drawn) >= 2
+    assert all(layers(heads) in [layers(r) for r in ranked] for heads in drawn)
 
 
 def test_identical_tasks_have_one_set_of_heads_and_cluster_together(made):

@@ -16,13 +16,13 @@ def prompt(number):
 
 
 def tiny_task(model, name, words, first):
-    """Questions that the unedited model answers rightly; other prompts for another `first`."""
+    """Questions that the unedited model answers rightly if it says anything; other prompts for another `first`."""
     prompts = [prompt(first + i) for i in range(20)]
     given = answer(model, prompts, max_new_tokens=N_NEW)
     questions = [
         Question(
             text,
-            (said.split()[0],),
+            ((said.split() or ["nothing"])[0],),
             "unrelated" if i >= 14 else "target",
             "subject",
             f"fact {i}",

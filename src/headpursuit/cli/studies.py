@@ -215,10 +215,12 @@ def report(
 
 def show_plan(config: "StudyConfig") -> None:
     """Measure what a study will cost on this machine, and print it."""
+    from headpursuit.concepts import load_concept
     from headpursuit.studies import find_task
     from headpursuit.studies.planning import plan_study
 
     task = find_task(config)
+    _ = task.words, load_concept(config.other_concept)
     model = open_model(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
     with progress() as advance:
         found = plan_study(model, task, config, progress=advance)

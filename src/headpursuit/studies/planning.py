@@ -72,7 +72,9 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     parts.append(_together("arms", meter.answers(heldout), neutral).times(_n_arms(model, task, config)))
     timed = min(_BATCHES * config.batch_size, len(heldout))
     how = f"Timed on {timed} of {len(heldout)} held-out questions, on {model.device.type} in {model.dtype}."
-    early = "The dose sheet ends early where the model falls apart." if config.sweep else ""
+    early = (
+        "The dose sheet ends early where the model falls apart; small layers have fewer draws." if config.sweep else ""
+    )
     return Plan(tuple(parts), tuple(filter(None, (how, early))))
 
 

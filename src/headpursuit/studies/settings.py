@@ -5,14 +5,23 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from headpursuit.analysis import RankConfig
 from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.scoring import check_metric
-from headpursuit.studies.tasks import CAPTIONING, Direction, Task, asked_for, is_image_task, load_task, usual_settings
+from headpursuit.studies.tasks import (
+    CAPTIONING,
+    Direction,
+    Task,
+    asked_for,
+    is_declaration,
+    is_image_task,
+    load_task,
+    usual_settings,
+)
 
 
 def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
@@ -33,6 +42,8 @@ def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
     """
     name, usual = asked_for(task)
     usual = _known(usual, task)
+    if is_declaration(task) and (Path(task).parent / usual.get("other_concept", "")).is_file():
+        usual["other_concept"] = str(Path(task).parent / usual["other_concept"])
     if name == CAPTIONING and settings.get("concept") == usual.get("other_concept"):
         usual["other_concept"] = "colours"
     given = usual | settings | ({"model": model} if model else {})
@@ -77,6 +88,8 @@ def _as(wanted: Any, value: Any, where: str) -> Any:
         return f"{value:g}" if isinstance(value, float) else str(value)
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if get_origin(wanted) is Literal and value not in get_args(wanted):
+        raise ValueError(f"{where}: {value!r} is none of {', '.join(get_args(wanted))}")
     if wanted in (str, float, int, bool) and type(value) is not wanted:
         raise ValueError(f"{where}: expected {wanted.__name__}, found {value!r}")
     return value

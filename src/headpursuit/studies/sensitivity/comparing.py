@@ -1,4 +1,4 @@
-"""Every list ranked from one capture, and compared with the full one."""
+"""Lists ranked from one capture, and compared with the full one."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -26,26 +26,22 @@ def compare(
     model: LanguageModel,
     capture: Capture,
     variants: Sequence[Variant],
+    full: Variant,
+    ranking: Ranking,
     config: SensitivityConfig,
     edit_heads: int,
     suggestions: Suggestions,
     progress: Callable[[int, int], None],
 ) -> list[Draw]:
-    """Rank every list, and compare it with the first, which is the full one."""
-    rankings = rank_each(
-        model,
-        capture,
-        [variant.found for variant in variants],
-        config.ranking,
-        seeds=[variant.seed for variant in variants],
-        progress=progress,
-    )
+    """Rank some lists, and compare each with the full one and its ranking."""
+    lists, seeds = [variant.found for variant in variants], [variant.seed for variant in variants]
+    rankings = rank_each(model, capture, lists, config.ranking, seeds=seeds, progress=progress)
     draws = []
-    for variant, ranking in zip(variants, rankings, strict=True):
+    for variant, other in zip(variants, rankings, strict=True):
         again = None
         if variant.kind == "subsample" and config.suggestions:
-            again = _found_again(variants[0].found, variant.found, suggestions, config.suggestions)
-        draws.append(_draw(variant, ranking, rankings[0], edit_heads, again))
+            again = _found_again(full.found, variant.found, suggestions, config.suggestions)
+        draws.append(_draw(variant, other, ranking, edit_heads, again))
     return draws
 
 

@@ -2,10 +2,10 @@
 
 import shlex
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from headpursuit.analysis import Capture, RankConfig, Suggestions, count_of, versions
+from headpursuit.analysis import Capture, RankConfig, Ranking, Suggestions, count_of, rank_each, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
 from headpursuit.storage import finish_folder, write_json
@@ -22,6 +22,9 @@ from headpursuit.studies.sensitivity.result import KIND, Draw, SensitivityResult
 from headpursuit.studies.sensitivity.synonyms import read_synonyms
 from headpursuit.studies.sensitivity.variants import Variant, plan_variants
 from headpursuit.studies.tasks import Task, load_task
+
+_PART = 12
+"""Lists that are ranked together: what all lists share is read once for them, and what is done is kept after them."""
 
 MORE_HEADS = 10
 """The larger number of best heads that lists are compared by."""
@@ -40,7 +43,7 @@ def study_sensitivity(
 ) -> SensitivityResult:
     """How much the ranking for a concept depends on its word list, and how much the edit's effect does.
 
-    Nothing is run through the model unless a task is measured: all lists are ranked from one capture. Rankings and
+    Nothing is run through the model unless a task is measured: all lists are ranked from one capture. Comparisons and
     every measured edit are kept in the folder at once, so an interrupted study goes on where it stopped.
 
     Args:
@@ -68,12 +71,11 @@ def study_sensitivity(
     found = tokens_of(model, concept, config.ranking.multi_token)
     suggestions = Suggestions(model, gain=config.ranking.gain)
     variants, remarks = plan_variants(model, found, config, suggestions.vocabulary, synonyms)
-    draws = partial(_ranked, model, capture, variants, config, edit_heads, suggestions, progress)
-    first = None if folder.exists() else draws()  # what cannot be ranked leaves no folder behind
+    # What cannot be ranked leaves no folder behind.
+    ranking = None if folder.exists() else rank_each(model, capture, [found], config.ranking)[0]
     begin(folder, config)
     check_same_inputs(folder, capture, concept.words, dict(synonyms), asked(task, config) if task else ())
-    content = kept(folder / "draws.json", lambda: draws() if first is None else first)
-    compared = [Draw(**{**d, "heads": tuple(d["heads"])}) for d in content]
+    compared = _compared(model, capture, variants, ranking, config, edit_heads, suggestions, folder, progress)
     measured, effects = measure(model, task, config, compared, folder, progress) if task else (None, {})
     rows = agreements(compared, config.seed, effects)
     chance = chance_overlap(edit_heads, model.anatomy.n_heads)
@@ -118,17 +120,38 @@ def check_inputs(concept: Concept, task: Task | None) -> None:
     )
 
 
-def _ranked(
+def _compared(
     model: LanguageModel,
     capture: Capture,
     variants: list[Variant],
+    ranking: Ranking | None,
     config: SensitivityConfig,
     edit_heads: int,
     suggestions: Suggestions,
+    folder: Path,
     progress: Progress,
-) -> list[dict[str, object]]:
-    draws = compare(model, capture, variants, config, edit_heads, suggestions, partial(progress, "rankings"))
-    return [asdict(draw) for draw in draws]
+) -> list[Draw]:
+    """Every list compared with the first, some at a time; each such part is kept, and so is the first one's ranking."""
+
+    def full() -> dict[str, Any]:
+        return (ranking or rank_each(model, capture, [variants[0].found], config.ranking)[0]).to_json()
+
+    first = Ranking.from_json(kept(folder / "ranking.json", full))
+    (folder / "draws").mkdir(exist_ok=True)
+    draws: list[Draw] = []
+    for start in range(0, len(variants), _PART):
+
+        def part(start: int = start) -> list[dict[str, Any]]:
+            def advance(done: int, _: int) -> None:
+                progress("rankings", start + done, len(variants))
+
+            some = variants[start : start + _PART]
+            found = compare(model, capture, some, variants[0], first, config, edit_heads, suggestions, advance)
+            return [asdict(draw) for draw in found]
+
+        content = kept(folder / "draws" / f"{start + 1}.json", part)
+        draws += [Draw(**{**draw, "heads": tuple(draw["heads"])}) for draw in content]
+    return draws
 
 
 def _remarks(found: ConceptTokens, capture: Capture) -> tuple[str, ...]:

@@ -21,11 +21,24 @@ from headpursuit.studies.tasks.task import (
     Split,
     Task,
     neutral_texts,
+    paragraphs,
     parse_questions,
     shipped_text,
 )
 
-_KEYS = ("name", "task", "concept", "metric", "direction", "scorer", "questions", "target", "unrelated", "settings")
+_KEYS = (
+    "name",
+    "task",
+    "concept",
+    "metric",
+    "direction",
+    "scorer",
+    "questions",
+    "target",
+    "unrelated",
+    "neutral",
+    "settings",
+)
 _GROUP_KEYS = (
     "data",
     "rows",
@@ -115,11 +128,26 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
         name=name,
         concept=concept,
         questions=questions,
-        neutral_texts=neutral_texts(),
+        neutral_texts=_neutral(declared.get("neutral"), file),
         metric=metric,
         direction=direction,
         scorer=scorer or str(declared.get("scorer", "words")),
     )
+
+
+def _neutral(given: Any, file: Path) -> tuple[str, ...]:
+    """The paragraphs that damage is measured on: those of the package, of a file beside this one, or given in place."""
+    if given is None:
+        return neutral_texts()
+    if isinstance(given, str):
+        texts = paragraphs((file.parent / given).read_text(encoding="utf-8"))
+    elif isinstance(given, list) and all(isinstance(text, str) for text in given):
+        texts = tuple(given)
+    else:
+        raise ValueError(f"{file}, neutral: expected a text file beside this one, or a list of paragraphs")
+    if not texts:
+        raise ValueError(f"{file}, neutral: there is no text to measure damage on")
+    return texts
 
 
 def _with_data(declared: dict[str, Any], data: str, file: Path) -> dict[str, Any]:

@@ -107,7 +107,7 @@ class Task:
             return self._moved(lambda q: q.split == "selection", "ranking")
         task = self
         if not any(q.group == "target" for q in task.selection):
-            taken = _every_other(q.fact for q in task.questions if q.split == "ranking" and q.group == "target")
+            taken = _every_other(q for q in task.questions if q.split == "ranking" and q.group == "target")
             if not taken:
                 raise ValueError(
                     f"{self.name} has ranking prompts about a single fact; a dose sheet needs at least two facts, one "
@@ -117,7 +117,7 @@ class Task:
                 lambda q: q.split == "ranking" and (q.group == "unrelated" or q.fact in taken), "selection"
             )
         if not self.has_images and not any(q.group == "unrelated" for q in task.selection):
-            others = _every_other(q.fact for q in task.questions if q.group == "unrelated")
+            others = _every_other(q for q in task.questions if q.group == "unrelated")
             task = task._moved(lambda q: q.group == "unrelated" and q.fact in others, "selection")
         return task
 
@@ -125,9 +125,16 @@ class Task:
         return replace(self, questions=tuple(replace(q, split=split) if which(q) else q for q in self.questions))
 
 
-def _every_other(facts: Iterable[str]) -> frozenset[str]:
-    """The second, fourth, ... of some facts."""
-    return frozenset(list(dict.fromkeys(facts))[1::2])
+def _every_other(questions: Iterable[Question]) -> frozenset[str]:
+    """The second, fourth, ... of the facts that some questions ask for; in a classification, class by class.
+
+    Classes of an odd number of facts take turns in giving one more.
+    """
+    by_class: dict[str, dict[str, None]] = {}
+    for question in questions:
+        by_class.setdefault(question.label, {})[question.fact] = None
+    in_order = [fact for facts in by_class.values() for fact in facts]
+    return frozenset(in_order[1::2])
 
 
 def parse_questions(text: str, origin: str) -> tuple[Question, ...]:
@@ -157,7 +164,12 @@ def _question(row: Mapping[str, Any]) -> Question:
 
 def neutral_texts() -> tuple[str, ...]:
     """The paragraphs that damage is measured on."""
-    return tuple(" ".join(p.split()) for p in shipped_text("neutral_text.txt").split("\n\n") if p.strip())
+    return paragraphs(shipped_text("neutral_text.txt"))
+
+
+def paragraphs(text: str) -> tuple[str, ...]:
+    """What stands between empty lines, each on one line."""
+    return tuple(" ".join(p.split()) for p in text.split("\n\n") if p.strip())
 
 
 def shipped_text(name: str) -> str:
