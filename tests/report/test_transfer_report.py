@@ -108,15 +108,22 @@ def test_pictures_follow_the_tree(folder, monkeypatch):
         written[round(y), round(x)] = label
         return original(self, x, y, label, **options)
 
-    original = Axes.text
+    def colours(self, x, y, values, **options):
+        drawn.append(list(values))
+        return mesh(self, x, y, values, **options)
+
+    original, mesh, drawn = Axes.text, Axes.pcolormesh, []
     monkeypatch.setattr(Axes, "text", text)
+    monkeypatch.setattr(Axes, "pcolormesh", colours)
     tree = result().effect_tree
     rows = [MatrixRow(name, (0.1, 0.2, 0.3), tuple(f"{name} {other}" for other in NAMES)) for name in NAMES]
     below = MatrixRow("random", (0.0,) * 3, tuple(f"random {other}" for other in NAMES))
     matrix_picture(tree, rows, folder / "picture.svg", label="effect", below=(below,))
     expected = {(y, x): f"{row} {c}" for y, row in enumerate((*tree.order, "random")) for x, c in enumerate(tree.order)}
     assert written == expected
-    assert tree.order != tuple(NAMES) or tree.merges[0][:2] == (0, 1)
+    places = [NAMES.index(name) for name in tree.order]
+    assert places != [0, 1, 2]
+    assert drawn[0] == [[(0.1, 0.2, 0.3)[place] for place in places]] * 3 + [[0.0] * 3]
     with pytest.raises(ValueError, match="cannot draw 'picture.gif'"):
         matrix_picture(tree, rows, folder / "picture.gif", label="effect")
 

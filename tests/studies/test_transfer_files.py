@@ -43,7 +43,8 @@ def test_a_file_lists_tasks_and_settings_and_what_lies_beside_it(tmp_path):
     assert (config.heads, config.ranking.n_draws, config.ranking.seed, config.seed) == ("3", 5, 3, 3)
     assert config.study_of(tasks[1]).images == 7
     assert config.study_of(tasks[0]).images == 200
-    assert TransferConfig.of("m", tasks, {"images": 9}).study_of(tasks[0]).images == 9
+    fewer = TransferConfig.of("m", tasks, {"images": 9})
+    assert [fewer.study_of(task).images for task in tasks[:2]] == [9, 7]
     assert (config.study_of(tasks[0]).positions, config.study_of(tasks[3]).positions) == ("generated", "last")
 
 

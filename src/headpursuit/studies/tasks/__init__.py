@@ -7,13 +7,13 @@ from typing import Any
 from headpursuit.concepts import load_concept
 from headpursuit.images import ImageSet
 from headpursuit.studies.tasks.captioning import captioning
-from headpursuit.studies.tasks.declared import (
+from headpursuit.studies.tasks.declarations import (
     declaration_file,
     declared_names,
-    declared_task,
     is_declaration,
     read_declaration,
 )
+from headpursuit.studies.tasks.declared import declared_task
 from headpursuit.studies.tasks.image_classification import image_classification
 from headpursuit.studies.tasks.task import Direction, MetricName, Question, Task
 

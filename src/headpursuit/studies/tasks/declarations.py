@@ -1,0 +1,102 @@
+"""The files that declare tasks: where they are, and what may stand in them."""
+
+from collections.abc import Collection, Mapping
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+_KEYS = (
+    "name",
+    "task",
+    "concept",
+    "metric",
+    "direction",
+    "scorer",
+    "questions",
+    "target",
+    "unrelated",
+    "neutral",
+    "settings",
+)
+_GROUP_KEYS = (
+    "data",
+    "rows",
+    "prompts",
+    "answers",
+    "fact",
+    "subject",
+    "split",
+    "keep",
+    "answers_in",
+    "answers_not_in",
+    "limit",
+)
+SHIPPED = Path(str(files("headpursuit.studies.tasks")))
+"""Where the tasks are that come with the package."""
+
+
+def declared_names() -> tuple[str, ...]:
+    """Tasks that come with the package as files."""
+    return tuple(sorted(file.stem for file in SHIPPED.glob("*.yaml")))
+
+
+def is_declaration(name: str) -> bool:
+    """Whether a task is named by its file."""
+    return Path(name).suffix in (".yaml", ".yml")
+
+
+def declaration_file(name: str) -> Path:
+    """Where the declaration of a task is: a file of one's own, or one that comes with the package."""
+    return Path(name) if is_declaration(name) else SHIPPED / f"{name}.yaml"
+
+
+def read_declaration(file: Path) -> dict[str, Any]:
+    """A declaration as it stands in its file, with keys that are known.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no YAML mapping, or has an unknown key; the text names the keys there are.
+    """
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no task file {file}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is no YAML: {error}") from error
+    check_mapping(content, _KEYS, str(file))
+    for group in ("target", "unrelated"):
+        if isinstance(content.get(group), Mapping):
+            check_mapping(content[group], _GROUP_KEYS, f"{file}, {group}")
+    if not isinstance(content.get("settings", {}), Mapping):
+        raise ValueError(f"{file}, settings: expected keys with values, like `controls: 19`")
+    return dict(content)
+
+
+def one_of(allowed: Any, value: Any, where: str) -> Any:
+    """A value that must be one of a Literal's.
+
+    Raises:
+        ValueError: If it is not; the text names them.
+    """
+    choices = get_args(allowed)
+    if value not in choices:
+        raise ValueError(f"{where}: {value!r} is none of {', '.join(choices)}")
+    return value
+
+
+def check_mapping(content: Any, known: Collection[str], where: str) -> None:
+    """Check that something read has keys, and only known ones.
+
+    Raises:
+        ValueError: If it does not; the text names them.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{where}: expected keys with values, found {type(content).__name__}")
+    for key in content:
+        if key not in known:
+            close = get_close_matches(str(key), known, 1)
+            meant = f", did you mean {close[0]}?" if close else ""
+            raise ValueError(f"{where}: there is no key {key!r}{meant} (there is {', '.join(known)})")

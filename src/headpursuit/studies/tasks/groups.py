@@ -1,0 +1,109 @@
+"""The questions of a declared group: every row of its data in every phrasing of its split."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from headpursuit.concepts import load_concept
+from headpursuit.studies.metrics import normalise
+from headpursuit.studies.tasks.declarations import check_mapping, one_of
+from headpursuit.studies.tasks.rows import Row, column, filled, read_rows
+from headpursuit.studies.tasks.task import Group, Question, Split
+
+
+def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, seed: int) -> Iterator[Question]:
+    """The questions of a group.
+
+    Raises:
+        FileNotFoundError: If its data are missing.
+        ValueError: If its rows, columns or prompts cannot be used; the text says which.
+    """
+    where = f"{file}, {group}"
+    if ("data" in given) == ("rows" in given):
+        raise ValueError(f"{where}: give either data (a file or hf:NAME) or rows")
+    rows = _rows(given, file, where)
+    if "prompts" not in given:
+        raise ValueError(f"{where}: prompts are missing, like `prompts: The day after {{day}} is`")
+    by_fact: dict[str, list[Row]] = {}
+    words = {key: compared_words(str(given[key]), file) for key in ("answers_in", "answers_not_in") if key in given}
+    for number, row in enumerate(rows):
+        if _kept(row, given, words):
+            fact = str(column(row, given["fact"])) if "fact" in given else str(number)
+            by_fact.setdefault(fact, []).append(row)
+    for split, facts in _splits(by_fact, given, where).items():
+        for fact in _limited(sorted(facts), given.get("limit"), seed):
+            # A data set may hold a question twice, like TriviaQA, which has rows for each of its kinds of documents.
+            asked: dict[str, Row] = {}
+            for row in by_fact[fact]:
+                for phrasing in _phrasings(given["prompts"], split, where):
+                    asked.setdefault(filled(phrasing, row), row)
+            for prompt, row in asked.items():
+                yield Question(prompt, _answers(row, given), group, str(given.get("subject", task)), fact, split)
+
+
+def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
+    """Rows that are given in place, or read."""
+    if "data" in given:
+        return read_rows(str(given["data"]), file.parent)
+    rows = given["rows"]
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise ValueError(f"{where}, rows: expected a list of rows, like `- {{day: Monday, next: Tuesday}}`")
+    return [Row(row, f"{where}, row {number}") for number, row in enumerate(rows, start=1)]
+
+
+def _kept(row: Row, given: Mapping[str, Any], words: Mapping[str, frozenset[str]]) -> bool:
+    """Whether a row passes the filters, of which two compare its answers with words."""
+    for name, allowed in (given.get("keep") or {}).items():
+        if column(row, name) not in (allowed if isinstance(allowed, list) else [allowed]):
+            return False
+    answers = {normalise(answer) for answer in _answers(row, given)} if words else set()
+    return all(bool(answers & found) == (key == "answers_in") for key, found in words.items())
+
+
+def compared_words(concept: str, file: Path) -> frozenset[str]:
+    """The words of a concept that is built in, or a file beside the declaration, as they are compared."""
+    return frozenset(normalise(word) for word in load_concept(concept_beside(concept, file)).words) - {""}
+
+
+def concept_beside(name: str, file: Path) -> str:
+    """A built-in concept's name, or the path of a word file beside the declaration."""
+    beside = file.parent / name
+    return str(beside) if beside.is_file() else name
+
+
+def _splits(by_fact: Mapping[str, Sequence[Row]], given: Mapping[str, Any], where: str) -> dict[Split, list[str]]:
+    """Facts by their own split; or halves in the order of their SHA-256, so that hardly any moves when one is added."""
+    if "split" not in given:
+        ordered = sorted(by_fact, key=lambda fact: sha256(fact.encode()).digest())
+        half = len(ordered) // 2
+        return {"ranking": ordered[:half], "heldout": ordered[half:]}
+    facts: dict[Split, list[str]] = {}
+    for fact, rows in by_fact.items():
+        found = {one_of(Split, str(column(row, given["split"])), f"{where}, split") for row in rows}
+        if len(found) > 1:
+            raise ValueError(f"{where}: the fact {fact!r} is in several splits ({', '.join(sorted(found))})")
+        facts.setdefault(found.pop(), []).append(fact)
+    return facts
+
+
+def _limited(facts: list[str], limit: Any, seed: int) -> list[str]:
+    if limit is None or len(facts) <= int(limit):
+        return facts
+    return sorted(random.Random(seed).sample(facts, int(limit)))
+
+
+def _phrasings(prompts: Any, split: Split, where: str) -> Sequence[str]:
+    """The templates of a split; a single one, or a list, serves all splits."""
+    if isinstance(prompts, Mapping):
+        check_mapping(prompts, ("ranking", "selection", "heldout"), f"{where}, prompts")
+        prompts = prompts.get(split, prompts.get("ranking") if split == "selection" else None) or ()
+    return [prompts] if isinstance(prompts, str) else list(prompts)
+
+
+def _answers(row: Row, given: Mapping[str, Any]) -> tuple[str, ...]:
+    if "answers" not in given:
+        return ()
+    found = column(row, given["answers"])
+    return tuple(dict.fromkeys(map(str, found))) if isinstance(found, list | tuple) else (str(found),)
