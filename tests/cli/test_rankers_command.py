@@ -73,7 +73,7 @@ def test_several_tasks_are_compared_together(folder, tmp_path):
 def test_what_cannot_be_is_refused_in_one_line(folder, tmp_path):
     common = (folder, "-o", tmp_path / "out")
     assert_refused(run("rankers", "one", *common, "--rankers", "best"), "there is no ranker 'best'; there is spec")
-    assert_refused(run("rankers", "one", *common, "--scale", "2"), "scales of suppression are numbers below 1")
+    assert_refused(run("rankers", "one", *common, "--scale", "1"), "scales are finite numbers other than 1")
     assert_refused(run("rankers", "one,one", *common), "a task is named twice in one, one")
     (tmp_path / "out").mkdir()
     assert_refused(run("rankers", "one", *common), "exists already; choose another output")

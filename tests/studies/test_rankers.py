@@ -249,10 +249,10 @@ def test_sentences_speak_of_the_default_and_of_linearity(finished):
     assert len(found.sentences) == 3
     best, better, linear = found.sentences
     assert "specificity, the default, " in best
-    assert "; random heads take " in best
+    assert "; random heads " in best
     assert "Of 4 comparisons, about 0.1 would lie above 0" in better
     assert linear.startswith("Linear methods lose")
-    assert "the nonlinear probe's heads take" in linear
+    assert "the effect of the nonlinear probe's heads minus" in linear
     assert finished[0].sentences == ()
 
 
@@ -333,7 +333,7 @@ def test_rankers_that_do_not_suit_are_left_out_and_named(model, task, tmp_path):
 
 def test_a_base_that_knows_nothing_is_said_and_kept(model, task, tmp_path):
     wrong = tuple(replace(q, answers=("w7",)) for q in task.questions)
-    with pytest.raises(ValueError, match="base answers 0 of 10 questions of tiny: nothing to suppress"):
+    with pytest.raises(ValueError, match="base answers 0 of 10: nothing to suppress"):
         compared(model, replace(task, questions=wrong), tmp_path / "rankers", tiny_config(rankers="random"))
     assert (tmp_path / "rankers" / "tiny" / "arms" / "base.json").exists()
 
@@ -350,7 +350,7 @@ def test_equal_effects_share_their_places():
         ({"rankers": "nonsense"}, "there is no ranker 'nonsense'; there is specificity"),
         ({"heads": ""}, "there is no number of heads to edit"),
         ({"heads": "0"}, "'0' is no number of heads"),
-        ({"scales": "2"}, "scales of suppression are numbers below 1"),
+        ({"scales": "1"}, "scales are finite numbers other than 1"),
         ({"scales": "x"}, "cannot read 'x' as scales"),
         ({"draws": 0}, "draws is 0; it must be at least 1"),
         ({"questions": -1}, "questions is -1; give a number, or 0 for all"),
@@ -364,7 +364,7 @@ def test_settings_that_cannot_be_are_refused(changes, reason):
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        (RankersConfig(("captioning",), "m"), "captions have no right answers"),
+        (RankersConfig(("captioning",), "m"), "captions are measured in two directions"),
         (RankersConfig(("countries-qa",), "m", data="digits"), "countries-qa brings its own questions"),
         (RankersConfig(("nonsense",), "m"), "there is no task 'nonsense'"),
     ],
@@ -372,6 +372,29 @@ def test_settings_that_cannot_be_are_refused(changes, reason):
 def test_tasks_that_cannot_be_are_refused(config, reason):
     with pytest.raises(ValueError, match=reason):
         config.find_tasks()
+
+
+def test_scales_that_go_the_wrong_way_are_refused(model, task, tmp_path):
+    with pytest.raises(ValueError, match="tiny suppresses, with scales below 1, but --scales is '0,2'"):
+        compared(model, task, tmp_path / "rankers", tiny_config(scales="0,2"))
+    enhancing = replace(task, direction="enhance")
+    with pytest.raises(ValueError, match="tiny enhances, with scales above 1"):
+        compared(model, enhancing, tmp_path / "rankers", tiny_config(scales="0"))
+
+
+def test_an_enhancement_counts_rises(model, task, tmp_path):
+    """Half of the questions have an answer that the model does not give, so that there is something to raise."""
+    odd = [replace(q, answers=("w7",)) if i % 2 else q for i, q in enumerate(task.questions)]
+    enhancing = replace(task, questions=tuple(odd), direction="enhance")
+    config = tiny_config(scales="3", heads="2", rankers="random")
+    found = compared(model, enhancing, tmp_path / "rankers", config).tasks[0]
+    arms = {arm.edit: arm for arm in arms_in(tmp_path / "rankers")}
+    base, *others = summarise(enhancing, task.words, [arms[Edit({})], *arms.values()], 0)
+    edit = Edit.uniform(map(Head.parse, found.rows[0].top[:2]), 3)
+    arm = dict(zip(arms, others, strict=True))[edit]
+    expected = 0.0 if signs_of_damage(base, arm) else arm.target.score.value / base.target.score.value - 1
+    assert found.rows[0].figures[0].effect.value == pytest.approx(expected)
+    assert found.direction == "enhance"
 
 
 def test_what_the_model_cannot_do_is_refused_before_anything_is_written(model, task, tmp_path):

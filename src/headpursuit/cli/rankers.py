@@ -108,9 +108,11 @@ def _print_task(task: "TaskComparison", seconds: dict[str, float]) -> None:
         )
         own = [f"{seconds[row.ranker]:.1f}"] if seconds else []
         rows.append((row.ranker, *cells, f"{row.mean.value:.2f}", better, *own))
+    verb = "falls" if task.direction == "suppress" else "rises"
     title = (
-        f"{task.task} ({task.concept}): fraction of right answers ({task.base.value:.2f} of {task.n_target} target "
-        "questions) lost without damage, by number of heads; + and - mark surely more or less than the default"
+        f"{task.task} ({task.concept}): fraction by which the score of {task.n_target} target questions "
+        f"({task.counted}, {task.base.value:.2f} before) {verb} without damage, "
+        "by number of heads; + and - mark surely more or less than the default"
     )
     print_table(title, columns, rows)
     for name, reason in task.left_out.items():

@@ -75,7 +75,7 @@ def _effects(task: TaskComparison) -> str:
         usual = next(row for row in rows if row.better is None)
         axes.axvline(usual.mean.value, color=_COLOURS["usual"], ls=":", lw=1)
         axes.set_yticks(range(len(rows)), [row.ranker for row in rows])
-        axes.set_xlabel("right target answers lost without damage, mean over numbers of heads")
+        axes.set_xlabel("effect without damage, mean over numbers of heads")
         return _embedded(figure)
 
 

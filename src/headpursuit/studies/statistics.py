@@ -66,6 +66,19 @@ def resampled_means(
     return (drawn @ totals.T) / (drawn @ counts)[:, None]
 
 
+def widened(value: float, drawn: Float[np.ndarray, " n_resamples"], n_facts: int) -> Estimate:
+    """A figure computed from several means with its interval, by the rule that `bootstrap` has for changes.
+
+    Args:
+        value: The figure.
+        drawn: The same in every resample.
+        n_facts: How many facts are resampled.
+    """
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    reach = _small_sample(n_facts) * float(max(value - low, high - value))
+    return Estimate(value, value - reach, value + reach)
+
+
 def permutation_p(edit: Sequence[float], controls: Sequence[Sequence[float]], facts: Sequence[str], seed: int) -> float:
     """Could the edit's scores be one more control's? One-sided p-value for the edit scoring lower.
 

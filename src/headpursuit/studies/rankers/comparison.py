@@ -17,6 +17,7 @@ from headpursuit.studies.rankers.result import KIND, RESULT, RankersResult, Task
 from headpursuit.studies.rankers.settings import RankersConfig, command
 from headpursuit.studies.rankers.wording import over_tasks
 from headpursuit.studies.results import Estimate, StudyConfig
+from headpursuit.studies.statistics import widened
 from headpursuit.studies.tasks import Task
 
 
@@ -52,7 +53,7 @@ def compare_rankers(
         AnatomyError: If the model's heads cannot be certified.
     """
     folder = Path(path)
-    tasks = config.find_tasks() if tasks is None else tasks
+    tasks = config.find_tasks() if tasks is None else [config.prepared(task) for task in tasks]
     studies = [config.study(name) for name in config.tasks] if studies is None else studies
     check_rankers_place(folder, config, resume=resume)
     for task, study in zip(tasks, studies, strict=True):
@@ -132,5 +133,4 @@ def _pooled(name: str, judged: Sequence[Judged]) -> Estimate:
     # Tasks with as many facts are resampled with the same numbers; shuffled, they are apart.
     rng = np.random.default_rng(0)
     drawn = np.mean([rng.permutation(one.resampled[name] - one.resampled[default]) for one in judged], axis=0)
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate(value, float(low), float(high))
+    return widened(value, drawn, min(one.n_facts for one in judged))

@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
 from headpursuit.heads import Edit
+from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.metrics import is_empty
 from headpursuit.studies.rankers.measuring import Orders, Run, ranking_questions
 from headpursuit.studies.rankers.result import (
@@ -19,11 +20,11 @@ from headpursuit.studies.rankers.result import (
     TaskComparison,
 )
 from headpursuit.studies.rankers.wording import of_task
-from headpursuit.studies.results import Arm, ArmSummary, Estimate
-from headpursuit.studies.scoring import metric_of, score
-from headpursuit.studies.statistics import resampled_means
+from headpursuit.studies.results import Arm, ArmSummary
+from headpursuit.studies.scoring import score
+from headpursuit.studies.statistics import resampled_means, widened
 from headpursuit.studies.summaries import summarise
-from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
+from headpursuit.studies.verdict import Asked, effect, signs_of_damage
 
 CONTRASTS = (
     ("nonlinear-probe", "linear-probe"),
@@ -43,38 +44,44 @@ class Judged:
     comparison: TaskComparison
     resampled: dict[str, Draws]
     """By ranker, the mean effect over numbers of heads."""
+    n_facts: int
+    """How many facts are resampled."""
 
 
 def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, arms: Mapping[Edit, Arm]) -> Judged:
     """Figures of every ranker on one task.
 
     Raises:
-        ValueError: If the task is not about suppressing answers, or the unedited model leaves nothing to suppress.
+        ValueError: If the unedited model leaves nothing to suppress.
     """
-    if run.task.direction != "suppress" or not metric_of(run.task).fraction:
-        raise ValueError(f"rankers are compared by suppressing answers, which {run.task.name} does not measure")
     before, *after = summarise(run.task, run.concept, [base, *arms.values()], run.config.seed, run.questions)
-    _check_base(run, before)
+    asked = asked_of(run.task, run.study)
+    check_base(before, asked)
     summaries = dict(zip(arms, after, strict=True))
     effects = _effects(run, base, arms)
-    whole = {edit: not signs_of_damage(before, summary) for edit, summary in summaries.items()}
-    counts = run.config.counts(run.model.anatomy.n_heads)
-    found = {
-        name: _figures(run, several, counts, summaries, before, whole, effects) for name, several in orders.items()
+    reached = {
+        edit: effect(before, arm, asked.direction)
+        for edit, arm in summaries.items()
+        if not signs_of_damage(before, arm, asked.thresholds)
     }
+    n_facts = len({q.fact for q in run.questions if q.group == "target"})
+    counts = run.config.counts(run.model.anatomy.n_heads)
+    found = {name: _figures(run, several, counts, reached, effects) for name, several in orders.items()}
     means = {name: np.mean([figure[1] for figure in figures], axis=0) for name, figures in found.items()}
-    rows = tuple(_row(name, orders[name][0], found, means, counts) for name in orders)
+    rows = tuple(_row(name, orders[name][0], found, means, counts, n_facts) for name in orders)
     contrasts = tuple(
-        Contrast(one, other, _estimate(_value(found[one]) - _value(found[other]), means[one] - means[other]))
+        Contrast(one, other, widened(_value(found[one]) - _value(found[other]), means[one] - means[other], n_facts))
         for one, other in CONTRASTS
         if one in found and other in found
     )
-    overlap, cells = overlap_of(orders, counts[-1]), _cells(run, orders, before, summaries)
+    overlap, cells = overlap_of(orders, counts[-1]), _cells(run, orders, before, summaries, asked)
     groups = [q.group for q in run.questions]
     return Judged(
         TaskComparison(
             run.task.name,
             run.concept.name,
+            asked.direction,
+            asked.metric.counted,
             len(ranking_questions(run.task)),
             groups.count("target"),
             groups.count("unrelated"),
@@ -84,9 +91,10 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
             overlap,
             cells,
             dict(left_out),
-            of_task(rows, contrasts, cells),
+            of_task(rows, contrasts, cells, asked),
         ),
         means,
+        n_facts,
     )
 
 
@@ -107,15 +115,6 @@ def places(effects: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def _check_base(run: Run, base: ArmSummary) -> None:
-    score, n = base.target.score.value, base.target.n_questions
-    if score < Thresholds.weakest_base:
-        raise ValueError(
-            f"base answers {round(score * n)} of {n} questions of {run.task.name}: nothing to suppress, so rankers "
-            "cannot be compared on it; ask what the model knows"
-        )
-
-
 _Figure = tuple[float, Draws, float | None, int, int]
 """Effect, the same in every resample, best scale, draws of which every scale breaks something, draws."""
 
@@ -124,20 +123,18 @@ def _figures(
     run: Run,
     several: Sequence[tuple],
     counts: Sequence[int],
-    summaries: Mapping[Edit, ArmSummary],
-    base: ArmSummary,
-    whole: Mapping[Edit, bool],
+    reached: Mapping[Edit, float],
     effects: Mapping[Edit, Draws],
 ) -> list[_Figure]:
-    """One ranker's figures, few heads first."""
+    """One ranker's figures, few heads first; `reached` holds the edits that break nothing."""
     found = []
     for count in counts:
         best: list[Edit | None] = []
         for order in several:
-            fit = [edit for edit in run.edits(order) if len(edit) == count and whole[edit]]
-            best.append(max(fit, key=lambda edit: effect(base, summaries[edit]), default=None))
+            fit = [edit for edit in run.edits(order) if len(edit) == count and edit in reached]
+            best.append(max(fit, key=lambda edit: reached[edit], default=None))
         nothing = np.zeros_like(next(iter(effects.values())))
-        value = float(np.mean([0.0 if edit is None else effect(base, summaries[edit]) for edit in best]))
+        value = float(np.mean([0.0 if edit is None else reached[edit] for edit in best]))
         drawn = np.mean([nothing if edit is None else effects[edit] for edit in best], axis=0)
         only = best[0] if len(best) == 1 else None
         scale = None if only is None else next(iter(only.values()))
@@ -151,48 +148,48 @@ def _row(
     found: Mapping[str, list[_Figure]],
     means: Mapping[str, Draws],
     counts: Sequence[int],
+    n_facts: int,
 ) -> RankerRow:
     figures = []
     for count, (value, drawn, scale, broken, n_draws), (usual, beside, *_) in zip(
         counts, found[name], found[DEFAULT], strict=True
     ):
-        better = None if name == DEFAULT else _estimate(value - usual, drawn - beside)
-        figures.append(RankerFigure(count, _estimate(value, drawn), better, scale, broken, n_draws))
+        better = None if name == DEFAULT else widened(value - usual, drawn - beside, n_facts)
+        figures.append(RankerFigure(count, widened(value, drawn, n_facts), better, scale, broken, n_draws))
     mean, usual = _value(found[name]), _value(found[DEFAULT])
-    better = None if name == DEFAULT else _estimate(mean - usual, means[name] - means[DEFAULT])
+    better = None if name == DEFAULT else widened(mean - usual, means[name] - means[DEFAULT], n_facts)
     top = tuple(str(head) for head in order[: counts[-1]])
-    return RankerRow(name, RANKERS[name].what, top, tuple(figures), _estimate(mean, means[name]), better)
+    return RankerRow(name, RANKERS[name].what, top, tuple(figures), widened(mean, means[name], n_facts), better)
 
 
 def _value(figures: Sequence[_Figure]) -> float:
     return float(np.mean([value for value, *_ in figures]))
 
 
-def _estimate(value: float, drawn: Draws) -> Estimate:
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Estimate(value, float(low), float(high))
-
-
 def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]:
     """`effect` of every arm in every resample of the target questions' facts."""
     chosen = [i for i, q in enumerate(run.questions) if q.group == "target"]
-    asked = [run.questions[i] for i in chosen]
+    questions = [run.questions[i] for i in chosen]
 
     def scored(arm: Arm) -> list[list[float]]:
         answers = [arm.answers[i] for i in chosen]
-        return [score(run.task, run.concept, asked, answers), [float(is_empty(text)) for text in answers]]
+        return [score(run.task, run.concept, questions, answers), [float(is_empty(text)) for text in answers]]
 
     rows = [row for arm in (base, *arms.values()) for row in scored(arm)]
-    means = resampled_means(np.asarray(rows), [q.fact for q in asked], run.config.seed)
+    means = resampled_means(np.asarray(rows), [q.fact for q in questions], run.config.seed)
     before, silent = means[:, 0], means[:, 1]
     found = {}
     for number, edit in enumerate(arms, start=1):
-        left = means[:, 2 * number] + np.maximum(0, means[:, 2 * number + 1] - silent)
-        found[edit] = 1 - np.divide(left, before, out=np.ones_like(left), where=before > 0)
+        after, fallen_silent = means[:, 2 * number], np.maximum(0, means[:, 2 * number + 1] - silent)
+        left = after if run.task.direction == "enhance" else after + fallen_silent * np.maximum(1, before)
+        fall = 1 - np.divide(left, before, out=np.ones_like(left), where=before > 0)
+        found[edit] = -fall if run.task.direction == "enhance" else fall
     return found
 
 
-def _cells(run: Run, orders: Orders, base: ArmSummary, summaries: Mapping[Edit, ArmSummary]) -> tuple[RankedCell, ...]:
+def _cells(
+    run: Run, orders: Orders, base: ArmSummary, summaries: Mapping[Edit, ArmSummary], asked: Asked
+) -> tuple[RankedCell, ...]:
     chosen: dict[Edit, list[str]] = {}
     for name, several in orders.items():
         for order in several:
@@ -202,8 +199,8 @@ def _cells(run: Run, orders: Orders, base: ArmSummary, summaries: Mapping[Edit, 
         RankedCell(
             arm.heads,
             next(iter(edit.values())),
-            effect(base, arm),
-            tuple(signs_of_damage(base, arm)),
+            effect(base, arm, asked.direction),
+            tuple(signs_of_damage(base, arm, asked.thresholds)),
             arm.target.score.value,
             arm.unrelated.score.value if arm.unrelated else None,
             arm.damage.perplexity / base.damage.perplexity,

@@ -7,6 +7,7 @@ from typing import Any
 from headpursuit.storage import read_json, read_manifest, understood
 from headpursuit.studies.rankers.settings import RankersConfig
 from headpursuit.studies.results import Estimate
+from headpursuit.studies.tasks import Direction
 
 KIND = "rankers"
 """What its manifest calls it."""
@@ -21,11 +22,11 @@ class RankedCell:
     heads: tuple[str, ...]
     scale: float
     effect: float
-    """Fraction of the base's right target answers that are lost; silence is no loss."""
+    """Fraction by which the base's target score falls (or rises, in an enhancement); silence is no fall."""
     signs: tuple[str, ...]
     """What breaks, in words; none for a whole model."""
     target: float
-    """Target answers that are right."""
+    """Target score."""
     unrelated: float | None
     perplexity_ratio: float
     """On neutral text, against the base."""
@@ -94,12 +95,16 @@ class TaskComparison:
 
     task: str
     concept: str
+    direction: Direction
+    """Whether edits are to lower the target score or to raise it."""
+    counted: str
+    """What a target score is the rate of, such as `answers that are right`."""
     n_ranking_prompts: int
     n_target: int
     """Held-out target questions that every arm answered."""
     n_unrelated: int
     base: Estimate
-    """Target answers that are right without an edit."""
+    """Target score without an edit."""
     rows: tuple[RankerRow, ...]
     """The default first."""
     contrasts: tuple[Contrast, ...]

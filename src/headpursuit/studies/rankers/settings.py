@@ -10,6 +10,7 @@ from headpursuit.analysis import RankConfig, count_of
 from headpursuit.analysis.rankers import DEFAULT, Ranker, find_ranker, ranker_names
 from headpursuit.heads import parse_scope
 from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import find_task, usual_config
 from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task
 
@@ -74,14 +75,14 @@ class RankersConfig:
         """The scales.
 
         Raises:
-            ValueError: If there are none, or one cannot suppress.
+            ValueError: If there are none, or one changes nothing.
         """
         try:
             scales = tuple(dict.fromkeys(float(part) for part in _parts(self.scales)))
         except ValueError:
             raise ValueError(f"cannot read {self.scales!r} as scales; write numbers with commas, like 0,-1") from None
-        if not scales or not all(math.isfinite(scale) and scale < 1 for scale in scales):
-            raise ValueError(f"scales of suppression are numbers below 1, but --scales is {self.scales!r}")
+        if not scales or not all(math.isfinite(scale) and scale != 1 for scale in scales):
+            raise ValueError(f"scales are finite numbers other than 1, but --scales is {self.scales!r}")
         return scales
 
     @property
@@ -115,13 +116,27 @@ class RankersConfig:
 
         Raises:
             FileNotFoundError: If there are no such images.
-            ValueError: If there is no such task, or it has no right answers.
+            ValueError: If there is no such task, its questions lack the answers that its metric needs, or scales go the
+                wrong way.
         """
         if CAPTIONING in self.tasks:
-            raise ValueError("captions have no right answers to take away; compare rankers on tasks with questions")
+            raise ValueError("captions are measured in two directions at once; compare rankers on other tasks")
         if self.data and not any(map(is_image_task, self.tasks)):
             raise ValueError(f"{', '.join(self.tasks)} asks about no images; leave --data out")
-        return tuple(find_task(self.study(task)) for task in self.tasks)
+        return tuple(self.prepared(find_task(self.study(task))) for task in self.tasks)
+
+    def prepared(self, task: Task) -> Task:
+        """A task with all its questions either ranking heads or held out, checked.
+
+        Raises:
+            ValueError: If questions lack the answers that its metric needs, or scales go the wrong way.
+        """
+        check_metric(task)
+        wrong = [s for s in self.all_scales if (s > 1) != (task.direction == "enhance")]
+        if wrong:
+            verb, side = ("enhances", "above") if task.direction == "enhance" else ("suppresses", "below")
+            raise ValueError(f"{task.name} {verb}, with scales {side} 1, but --scales is {self.scales!r}")
+        return task.split_for(sweep=False)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "RankersConfig":

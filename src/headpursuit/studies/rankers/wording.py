@@ -5,11 +5,18 @@ from collections.abc import Mapping, Sequence
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
 from headpursuit.studies.rankers.result import Contrast, RankedCell, RankerRow
 from headpursuit.studies.results import Estimate
+from headpursuit.studies.verdict import Asked
 
 
-def of_task(rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: Sequence[RankedCell]) -> tuple[str, ...]:
+def of_task(
+    rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: Sequence[RankedCell], asked: Asked
+) -> tuple[str, ...]:
     """Which score does best, whether one is better than the default, and whether linear ones lose heads."""
-    return (_best(rows), better_than_default({r.ranker: r.better for r in rows}), _linearity(rows, contrasts, cells))
+    return (
+        _best(rows, asked),
+        better_than_default({r.ranker: r.better for r in rows}),
+        _linearity(rows, contrasts, cells),
+    )
 
 
 def better_than_default(differences: Mapping[str, Estimate | None]) -> str:
@@ -39,19 +46,21 @@ def over_tasks(mean_ranks: Mapping[str, float], pooled: Mapping[str, Estimate], 
     return f"{places}{rest} of {len(mean_ranks)} rankers.", f"On average over tasks: {better_than_default(pooled)}"
 
 
-def _best(rows: Sequence[RankerRow]) -> str:
+def _best(rows: Sequence[RankerRow], asked: Asked) -> str:
     scored = [row for row in rows if RANKERS[row.ranker].kind != "random"]
     best, usual = max(scored, key=lambda row: round(row.mean.value, 9)), scored[0]
     chance = next((row for row in rows if RANKERS[row.ranker].kind == "random"), None)
-    beside = f"; random heads take {chance.mean.value:.0%}" if chance else ""
+    beside = f"; random heads {chance.mean.value:.0%}" if chance else ""
+    verb = "lower" if asked.direction == "suppress" else "raise"
+    what = f"{verb} the target score ({asked.metric.counted})"
     if best.ranker == usual.ranker:
         return (
-            f"{DEFAULT}, the default, does most: on average over numbers of heads its best heads take "
-            f"{usual.mean.value:.0%} of the right target answers without damage{beside}."
+            f"{DEFAULT}, the default, does most: on average over numbers of heads its best heads {what} by "
+            f"{usual.mean.value:.0%} without damage{beside}."
         )
     return (
-        f"{best.ranker} does most: on average over numbers of heads its best heads take {best.mean.value:.0%} of the "
-        f"right target answers without damage; {DEFAULT}, the default, takes {usual.mean.value:.0%}{beside}."
+        f"{best.ranker} does most: on average over numbers of heads its best heads {what} by {best.mean.value:.0%} "
+        f"without damage; those of {DEFAULT}, the default, by {usual.mean.value:.0%}{beside}."
     )
 
 
@@ -73,8 +82,8 @@ def _linearity(rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: 
     if probes is not None:
         d = probes.difference
         between = (
-            f"; the nonlinear probe's heads take {d.value:+.2f} ({d.low:+.2f} to {d.high:+.2f}) of the right answers "
-            "more than the linear probe's"
+            f"; the effect of the nonlinear probe's heads minus that of the linear probe's is {d.value:+.2f} "
+            f"({d.low:+.2f} to {d.high:+.2f})"
         )
     return f"{start}{between}.{_found_by_nonlinear_alone(linear, nonlinear, cells)}"
 
