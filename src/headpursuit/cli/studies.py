@@ -205,12 +205,18 @@ def _place(task: str, model: str) -> Path:
 
 @one_line_errors
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="STUDY", help="A folder written by `study`.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="STUDY",
+            help="A finished folder of `study`, `sweep`, `sensitivity`, `transfer`, `rankers` or `lm-eval`.",
+        ),
+    ],
 ) -> None:
-    """Render the page and pictures of a study again, without the model."""
-    from headpursuit.report import render
+    """Render the page and pictures of a finished study of any kind again, without the model."""
+    from headpursuit.report import render_anything
 
-    say(f"written: {render(folder)}")
+    say(f"written: {render_anything(folder)}")
 
 
 def show_plan(config: "StudyConfig") -> None:

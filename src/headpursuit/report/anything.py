@@ -1,0 +1,36 @@
+"""The page of whatever a finished folder holds."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from headpursuit.report.harness import render_harness
+from headpursuit.report.pages import render
+from headpursuit.report.rankers import render_rankers
+from headpursuit.report.sensitivity import render_sensitivity
+from headpursuit.report.transfer import render_transfer
+from headpursuit.storage import MANIFEST, read_json
+from headpursuit.studies.harness.result import KIND as HARNESS
+from headpursuit.studies.rankers.result import KIND as RANKERS
+from headpursuit.studies.sensitivity.result import KIND as SENSITIVITY
+from headpursuit.studies.transfer.result import KIND as TRANSFER
+
+_PAGES: Mapping[str, Callable[[Path], Path]] = {
+    HARNESS: render_harness,
+    RANKERS: render_rankers,
+    SENSITIVITY: render_sensitivity,
+    TRANSFER: render_transfer,
+}
+"""By what the manifest calls the folder; studies of answers and captions are the rest."""
+
+
+def render_anything(folder: Path | str) -> Path:
+    """Write the page of a finished study of any kind into its folder, over any that is there.
+
+    Raises:
+        FileNotFoundError: If there is no such study.
+        ValueError: If it is unfinished, damaged or something else.
+    """
+    manifest = Path(folder) / MANIFEST
+    content = read_json(manifest) if manifest.is_file() else {}
+    kind = content.get("kind", "") if isinstance(content, dict) else ""
+    return _PAGES.get(kind, render)(Path(folder))
