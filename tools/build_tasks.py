@@ -72,9 +72,9 @@ OTHER_CAPITALS = {"BR": ["Brasília"], "CO": ["Bogotá"], "US": ["Washington D.C
 # Compounds ("a New Zealander"), names that hold the adjective (Saudi Arabia), and both Congos, which share one.
 NO_ADJECTIVE = {"CD", "CF", "CG", "DO", "NZ", "PG", "SA"}
 
-# The elements of school lessons.
+# The elements of school lessons, without those that are examples in the prompts: hydrogen, helium, carbon, oxygen.
 ELEMENTS = """
-H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Ti V Cr Mn Fe Co Ni Cu Zn Ga As Se Br Kr Ag Cd Sn Sb I Xe Ba W Pt
+Li Be B N F Ne Na Mg Al Si P S Cl Ar K Ca Ti V Cr Mn Fe Co Ni Cu Zn Ga As Se Br Kr Ag Cd Sn Sb I Xe Ba W Pt
 Au Hg Pb Bi Rn Ra U Pu
 """
 
@@ -88,11 +88,9 @@ HOLIDAYS = {
     "Thanksgiving in the United States": "November",
     "Boxing Day": "December",
 }
-# Whom or what the English names of the days come from.
-NAMESAKES = ("the moon", "the god Tyr", "the god Odin", "the god Thor", "the goddess Frigg", "Saturn", "the sun")
-
-# Sums and differences whose result is none of their terms.
 N_SUMS = 36
+"""Sums and differences, before those are left out whose result is one of their terms."""
+
 COUNTED = {
     "days in a week": 7,
     "months in a year": 12,
@@ -116,6 +114,7 @@ COUNTED = {
     "wings of a bird": 2,
 }
 
+# Nothing purple or silver: these are examples in the prompts.
 COLOURS = {
     "fresh grass": "green",
     "snow": "white",
@@ -146,8 +145,6 @@ COLOURS = {
     "the yolk of an egg": "yellow orange",
     "a ruby": "red",
     "a sapphire": "blue",
-    "an aubergine": "purple black",
-    "a ripe plum": "purple",
     "a flamingo": "pink",
     "a pig on a farm": "pink",
     "a polar bear": "white",
@@ -306,61 +303,68 @@ def elements() -> Iterator[Fact]:
 
 
 def months() -> Iterator[Fact]:
-    """The month after, before and between others, the nth month, and that of a holiday."""
+    """The month after and before others, after three in a row, the nth month, and that of a holiday."""
     from babel import Locale
     from num2words import num2words
 
     names = [Locale("en").months["format"]["wide"][number] for number in range(1, 13)]
     for i, month in enumerate(names):
-        before, after = names[i - 1], names[(i + 1) % 12]
-        for asked in (
-            f"the month after {before}",
-            f"the month before {after}",
-            f"the month between {before} and {after}",
-            f"the {num2words(i + 1, to='ordinal')} month of the year",
+        three, before, after = ", ".join(names[j % 12] for j in range(i - 3, i)), names[i - 1], names[(i + 1) % 12]
+        for lead in (
+            f"this month is {before} and next month is",
+            f"this month is {after} and last month was",
+            f"the months go {three},",
+            f"the month after {before} is",
+            f"the {num2words(i + 1, to='ordinal')} month of the year is",
         ):
-            yield {"asked": asked, "month": [month]}
+            yield {"lead": lead, "month": [month]}
     for holiday, month in HOLIDAYS.items():
-        yield {"asked": f"the month of {holiday}", "month": [month]}
+        yield {"lead": f"{holiday} is in the month of", "month": [month]}
 
 
 def weekdays() -> Iterator[Fact]:
-    """The day after, before, between and two days after others, after two in a row, and by whom it is named after."""
+    """The day after, before and between others, and after three in a row."""
     from babel import Locale
 
     names = [Locale("en").days["format"]["wide"][number] for number in range(7)]
     for i, day in enumerate(names):
-        earlier, before, after = names[i - 2], names[i - 1], names[(i + 1) % 7]
-        for asked in (
-            f"the day after {before}",
-            f"the day before {after}",
-            f"the day between {before} and {after}",
-            f"the day two days after {earlier}",
-            f"the day that follows {earlier} and {before}",
-            f"the day of the week named after {NAMESAKES[i]}",
+        three, before, after = ", ".join(names[j % 7] for j in range(i - 3, i)), names[i - 1], names[(i + 1) % 7]
+        for lead in (
+            f"today is {before} and tomorrow is",
+            f"today is {after} and yesterday was",
+            f"the days go {three},",
+            f"the day after {before} is",
+            f"the day before {after} is",
+            f"between {before} and {after} comes",
         ):
-            yield {"asked": asked, "day": [day]}
+            yield {"lead": lead, "day": [day]}
 
 
 def numbers() -> Iterator[Fact]:
-    """Counting on and back, sums and differences in words, and how many there are of something."""
+    """Counting on, down and in twos in words, sums and differences, and how many there are of something."""
     from num2words import num2words
 
-    def fact(asked: str, number: int) -> Fact:
-        return {"asked": asked, "number": [num2words(number), str(number)]}
+    def fact(lead: str, number: int) -> Fact:
+        return {"lead": lead, "number": [num2words(number), str(number)]}
 
-    for number in range(1, 21):
-        yield fact(f"the number after {num2words(number - 1)}", number)
-    for number in range(1, 20, 2):
-        yield fact(f"the number before {num2words(number + 1)}", number)
-    pairs = [(a, b) for a in range(2, 11) for b in range(1, a)]
+    def counted(start: int, step: int) -> Fact:
+        *three, following = range(start, start + 4 * step, step)
+        return fact(f"{', '.join(map(num2words, three))},", following)
+
+    for start in range(1, 17):
+        yield counted(start, 1)
+    for start in range(4, 14):
+        yield counted(start, -1)
+    for start in range(2, 9):
+        yield counted(start, 2)
+    pairs = [(a, b) for a in range(2, 10) for b in range(1, a)]
     random.Random(SEED).shuffle(pairs)
     for i, (a, b) in enumerate(pairs[:N_SUMS]):
         sign, result = ("plus", a + b) if i % 2 else ("minus", a - b)
         if result not in (a, b):
-            yield fact(f"{num2words(a)} {sign} {num2words(b)}", result)
+            yield fact(f"{a} {sign} {b} is", result)
     for things, number in COUNTED.items():
-        yield fact(f"the number of {things}", number)
+        yield fact(f"the number of {things} is", number)
 
 
 def colours() -> Iterator[Fact]:
