@@ -72,12 +72,13 @@ OTHER_CAPITALS = {"BR": ["Brasília"], "CO": ["Bogotá"], "US": ["Washington D.C
 # Compounds ("a New Zealander"), names that hold the adjective (Saudi Arabia), and both Congos, which share one.
 NO_ADJECTIVE = {"CD", "CF", "CG", "DO", "NZ", "PG", "SA"}
 
-# The elements of school lessons.
+# The elements of school lessons, without those that are examples in the prompts: hydrogen, helium, carbon, oxygen.
 ELEMENTS = """
-H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Ti V Cr Mn Fe Co Ni Cu Zn Ga As Se Br Kr Ag Cd Sn Sb I Xe Ba W Pt
+Li Be B N F Ne Na Mg Al Si P S Cl Ar K Ca Ti V Cr Mn Fe Co Ni Cu Zn Ga As Se Br Kr Ag Cd Sn Sb I Xe Ba W Pt
 Au Hg Pb Bi Rn Ra U Pu
 """
 
+# Nothing purple or silver: these are examples in the prompts.
 COLOURS = {
     "fresh grass": "green",
     "snow": "white",
@@ -108,8 +109,6 @@ COLOURS = {
     "the yolk of an egg": "yellow orange",
     "a ruby": "red",
     "a sapphire": "blue",
-    "an aubergine": "purple black",
-    "a ripe plum": "purple",
     "a flamingo": "pink",
     "a pig on a farm": "pink",
     "a polar bear": "white",
