@@ -9,7 +9,11 @@ def test_each_kind_of_folder_has_its_own_page(kind, tmp_path, monkeypatch):
     with new_folder(tmp_path / "out", kind, {}) as folder:
         (folder / "result.json").write_text("{}")
     drawn = []
-    monkeypatch.setattr(anything, "_PAGES", {k: lambda path, k=k: drawn.append((k, path)) or path for k in anything._PAGES})
+
+    def page(name):
+        return lambda path: drawn.append((name, path)) or path
+
+    monkeypatch.setattr(anything, "_PAGES", {name: page(name) for name in anything._PAGES})
     render_anything(str(tmp_path / "out"))
     assert drawn == [(kind, tmp_path / "out")]
 

@@ -16,7 +16,7 @@ from headpursuit.studies.sensitivity.conclusion import conclude_effects
 from headpursuit.studies.sensitivity.config import SensitivityConfig
 from headpursuit.studies.sensitivity.result import Draw, Effect, Measured
 from headpursuit.studies.summaries import summarise
-from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.tasks import Direction, Question, Task
 from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
 
 _STAGE = "edits"
@@ -59,7 +59,7 @@ def measure(
     base, *edited = summarise(task, task.words, arms, config.seed, questions)
     by_heads = dict(zip(edits, edited, strict=True))
     effects = {
-        label: _effect(base, [by_heads[frozenset(draw.heads)] for draw in group], config.seed)
+        label: _effect(base, [by_heads[frozenset(draw.heads)] for draw in group], task.direction, config.seed)
         for label, group in groupby(draws, key=lambda draw: draw.label)
     }
     measured = Measured(
@@ -67,7 +67,7 @@ def measure(
         len(questions),
         base,
         tuple(edited),
-        tuple(effect(base, arm) for arm in edited),
+        tuple(effect(base, arm, task.direction) for arm in edited),
         tuple(tuple(signs_of_damage(base, arm, Thresholds())) for arm in edited),
         conclude_effects(draws, effects, config.stable),
     )
@@ -105,10 +105,10 @@ def _check_base(base: ArmSummary) -> None:
         )
 
 
-def _effect(base: ArmSummary, arms: Sequence[ArmSummary], seed: int) -> Effect:
+def _effect(base: ArmSummary, arms: Sequence[ArmSummary], direction: Direction, seed: int) -> Effect:
     changes = [arm.unrelated.score_change.value for arm in arms if arm.unrelated and arm.unrelated.score_change]
     return Effect(
-        over_draws([effect(base, arm) for arm in arms], seed, fraction=False),
+        over_draws([effect(base, arm, direction) for arm in arms], seed, fraction=False),
         over_draws(changes, seed, fraction=False) if changes else None,
         sum(bool(signs_of_damage(base, arm, Thresholds())) for arm in arms) / len(arms),
     )
