@@ -202,7 +202,7 @@ def test_a_plan_prints_what_a_study_will_cost_and_writes_nothing(declare, tmp_pa
     rows = {line.split("  ")[0].strip(): line.split() for line in result.stdout.splitlines()}
     assert rows["dose sheet"][2] == "8"  # the base, four doses, three draws
     assert rows["arms"][1] == "7"
-    assert "The dose sheet ends early where the model falls apart." in result.stdout
+    assert "The dose sheet ends early where the model falls apart" in result.stdout
     assert "Timed on 10 of 11 held-out questions" in result.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == before
 

@@ -209,7 +209,7 @@ def test_of_doses_that_are_not_sure_the_smallest_good_one_is_chosen():
 
 
 def test_of_enhancements_that_are_not_sure_the_smallest_good_one_is_chosen():
-    found = sheet("enhance", unsure(1.7, scale=2.0), unsure(2.5, scale=3.0), arm(9.0, scale=5.0, repetition=0.9))
+    found = sheet("enhance", unsure(1.7, scale=2.0), unsure(1.9, scale=3.0), arm(9.0, scale=5.0, repetition=0.9))
     assert [cell.word for cell in found.cells] == ["good", "good", "incoherent"]
     assert found.scale == 2.0
 

@@ -365,7 +365,7 @@ def test_settings_that_cannot_be_are_refused(changes, reason):
     ("config", "reason"),
     [
         (RankersConfig(("captioning",), "m"), "captions are measured in two directions"),
-        (RankersConfig(("countries-qa",), "m", data="digits"), "countries-qa brings its own questions"),
+        (RankersConfig(("countries-qa",), "m", data="digits"), "countries-qa asks about no images"),
         (RankersConfig(("nonsense",), "m"), "there is no task 'nonsense'"),
     ],
 )

@@ -95,7 +95,7 @@ def test_a_seed_reaches_the_ranking_too(monkeypatch):
 def test_data_are_for_image_tasks():
     with pytest.raises(ValueError, match="countries-qa brings its own questions; leave --data out"):
         find_task(usual_config("countries-qa", "m", data="digits"))
-    with pytest.raises(ValueError, match="there is no task 'image-clasification'; there is captioning, countries-qa"):
+    with pytest.raises(ValueError, match="there is no task 'image-clasification'; there is animals, attributes"):
         find_task(usual_config("image-clasification", "m", data="digits"))
     with pytest.raises(ValueError, match="instead of --heads and --scale give --doses"):
         find_task(usual_config("captioning", "m", data="scenes", concept="colours", heads="8", doses="3"))

@@ -362,7 +362,7 @@ def test_a_scope_without_tokens_is_said(model, task, config, scope, length):
         ({"heads": "13"}, "13 heads were asked for, but there are 12"),
         (
             {"task": "nonsense"},
-            "there is no task 'nonsense'; there is captioning, countries-qa, image-classification, or a file of yours",
+            "there is no task 'nonsense'; there is animals, attributes.* weekdays, or a file of yours",
         ),
         ({"other_concept": "weekdays"}, "concept 'weekdays' has no token in this vocabulary"),
     ],

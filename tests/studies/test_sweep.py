@@ -18,8 +18,8 @@ from headpursuit.studies.sweep import MOST_DRAWN, sweep_questions
 from headpursuit.studies.tasks import Question, Task
 
 SCALES = (0.8, 0.9)
-CELLS = ["1x0.9", "1x0.8", "2x0.9", "2x0.8", "3x0.9", "3x0.8"]
-"""Few heads and mild scales are measured first."""
+CELLS = ["1x0.9", "1x0.8", "2x0.9", "3x0.9", "2x0.8", "3x0.8"]
+"""Small edits are measured first: heads by how far each is moved."""
 
 
 def prompt(number):

@@ -4,7 +4,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from headpursuit.concepts import load_concept
 from headpursuit.studies.metrics import normalise
@@ -32,15 +32,16 @@ def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, 
         if _kept(row, given, words):
             fact = str(column(row, given["fact"])) if "fact" in given else str(number)
             by_fact.setdefault(fact, []).append(row)
-    for split, facts in _splits(by_fact, given, where).items():
-        for fact in _limited(sorted(facts), given.get("limit"), seed):
+    facts = _splits(by_fact, given, where)
+    for split in sorted(facts, key=get_args(Split).index):
+        for fact in _limited(sorted(facts[split]), given.get("limit"), seed):
             # A data set may hold a question twice, like TriviaQA, which has rows for each of its kinds of documents.
-            asked: dict[str, Row] = {}
+            accepted: dict[str, dict[str, None]] = {}
             for row in by_fact[fact]:
                 for phrasing in _phrasings(given["prompts"], split, where):
-                    asked.setdefault(filled(phrasing, row), row)
-            for prompt, row in asked.items():
-                yield Question(prompt, _answers(row, given), group, str(given.get("subject", task)), fact, split)
+                    accepted.setdefault(filled(phrasing, row), {}).update(dict.fromkeys(_answers(row, given)))
+            for prompt, answers in accepted.items():
+                yield Question(prompt, tuple(answers), group, str(given.get("subject", task)), fact, split)
 
 
 def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:

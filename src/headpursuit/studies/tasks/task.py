@@ -130,11 +130,11 @@ def _every_other(questions: Iterable[Question]) -> frozenset[str]:
 
     Classes of an odd number of facts take turns in giving one more.
     """
-    by_class: dict[str, dict[str, None]] = {}
+    class_of: dict[str, str] = {}
     for question in questions:
-        by_class.setdefault(question.label, {})[question.fact] = None
-    in_order = [fact for facts in by_class.values() for fact in facts]
-    return frozenset(in_order[1::2])
+        class_of.setdefault(question.fact, question.label)
+    places = {label: place for place, label in enumerate(dict.fromkeys(class_of.values()))}
+    return frozenset(sorted(class_of, key=lambda fact: places[class_of[fact]])[1::2])
 
 
 def parse_questions(text: str, origin: str) -> tuple[Question, ...]:
