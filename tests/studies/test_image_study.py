@@ -117,8 +117,8 @@ def test_where_images_have_no_positions_that_is_said(model, made, tmp_path, monk
     monkeypatch.setattr("headpursuit.models.scaling.ImagePositions.of", nowhere)
     result = study(model, made[0].config, tmp_path / "study", task=made[2])
     assert not result.arms_of("image")
-    assert result.remarks == (
-        "The edit was not measured at image positions alone: images enter this model by its encoder.",
+    assert result.remarks[-1] == (
+        "The edit was not measured at image positions alone: images enter this model by its encoder."
     )
 
 

@@ -1,5 +1,6 @@
 """Run a study: rank heads on some questions, measure base, edit and controls on others, and judge."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,14 +10,14 @@ from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.finding import described, find_heads, finish, measured
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
+from headpursuit.studies.results import Arm, ArmSummary, DoseSheet, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.scoring import check_metric, score
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
-from headpursuit.studies.tasks import CAPTIONING, Task
-from headpursuit.studies.verdict import judge
+from headpursuit.studies.tasks import CAPTIONING, Direction, Task
+from headpursuit.studies.verdict import effect, judge
 
 
 def study(
@@ -68,6 +69,7 @@ def study(
     summaries = summarise(task, found.concept, arms, config.seed)
     p_matched, p_random = (p_value(task, found.concept, arms, kind, config.seed) for kind in ("matched", "random"))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
+    kept = _reproduced(sheet, summaries, task.direction, config) if sheet else ""
     result = StudyResult(
         **described(model, config, found),
         arms=summaries,
@@ -75,12 +77,22 @@ def study(
         verdict=judge(summaries, p_matched, p_random, asked),
         classes=dict(task.classes),
         sheet=sheet,
-        remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
+        remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out))),
         metric=asked.metric.name,
         direction=task.direction,
     )
     finish(found.folder, KIND, config, task, result.to_json())
     return result
+
+
+def _reproduced(sheet: DoseSheet, summaries: Sequence[ArmSummary], direction: Direction, config: StudyConfig) -> str:
+    """Whether the dose does on held-out questions what it did on those it was chosen on, in a sentence."""
+    found = effect(summaries[0], summaries[1], direction)
+    less = f", less than the {config.effect:.0%} that was asked for" if found < config.effect else ""
+    return (
+        f"The dose was chosen for an effect of {sheet.chosen.effect:.0%} on the selection questions; on the held-out "
+        f"ones, which share no fact with them, it is {found:.0%}{less}."
+    )
 
 
 def _examples(task: Task, concept: Concept, arms: list[Arm], thumbnails: dict[str, str]) -> tuple[Example, ...]:
