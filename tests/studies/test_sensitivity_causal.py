@@ -130,7 +130,7 @@ def test_other_questions_are_not_gone_on_with(finished, model, captured, task, t
 
 def test_a_model_that_knows_no_answer_is_refused_and_its_base_kept(model, captured, task, tmp_path):
     wrong = replace(task, questions=tuple(replace(q, answers=("w1x",)) for q in task.questions))
-    with pytest.raises(ValueError, match="the unedited model is right on 0 of 8 target questions: nothing to suppress"):
+    with pytest.raises(ValueError, match="base answers 0 of 8: nothing to suppress"):
         study_sensitivity(model, captured, CONFIG, tmp_path / "out", concept=CONCEPT, task=wrong)
     assert (tmp_path / "out" / "arms" / "base.json").is_file()
 

@@ -97,7 +97,7 @@ def _run(config: "SensitivityConfig", model: str | None, output: Path, *, resume
     """Check what can be checked without the model, run, print, and write the page."""
     from headpursuit.concepts import load_concept
     from headpursuit.report import render_sensitivity
-    from headpursuit.studies import load_task
+    from headpursuit.studies import find_task, usual_config
     from headpursuit.studies.sensitivity import (
         check_inputs,
         check_sensitivity_place,
@@ -105,7 +105,8 @@ def _run(config: "SensitivityConfig", model: str | None, output: Path, *, resume
         study_sensitivity,
     )
 
-    words, task = load_concept(config.concept), load_task(config.task) if config.task else None
+    words = load_concept(config.concept)
+    task = find_task(usual_config(config.task, config.model or "captured")) if config.task else None
     check_inputs(words, task)
     if config.synonyms:
         read_synonyms(config.synonyms, words)

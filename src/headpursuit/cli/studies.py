@@ -195,7 +195,13 @@ sweep = _like_study(
     "nothing else, and confirm it on held-out questions.",
     sweep=True,
 )
-plan = _like_study("plan", "Say what a study will cost: forward passes, tokens, and minutes measured here.", plan=True)
+plan = _like_study(
+    "plan",
+    "Say what a study will cost: forward passes, tokens, and minutes measured here.",
+    plan=True,
+    output=None,
+    resume=False,
+)
 
 
 def _place(task: str, model: str) -> Path:

@@ -37,10 +37,10 @@ def transfer(
         typer.Option(help="Draws of random heads of the same layers, for each task's heads.", show_default="3"),
     ] = None,
     images: Annotated[
-        int | None, typer.Option(help="Held-out images of each image task, at most.", show_default="100")
+        int | None, typer.Option(help="Held-out images of each image task, at most.", show_default="200")
     ] = None,
     selection_images: Annotated[
-        int | None, typer.Option(help="Images that heads are ranked on, at most.", show_default="100")
+        int | None, typer.Option(help="Images that heads are ranked on, at most.", show_default="200")
     ] = None,
     score: Annotated[
         options.ScoreChoice | None, typer.Option(help="What heads are sorted by.", show_default="specificity")

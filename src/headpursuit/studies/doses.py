@@ -50,10 +50,11 @@ def cell_of(base: ArmSummary, arm: ArmSummary, asked: Asked) -> DoseCell:
 
 
 def beside_random(base: ArmSummary, cell: DoseCell, control: ArmSummary, asked: Asked) -> DoseCell:
-    """A cell with a draw of random heads beside it; if they do much of the same, the dose is not specific."""
+    """A cell with a draw of random heads beside it; if they do much of the same unbroken, it is not special."""
     reached = effect(base, control, asked.direction)
     cell = replace(cell, matched=control.target.score.value)
-    if cell.word != "good" or reached <= asked.thresholds.control_share * cell.effect:
+    whole = not signs_of_damage(base, control, asked.thresholds)
+    if not (cell.word == "good" and whole and reached > asked.thresholds.control_share * cell.effect):
         return cell
     sign = f"random heads of the same layers reach {reached / cell.effect:.0%} of the effect"
     return replace(cell, word="not specific", signs=(sign,))
@@ -61,7 +62,9 @@ def beside_random(base: ArmSummary, cell: DoseCell, control: ArmSummary, asked: 
 
 def fell_apart(base: ArmSummary, arm: ArmSummary) -> bool:
     """Whether so little of the model is left that more of the same dose need not be measured."""
-    return damage(base, arm, Thresholds(unrelated_loss=0.5, perplexity_ratio=5.0, empty_rise=0.5)) > 1
+    return (
+        damage(base, arm, Thresholds(unrelated_loss=0.5, perplexity_ratio=5.0, empty_rise=0.5, repetition_rise=0.6)) > 1
+    )
 
 
 def at_least(dose: tuple[int, float], other: tuple[int, float]) -> bool:

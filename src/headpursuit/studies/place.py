@@ -60,15 +60,25 @@ def begin(folder: Path, config: StudyConfig) -> Path:
     return folder
 
 
-def check_same(model: LanguageModel, task: Task, concepts: Sequence[Concept], folder: Path) -> None:
-    """Refuse to go on with another model, or with other questions, images or words than the study began with.
+def check_same(
+    model: LanguageModel,
+    task: Task,
+    concepts: Sequence[Concept],
+    folder: Path,
+    settings: StudyConfig | None = None,
+) -> None:
+    """Refuse to go on with another model, or with other questions, images, text or words than the study began with.
+
+    Settings are compared where they are a task's own, and not those of the whole folder (`check_place`).
 
     Parts that are kept hold answers in the order of the questions. Of an image file, name, size and beginning are
     compared.
     """
     asked = [[q.answers, q.group, q.fact, q.split, q.label, q.image_name] for q in task.questions]
     prompts = sha256_of_prompts([q.prompt for q in task.questions])
-    content = json.dumps([asked, prompts, [concept.words for concept in concepts]])
+    content = json.dumps(
+        [asked, prompts, [concept.words for concept in concepts], task.neutral_texts, settings and asdict(settings)]
+    )
     identity = {
         "unembedding_sha256": unembedding(model).sha256,
         "revision": model.revision,
@@ -80,8 +90,8 @@ def check_same(model: LanguageModel, task: Task, concepts: Sequence[Concept], fo
         raise ValueError(f"the study in {folder} was begun with another model, revision or dtype (model.json)")
     if begun != identity:
         raise ValueError(
-            f"the study in {folder} was begun with other questions, images or concepts of the same name; choose "
-            "another output"
+            f"the study in {folder} was begun with other questions, images, neutral text, settings or concepts of the "
+            "same name; choose another output"
         )
 
 

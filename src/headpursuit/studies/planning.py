@@ -65,11 +65,11 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     meter = _Meter(model, config, progress)
     ranking_prompts, heldout = task.ranking_prompts, [q.prompt for q in task.heldout]
     parts = [meter.capture(ranking_prompts), meter.ranking(task)]
-    neutral = meter.neutral(task.neutral_texts)
+    neutral, whole = meter.neutral(task.neutral_texts), meter.answers(heldout)
     if config.sweep:
         asked = [q.prompt for q in sweep_questions(task, config)]
         parts.append(_together("dose sheet", meter.answers(asked), neutral).times(_n_doses(model, config)))
-    parts.append(_together("arms", meter.answers(heldout), neutral).times(_n_arms(model, task, config)))
+    parts.append(_together("arms", whole, neutral).times(_n_arms(model, task, config)))
     timed = min(_BATCHES * config.batch_size, len(heldout))
     how = f"Timed on {timed} of {len(heldout)} held-out questions, on {model.device.type} in {model.dtype}."
     early = (

@@ -17,6 +17,7 @@ from headpursuit.studies.tasks import (
     Direction,
     Task,
     asked_for,
+    file_settings,
     is_declaration,
     is_image_task,
     load_task,
@@ -49,7 +50,8 @@ def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
     given = usual | settings | ({"model": model} if model else {})
     if not given.get("model"):
         raise ValueError(f"no model is named: neither on the command line nor under settings in {task}")
-    if "sweep" not in settings and {"heads", "scale"} & set(settings):
+    own = settings.keys() | ({key.replace("-", "_") for key in file_settings(task)} if is_declaration(task) else set())
+    if "sweep" not in own and {"heads", "scale"} & own:
         given["sweep"] = False
     of_ranking = {key: given.pop(key) for key in _RANKING & set(given)}
     if "ranking" not in given:

@@ -66,9 +66,15 @@ def sweep(
         cells[dose] = cell_of(before, arm, asked)
         if fell_apart(before, arm):
             apart.append(dose)
-    for cell in by_preference(before, tuple(cells.values()), asked)[:MOST_DRAWN]:
+    drawn: set[tuple[int, float]] = set()
+    while waiting := [
+        c for c in by_preference(before, tuple(cells.values()), asked)[:MOST_DRAWN] if c.dose not in drawn
+    ]:
+        cell = waiting[0]  # where random heads do the same, others come first, and get a draw too
+        drawn.add(cell.dose)
         draw = matched_draw(edits[cell.dose], model.anatomy, config.seed)
         if draw is not None:
+            runner.total += len(drawn) > MOST_DRAWN
             control = runner.arm(f"{dose_name(edits[cell.dose])}-matched", "matched", draw)
             cells[cell.dose] = beside_random(before, cell, runner.summaries(base, control)[1], asked)
     chosen = by_preference(before, tuple(cells.values()), asked)[0]

@@ -138,8 +138,8 @@ def these(heads: Sequence[str]) -> str:
 def effect(base: ArmSummary, arm: ArmSummary, direction: Direction = "suppress") -> float:
     """Fraction by which the target score falls (suppress) or rises (enhance); 0 where the base has none.
 
-    Outputs that fell silent count as right ones where scores are fractions, else as the base's average, so that silence
-    is never booked as suppression.
+    Outputs that fell silent count as 1, or as the base's average if that is larger, so that silence is never booked as
+    suppression.
     """
     before, after = base.target.score.value, arm.target.score.value
     if not before:
@@ -224,7 +224,7 @@ def _facts(
             "Most answers still name some word of the concept: the edit changes which one the model names, not whether "
             "it names one."
         )
-    lines += [_of_draws(arms, base, edit, control, asked.direction) for control in controls]
+    lines += [_of_draws(arms, base, edit, control, asked) for control in controls]
     for arm in (a for a in arms if a.kind == "other"):
         lines.append(
             f"As many heads that rank best for another concept on the same prompts ({arm.name}): target score "
@@ -243,14 +243,14 @@ def _of_draws(
     base: ArmSummary,
     edit: ArmSummary,
     control: tuple[ArmKind, float, str],
-    direction: Direction,
+    asked: Asked,
 ) -> str:
     kind, p, where = control
     draws = [arm for arm in arms if arm.kind == kind]
     scores = [arm.target.score.value for arm in draws]
-    reached = effect(base, edit, direction)
-    as_strong = sum(effect(base, arm, direction) >= reached for arm in draws)
-    broken = sum(bool(signs_of_damage(base, arm)) for arm in draws)
+    reached = effect(base, edit, asked.direction)
+    as_strong = sum(effect(base, arm, asked.direction) >= reached for arm in draws)
+    broken = sum(bool(signs_of_damage(base, arm, asked.thresholds)) for arm in draws)
     return (
         f"{len(scores)} draws of random heads of {where}: target score {np.mean(scores):.2f} on average "
         f"({min(scores):.2f} to {max(scores):.2f}), {as_strong} as far as the edit, so p = "

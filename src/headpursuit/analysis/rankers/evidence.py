@@ -10,13 +10,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from headpursuit.analysis.captures import Capture
+from headpursuit.analysis.nulls import null_dictionaries
 from headpursuit.analysis.rankings import RankConfig
 from headpursuit.analysis.samples import Samples
 from headpursuit.concepts import Concept
 from headpursuit.heads import Head
 from headpursuit.images import Prompt
 from headpursuit.models import HeadSite, LanguageModel, tokens_of, unembedding, write_weights
-from headpursuit.pursuit import Dictionary, random_dictionaries
+from headpursuit.pursuit import Dictionary
 
 
 class Unsuited(ValueError):
@@ -94,15 +95,8 @@ class Evidence:
 
     def dictionaries(self) -> tuple[Dictionary, ...]:
         """The concept's tokens, then as large random dictionaries, the ones that `rank` draws."""
-        special = torch.tensor(self.model.tokenizer.all_special_ids, dtype=torch.int64)
-        special = special[special < len(self.directions)]
-        draws = random_dictionaries(
-            len(self.directions),
-            len(self.concept_ids),
-            torch.cat([self.concept_ids, special]),
-            self.config.n_draws,
-            self.config.seed,
-        )
+        how = self.config
+        draws = null_dictionaries(self.model, self.directions, self.concept_ids, how.null, how.n_draws, how.seed)
         return tuple(
             Dictionary.of(self.directions[rows.to(self.directions.device)]) for rows in (self.concept_ids, *draws)
         )

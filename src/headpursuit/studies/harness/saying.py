@@ -17,7 +17,8 @@ def sentence_of(rows: Sequence[HarnessRow]) -> str:
         said.append(f"Better, beyond their intervals: {_named(better)}.")
     compared = worse or judged[:1]
     if compared[0].controls:
-        said.append("; ".join(map(_beside, compared)).capitalize() + ".")
+        beside = "; ".join(map(_beside, compared))
+        said.append(f"{beside[:1].upper()}{beside[1:]}.")
     return " ".join(said)
 
 

@@ -63,7 +63,7 @@ def compare_rankers(
     for task, study in zip(tasks, studies, strict=True):
         place = folder / task.name
         place.mkdir(exist_ok=True)
-        check_same(model, task, [task.words], place)
+        check_same(model, task, [task.words], place, study)
         stage = partial(_told, progress, f"{task.name}: " if len(tasks) > 1 else "")
         run = Run(model, task, task.words, config, study, place, stage)
         orders, left_out = run.ranked()

@@ -8,6 +8,7 @@ from pathlib import Path
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmKind, ArmSummary, StudyConfig
@@ -54,7 +55,7 @@ def measure(
         progress(_STAGE, number, 1 + len(edits))
         arms.append(_arm(runner, name, edit, folder))
         if number == 0:
-            _check_base(summarise(task, task.words, arms, config.seed, questions)[0])
+            check_base(summarise(task, task.words, arms, config.seed, questions)[0], asked_of(task, study))
     progress(_STAGE, 1 + len(edits), 1 + len(edits))
     base, *edited = summarise(task, task.words, arms, config.seed, questions)
     by_heads = dict(zip(edits, edited, strict=True))
@@ -94,15 +95,6 @@ def _edits(draws: Sequence[Draw], scale: float) -> dict[frozenset[str], tuple[st
 def _arm(runner: ArmRunner, name: str, edit: Edit, folder: Path) -> Arm:
     kind: ArmKind = "edit" if edit else "base"
     return Arm.from_json(kept(folder / "arms" / f"{name}.json", lambda: runner.run(name, kind, edit).to_json()))
-
-
-def _check_base(base: ArmSummary) -> None:
-    rate, n = base.target.score.value, base.target.n_questions
-    if rate < Thresholds().weakest_base:
-        raise ValueError(
-            f"the unedited model is right on {round(rate * n)} of {n} target questions: nothing to suppress; choose "
-            "another task, or leave --task out"
-        )
 
 
 def _effect(base: ArmSummary, arms: Sequence[ArmSummary], direction: Direction, seed: int) -> Effect:

@@ -60,6 +60,11 @@ def usual_settings(name: str) -> dict[str, Any]:
     return usual
 
 
+def file_settings(name: str) -> dict[str, Any]:
+    """What stands under `settings` in a file."""
+    return dict(read_declaration(Path(name)).get("settings", {}))
+
+
 def load_task(
     name: str,
     images: ImageSet | None = None,
@@ -127,6 +132,7 @@ __all__ = [
     "Task",
     "asked_for",
     "captioning",
+    "file_settings",
     "image_classification",
     "is_declaration",
     "is_image_task",

@@ -135,6 +135,8 @@ def _check_feasible(model: LanguageModel, task: Task, config: StudyConfig) -> No
         raise ValueError(f"{wanted} of {n_heads} heads leave too few for random controls; edit at most {n_heads // 2}")
     if not task.ranking_prompts:
         raise ValueError("there are no prompts to rank heads on")
+    if task.direction != "suppress":
+        raise ValueError("it measures enhancement, and transfer compares what suppressing takes; leave it out")
     if not any(question.group == "target" for question in task.heldout):
         raise ValueError("there are no held-out questions to measure on")
     tokens_of(model, task.words, config.ranking.multi_token)
@@ -146,7 +148,7 @@ def _check_feasible(model: LanguageModel, task: Task, config: StudyConfig) -> No
 def _ranked(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Ranking:
     """Capture a task's ranking prompts and rank all heads, or read what was kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    check_same(model, task, [task.words], folder)
+    check_same(model, task, [task.words], folder, config)
     if not (folder / "capture").exists():
         settings = CaptureConfig(
             positions=config.positions,

@@ -41,7 +41,7 @@ def _at_home(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[s
         if cell.word == "acts":
             yield f"The heads of {cell.row} act on its own questions: {_takes(cell, lost)}."
         elif cell.word == "nothing to lose":
-            yield f"The unedited model is scores next to nothing on {cell.row}: there is nothing to lose."
+            yield f"The unedited model scores next to nothing on {cell.row}: there is nothing to lose."
         elif cell.word == "breaks":
             yield f"Edited on its own questions, the heads of {cell.row} break the model: {'; '.join(cell.signs)}."
         else:
