@@ -1,7 +1,7 @@
 import planted_words
 import pytest
 
-from headpursuit.analysis import RankConfig, rank, rank_each, rankings
+from headpursuit.analysis import RankConfig, nulls, rank, rank_each
 from headpursuit.concepts import Concept
 from headpursuit.models import tokens_of
 
@@ -20,7 +20,7 @@ def captured(model):
 
 @pytest.mark.parametrize("rule", ["l1", "l2"])
 def test_several_lists_are_ranked_as_each_alone(model, captured, rule, monkeypatch):
-    monkeypatch.setattr(rankings, "_ROOM", 1)  # layer by layer
+    monkeypatch.setattr(nulls, "_ROOM", 1)  # layer by layer
     config = RankConfig(rule=rule, seed=5, n_draws=4)
     together = rank_each(model, captured, [tokens_of(model, concept) for concept in CONCEPTS], config)
     assert together == [rank(model, captured, concept, config) for concept in CONCEPTS]
