@@ -84,6 +84,14 @@ def test_a_cell_is_good_too_weak_or_over_intervened(edited, word):
     assert bool(cell.signs) == (word == "over-intervened")
 
 
+def test_a_draw_of_random_heads_that_does_the_same_makes_a_dose_not_specific_unless_it_breaks_the_model():
+    (cell,) = cells(arm(0.1))
+    assert beside_random(base(), cell, arm(0.3), ASKED).word == "not specific"
+    assert beside_random(base(), cell, arm(0.5), ASKED).word == "good"
+    broken = beside_random(base(), cell, arm(0.0, 0.1), ASKED)
+    assert (broken.word, broken.matched) == ("good", 0.0)
+
+
 def test_silence_is_never_a_success():
     (silent,) = cells(arm(0.0, 0.5, empty=0.9))
     assert silent.word == "over-intervened"

@@ -220,3 +220,15 @@ def test_an_enhancement_has_a_sheet_of_scales_above_one(declare):
 def test_one_scale_is_to_go_the_way_of_the_task_too():
     with pytest.raises(ValueError, match="scales of suppression are below 1, but --scale is 5"):
         find_task(usual_config("countries-qa", "m", scale=5.0))
+
+
+@pytest.mark.parametrize("settings", ["heads: 4", "scale: -2"])
+def test_heads_or_scale_in_a_file_switch_the_sweep_off_too(tmp_path, settings):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"task: image-classification\nsettings: {{model: m, data: digits, {settings}}}\n")
+    config = usual_config(str(file))
+    assert not config.sweep
+    assert (config.heads, config.scale) in (("4", -1.0), ("1%", -2.0))
+    file.write_text(f"task: image-classification\nsettings: {{model: m, sweep: true, {settings}}}\n")
+    with pytest.raises(ValueError, match="a sweep chooses number and scale of the heads itself"):
+        usual_config(str(file))

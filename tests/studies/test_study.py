@@ -463,6 +463,7 @@ def test_other_questions_or_words_cannot_go_on_with_a_study(model, config, task,
         replace(task, questions=(*others, first)),
         replace(task, questions=(replace(first, answers=("w5",)), *others)),
         replace(task, concept=Concept("colours", ("w20", "w61"))),
+        replace(task, neutral_texts=("w11 w12",)),
     ]
     for other in changed:
         with pytest.raises(

@@ -293,6 +293,22 @@ def test_the_seed_draws_the_questions_of_the_sheet(task, config):
     assert any(sweep_questions(task.split_for(sweep=True), replace(config, seed=s)) != drawn for s in (1, 2, 3))
 
 
+def test_the_recommended_dose_always_stands_beside_random_heads(model, task, config, tmp_path, monkeypatch):
+    sweeping, seen = sys.modules["headpursuit.studies.sweep"], []
+
+    def beside(base, cell, control, asked):
+        seen.append(cell.dose)
+        word = "not specific" if len(seen) <= 4 else cell.word
+        return replace(cell, matched=0.5, word=word, signs=("alike",) if len(seen) <= 4 else cell.signs)
+
+    monkeypatch.setattr(sweeping, "beside_random", beside)
+    sheet = study(model, config, tmp_path / "study", task=task).sheet
+    assert len(seen) > MOST_DRAWN
+    assert len(set(seen)) == len(seen)
+    assert sheet.chosen.matched == 0.5
+    assert sheet.chosen.word != "not specific"
+
+
 def test_doses_that_leave_no_random_heads_in_a_layer_are_left_out_and_named(model, task, config, tmp_path, monkeypatch):
     sweeping = sys.modules["headpursuit.studies.sweep"]
     drawn = sweeping.matched_draw
