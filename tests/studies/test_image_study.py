@@ -132,5 +132,5 @@ def test_other_pictures_of_the_same_names_cannot_go_on_with_a_study(model, made,
     check_same(model, task, [task.words], tmp_path)
     first, *others = task.questions
     other = replace(first, prompt=ImagePrompt(first.prompt.text, tiny_vision.drawing(99)))
-    with pytest.raises(ValueError, match="was begun with other questions, images or concepts"):
+    with pytest.raises(ValueError, match="was begun with other questions, images, neutral text, settings or concepts"):
         check_same(model, replace(task, questions=(other, *others)), [task.words], tmp_path)
