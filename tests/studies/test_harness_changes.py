@@ -81,6 +81,20 @@ def test_other_questions_cannot_be_compared():
         change_of(base, replace(base, asked="other"), 0)
 
 
+@pytest.mark.parametrize(("lost", "won", "p"), [(4, 0, 0.125), (6, 0, 0.03125), (5, 1, 0.21875), (0, 0, 1), (2, 2, 1)])
+def test_few_items_that_moved_are_no_damage(lost, won, p):
+    before = mean_figure([1] * lost + [0] * won + [1] * (50 - lost - won))
+    after = mean_figure([0] * lost + [1] * won + [1] * (50 - lost - won))
+    found = change_of(before, after, 0)
+    assert found.p == pytest.approx(p)
+    assert found.harm(True) == (lost == 6)
+    assert change_of(after, before, 0).gain(True) == (lost == 6)
+
+
+def test_graded_scores_have_no_sign_test():
+    assert change_of(mean_figure([0.5, 1, 0, 1]), mean_figure([0.5, 0, 0, 1]), 0).p is None
+
+
 def test_intervals_cover():
     rng, held = np.random.default_rng(2), 0
     for seed in range(150):
@@ -112,9 +126,9 @@ def test_damage_is_said_in_the_direction_that_is_worse():
 
 def test_no_damage_says_what_stays_possible():
     said = sentence_of([row(-0.02, -0.06, 0.02), row(0.2, 0.1, 0.3, metric="acc_norm", controls=())])
-    assert said.startswith("No damage was found on any of 2 figures")
+    assert said.startswith("No damage beyond chance was found on any of 2 figures")
     assert "as much as 0.060 of acc on t stays possible (50 items)" in said
-    assert "Better, beyond their intervals: acc_norm on t 0.500 to 0.700" in said
+    assert "Better, beyond chance: acc_norm on t 0.500 to 0.700" in said
 
 
 def test_nothing_is_said_without_an_interval():

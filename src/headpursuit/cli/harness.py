@@ -77,7 +77,7 @@ def lm_eval(
 
 def _show(result: "HarnessResult") -> None:
     scales = " ".join(f"{head} x {scale:g}" for head, scale in result.arms[1].scales.items())
-    columns = ("task", "metric", ">items", ">base", ">edit", ">change", ">95 %", ">random heads")
+    columns = ("task", "metric", ">items", ">base", ">edit", ">change", ">95 %, sign test", ">random heads")
     print_table(f"{scales}: figures of lm-eval (standard errors in brackets)", columns, map(_cells, result.rows))
     for warning in result.warnings:
         say(f"lm-eval warned: {warning}")
@@ -90,6 +90,7 @@ def _cells(row: "HarnessRow") -> tuple[str, ...]:
         interval = "-"
     else:
         interval = f"{change.low:+.3f} to {change.high:+.3f}" + ("" if change.paired else ", unpaired")
+        interval += "" if change.p is None else f", p {change.p:.2g}"
     return (
         row.task,
         row.metric,

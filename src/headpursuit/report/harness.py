@@ -40,7 +40,7 @@ def render_harness(folder: Path | str) -> Path:
 def harness_page(result: HarnessResult) -> str:
     """The page as text; the same run gives the same page."""
     environment = templates()
-    environment.filters.update(figure=wording.score, number=wording.number, signed=_signed)
+    environment.filters.update(figure=wording.score, number=wording.number, signed=_signed, p_value=wording.p_value)
     model_name = Path(result.config.model).name or result.config.model
     drawn = [row for row in result.rows if row.change.low is not None][:_MOST_DRAWN]
     return environment.get_template("harness.html.j2").render(

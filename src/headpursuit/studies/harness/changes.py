@@ -2,7 +2,8 @@
 
 A figure is read off two sums over items, of scores and of weights: a mean is their quotient q, a perplexity exp(-q),
 bits -q / ln 2. Which of them a metric is, is found out from its value. Other metrics are not resampled; their change
-has the standard error of two independent figures, which is too wide.
+has the standard error of two independent figures, which is usually too wide. Where items are right or wrong and few of
+them move, resampled intervals are too narrow, so an exact test of the items that moved has to agree.
 """
 
 import math
@@ -15,6 +16,7 @@ from jaxtyping import Float
 from headpursuit.models import HarnessFigure
 
 _RESAMPLES, _AT_ONCE = 2_000, 100
+_LEVEL = 0.05
 
 _Form = Callable[[Float[np.ndarray, "..."]], Float[np.ndarray, "..."]]
 _FORMS: tuple[_Form, ...] = (lambda q: q, lambda q: np.exp(-q), lambda q: -q / math.log(2))
@@ -32,15 +34,17 @@ class Change:
     high: float | None
     paired: bool
     """Whether items were resampled in pairs; else the figures are treated as independent."""
+    p: float | None = None
+    """Where items are right or wrong: the exact sign test (McNemar's) of those that moved, two-sided."""
 
     def harm(self, higher_is_better: bool | None) -> bool:
-        """Whether the figure became worse, beyond its interval."""
-        if self.low is None or self.high is None or higher_is_better is None:
+        """Whether the figure became worse beyond chance: its whole interval, and p below 0.05 where there is one."""
+        if self.low is None or self.high is None or higher_is_better is None or (self.p or 0) >= _LEVEL:
             return False
         return self.high < 0 if higher_is_better else self.low > 0
 
     def gain(self, higher_is_better: bool | None) -> bool:
-        """Whether the figure became better, beyond its interval."""
+        """Whether the figure became better beyond chance."""
         return self.harm(None if higher_is_better is None else not higher_is_better)
 
 
@@ -73,7 +77,7 @@ def change_of(base: HarnessFigure, edit: HarnessFigure, seed: int) -> Change:
         # Resampling cannot see beyond items that all stayed: the exact limit for the fraction of items that move.
         high = 1 - 0.025 ** (1 / len(base.scores))
         low = -high
-    return Change(value, float(draws.std(ddof=1)), float(low), float(high), True)
+    return Change(value, float(draws.std(ddof=1)), float(low), float(high), True, _sign_test(base, edit))
 
 
 def _form_of(base: HarnessFigure, edit: HarnessFigure) -> _Form | None:
@@ -95,6 +99,16 @@ def _resampled(form: _Form, base: HarnessFigure, edit: HarnessFigure, seed: int)
         before, after = form((counts @ scores) / (counts @ weights)).T
         draws.append(after - before)
     return np.concatenate(draws)
+
+
+def _sign_test(base: HarnessFigure, edit: HarnessFigure) -> float | None:
+    """Could as many of the items that moved have moved one way, if both ways are as likely?"""
+    if base.weights or not {*base.scores, *edit.scores} <= {0, 1}:
+        return None
+    lost = sum(before > after for before, after in zip(base.scores, edit.scores, strict=True))
+    won = sum(before < after for before, after in zip(base.scores, edit.scores, strict=True))
+    moved = lost + won
+    return min(1.0, sum(math.comb(moved, k) for k in range(min(lost, won) + 1)) / 2 ** (moved - 1)) if moved else 1.0
 
 
 def _weights(figure: HarnessFigure) -> tuple[float, ...]:

@@ -6,7 +6,7 @@ from headpursuit.studies.harness.result import HarnessRow
 
 
 def sentence_of(rows: Sequence[HarnessRow]) -> str:
-    """Which figures the edit made worse beyond their intervals, or that it made none, and what random heads do."""
+    """Which figures the edit made worse beyond chance, or that it made none so, and what random heads do."""
     judged = [row for row in rows if row.change.low is not None and row.higher_is_better is not None]
     if not judged:
         return "Nothing can be said: no figure has both a standard error and a direction that is better."
@@ -14,7 +14,7 @@ def sentence_of(rows: Sequence[HarnessRow]) -> str:
     better = [row for row in judged if row.change.gain(row.higher_is_better)]
     said = [_damage(worse, judged)]
     if better:
-        said.append(f"Better, beyond their intervals: {_named(better)}.")
+        said.append(f"Better, beyond chance: {_named(better)}.")
     compared = worse or judged[:1]
     if compared[0].controls:
         beside = "; ".join(map(_beside, compared))
@@ -27,8 +27,8 @@ def _damage(worse: Sequence[HarnessRow], judged: Sequence[HarnessRow]) -> str:
         return f"The edit does damage on {len(worse)} of {len(judged)} figures: {_named(worse)}."
     widest = max(judged, key=_possible)
     return (
-        f"No damage was found on any of {len(judged)} figures: every interval of the change includes 0 or better; as "
-        f"much as {_possible(widest):.3f} of {widest.metric} on {widest.task} stays possible ({widest.n_items} items)."
+        f"No damage beyond chance was found on any of {len(judged)} figures; as much as {_possible(widest):.3f} of "
+        f"{widest.metric} on {widest.task} stays possible ({widest.n_items} items)."
     )
 
 
