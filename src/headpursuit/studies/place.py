@@ -1,8 +1,6 @@
 """The folder of a study, which fills up part by part; a part that is there is not made again."""
 
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from hashlib import sha256
@@ -12,9 +10,17 @@ from typing import Any
 from headpursuit.analysis import sha256_of_prompts
 from headpursuit.concepts import Concept
 from headpursuit.models import LanguageModel, unembedding
-from headpursuit.storage import MANIFEST, read_json, refuse_existing, understood, write_json
+from headpursuit.storage import read_json, write_json
+from headpursuit.studies.filling import Wording, begin_folder, check_fillable
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import Task
+
+_WORDING = Wording(
+    "study",
+    "an unfinished study",
+    "the study in {folder} is finished; see it with `headpursuit report {folder}`",
+    "{folder} holds a study",
+)
 
 
 def check_place(folder: Path, config: StudyConfig, *, resume: bool) -> None:
@@ -24,40 +30,12 @@ def check_place(folder: Path, config: StudyConfig, *, resume: bool) -> None:
         FileExistsError: If it exists and `resume` is not asked for, or the study in it is finished.
         ValueError: If the study in it has another config.
     """
-    if not folder.exists():
-        refuse_existing(folder)
-        return
-    if not resume:
-        raise FileExistsError(
-            f"{folder} exists already; choose another output, or continue an unfinished study with --resume"
-        )
-    if (folder / MANIFEST).exists():
-        raise FileExistsError(f"the study in {folder} is finished; see it with `headpursuit report {folder}`")
-    if not (folder / "config.json").is_file():
-        raise FileExistsError(f"{folder} exists and is no study; choose another output")
-    with understood(folder / "config.json", "study's config"):
-        begun = StudyConfig.from_json(read_json(folder / "config.json"))
-    if begun != config:
-        was, now = asdict(begun), asdict(config)
-        changed = "; ".join(f"{name} was {was[name]!r}, is {now[name]!r}" for name in was if was[name] != now[name])
-        raise ValueError(
-            f"{folder} holds a study with other settings ({changed}); give those, or choose another output"
-        )
+    check_fillable(folder, asdict(config), lambda kept: asdict(StudyConfig.from_json(kept)), _WORDING, resume=resume)
 
 
 def begin(folder: Path, config: StudyConfig) -> Path:
-    """Make the study's folder, with its config in it from the first moment."""
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-        try:
-            write_json(partial / "config.json", asdict(config))
-            partial.chmod(0o755)
-            partial.rename(folder)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-    return folder
+    """Make the folder, with the config in it from the first moment."""
+    return begin_folder(folder, asdict(config))
 
 
 def check_same(
