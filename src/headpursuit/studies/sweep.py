@@ -1,6 +1,5 @@
 """The dose sheet is measured: numbers of heads by scales, on selection questions alone."""
 
-import random
 from collections.abc import Collection
 from pathlib import Path
 
@@ -23,7 +22,7 @@ from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmKind, ArmSummary, DoseCell, DoseSheet, StudyConfig, size_of
 from headpursuit.studies.summaries import summarise
-from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.tasks import Question, Task, drawn
 
 FOLDER = "sweep"
 
@@ -66,15 +65,15 @@ def sweep(
         cells[dose] = cell_of(before, arm, asked)
         if fell_apart(before, arm):
             apart.append(dose)
-    drawn: set[tuple[int, float]] = set()
+    beside: set[tuple[int, float]] = set()
     while waiting := [
-        c for c in by_preference(before, tuple(cells.values()), asked)[:MOST_DRAWN] if c.dose not in drawn
+        c for c in by_preference(before, tuple(cells.values()), asked)[:MOST_DRAWN] if c.dose not in beside
     ]:
         cell = waiting[0]  # where random heads do the same, others come first, and get a draw too
-        drawn.add(cell.dose)
+        beside.add(cell.dose)
         draw = matched_draw(edits[cell.dose], model.anatomy, config.seed)
         if draw is not None:
-            runner.total += len(drawn) > MOST_DRAWN
+            runner.total += len(beside) > MOST_DRAWN
             control = runner.arm(f"{dose_name(edits[cell.dose])}-matched", "matched", draw)
             cells[cell.dose] = beside_random(before, cell, runner.summaries(base, control)[1], asked)
     chosen = by_preference(before, tuple(cells.values()), asked)[0]
@@ -94,12 +93,7 @@ def _mild_first(doses: Collection[tuple[int, float]]) -> list[tuple[int, float]]
 
 def sweep_questions(task: Task, config: StudyConfig) -> tuple[Question, ...]:
     """Selection questions that every dose answers: so many of each group, drawn at random."""
-    rng = random.Random(config.seed)
-    chosen: list[int] = []
-    for group in ("target", "unrelated"):
-        of_group = [i for i, q in enumerate(task.selection) if q.group == group]
-        chosen += rng.sample(of_group, min(config.sweep_questions, len(of_group)))
-    return tuple(task.selection[i] for i in sorted(chosen))
+    return drawn(task.selection, config.sweep_questions, config.seed)
 
 
 def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> list[Edit]:

@@ -2,7 +2,6 @@
 
 import json
 import math
-import random
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +20,7 @@ from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.rankers.settings import RankersConfig
 from headpursuit.studies.results import Arm, ArmKind, StudyConfig
-from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.tasks import Question, Task, drawn
 
 Orders = dict[str, tuple[tuple[Head, ...], ...]]
 """By ranker, all heads from best to worst; several times for random ones."""
@@ -87,11 +86,7 @@ class Run:
         """Held-out questions that every arm answers: all, or so many of each group, drawn at random."""
         if not self.config.questions:
             return self.task.heldout
-        rng, chosen = random.Random(self.config.seed), []
-        for group in ("target", "unrelated"):
-            of_group = [i for i, q in enumerate(self.task.heldout) if q.group == group]
-            chosen += rng.sample(of_group, min(self.config.questions, len(of_group)))
-        return tuple(self.task.heldout[i] for i in sorted(chosen))
+        return drawn(self.task.heldout, self.config.questions, self.config.seed)
 
     @staticmethod
     def _all(orders: Orders) -> Iterable[tuple[Head, ...]]:

@@ -1,6 +1,5 @@
 """Whether the lists' edits do the same to the model: every different set of heads is measured once."""
 
-import random
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -17,7 +16,7 @@ from headpursuit.studies.sensitivity.conclusion import conclude_effects
 from headpursuit.studies.sensitivity.config import SensitivityConfig
 from headpursuit.studies.sensitivity.result import Draw, Effect, Measured
 from headpursuit.studies.summaries import summarise
-from headpursuit.studies.tasks import Direction, Question, Task
+from headpursuit.studies.tasks import Direction, Question, Task, drawn
 from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
 
 _STAGE = "edits"
@@ -77,11 +76,7 @@ def measure(
 
 def asked(task: Task, config: SensitivityConfig) -> tuple[Question, ...]:
     """Held-out questions that every edit answers: so many of each group, drawn at random."""
-    rng, chosen = random.Random(config.seed), []
-    for group in ("target", "unrelated"):
-        of_group = [i for i, question in enumerate(task.heldout) if question.group == group]
-        chosen += rng.sample(of_group, min(config.questions, len(of_group)))
-    return tuple(task.heldout[i] for i in sorted(chosen))
+    return drawn(task.heldout, config.questions, config.seed)
 
 
 def _edits(draws: Sequence[Draw], scale: float) -> dict[frozenset[str], tuple[str, Edit]]:

@@ -15,7 +15,7 @@ from headpursuit.studies.tasks.declarations import (
 )
 from headpursuit.studies.tasks.declared import declared_task
 from headpursuit.studies.tasks.image_classification import image_classification
-from headpursuit.studies.tasks.task import Direction, MetricName, Question, Task
+from headpursuit.studies.tasks.task import Direction, MetricName, Question, Task, drawn
 
 _IMAGE_TASKS: dict[str, Callable[[ImageSet], Task]] = {"image-classification": image_classification}
 
@@ -132,6 +132,7 @@ __all__ = [
     "Task",
     "asked_for",
     "captioning",
+    "drawn",
     "file_settings",
     "image_classification",
     "is_declaration",

@@ -1,7 +1,8 @@
 """A task: prompts whose outputs belong to a concept, questions about other things, and neutral text."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import random
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 from typing import Any, Literal, get_args
@@ -135,6 +136,16 @@ def _every_other(questions: Iterable[Question]) -> frozenset[str]:
         class_of.setdefault(question.fact, question.label)
     places = {label: place for place, label in enumerate(dict.fromkeys(class_of.values()))}
     return frozenset(sorted(class_of, key=lambda fact: places[class_of[fact]])[1::2])
+
+
+def drawn(questions: Sequence[Question], most: int, seed: int) -> tuple[Question, ...]:
+    """So many questions of each group at most, drawn at random, in their order."""
+    rng = random.Random(seed)
+    chosen: list[int] = []
+    for group in get_args(Group):
+        of_group = [i for i, question in enumerate(questions) if question.group == group]
+        chosen += rng.sample(of_group, min(most, len(of_group)))
+    return tuple(questions[i] for i in sorted(chosen))
 
 
 def parse_questions(text: str, origin: str) -> tuple[Question, ...]:
