@@ -116,6 +116,48 @@ def test_direct_attribution_is_the_lift_of_the_answer_above_the_others(evidence)
         assert scores[head] == pytest.approx(sum(lifts) / N, rel=1e-3, abs=1e-6)
 
 
+def lifts_of(evidence):
+    """For each sample what lifts its answer above the concept's other tokens."""
+    directions = dict(zip(CONCEPT, readout(evidence.model, CONCEPT), strict=True))
+    means = {a: torch.stack([directions[i] for i in CONCEPT if i != a]).mean(0) for a in CONCEPT}
+    return torch.stack([directions[answer] - means[answer] for answer in answers_of(evidence)])
+
+
+def test_alignment_is_the_cosine_with_what_lifts_the_answer(evidence):
+    lifts = lifts_of(evidence)
+    for name, centre in (("alignment", False), ("alignment-centred", True)):
+        scores = find_ranker(name).score(evidence)
+        for head in (WRITER, OPPOSITE, Head(0, 3)):
+            ours, theirs = written(evidence, head), lifts
+            if centre:
+                ours, theirs = ours - ours.mean(0), theirs - theirs.mean(0)
+            cosine = torch.cosine_similarity(ours.flatten(), theirs.flatten(), dim=0)
+            assert scores[head] == pytest.approx(float(cosine), abs=1e-5)
+
+
+def test_alignment_does_not_grow_with_what_a_head_writes(evidence):
+    """A head twice as loud lifts the answer twice as much, and is as much aligned as before; a silent one has 0."""
+    mixed = {site: values.clone() for site, values in evidence.capture.samples.mixed.items()}
+    mixed[WRITER.site][:, WRITER.index] *= 2
+    mixed["L0"][:, 3] = 0
+    loud = replace(evidence, capture=replace(evidence.capture, samples=replace(evidence.samples, mixed=mixed)))
+    before, after = (find_ranker("alignment").score(e) for e in (evidence, loud))
+    assert abs(before[WRITER]) > 0.01
+    assert after[WRITER] == pytest.approx(before[WRITER], rel=1e-4)
+    assert after[Head(0, 3)] == 0.0
+    before, after = (find_ranker("direct-attribution").score(e) for e in (evidence, loud))
+    assert after[WRITER] == pytest.approx(2 * before[WRITER], rel=1e-4)
+
+
+def test_aligned_attribution_has_the_sign_of_both(evidence):
+    lift, cosine, both = (
+        find_ranker(name).score(evidence) for name in ("direct-attribution", "alignment", "aligned-attribution")
+    )
+    assert any(value < 0 for value in both.values())
+    for head, value in both.items():
+        assert value == pytest.approx(lift[head] * abs(cosine[head]), rel=1e-5, abs=1e-9)
+
+
 def test_gradients_are_means_over_prompts(evidence):
     for name, targets in (("gradient-answer", ANSWERS), ("gradient-concept", [CONCEPT] * N)):
         scores = find_ranker(name).score(evidence)
@@ -154,7 +196,15 @@ def test_random_orders_differ_by_seed_alone(evidence):
     assert score(evidence) != score(replace(evidence, seed=1))
 
 
-NEEDS_ANSWERS = ["direct-attribution", "linear-probe", "nonlinear-probe", "gradient-answer"]
+NEEDS_ANSWERS = [
+    "direct-attribution",
+    "alignment",
+    "alignment-centred",
+    "aligned-attribution",
+    "linear-probe",
+    "nonlinear-probe",
+    "gradient-answer",
+]
 NEEDS_SAMPLES = [
     *("logit-lens", "direct-attribution", "linear-probe", "nonnegative", "specificity-l1", "explained-paper"),
 ]

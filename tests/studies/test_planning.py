@@ -9,7 +9,7 @@ import tiny
 from headpursuit.analysis import RankConfig
 from headpursuit.concepts import Concept
 from headpursuit.models import answer
-from headpursuit.studies import StudyConfig, arms, finding, study
+from headpursuit.studies import StudyConfig, arms, ranked, study
 from headpursuit.studies.planning import plan_study
 from headpursuit.studies.tasks import Question, Task
 
@@ -76,7 +76,7 @@ def counting(model):
     layer = model.network.model.layers[0]  # capturing leaves out the head of the network
     hook = layer.register_forward_hook(lambda *_: forwards.update([part[0]]))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(finding, "capture", during("capture", finding.capture))
+        patch.setattr(ranked, "capture", during("capture", ranked.capture))
         patch.setattr(arms, "answer", during("answers", arms.answer))
         patch.setattr(arms.ArmRunner, "_base", during("base", arms.ArmRunner._base))
         try:

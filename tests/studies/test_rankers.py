@@ -16,7 +16,6 @@ from headpursuit.studies import StudyConfig
 from headpursuit.studies import arms as running
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.rankers import RankersConfig, RankersResult, compare_rankers
-from headpursuit.studies.rankers.comparison import ranking_questions
 from headpursuit.studies.rankers.judging import places
 from headpursuit.studies.rankers.settings import command
 from headpursuit.studies.results import Arm
@@ -129,7 +128,7 @@ def test_every_ranker_has_a_figure_at_every_number_of_heads(finished):
 def test_heads_are_ranked_on_ranking_prompts_and_measured_on_held_out_ones(finished, task):
     asked = {prompts for _, _, prompts in finished[2]}
     assert asked == {tuple(q.prompt for q in task.heldout)}
-    assert not {q.prompt for q in ranking_questions(task)} & set(*asked)
+    assert not {q.prompt for q in task.ranking_questions} & set(*asked)
     manifest = read_json(finished[1] / "tiny" / "capture" / "manifest.json")
     assert manifest["n_prompts"] == 8
 
@@ -268,7 +267,7 @@ def test_a_finished_comparison_comes_back_equal_and_repeats_exactly(finished, mo
 def test_an_interrupted_comparison_goes_on_where_it_stopped(finished, model, task, tmp_path, monkeypatch):
     with noting(stop=3), pytest.raises(KeyboardInterrupt):
         compared(model, task, tmp_path / "rankers")
-    monkeypatch.setattr("headpursuit.studies.rankers.measuring.capture", None)  # made before
+    monkeypatch.setattr("headpursuit.studies.ranked.capture", None)  # made before
     monkeypatch.setattr("headpursuit.studies.rankers.measuring._scored", lambda *_: pytest.fail("scored again"))
     with noting() as begun:
         result = compared(model, task, tmp_path / "rankers", resume=True)

@@ -9,7 +9,8 @@ from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionaries
 from headpursuit.analysis.prompt_stream import check_files, readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts
-from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of, rank, rank_each
+from headpursuit.analysis.ranking_heads import rank, rank_each
+from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.analysis.samples import Samples
 from headpursuit.analysis.suggesting import Suggestion, Suggestions

@@ -1,20 +1,15 @@
-"""Rank every head of a model for a concept."""
+"""All heads of a model, ranked for a concept: what is kept of it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-import torch
-
-from headpursuit.analysis.captures import Capture
-from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionaries
-from headpursuit.analysis.readings import Reading, read
-from headpursuit.concepts import Concept
+from headpursuit.analysis.nulls import Null
 from headpursuit.heads import Edit, Head, Scope
-from headpursuit.models import ConceptTokens, LanguageModel, MultiToken, token_text, tokens_of
-from headpursuit.pursuit import Rule, Scores, q_values
+from headpursuit.models import MultiToken
+from headpursuit.pursuit import Rule
 from headpursuit.storage import read_json, understood, write_json
 
 Score = Literal["specificity", "explained"]
@@ -72,6 +67,8 @@ class RankedHead:
     None in rankings that older versions wrote."""
     q: float | None = None
     """False-discovery rate at which the head would just be found, all heads considered; see `q_values`."""
+    score: float | None = None
+    """Of the ranker that sorted the heads, where that is another one."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +85,8 @@ class Ranking:
     """The concept's tokens: the restricted dictionary."""
     dropped_words: tuple[str, ...] = ()
     """Words of the concept that no token stands for."""
+    ranker: str = ""
+    """What sorted the heads; empty: `config.score`."""
 
     def top(self, heads: int | str) -> tuple[Head, ...]:
         """The best heads: a number of them, or a percentage such as `1%`.
@@ -96,6 +95,22 @@ class Ranking:
             ValueError: If that is none, or more than the model has.
         """
         return tuple(entry.head for entry in self.entries[: count_of(heads, len(self.entries))])
+
+    def sorted_by(self, ranker: str, scores: Mapping[Head, float]) -> "Ranking":
+        """The same heads with the scores of another ranker, the highest first; equal scores in the order of heads."""
+        scored = (replace(entry, score=scores[entry.head]) for entry in self.entries)
+        order = tuple(sorted(scored, key=lambda entry: (-scores[entry.head], entry.head)))
+        return replace(self, entries=order, ranker=ranker)
+
+    @property
+    def score(self) -> str:
+        """What the heads are sorted by."""
+        return self.ranker or self.config.score
+
+    def scores(self, score: str = "") -> dict[Head, float]:
+        """A score of every head, best first: `explained`, `specificity`, `z`, or by default what they are sorted by."""
+        name = "score" if (score or self.score) == self.ranker else score or self.score
+        return {entry.head: float(getattr(entry, name)) for entry in self.entries}
 
     @property
     def has_q(self) -> bool:
@@ -172,82 +187,3 @@ def count_of(heads: int | str, n_heads: int) -> int:
     if count > n_heads:
         raise ValueError(f"{heads} heads were asked for, but there are {n_heads}")
     return int(count)
-
-
-def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankConfig | None = None) -> Ranking:
-    """Rank all heads for a concept.
-
-    Args:
-        model: The model that was captured.
-        capture: The capture.
-        concept: The words.
-        config: Score and options; see `RankConfig`.
-
-    Raises:
-        ValueError: If the capture is of another model or holds too little (see `read`), the concept has no token in the
-            vocabulary, or there are too few random dictionaries for a z-score.
-
-    Source: arXiv 2510.21518, section 3.
-    Differences: 1. `specificity` is the default score, because heads of the first layers write nearly constant
-        vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
-    """
-    config = config or RankConfig()
-    return rank_each(model, capture, [tokens_of(model, concept, config.multi_token)], config)[0]
-
-
-def rank_each(
-    model: LanguageModel,
-    capture: Capture,
-    lists: Sequence[ConceptTokens],
-    config: RankConfig,
-    *,
-    seeds: Sequence[int] | None = None,
-    progress: Callable[[int, int], None] = lambda *_: None,
-) -> list[Ranking]:
-    """Rank all heads for each of several lists of tokens; what they share is read once.
-
-    Args:
-        model: The model that was captured.
-        capture: The capture.
-        lists: What stands for each concept; a list of `tokens_of` is ranked as `rank` does it.
-        config: Score and options; its `multi_token` is not looked at.
-        seeds: Of each list's random dictionaries; the config's for all if None.
-        progress: Told how many rankings are done, and of how many.
-
-    Raises:
-        ValueError: As `rank`.
-    """
-    reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
-    rankings = []
-    for found, seed in zip(lists, seeds or [config.seed] * len(lists), strict=True):
-        rankings.append(_ranked(model, capture, reading, found, replace(config, seed=seed)))
-        progress(len(rankings), len(lists))
-    return rankings
-
-
-def _ranked(
-    model: LanguageModel, capture: Capture, reading: Reading, found: ConceptTokens, config: RankConfig
-) -> Ranking:
-    ids = torch.tensor(found.token_ids)
-    draws = null_dictionaries(model, reading.directions, ids, config.null, config.n_draws, config.seed)
-    both = torch.cat([ids[None], draws])
-    heads, explained = explained_by_each(reading, both, n_steps=config.n_atoms, rule=config.rule)
-    return Ranking(
-        found.concept.name,
-        _sorted(_entries(heads, Scores(explained[0], explained[1:])), config.score),
-        config,
-        capture.identity.model,
-        capture.identity.revision,
-        capture.identity.unembedding_sha256,
-        tuple(token_text(model, i) for i in found.token_ids),
-        found.dropped_words,
-    )
-
-
-def _entries(heads: Sequence[Head], scores: Scores) -> list[RankedHead]:
-    columns = (scores.explained, scores.specificity, scores.z, scores.p, q_values(scores))
-    return [RankedHead(*row) for row in zip(heads, *(column.tolist() for column in columns), strict=True)]
-
-
-def _sorted(entries: Sequence[RankedHead], score: Score) -> tuple[RankedHead, ...]:
-    return tuple(sorted(entries, key=lambda e: (-getattr(e, score), e.head)))

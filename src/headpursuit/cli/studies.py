@@ -120,6 +120,13 @@ def study(
         options.PositionsChoice | None,
         typer.Option(help="Positions the ranking reads.", show_default="last, generated for image tasks"),
     ] = None,
+    ranker: Annotated[
+        str | None,
+        typer.Option(
+            help="What puts the heads in order: alignment, direct-attribution, ... (docs/rankers.md).",
+            show_default="the score",
+        ),
+    ] = None,
     score: Annotated[
         options.ScoreChoice | None, typer.Option(help=options.SCORE_HELP, show_default="specificity")
     ] = None,

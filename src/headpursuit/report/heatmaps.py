@@ -11,7 +11,7 @@ from headpursuit.analysis import Ranking
 from headpursuit.heads import Head, site_name, site_order
 from headpursuit.report import pictures
 
-MapScore = Literal["specificity", "explained", "z"]
+MapScore = Literal["explained", "specificity", "z"]
 
 _NAMES = {
     "specificity": "specificity (explained − mean of random dictionaries)",
@@ -33,14 +33,19 @@ class Grid:
     diverging: bool
 
 
+def map_scores(ranking: Ranking) -> tuple[str, ...]:
+    """What can be drawn of a ranking."""
+    return (*get_args(MapScore), *filter(None, (ranking.ranker,)))
+
+
 def grid(ranking: Ranking, score: str) -> Grid:
     """Lay a ranking out by layer and head.
 
     Raises:
         ValueError: If the score is unknown or the ranking is empty.
     """
-    if score not in get_args(MapScore):
-        raise ValueError(f"unknown score {score!r}; choose one of {', '.join(get_args(MapScore))}")
+    if score not in map_scores(ranking):
+        raise ValueError(f"unknown score {score!r}; choose one of {', '.join(map_scores(ranking))}")
     if not ranking.entries:
         raise ValueError(f"the ranking for {ranking.concept!r} has no heads to draw")
     heads = [entry.head for entry in ranking.entries]
@@ -49,9 +54,8 @@ def grid(ranking: Ranking, score: str) -> Grid:
     blank = set(range(1 + max(head.layer for head in heads))) - {head.layer for head in heads}
     sites = sorted(found | {site_name(layer) for layer in blank}, key=site_order)
     rows = [[math.nan] * (1 + max(head.index for head in heads)) for _ in sites]
-    for entry in ranking.entries:
-        value = float(getattr(entry, score))
-        rows[sites.index(entry.head.site)][entry.head.index] = value if math.isfinite(value) else math.nan
+    for head, value in ranking.scores(score).items():
+        rows[sites.index(head.site)][head.index] = value if math.isfinite(value) else math.nan
     return Grid(tuple(sites), tuple(map(tuple, rows)), _limit(rows, score), score != "explained")
 
 
@@ -67,7 +71,8 @@ def heatmap(
     Args:
         ranking: What to draw.
         path: Picture to write; its ending says the format: .png, .svg or .pdf.
-        score: What the colours show: `specificity`, `explained` or `z`; by default what the ranking is sorted by.
+        score: What the colours show: `specificity`, `explained`, `z`, or the name of the ranker that sorted the heads;
+            by default what they are sorted by.
         heads: Heads to outline; by default the best tenth, at most ten.
 
     Returns:
@@ -78,10 +83,10 @@ def heatmap(
     """
     path = Path(path)
     pictures.check_format(path)
-    score = score or ranking.config.score
+    score = score or ranking.score
     laid_out = grid(ranking, score)
-    by_head = {entry.head: entry for entry in ranking.entries}
-    missing = [str(head) for head in heads if head not in by_head]
+    scores = ranking.scores(score)
+    missing = [str(head) for head in heads if head not in scores]
     if missing:
         raise ValueError(f"{', '.join(missing)} cannot be outlined: not in the ranking")
     marked = tuple(heads) or tuple(e.head for e in ranking.entries[: _n_outlined(len(ranking.entries))])
@@ -90,7 +95,7 @@ def heatmap(
         title = f"{ranking.concept}: heads of {Path(ranking.model).name}"
         title = textwrap.fill(title, int(11 * figure.get_figwidth()))
         figure.axes[0].set_title(title, loc="left", fontweight="bold", parse_math=False)
-        rows = sorted(((str(h), float(getattr(by_head[h], score))) for h in marked), key=lambda row: -row[1])
+        rows = sorted(((str(h), scores[h]) for h in marked), key=lambda row: -row[1])
         _list_heads(figure, rows[:20], _found(ranking))
         pictures.write(figure, path)
     return path
@@ -133,7 +138,7 @@ def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:
     axes.tick_params(length=2)
     axes.spines[:].set_visible(False)
     bar = figure.colorbar(image, ax=axes, location="bottom", fraction=0.04, pad=0.02, aspect=40)
-    bar.set_label(_NAMES[score])
+    bar.set_label(_NAMES.get(score, score))
     bar.outline.set_visible(False)
     return figure
 

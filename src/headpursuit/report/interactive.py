@@ -3,11 +3,11 @@
 import html
 import math
 from collections.abc import Collection, Sequence
-from typing import Any, get_args
+from typing import Any
 
 from headpursuit.analysis import Ranking
 from headpursuit.report import wording
-from headpursuit.report.heatmaps import MapScore, grid
+from headpursuit.report.heatmaps import grid, map_scores
 from headpursuit.studies.results import HeadNote
 
 TOKENS_SHOWN = 8
@@ -23,7 +23,7 @@ def heatmap_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection
         `edited` as [layer, head] pairs; `score`, the one shown first.
     """
     scores: dict[str, dict[str, Any]] = {}
-    for name in get_args(MapScore):
+    for name in map_scores(ranking):
         laid_out = grid(ranking, name)
         values = [[_number(v) for v in row] for row in laid_out.values]
         scores[name] = {"values": values, "limit": laid_out.limit, "diverging": laid_out.diverging}
@@ -41,7 +41,7 @@ def heatmap_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection
         labels[sites.index(entry.head.site)][entry.head.index] = "<br>".join(lines)
     return {
         "scores": scores,
-        "score": ranking.config.score,
+        "score": ranking.score,
         "labels": labels,
         "edited": [[sites.index(e.head.site), e.head.index] for e in ranking.entries if str(e.head) in edited],
     }

@@ -1,11 +1,11 @@
 """The steps that studies share: the folder begun, heads ranked and named, arms measured, results written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Capture, CaptureConfig, RankConfig, Ranking, capture, count_of, explain, rank, versions
+from headpursuit.analysis import Capture, Ranking, count_of, explain, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
 from headpursuit.models import FLAGS, LanguageModel, batches, tokens_of
@@ -14,6 +14,7 @@ from headpursuit.studies.arms import ArmRunner, PlannedArm
 from headpursuit.studies.doses import head_counts
 from headpursuit.studies.place import begin, check_place, check_same, kept
 from headpursuit.studies.progress import Progress
+from headpursuit.studies.ranked import capture_config, captured, ranked
 from headpursuit.studies.results import Arm, ArmKind, HeadNote, StudyConfig
 from headpursuit.studies.settings import command
 from headpursuit.studies.tasks import Task
@@ -58,9 +59,9 @@ def find_heads(
     folder = begin(path, config)
     check_same(model, task, concepts, folder)
     thumbnails = write_thumbnails(task, folder)
-    captured = _captured(model, task, config, folder, progress)
-    rankings = _ranked(model, captured, concepts, config, folder, progress)
-    return FoundHeads(folder, *concepts, thumbnails, rankings, _noted(model, captured, config, folder, progress))
+    found = captured(model, task, capture_config(config), folder, progress)
+    rankings = _ranked(model, task, found, concepts, config, folder, progress)
+    return FoundHeads(folder, *concepts, thumbnails, rankings, _noted(model, found, config, folder, progress))
 
 
 def described(model: LanguageModel, config: StudyConfig, found: FoundHeads) -> dict[str, Any]:
@@ -105,51 +106,33 @@ def _check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, C
     batches(model, task.neutral_texts, config.batch_size)
 
 
-def _captured(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Capture:
-    """Capture the ranking prompts."""
-    if not (folder / "capture").exists():
-        settings = CaptureConfig(
-            positions=config.positions,
-            chat=config.chat,
-            max_new_tokens=config.max_new_tokens,
-            batch_size=config.batch_size,
-            samples=1000 if config.ranking.rule == "l1" else 0,
-        )
-        captured = capture(model, task.ranking_prompts, settings, progress=partial(progress, "capture"))
-        captured.save(folder / "capture")
-    return Capture.load(folder / "capture")
-
-
 def _ranked(
     model: LanguageModel,
-    captured: Capture,
+    task: Task,
+    found: Capture,
     concepts: tuple[Concept, Concept],
     config: StudyConfig,
     folder: Path,
     progress: Progress,
 ) -> tuple[Ranking, Ranking]:
-    """Rank all heads for both concepts, on the same prompts."""
+    """Rank all heads for both concepts, on the same prompts; for the other one, which no answer names, by its words."""
     rankings = []
-    for concept, file in zip(concepts, ("ranking.json", "other-ranking.json"), strict=True):
+    plain = replace(config, ranker="")
+    for concept, how, file in zip(concepts, (config, plain), ("ranking.json", "other-ranking.json"), strict=True):
         progress(f"rank {concept.name}", 0, 1)
-        make = partial(_rank, model, captured, concept, config.ranking)
-        rankings.append(Ranking.from_json(kept(folder / file, make)))
+        rankings.append(ranked(model, task, concept, how, found, folder / file))
         progress(f"rank {concept.name}", 1, 1)
     return rankings[0], rankings[1]
 
 
-def _rank(model: LanguageModel, captured: Capture, concept: Concept, config: RankConfig) -> dict[str, Any]:
-    return rank(model, captured, concept, config).to_json()
-
-
 def _noted(
-    model: LanguageModel, captured: Capture, config: StudyConfig, folder: Path, progress: Progress
+    model: LanguageModel, prompts: Capture, config: StudyConfig, folder: Path, progress: Progress
 ) -> tuple[HeadNote, ...]:
     """Name every head by its first tokens over the whole vocabulary, read as the ranking reads it."""
 
     def note() -> list[dict[str, object]]:
         how = config.ranking
-        found = explain(model, captured, n_atoms=NOTE_ATOMS, rule=how.rule, centre=how.centre, gain=how.gain)
+        found = explain(model, prompts, n_atoms=NOTE_ATOMS, rule=how.rule, centre=how.centre, gain=how.gain)
         return [{"head": str(e.head), "tokens": e.tokens, "explained": e.explained} for e in found]
 
     progress("name heads", 0, 1)

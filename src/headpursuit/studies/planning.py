@@ -7,12 +7,13 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from headpursuit.analysis import CaptureConfig, capture, count_of, explain, rank
+from headpursuit.analysis import capture, count_of, explain, rank
 from headpursuit.images import Prompt
 from headpursuit.models import LanguageModel, answer, batches, log_probabilities
 from headpursuit.studies.doses import head_counts
 from headpursuit.studies.finding import NOTE_ATOMS
 from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.ranked import capture_config
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.sweep import MOST_DRAWN, sweep_questions
 from headpursuit.studies.tasks import CAPTIONING, Task
@@ -108,8 +109,9 @@ class _Meter:
     def capture(self, prompts: Sequence[Prompt]) -> Part:
         """Capturing the ranking prompts."""
         some = list(prompts[: self._config.batch_size])
-        self._captured = capture(self._model, some, self._capture_config())  # warms up
-        seconds = _seconds(lambda: capture(self._model, some, self._capture_config()))
+        settings = capture_config(self._config)
+        self._captured = capture(self._model, some, settings)  # warms up
+        seconds = _seconds(lambda: capture(self._model, some, settings))
         n_batches, tokens = self._size(prompts)
         passes, new = 1, 0
         if self._config.positions in ("generated", "all"):
@@ -133,13 +135,6 @@ class _Meter:
         seconds = _seconds(lambda: list(log_probabilities(self._model, texts)))
         found = batches(self._model, texts, 8)
         return Part("neutral", 1, len(found), sum(int(b.attention_mask.sum()) for b in found), seconds / 60)
-
-    def _capture_config(self) -> CaptureConfig:
-        config = self._config
-        return CaptureConfig(
-            config.positions, config.chat, config.max_new_tokens, config.batch_size,
-            samples=1000 if config.ranking.rule == "l1" else 0,
-        )  # fmt: skip
 
     def _size(self, prompts: Sequence[Prompt]) -> tuple[int, int]:
         """Batches, and tokens as far as a few batches tell."""

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Literal
 
 from headpursuit.analysis.rankers.at_random import at_random
-from headpursuit.analysis.rankers.direct_attribution import direct_attribution
+from headpursuit.analysis.rankers.attribution import aligned_attribution, alignment, direct_attribution
 from headpursuit.analysis.rankers.evidence import Evidence, Unsuited
 from headpursuit.analysis.rankers.linear_probe import linear_probe
 from headpursuit.analysis.rankers.logit_lens import logit_lens
@@ -65,6 +65,9 @@ _ALL = (
     Ranker("nonnegative-uncentred", "the same, not centred", "linear", partial(nonnegative, centre=False)),
     Ranker("logit-lens", "energy on the best concept token, one sample, one step", "linear", logit_lens),
     Ranker("direct-attribution", "lift of the answer's logit, directly", "linear", direct_attribution),
+    Ranker("alignment", "cosine with what lifts the answer", "linear", partial(alignment, centre=False)),
+    Ranker("alignment-centred", "the same, centred", "linear", partial(alignment, centre=True)),
+    Ranker("aligned-attribution", "direct attribution times alignment", "linear", aligned_attribution),
     Ranker("linear-probe", "answer's direction from the head, ridge", "linear", linear_probe),
     Ranker("nonlinear-probe", "the same with a Gaussian kernel", "nonlinear", nonlinear_probe),
     Ranker("gradient-concept", "d log p(concept) / d scale", "nonlinear", concept_gradient),

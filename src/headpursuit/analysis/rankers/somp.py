@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from headpursuit.analysis.rankers.evidence import Evidence
-from headpursuit.analysis.rankings import Score, rank
+from headpursuit.analysis.ranking_heads import rank
+from headpursuit.analysis.rankings import Score
 from headpursuit.heads import Head
 from headpursuit.pursuit import Rule
 

@@ -12,7 +12,7 @@ from headpursuit.studies.place import check_same
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.rankers.folder import begin, check_rankers_place
 from headpursuit.studies.rankers.judging import Judged, compare, places
-from headpursuit.studies.rankers.measuring import Run, ranking_questions
+from headpursuit.studies.rankers.measuring import Run
 from headpursuit.studies.rankers.result import KIND, RESULT, RankersResult, TaskComparison, seconds_in
 from headpursuit.studies.rankers.settings import RankersConfig, command
 from headpursuit.studies.rankers.wording import over_tasks
@@ -86,7 +86,7 @@ def _check_feasible(model: LanguageModel, task: Task, study: StudyConfig, config
     """
     config.counts(model.anatomy.n_heads)
     tokens_of(model, task.words, config.ranking.multi_token)
-    asked = ranking_questions(task)
+    asked = task.ranking_questions
     for what, prompts in (("ranking prompts", [q.prompt for q in asked]), ("held-out questions", task.heldout)):
         if not prompts:
             raise ValueError(f"{task.name} has no {what}")

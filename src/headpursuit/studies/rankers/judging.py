@@ -10,7 +10,7 @@ from headpursuit.analysis.rankers import DEFAULT, RANKERS
 from headpursuit.heads import Edit
 from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.metrics import is_empty
-from headpursuit.studies.rankers.measuring import Orders, Run, ranking_questions
+from headpursuit.studies.rankers.measuring import Orders, Run
 from headpursuit.studies.rankers.result import (
     Contrast,
     Overlap,
@@ -82,7 +82,7 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
             run.concept.name,
             asked.direction,
             asked.metric.counted,
-            len(ranking_questions(run.task)),
+            len(run.task.ranking_questions),
             groups.count("target"),
             groups.count("unrelated"),
             before.target.score,

@@ -3,21 +3,21 @@
 import json
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Capture, CaptureConfig, capture
 from headpursuit.analysis.rankers import Evidence, Ranker, Unsuited, order_of
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.models import LanguageModel, first_tokens
+from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.ranked import capture_config, captured, evidence_of
 from headpursuit.studies.rankers.settings import RankersConfig
 from headpursuit.studies.results import Arm, ArmKind, StudyConfig
 from headpursuit.studies.tasks import Question, Task, drawn
@@ -98,41 +98,9 @@ class Run:
         return Arm.from_json(kept(file, lambda: runner.run(name, kind, edit).to_json()))
 
     def _evidence(self) -> Evidence:
-        asked = ranking_questions(self.task)
-        return Evidence(
-            self.model,
-            tuple(q.prompt for q in asked),
-            self._captured([q.prompt for q in asked]),
-            self.concept,
-            tuple(
-                first_tokens(self.model, q.answers, spaced=not self.study.chat and not q.text[-1:].isspace())
-                for q in asked
-            ),
-            tuple(q.fact for q in asked),
-            self.config.ranking,
-            self.config.batch_size,
-            self.study.chat,
-            self.config.seed,
-        )
-
-    def _captured(self, prompts: Sequence[Any]) -> Capture:
-        """One capture of the ranking prompts for all rankers."""
-        place = self.folder / "capture"
-        if not place.exists():
-            settings = CaptureConfig(
-                positions=self.study.positions,
-                chat=self.study.chat,
-                max_new_tokens=self.study.max_new_tokens,
-                batch_size=self.config.batch_size,
-                samples=self.config.samples,
-            )
-            capture(self.model, prompts, settings, progress=partial(self.progress, "capture")).save(place)
-        return Capture.load(place)
-
-
-def ranking_questions(task: Task) -> list[Question]:
-    """Questions that heads are ranked on."""
-    return [q for q in task.questions if q.split == "ranking" and q.group == "target"]
+        settings = capture_config(self.study, self.config.samples)
+        found = captured(self.model, self.task, settings, self.folder, self.progress)
+        return evidence_of(self.model, self.task, self.concept, self.study, found)
 
 
 def name_of(edit: Edit) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, get_args
 
 from headpursuit.analysis import RankConfig, count_of
+from headpursuit.analysis.rankers import find_ranker
 from headpursuit.heads import parse_scope
 from headpursuit.models import Positions
 
@@ -29,6 +30,8 @@ class StudyConfig:
     """Draws of random heads, once matched by layer and once from all layers."""
     other_concept: str = "months"
     """The concept whose best heads are a further control."""
+    ranker: str = ""
+    """What puts the heads in order, one of `headpursuit.analysis.rankers`; empty: the score of `ranking`."""
     ranking: RankConfig = field(default_factory=RankConfig)
     positions: Positions = "last"
     """Positions of the ranking prompts that are captured."""
@@ -77,6 +80,8 @@ class StudyConfig:
         for heads in (self.heads, *self.dose_heads, *self.also_heads):
             count_of(heads, 10**9)
         parse_scope(self.scope)
+        if self.ranker:
+            find_ranker(self.ranker)
         if self.positions not in get_args(Positions):
             raise ValueError(f"unknown positions {self.positions!r}; choose {', '.join(get_args(Positions))}")
         for name in ("controls", "max_new_tokens", "batch_size", "images", "selection_images", "sweep_questions"):

@@ -46,7 +46,7 @@ def compare(
 
 
 def _draw(variant: Variant, ranking: Ranking, full: Ranking, k: int, found_again: float | None) -> Draw:
-    ours, theirs = ({e.head: getattr(e, r.config.score) for e in r.entries} for r in (ranking, full))
+    ours, theirs = (r.scores() for r in (ranking, full))
     heads, top = list(theirs), list(theirs)[: n_top(len(theirs))]
     more = min(_TOP, len(heads))
     return Draw(

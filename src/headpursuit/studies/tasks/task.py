@@ -82,7 +82,12 @@ class Task:
     @property
     def ranking_prompts(self) -> tuple[Prompt, ...]:
         """Prompts that heads are ranked on."""
-        return tuple(q.prompt for q in self.questions if q.split == "ranking" and q.group == "target")
+        return tuple(q.prompt for q in self.ranking_questions)
+
+    @property
+    def ranking_questions(self) -> tuple[Question, ...]:
+        """Questions that heads are ranked on."""
+        return tuple(q for q in self.questions if q.split == "ranking" and q.group == "target")
 
     @property
     def heldout(self) -> tuple[Question, ...]:

@@ -123,9 +123,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _spearman(one: Ranking, other: Ranking) -> float:
     """Rank correlation over all heads; 0 where the scores of one are all the same."""
-    scores = [
-        {entry.head: getattr(entry, ranking.config.score) for entry in ranking.entries} for ranking in (one, other)
-    ]
+    scores = [ranking.scores() for ranking in (one, other)]
     heads = sorted(scores[0])
     columns = [np.array([score[head] for head in heads]) for score in scores]
     if any(np.ptp(column) == 0 for column in columns):

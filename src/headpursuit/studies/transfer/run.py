@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, count_of, rank, versions
+from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.pursuit import random_heads
@@ -15,6 +15,7 @@ from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.base import asked_of
 from headpursuit.studies.place import check_same, kept
 from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.ranked import capture_config, captured, ranked
 from headpursuit.studies.results import Arm, StudyConfig
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import find_task
@@ -149,21 +150,8 @@ def _ranked(model: LanguageModel, task: Task, config: StudyConfig, folder: Path,
     """Capture a task's ranking prompts and rank all heads, or read what was kept."""
     folder.mkdir(parents=True, exist_ok=True)
     check_same(model, task, [task.words], folder, config)
-    if not (folder / "capture").exists():
-        settings = CaptureConfig(
-            positions=config.positions,
-            chat=config.chat,
-            max_new_tokens=config.max_new_tokens,
-            batch_size=config.batch_size,
-            samples=1000 if config.ranking.rule == "l1" else 0,
-        )
-        advance = partial(progress, f"capture {folder.name}")
-        capture(model, task.ranking_prompts, settings, progress=advance).save(folder / "capture")
-
-    def make() -> dict[str, Any]:
-        return rank(model, Capture.load(folder / "capture"), task.words, config.ranking).to_json()
-
-    return Ranking.from_json(kept(folder / "ranking.json", make))
+    found = captured(model, task, capture_config(config), folder, progress, f"capture {folder.name}")
+    return ranked(model, task, task.words, config, found, folder / "ranking.json")
 
 
 def _head_set(model: LanguageModel, name: str, ranking: Ranking, config: TransferConfig) -> HeadSet:

@@ -1,0 +1,94 @@
+"""Rank every head of a model for a concept."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+
+from headpursuit.analysis.captures import Capture
+from headpursuit.analysis.nulls import explained_by_each, null_dictionaries
+from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, Score
+from headpursuit.analysis.readings import Reading, read
+from headpursuit.concepts import Concept
+from headpursuit.heads import Head
+from headpursuit.models import ConceptTokens, LanguageModel, token_text, tokens_of
+from headpursuit.pursuit import Scores, q_values
+
+
+def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankConfig | None = None) -> Ranking:
+    """Rank all heads for a concept.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture.
+        concept: The words.
+        config: Score and options; see `RankConfig`.
+
+    Raises:
+        ValueError: If the capture is of another model or holds too little (see `read`), the concept has no token in the
+            vocabulary, or there are too few random dictionaries for a z-score.
+
+    Source: arXiv 2510.21518, section 3.
+    Differences: 1. `specificity` is the default score, because heads of the first layers write nearly constant
+        vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
+    """
+    config = config or RankConfig()
+    return rank_each(model, capture, [tokens_of(model, concept, config.multi_token)], config)[0]
+
+
+def rank_each(
+    model: LanguageModel,
+    capture: Capture,
+    lists: Sequence[ConceptTokens],
+    config: RankConfig,
+    *,
+    seeds: Sequence[int] | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> list[Ranking]:
+    """Rank all heads for each of several lists of tokens; what they share is read once.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture.
+        lists: What stands for each concept; a list of `tokens_of` is ranked as `rank` does it.
+        config: Score and options; its `multi_token` is not looked at.
+        seeds: Of each list's random dictionaries; the config's for all if None.
+        progress: Told how many rankings are done, and of how many.
+
+    Raises:
+        ValueError: As `rank`.
+    """
+    reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
+    rankings = []
+    for found, seed in zip(lists, seeds or [config.seed] * len(lists), strict=True):
+        rankings.append(_ranked(model, capture, reading, found, replace(config, seed=seed)))
+        progress(len(rankings), len(lists))
+    return rankings
+
+
+def _ranked(
+    model: LanguageModel, capture: Capture, reading: Reading, found: ConceptTokens, config: RankConfig
+) -> Ranking:
+    ids = torch.tensor(found.token_ids)
+    draws = null_dictionaries(model, reading.directions, ids, config.null, config.n_draws, config.seed)
+    both = torch.cat([ids[None], draws])
+    heads, explained = explained_by_each(reading, both, n_steps=config.n_atoms, rule=config.rule)
+    return Ranking(
+        found.concept.name,
+        _sorted(_entries(heads, Scores(explained[0], explained[1:])), config.score),
+        config,
+        capture.identity.model,
+        capture.identity.revision,
+        capture.identity.unembedding_sha256,
+        tuple(token_text(model, i) for i in found.token_ids),
+        found.dropped_words,
+    )
+
+
+def _entries(heads: Sequence[Head], scores: Scores) -> list[RankedHead]:
+    columns = (scores.explained, scores.specificity, scores.z, scores.p, q_values(scores))
+    return [RankedHead(*row) for row in zip(heads, *(column.tolist() for column in columns), strict=True)]
+
+
+def _sorted(entries: Sequence[RankedHead], score: Score) -> tuple[RankedHead, ...]:
+    return tuple(sorted(entries, key=lambda e: (-getattr(e, score), e.head)))

@@ -1,0 +1,82 @@
+"""A task's heads are ranked: its ranking prompts captured, and all heads put in the order that a study asks for."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, rank
+from headpursuit.analysis.rankers import Evidence, Unsuited, find_ranker
+from headpursuit.concepts import Concept
+from headpursuit.models import LanguageModel, first_tokens
+from headpursuit.studies.place import kept
+from headpursuit.studies.progress import Progress
+from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.tasks import CAPTIONING, Task
+
+SAMPLES = 1000
+"""Captured positions that are kept one by one, where the rule or the ranker needs them."""
+
+
+def capture_config(config: StudyConfig, samples: int | None = None) -> CaptureConfig:
+    """How a study captures its ranking prompts; with so many samples, by default as many as its ranking needs."""
+    needed = SAMPLES if config.ranker or config.ranking.rule == "l1" else 0
+    return CaptureConfig(
+        positions=config.positions,
+        chat=config.chat,
+        max_new_tokens=config.max_new_tokens,
+        batch_size=config.batch_size,
+        samples=needed if samples is None else samples,
+    )
+
+
+def captured(
+    model: LanguageModel, task: Task, settings: CaptureConfig, folder: Path, progress: Progress, stage: str = "capture"
+) -> Capture:
+    """Capture a task's ranking prompts, or read back what was captured in this folder before."""
+    place = folder / "capture"
+    if not place.exists():
+        capture(model, task.ranking_prompts, settings, progress=partial(progress, stage)).save(place)
+    return Capture.load(place)
+
+
+def evidence_of(
+    model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, captured_prompts: Capture
+) -> Evidence:
+    """What rankers are given of a study's ranking questions; captions are references, and no right answers."""
+    asked = [replace(q, answers=()) if task.name == CAPTIONING else q for q in task.ranking_questions]
+    return Evidence(
+        model,
+        task.ranking_prompts,
+        captured_prompts,
+        concept,
+        tuple(first_tokens(model, q.answers, spaced=not config.chat and not q.text[-1:].isspace()) for q in asked),
+        tuple(q.fact for q in asked),
+        config.ranking,
+        config.batch_size,
+        config.chat,
+        config.seed,
+    )
+
+
+def ranked(
+    model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, found: Capture, file: Path
+) -> Ranking:
+    """All heads ranked for the task's concept, by the study's ranker if it names one; or read back from the file.
+
+    Raises:
+        ValueError: If the ranker lacks something that the model, the capture or the task does not have.
+    """
+
+    def make() -> Ranking:
+        ranking = rank(model, found, concept, config.ranking)
+        if not config.ranker:
+            return ranking
+        try:
+            scores = find_ranker(config.ranker).score(evidence_of(model, task, concept, config, found))
+        except Unsuited as error:
+            raise ValueError(
+                f"{config.ranker} cannot rank heads on {task.name}: {error}; choose another --ranker"
+            ) from error
+        return ranking.sorted_by(config.ranker, scores)
+
+    return Ranking.from_json(kept(file, lambda: make().to_json()))
