@@ -14,7 +14,7 @@ from mistral import D_MODEL, VOCAB, moments, write_weights
 
 import headpursuit as hp
 from headpursuit.concepts import Concept
-from headpursuit.pursuit import Dictionary, Signals, Stack, random_dictionaries, score_heads
+from headpursuit.pursuit import Dictionary, Signals, Stack, explained_by, random_dictionaries
 from headpursuit.studies import load_task
 
 N_TOKENS, N_DRAWS, STEPS = 100, 16, 20
@@ -61,7 +61,7 @@ def mistral(device: str) -> dict[str, float]:
         stack = Stack(dictionaries, torch.empty(0, device=device))
         for layer, write in enumerate(weights):
             signals = Signals.from_moments(captured[layer], write.float())
-            score_heads(signals, stack, n_steps=STEPS)
+            explained_by(signals, stack, n_steps=STEPS)
 
     took, _ = seconds(rank)
     return {"tokens": N_TOKENS, "heads": 1024, "rank_s": took, "tflop": 2 * 1024 * 128 * D_MODEL * 1700 / 1e12}

@@ -84,7 +84,7 @@ def test_edits_are_measured_on_a_task_and_resumed(place, task, tmp_path, monkeyp
     )
     result = typed(place, tmp_path / "out", *of_task, "--resume")
     assert result.exit_code == 0, result.output
-    assert "fall" in result.stdout
+    assert "effect" in result.stdout
     assert "full list's edit" in result.stdout
     assert "Every set of heads that was measured" in (tmp_path / "out" / "report.html").read_text()
 

@@ -14,9 +14,9 @@ from headpursuit.studies.doses import (
     head_counts,
     is_sure,
 )
+from headpursuit.studies.effect import Asked, Thresholds
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.verdict import Asked, Thresholds
 
 ASKED = Asked(METRICS["contains"])
 

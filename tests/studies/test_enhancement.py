@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 from arm_figures import exactly
 
+from headpursuit.studies.effect import Asked, Thresholds, effect
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
 from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.verdict import Asked, Thresholds, effect, judge
+from headpursuit.studies.verdict import judge
 
 BEFORE = 0.2
 

@@ -14,6 +14,7 @@ from headpursuit.models import answer
 from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig
 from headpursuit.studies import arms as running
+from headpursuit.studies.effect import effect, signs_of_damage
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.rankers import RankersConfig, RankersResult, compare_rankers
 from headpursuit.studies.rankers.judging import places
@@ -22,7 +23,6 @@ from headpursuit.studies.results import Arm
 from headpursuit.studies.statistics import bootstrap
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
-from headpursuit.studies.verdict import effect, signs_of_damage
 
 RANKERS = [
     "specificity",
@@ -374,10 +374,10 @@ def test_tasks_that_cannot_be_are_refused(config, reason):
 
 
 def test_scales_that_go_the_wrong_way_are_refused(model, task, tmp_path):
-    with pytest.raises(ValueError, match="tiny suppresses, with scales below 1, but --scales is '0,2'"):
+    with pytest.raises(ValueError, match="scales of suppression are below 1, but --scales is 0,2 for tiny"):
         compared(model, task, tmp_path / "rankers", tiny_config(scales="0,2"))
     enhancing = replace(task, direction="enhance")
-    with pytest.raises(ValueError, match="tiny enhances, with scales above 1"):
+    with pytest.raises(ValueError, match="scales of enhancement are above 1, but --scales is "):
         compared(model, enhancing, tmp_path / "rankers", tiny_config(scales="0"))
 
 

@@ -1,10 +1,10 @@
-import math
 import random
 
 import pytest
 from scipy import stats
 
-from headpursuit.studies.sensitivity.agreement import chance_overlap, over_draws, overlap, spearman, stable_from
+from headpursuit.studies.sensitivity.agreement import chance_overlap, over_draws, overlap, stable_from
+from headpursuit.studies.statistics import spearman
 
 
 def test_overlap_counts_what_both_have_first():
@@ -27,8 +27,8 @@ def test_spearman_is_scipys(ties):
     assert spearman(x, [-v for v in x]) == pytest.approx(-1)
 
 
-def test_spearman_of_constant_scores_is_undefined():
-    assert math.isnan(spearman([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]))
+def test_constant_scores_agree_with_nothing():
+    assert spearman([1.0, 1.0, 1.0], [1.0, 2.0, 3.0]) == 0
 
 
 @pytest.mark.parametrize(

@@ -74,22 +74,22 @@ def test_effects_are_those_of_the_answers(finished, model, task):
     measured = result.measured
     assert measured.n_questions == 16
     assert measured.base.target.n_questions == 8
-    arm = next(a for a in measured.arms if measured.falls[measured.arms.index(a)] > 0)
+    arm = next(a for a in measured.arms if measured.effects[measured.arms.index(a)] > 0)
     with rescale(model, Edit.uniform([Head.parse(h) for h in arm.heads], -40)):
         answers = answer(model, [q.prompt for q in task.heldout], max_new_tokens=N_NEW)
     right = [contains(a, q.answers) for q, a in zip(task.heldout, answers, strict=True) if q.group == "target"]
     assert sum(right) < len(right)  # of 12; 8 of them were drawn
-    assert 0 < measured.falls[measured.arms.index(arm)] <= 1
+    assert 0 < measured.effects[measured.arms.index(arm)] <= 1
 
 
 def test_effects_by_list_are_means_over_its_draws(finished):
     result, _ = finished
     fall_of = {
-        frozenset(arm.heads): fall for arm, fall in zip(result.measured.arms, result.measured.falls, strict=True)
+        frozenset(arm.heads): fall for arm, fall in zip(result.measured.arms, result.measured.effects, strict=True)
     }
     for row in result.agreements:
         falls = [fall_of[frozenset(d.heads)] for d in result.draws if d.label == row.label]
-        assert row.effect.fall.value == pytest.approx(sum(falls) / len(falls))
+        assert row.effect.target.value == pytest.approx(sum(falls) / len(falls))
         assert 0 <= row.effect.broken <= 1
         assert row.effect.unrelated is not None
 

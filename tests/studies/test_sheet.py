@@ -4,9 +4,9 @@ from dataclasses import asdict, replace
 from arm_figures import arm, base
 
 from headpursuit.studies.doses import cell_of
+from headpursuit.studies.effect import Asked
 from headpursuit.studies.results import DoseSheet
 from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.verdict import Asked
 
 ASKED = Asked(METRICS["contains"])
 

@@ -62,7 +62,7 @@ def test_the_config_that_is_written_can_be_given_again(tmp_path):
         ("tasks: [{task: x, heads: 3}]", "the task x has no setting 'heads'; it can have positions, chat"),
         ("tasks: [{task: x, name: 'A b'}]", "'A b' cannot name a task"),
         ("tasks: [{task: captioning, data: scenes}]", "captioning has figures of its own"),
-        ("tasks: [{task: x, images: many}]", "the setting images of the task x is 'many'; expected int"),
+        ("tasks: [{task: x, images: many}]", "the task x, images: expected int, found 'many'"),
         ("tasks: countries-qa", "no list of rows"),
         ("tasks: []\nheads: 3", "unknown key 'heads'"),
         ("tasks: []\nsettings: 3", "the settings in .* are 3"),
@@ -80,7 +80,7 @@ def test_what_is_missing_or_unknown_is_named(tmp_path):
         read_tasks(["lost.yaml"])
     with pytest.raises(ValueError, match="transfer has no setting 'head'; it has batch_size, centre"):
         TransferConfig.of("m", read_tasks(["a", "b"])[0], {"head": 2})
-    with pytest.raises(ValueError, match="the setting images is '9'; expected int"):
+    with pytest.raises(ValueError, match="settings, images: expected int, found '9'"):
         TransferConfig.of("m", read_tasks(["a", "b"])[0], {"images": "9"})
 
 

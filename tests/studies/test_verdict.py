@@ -3,9 +3,10 @@ from dataclasses import replace
 
 import pytest
 
+from headpursuit.studies.effect import Asked, Thresholds
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
 from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.verdict import Asked, Thresholds, judge
+from headpursuit.studies.verdict import judge
 
 
 def group(rate, change=None, **changes):

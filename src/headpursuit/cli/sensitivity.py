@@ -107,7 +107,7 @@ def _run(config: "SensitivityConfig", model: str | None, output: Path, *, resume
 
     words = load_concept(config.concept)
     task = find_task(usual_config(config.task, config.model or "captured")) if config.task else None
-    check_inputs(words, task)
+    check_inputs(words, task, config)
     if config.synonyms:
         read_synonyms(config.synonyms, words)
     check_sensitivity_place(output, config, resume=resume)
@@ -123,7 +123,7 @@ def _run(config: "SensitivityConfig", model: str | None, output: Path, *, resume
 def _show(result: "SensitivityResult") -> None:
     k, more = result.edit_heads, result.more_heads
     columns = ["list", ">draws", ">tokens", f">best {k}", f">best {more}", ">Spearman"]
-    columns += [">fall", ">broken"] if result.measured else []  # what else there is does not fit into 80 columns
+    columns += [">effect", ">broken"] if result.measured else []  # what else there is does not fit into 80 columns
     print_table(
         f"{result.concept}: agreement with the ranking of the full list ({result.n_known} words, {result.n_tokens} "
         f"tokens); by chance {result.chance:.2f} of the best {k}, {result.chance_more:.2f} of the best {more}",
@@ -141,7 +141,7 @@ def _show(result: "SensitivityResult") -> None:
 
 
 def _row(a: "Agreement") -> tuple[str, ...]:
-    effect = (f"{a.effect.fall.value:.2f}", f"{a.effect.broken:.0%}") if a.effect else ()
+    effect = (f"{a.effect.target.value:.2f}", f"{a.effect.broken:.0%}") if a.effect else ()
     return (
         a.label,
         str(a.n_draws),

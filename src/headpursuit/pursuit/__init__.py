@@ -6,7 +6,7 @@ from headpursuit.pursuit.draws import matched_dictionaries, random_dictionaries
 from headpursuit.pursuit.nearest import closeness, mean_row, nearest
 from headpursuit.pursuit.nonnegative import pursue_nonnegative
 from headpursuit.pursuit.probes import Kernel, cross_validated
-from headpursuit.pursuit.ranking import Scores, explained_by, score_heads
+from headpursuit.pursuit.ranking import Scores, explained_by
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
 from headpursuit.pursuit.significance import benjamini_hochberg, q_values
@@ -35,5 +35,4 @@ __all__ = [
     "q_values",
     "random_dictionaries",
     "random_heads",
-    "score_heads",
 ]

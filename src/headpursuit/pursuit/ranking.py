@@ -37,30 +37,6 @@ class Scores:
         return (1 + (self.null >= self.explained).double().sum(0)) / (1 + len(self.null))
 
 
-def score_heads(
-    signals: Signals,
-    dictionaries: Stack,
-    *,
-    n_steps: int,
-    rule: Rule = "l2",
-) -> Scores:
-    """Score every head for a concept.
-
-    Args:
-        signals: The heads' signals.
-        dictionaries: The concept's tokens (the restricted dictionary), then as large random dictionaries
-            (see `draws`).
-        n_steps: Atoms chosen from each dictionary.
-        rule: How atoms are chosen (see `pursue`).
-
-    Source: `explained` of a restricted dictionary is the score of arXiv 2510.21518, section 3.
-    Differences: 1. random dictionaries of the same size beside it, because heads that always write nearly the
-        same vector are "explained" by anything.
-    """
-    explained = explained_by(signals, dictionaries, n_steps=n_steps, rule=rule)
-    return Scores(explained[0], explained[1:])
-
-
 def explained_by(
     signals: Signals, dictionaries: Stack, *, n_steps: int, rule: Rule = "l2"
 ) -> Float[Tensor, "n_dictionaries n_heads"]:

@@ -14,6 +14,8 @@ from headpursuit.storage import write_bytes
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.sensitivity import Agreement, SensitivityResult
 
+_VERB = {"suppress": "falls", "enhance": "rises"}
+
 _PURPLE, _ORANGE, _GREY = "#5e3c99", "#b35806", "#777777"
 
 
@@ -105,14 +107,14 @@ def _draw_agreement(panel: Any, result: SensitivityResult) -> None:
 
 def _draw_effect(panel: Any, result: SensitivityResult) -> None:
     rows = [row for row in _by_level(result) if row.effect]
-    falls = [row.effect.fall for row in rows if row.effect]
-    _line(panel, rows, falls, _PURPLE, "s-", "edits of shorter lists", 0.0)
+    effects = [row.effect.target for row in rows if row.effect]
+    _line(panel, rows, effects, _PURPLE, "s-", "edits of shorter lists", 0.0)
     for kind, look, label in (("full", ":", "the full list's edit"), ("shuffled", "--", "edits of random words")):
         for row in result.of(kind):  # type: ignore[arg-type]
             if row.effect:
-                panel.axhline(row.effect.fall.value, color="#222222", linestyle=look, linewidth=1, label=label)
-    panel.set_ylabel("right target answers lost")
-    panel.set_ylim(min(-0.04, *(fall.low for fall in falls)), 1.04)
+                panel.axhline(row.effect.target.value, color="#222222", linestyle=look, linewidth=1, label=label)
+    panel.set_ylabel(f"target score {_VERB[result.measured.direction]} by" if result.measured else "")
+    panel.set_ylim(min(-0.04, *(effect.low for effect in effects)), max(1.04, *(effect.high for effect in effects)))
     _finish(panel)
 
 

@@ -1,9 +1,9 @@
 """What the unedited model must be able to do for a study to say anything."""
 
+from headpursuit.studies.effect import Asked, Thresholds
 from headpursuit.studies.results import ArmSummary, StudyConfig
 from headpursuit.studies.scoring import metric_of
 from headpursuit.studies.tasks import Task
-from headpursuit.studies.verdict import Asked, Thresholds
 
 
 def asked_of(task: Task, config: StudyConfig) -> Asked:

@@ -4,16 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from headpursuit.analysis import count_of
+from headpursuit.studies.effect import Asked, Thresholds, broken_word, damage, effect, signs_of_damage, unrelated_loss
 from headpursuit.studies.results import ArmSummary, DoseCell, DoseWord, StudyConfig
-from headpursuit.studies.verdict import (
-    Asked,
-    Thresholds,
-    broken_word,
-    damage,
-    effect,
-    signs_of_damage,
-    unrelated_loss,
-)
 
 _LADDER = (1, 2, 3, 4, 6, 8, 16, 32)
 """The paper edits 8, 16 and 32 of about a thousand heads."""

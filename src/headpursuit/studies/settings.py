@@ -1,11 +1,11 @@
 """What is asked for: a study's settings, its task, and the command line that says the same."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from headpursuit.analysis import RankConfig
 from headpursuit.images import ImageSet, Split, load_images
@@ -23,6 +23,7 @@ from headpursuit.studies.tasks import (
     load_task,
     usual_settings,
 )
+from headpursuit.studies.typed import typed
 
 
 def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
@@ -77,24 +78,8 @@ def _known(settings: Mapping[str, Any], origin: str) -> dict[str, Any]:
             close = get_close_matches(name, known, 1)
             meant = f"; did you mean {close[0]}?" if close else f"; there is {', '.join(known)}"
             raise ValueError(f"{origin}, settings: there is no setting {key!r}{meant}")
-        wanted = _TYPES.get(name)
-        if wanted is str and isinstance(value, list):
-            value = ",".join(map(str, value))
-        found[name] = _as(wanted, value, f"{origin}, settings, {key}")
+        found[name] = typed(_TYPES.get(name), value, f"{origin}, settings, {key}")
     return found
-
-
-def _as(wanted: Any, value: Any, where: str) -> Any:
-    """A setting as its type; numbers may be written for text and for fractions."""
-    if wanted is str and isinstance(value, int | float) and not isinstance(value, bool):
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if get_origin(wanted) is Literal and value not in get_args(wanted):
-        raise ValueError(f"{where}: {value!r} is none of {', '.join(get_args(wanted))}")
-    if wanted in (str, float, int, bool) and type(value) is not wanted:
-        raise ValueError(f"{where}: expected {wanted.__name__}, found {value!r}")
-    return value
 
 
 def find_task(config: StudyConfig) -> Task:
@@ -128,10 +113,19 @@ def _check_scales(config: StudyConfig, direction: Direction) -> None:
     """Refuse scales that go the other way."""
     scales = config.dose_scales if config.sweep else (config.scale,)
     name = f"--scales is {config.scales}" if config.sweep else f"--scale is {config.scale:g}"
+    check_side(scales, direction, name)
+
+
+def check_side(scales: Sequence[float], direction: Direction, given: str) -> None:
+    """Refuse scales that go the other way; `given` says which there are.
+
+    Raises:
+        ValueError: If there is one.
+    """
     if direction == "suppress" and any(scale > 1 for scale in scales):
-        raise ValueError(f"scales of suppression are below 1, but {name}")
+        raise ValueError(f"scales of suppression are below 1, but {given}")
     if direction == "enhance" and any(scale < 1 for scale in scales):
-        raise ValueError(f"scales of enhancement are above 1, but {name}; give --scale 2, or --scales 1.5,2,3")
+        raise ValueError(f"scales of enhancement are above 1, but {given}; give --scale 2, or --scales 1.5,2,3")
 
 
 def _check_one_direction(config: StudyConfig) -> None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import spearmanr
 
 from headpursuit.studies.results import Estimate
 
@@ -13,6 +14,13 @@ _RESAMPLES = 5_000
 
 _NORMAL = 1.96
 """What a normal variable exceeds, on either side, 5 times in 100."""
+
+
+def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    """Rank correlation, equal values at their mean rank; 0 where one side is constant and so agrees with nothing."""
+    if min(np.ptp(ours), np.ptp(theirs)) == 0:
+        return 0.0
+    return float(spearmanr(ours, theirs).statistic)
 
 
 def bootstrap(scores: Sequence[float], facts: Sequence[str], seed: int, *, fraction: bool = True) -> Estimate:

@@ -8,6 +8,7 @@ from headpursuit.concepts import Concept
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.base import asked_of, check_base
+from headpursuit.studies.effect import effect
 from headpursuit.studies.finding import described, find_heads, finish, measured
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, DoseSheet, Example, StudyConfig, StudyResult
@@ -17,7 +18,7 @@ from headpursuit.studies.settings import find_task
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task
-from headpursuit.studies.verdict import effect, judge
+from headpursuit.studies.verdict import judge
 
 
 def study(

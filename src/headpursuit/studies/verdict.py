@@ -1,48 +1,11 @@
 """From figures to words: what a study shows, and why."""
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 
+from headpursuit.studies.effect import Asked, broken_word, effect, signs_of_damage, unrelated_loss
 from headpursuit.studies.results import ArmKind, ArmSummary, Estimate, Outcome, Verdict
-from headpursuit.studies.scoring import Metric
-from headpursuit.studies.tasks import Direction
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """Where the lines are drawn; fractions of the base's value unless said otherwise."""
-
-    weakest_base: float = 0.1
-    """Below this score the base has too little to suppress."""
-    smallest_effect: float = 0.1
-    """A smaller fall or rise of the target score is no effect."""
-    unrelated_loss: float = 0.15
-    """A larger fall on unrelated questions is over-intervention."""
-    perplexity_ratio: float = 2.0
-    """A higher ratio of perplexities on neutral text is over-intervention."""
-    empty_rise: float = 0.2
-    """More additional empty answers (fraction of the questions) are over-intervention."""
-    repetition_rise: float = 0.3
-    """More additional repetition is over-intervention."""
-    asked_effect: float = 0.5
-    """A smaller fall or rise of the target score is called too weak on the dose sheet."""
-    control_share: float = 0.5
-    """Controls that reach more than this share of the edit's effect are as good as it."""
-    significance: float = 0.05
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What a verdict speaks about."""
-
-    metric: Metric
-    """What counts in the target outputs."""
-    direction: Direction = "suppress"
-    thresholds: Thresholds = Thresholds()
 
 
 def judge(arms: Sequence[ArmSummary], p_matched: float, p_random: float, asked: Asked) -> Verdict:
@@ -133,64 +96,6 @@ def _specific(base: ArmSummary, edit: ArmSummary, reached: float, asked: Asked) 
 def these(heads: Sequence[str]) -> str:
     """`this head`, or `these 3 heads`."""
     return "this head" if len(heads) == 1 else f"these {len(heads)} heads"
-
-
-def effect(base: ArmSummary, arm: ArmSummary, direction: Direction = "suppress") -> float:
-    """Fraction by which the target score falls (suppress) or rises (enhance); 0 where the base has none.
-
-    Outputs that fell silent count as 1, or as the base's average if that is larger, so that silence is never booked as
-    suppression.
-    """
-    before, after = base.target.score.value, arm.target.score.value
-    if not before:
-        return 0.0
-    silent = max(0.0, arm.target.empty - base.target.empty) * max(1.0, before)
-    return 1 - (after + silent) / before if direction == "suppress" else after / before - 1
-
-
-def unrelated_loss(base: ArmSummary, arm: ArmSummary) -> float:
-    """Fraction of the base's right unrelated answers that are lost; 0 where there are none."""
-    if not base.unrelated or not arm.unrelated or not base.unrelated.score.value:
-        return 0.0
-    return 1 - arm.unrelated.score.value / base.unrelated.score.value
-
-
-def damage(base: ArmSummary, arm: ArmSummary, thresholds: Thresholds | None = None) -> float:
-    """What an edit breaks beside the concept, in units of what is tolerated: above 1 it is over-intervened.
-
-    The largest of: unrelated answers lost, perplexity on neutral text, empty and repeating outputs, each divided by its
-    threshold.
-    """
-    return max((ratio for ratio, _ in _breakage(base, arm, thresholds or Thresholds())), default=0.0)
-
-
-def signs_of_damage(base: ArmSummary, arm: ArmSummary, thresholds: Thresholds | None = None) -> list[str]:
-    """What an edit breaks beside the concept, in words; nothing if it is not over-intervened."""
-    return [sign for ratio, sign in _breakage(base, arm, thresholds or Thresholds()) if not ratio <= 1]
-
-
-def broken_word(signs: Sequence[str], direction: Direction) -> Literal["over-intervened", "incoherent"]:
-    """What a broken model is called: an enhancement that ends in babble is `incoherent`."""
-    babble = any("repeat themselves" in sign or "perplexity" in sign for sign in signs)
-    return "incoherent" if direction == "enhance" and babble else "over-intervened"
-
-
-def _breakage(base: ArmSummary, arm: ArmSummary, t: Thresholds) -> Iterator[tuple[float, str]]:
-    """Every kind of damage: how many times the tolerated one, and what it is in words."""
-    loss = unrelated_loss(base, arm)
-    yield max(loss, 0) / t.unrelated_loss, f"unrelated questions lose {loss:.0%} of their correct answers"
-    ratio = arm.damage.perplexity / base.damage.perplexity
-    excess = (ratio - 1) / (t.perplexity_ratio - 1) if math.isfinite(ratio) else math.inf
-    yield max(excess, 0), f"perplexity on neutral text is {ratio:.1f} times the base's"
-    for name in ("target", "unrelated"):
-        now, then = getattr(arm, name), getattr(base, name)
-        if now is None or then is None:
-            continue
-        yield max(now.empty - then.empty, 0) / t.empty_rise, f"{now.empty:.0%} of the {name} answers are empty"
-        yield (
-            max(now.repetition - then.repetition, 0) / t.repetition_rise,
-            f"{name} answers repeat themselves ({now.repetition:.0%} of word pairs)",
-        )
 
 
 def _lost(base: ArmSummary, edit: ArmSummary, asked: Asked) -> str:

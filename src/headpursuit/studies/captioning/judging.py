@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headpursuit.studies.captioning.figures import CaptionArm
+from headpursuit.studies.effect import broken_word
 from headpursuit.studies.results import ArmKind, Outcome, Verdict
 from headpursuit.studies.tasks import Direction
-from headpursuit.studies.verdict import broken_word, these
+from headpursuit.studies.verdict import these
 
 _Controls = tuple[tuple[ArmKind, float, str], ...]
 """Kind, p-value, and where the heads were drawn from."""

@@ -13,9 +13,9 @@ from headpursuit.studies.captioning.judging import (
     relative,
     signs_of_damage,
 )
+from headpursuit.studies.effect import broken_word
 from headpursuit.studies.results import DoseWord, size_of
 from headpursuit.studies.tasks import Direction
-from headpursuit.studies.verdict import broken_word
 
 
 @dataclass(frozen=True)

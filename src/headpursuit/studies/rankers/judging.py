@@ -9,6 +9,7 @@ from jaxtyping import Float
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
 from headpursuit.heads import Edit
 from headpursuit.studies.base import asked_of, check_base
+from headpursuit.studies.effect import Asked, effect, effects, signs_of_damage
 from headpursuit.studies.metrics import is_empty
 from headpursuit.studies.rankers.measuring import Orders, Run
 from headpursuit.studies.rankers.result import (
@@ -24,7 +25,6 @@ from headpursuit.studies.results import Arm, ArmSummary
 from headpursuit.studies.scoring import score
 from headpursuit.studies.statistics import resampled_means, widened
 from headpursuit.studies.summaries import summarise
-from headpursuit.studies.verdict import Asked, effect, signs_of_damage
 
 CONTRASTS = (
     ("nonlinear-probe", "linear-probe"),
@@ -180,10 +180,8 @@ def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]
     before, silent = means[:, 0], means[:, 1]
     found = {}
     for number, edit in enumerate(arms, start=1):
-        after, fallen_silent = means[:, 2 * number], np.maximum(0, means[:, 2 * number + 1] - silent)
-        left = after if run.task.direction == "enhance" else after + fallen_silent * np.maximum(1, before)
-        fall = 1 - np.divide(left, before, out=np.ones_like(left), where=before > 0)
-        found[edit] = -fall if run.task.direction == "enhance" else fall
+        fell_silent = means[:, 2 * number + 1] - silent
+        found[edit] = np.asarray(effects(before, means[:, 2 * number], fell_silent, run.task.direction))
     return found
 
 

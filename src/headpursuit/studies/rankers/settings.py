@@ -11,7 +11,7 @@ from headpursuit.analysis.rankers import DEFAULT, Ranker, find_ranker, ranker_na
 from headpursuit.heads import parse_scope
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.scoring import check_metric
-from headpursuit.studies.settings import find_task, usual_config
+from headpursuit.studies.settings import check_side, find_task, usual_config
 from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task
 
 
@@ -132,10 +132,7 @@ class RankersConfig:
             ValueError: If questions lack the answers that its metric needs, or scales go the wrong way.
         """
         check_metric(task)
-        wrong = [s for s in self.all_scales if (s > 1) != (task.direction == "enhance")]
-        if wrong:
-            verb, side = ("enhances", "above") if task.direction == "enhance" else ("suppresses", "below")
-            raise ValueError(f"{task.name} {verb}, with scales {side} 1, but --scales is {self.scales!r}")
+        check_side(self.all_scales, task.direction, f"--scales is {self.scales} for {task.name}")
         return task.split_for(sweep=False)
 
     @classmethod

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
+from headpursuit.studies.effect import Asked
 from headpursuit.studies.rankers.result import Contrast, RankedCell, RankerRow
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.verdict import Asked
 
 
 def of_task(

@@ -2,9 +2,6 @@
 
 from collections.abc import Hashable, Sequence
 
-import numpy as np
-from jaxtyping import Float
-
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.statistics import bootstrap
 
@@ -17,19 +14,6 @@ def overlap(ours: Sequence[Hashable], theirs: Sequence[Hashable], k: int) -> flo
 def chance_overlap(k: int, n_heads: int) -> float:
     """The overlap to expect of k heads drawn at random with k given ones: the mean of a hypergeometric, over k."""
     return k / n_heads
-
-
-def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """Rank correlation, equal values at their mean rank; NaN where one side is constant."""
-    x, y = (_ranks(np.asarray(values, dtype=float)) for values in (ours, theirs))
-    x, y = x - x.mean(), y - y.mean()
-    size = float(np.sqrt((x @ x) * (y @ y)))
-    return float(x @ y) / size if size else float("nan")
-
-
-def _ranks(values: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
-    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[place]
 
 
 def stable_from(means: Sequence[tuple[float, float]], least: float) -> float | None:

@@ -8,6 +8,7 @@ from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.base import asked_of, check_base
+from headpursuit.studies.effect import Thresholds, effect, signs_of_damage
 from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmKind, ArmSummary, StudyConfig
@@ -17,7 +18,6 @@ from headpursuit.studies.sensitivity.config import SensitivityConfig
 from headpursuit.studies.sensitivity.result import Draw, Effect, Measured
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Direction, Question, Task, drawn
-from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
 
 _STAGE = "edits"
 
@@ -64,12 +64,13 @@ def measure(
     }
     measured = Measured(
         task.name,
+        task.direction,
         len(questions),
         base,
         tuple(edited),
         tuple(effect(base, arm, task.direction) for arm in edited),
         tuple(tuple(signs_of_damage(base, arm, Thresholds())) for arm in edited),
-        conclude_effects(draws, effects, config.stable),
+        conclude_effects(draws, effects, config.stable, task.direction),
     )
     return measured, effects
 

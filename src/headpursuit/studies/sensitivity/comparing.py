@@ -7,11 +7,12 @@ from itertools import groupby
 from headpursuit.analysis import Capture, Ranking, Suggestions, rank_each
 from headpursuit.models import ConceptTokens, LanguageModel
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.sensitivity.agreement import over_draws, overlap, spearman
+from headpursuit.studies.sensitivity.agreement import over_draws, overlap
 from headpursuit.studies.sensitivity.config import SensitivityConfig
 from headpursuit.studies.sensitivity.lists import known_words
 from headpursuit.studies.sensitivity.result import Agreement, Draw, Effect
 from headpursuit.studies.sensitivity.variants import Variant
+from headpursuit.studies.statistics import spearman
 
 _TOP = 10
 """Of the full list's heads, the best tenth, at least ten, are those whose order is compared apart."""
@@ -58,15 +59,10 @@ def _draw(variant: Variant, ranking: Ranking, full: Ranking, k: int, found_again
         tuple(map(str, list(ours)[:k])),
         overlap(list(ours), heads, k),
         overlap(list(ours), heads, more),
-        _number(spearman([ours[h] for h in heads], [theirs[h] for h in heads])),
-        _number(spearman([ours[h] for h in top], [theirs[h] for h in top])),
+        spearman([ours[h] for h in heads], [theirs[h] for h in heads]),
+        spearman([ours[h] for h in top], [theirs[h] for h in top]),
         found_again,
     )
-
-
-def _number(value: float) -> float:
-    """Scores that are all alike agree with nothing."""
-    return 0.0 if math.isnan(value) else value
 
 
 def _found_again(full: ConceptTokens, kept: ConceptTokens, suggestions: Suggestions, most: int) -> float | None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from headpursuit.studies.effect import Thresholds
 from headpursuit.studies.sensitivity.agreement import stable_from
 from headpursuit.studies.sensitivity.result import Agreement, Draw, Effect, Outcome
-from headpursuit.studies.verdict import Thresholds
+from headpursuit.studies.tasks import Direction
 
 _ANY_WORDS = 0.5
 """Random words whose lists share so much of the edit's heads show that the ranking is not about the concept."""
@@ -54,25 +55,26 @@ def _exceptions(agreements: Sequence[Agreement], least: float) -> str:
     return f" Other heads come out with: {', '.join(weak)}." if weak else ""
 
 
-def conclude_effects(draws: Sequence[Draw], effects: Mapping[str, Effect], least: float) -> str:
+def conclude_effects(draws: Sequence[Draw], effects: Mapping[str, Effect], least: float, direction: Direction) -> str:
     """What the edits of shorter lists keep of the full list's effect, in a sentence."""
+    verb = "lower" if direction == "suppress" else "raise"
     kinds = {draw.label: (draw.kind, draw.level or 0.0) for draw in draws}
     full = next(effects[label] for label, (kind, _) in kinds.items() if kind == "full")
-    means = [(level, effects[label].fall.value) for label, (kind, level) in kinds.items() if kind == "subsample"]
-    shuffled = next((effects[label].fall.value for label, (kind, _) in kinds.items() if kind == "shuffled"), None)
+    means = [(level, effects[label].target.value) for label, (kind, level) in kinds.items() if kind == "subsample"]
+    shuffled = next((effects[label].target.value for label, (kind, _) in kinds.items() if kind == "shuffled"), None)
     if full.broken:
         return "The full list's edit breaks the model, so there is no effect on the concept to agree on."
-    whole = full.fall.value
+    whole = full.target.value
     if whole < Thresholds().smallest_effect:
-        return f"The full list's edit takes {max(0.0, whole):.0%} of the right answers: no effect to agree on."
-    beside = f"the full list's edit takes {whole:.0%} of the right answers"
+        return f"The full list's edit {verb}s the target score by {max(0.0, whole):.0%}: no effect to agree on."
+    beside = f"the full list's edit {verb}s the target score by {whole:.0%}"
     if shuffled is not None:
         beside += f", random words' edits {shuffled:.0%} on average"
     level = stable_from(means, least * whole)
     if level is None:
         most, kept = max(means)
         return (
-            f"The effect depends on the list: with {most:.0%} of the words the edits take {kept:.0%} of the right "
-            f"answers on average ({beside})."
+            f"The effect depends on the list: with {most:.0%} of the words the edits {verb} the target score by "
+            f"{kept:.0%} on average ({beside})."
         )
     return f"From {level:.0%} of the words on, the edits keep at least {least:.0%} of the effect on average ({beside})."

@@ -9,6 +9,7 @@ from headpursuit.storage import MANIFEST, read_json, read_manifest, understood
 from headpursuit.studies.results import ArmSummary, Estimate
 from headpursuit.studies.sensitivity.config import SensitivityConfig
 from headpursuit.studies.sensitivity.variants import Kind
+from headpursuit.studies.tasks import Direction
 
 KIND = "sensitivity study"
 """What its manifest calls it."""
@@ -52,12 +53,12 @@ class Draw:
 class Effect:
     """What the edits of some lists do to the task, over draws."""
 
-    fall: Estimate
-    """Fraction of the base's right target answers that are lost."""
+    target: Estimate
+    """Fraction by which the target score falls, or rises where the task enhances; see `verdict.effect`."""
     unrelated: Estimate | None
     """Change of the unrelated questions' score; None where the task has none."""
     broken: float
-    """Fraction of the draws whose edit breaks the model; what `fall` says of those is no effect on the concept."""
+    """Fraction of the draws whose edit breaks the model; what `target` says of those is no effect on the concept."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ class Agreement:
         if content["effect"] is not None:
             effect = content["effect"]
             unrelated = Estimate(**effect["unrelated"]) if effect["unrelated"] else None
-            made["effect"] = Effect(Estimate(**effect["fall"]), unrelated, effect["broken"])
+            made["effect"] = Effect(Estimate(**effect["target"]), unrelated, effect["broken"])
         return cls(**{**content, **made})
 
 
@@ -97,12 +98,13 @@ class Measured:
     """What the task's questions showed: the base, and every different set of heads once."""
 
     task: str
+    direction: Direction
     n_questions: int
     base: ArmSummary
     arms: tuple[ArmSummary, ...]
     """The full list's edit first."""
-    falls: tuple[float, ...]
-    """Of each arm: the fraction of the base's right target answers that are lost."""
+    effects: tuple[float, ...]
+    """Of each arm: the fraction by which the target score falls, or rises where the task enhances."""
     signs: tuple[tuple[str, ...], ...]
     """Of each arm: what it breaks, in words; none for most."""
     sentence: str
@@ -114,7 +116,7 @@ class Measured:
         made = {
             "base": ArmSummary.from_json(content["base"]),
             "arms": tuple(map(ArmSummary.from_json, content["arms"])),
-            "falls": tuple(content["falls"]),
+            "effects": tuple(content["effects"]),
             "signs": tuple(map(tuple, content["signs"])),
         }
         return cls(**{**content, **made})

@@ -11,6 +11,7 @@ from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
 from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.sensitivity.agreement import chance_overlap
 from headpursuit.studies.sensitivity.causal import asked, measure
 from headpursuit.studies.sensitivity.comparing import agreements, compare, n_top
@@ -21,6 +22,7 @@ from headpursuit.studies.sensitivity.lists import known_words
 from headpursuit.studies.sensitivity.result import KIND, Draw, SensitivityResult
 from headpursuit.studies.sensitivity.synonyms import read_synonyms
 from headpursuit.studies.sensitivity.variants import Variant, plan_variants
+from headpursuit.studies.settings import check_side
 from headpursuit.studies.tasks import Task, load_task
 
 _PART = 12
@@ -64,7 +66,7 @@ def study_sensitivity(
     """
     folder, concept = Path(path), concept or load_concept(config.concept)
     task = task or (load_task(config.task) if config.task else None)
-    check_inputs(concept, task)
+    check_inputs(concept, task, config)
     synonyms = read_synonyms(config.synonyms, concept) if config.synonyms else {}
     check_sensitivity_place(folder, config, resume=resume)
     edit_heads = count_of(config.heads, model.anatomy.n_heads)
@@ -106,13 +108,18 @@ def study_sensitivity(
     return result
 
 
-def check_inputs(concept: Concept, task: Task | None) -> None:
-    """Refuse a task that is about other words.
+def check_inputs(concept: Concept, task: Task | None, config: SensitivityConfig) -> None:
+    """Refuse a task that is about other words, or goes the other way than the scale.
 
     Raises:
-        ValueError: If the task's concept shares no word with this one.
+        ValueError: If the task's concept shares no word with this one, its questions lack the answers that its metric
+            needs, or the scale goes the other way.
     """
-    if task is None or {w.lower() for w in concept.words} & {w.lower() for w in task.words.words}:
+    if task is None:
+        return
+    check_metric(task)
+    check_side([config.scale], task.direction, f"--scale is {config.scale:g} for {task.name}")
+    if {w.lower() for w in concept.words} & {w.lower() for w in task.words.words}:
         return
     raise ValueError(
         f"{task.name} asks for {task.words.name}, and {concept.name} has none of these words; choose a task about "

@@ -5,13 +5,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from headpursuit.analysis import RankConfig, count_of
 from headpursuit.heads import parse_scope
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.settings import usual_config
 from headpursuit.studies.tasks import CAPTIONING
+from headpursuit.studies.typed import typed
 
 _SHARED = frozenset(
     {"task", "model", "revision", "heads", "scale", "scope", "controls", "other_concept", "ranking", "batch_size"}
@@ -47,7 +48,7 @@ class TransferTask:
                 f"the task {self.name} has no setting {unknown[0]!r}; it can have {', '.join(OWN_SETTINGS)}"
             )
         for name, value in self.settings.items():
-            _typed(_OWN[name], value, f"the setting {name} of the task {self.name}")
+            typed(_OWN[name], value, f"the task {self.name}, {name}")
         if self.task == CAPTIONING:
             raise ValueError(
                 "captioning has figures of its own, which no other task can be compared with; to ask whether captions "
@@ -148,9 +149,9 @@ class TransferConfig:
         if unknown:
             raise ValueError(f"transfer has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")
         types = {f.name: f.type for kind in (RankConfig, cls) for f in fields(kind)}
-        typed = {name: _typed(types[name], value, f"the setting {name}") for name, value in settings.items()}
-        ranking = RankConfig(**{name: value for name, value in typed.items() if name in of_ranking})
-        others = {name: value for name, value in typed.items() if name not in of_ranking - {"seed"}}
+        given = {name: typed(types[name], value, f"settings, {name}") for name, value in settings.items()}
+        ranking = RankConfig(**{name: value for name, value in given.items() if name in of_ranking})
+        others = {name: value for name, value in given.items() if name not in of_ranking - {"seed"}}
         return cls(model, tuple(tasks), ranking=ranking, **others)
 
     def to_json(self) -> dict[str, Any]:
@@ -167,21 +168,3 @@ class TransferConfig:
     def from_json(cls, content: Mapping[str, Any]) -> "TransferConfig":
         """The reverse of `to_json`."""
         return cls.of(content["model"], [TransferTask.from_row(row) for row in content["tasks"]], content["settings"])
-
-
-def _typed(wanted: Any, value: Any, what: str) -> Any:
-    """A setting as its type; numbers may be written for text, and whole numbers for fractions.
-
-    Raises:
-        ValueError: If it is of another type.
-    """
-    kinds = [kind for kind in get_args(wanted) or (wanted,) if kind in (str, int, float, bool)]
-    optional = type(None) in get_args(wanted)
-    if not kinds or type(value) in kinds or (optional and value is None):
-        return value
-    is_number = type(value) in (int, float)
-    if is_number and str in kinds:
-        return f"{value:g}"
-    if is_number and float in kinds:
-        return float(value)
-    raise ValueError(f"{what} is {value!r}; expected {kinds[0].__name__}")

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from headpursuit.heads import Edit
+from headpursuit.studies.effect import Thresholds, effect, signs_of_damage
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
 from headpursuit.studies.scoring import metric_of
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.transfer.overlap import holm
-from headpursuit.studies.verdict import Thresholds, effect, signs_of_damage
 
 CellWord = Literal["acts", "does not act", "breaks", "nothing to lose"]
 """The heads lower the score, and random ones do not; they do not; the model falls apart; it had no score to lose."""

@@ -13,10 +13,11 @@ from itertools import combinations
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import hypergeom, spearmanr
+from scipy.stats import hypergeom
 
 from headpursuit.analysis import Ranking
 from headpursuit.heads import Head
+from headpursuit.studies.statistics import spearman
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _spearman(one: Ranking, other: Ranking) -> float:
     """Rank correlation over all heads; 0 where the scores of one are all the same."""
-    scores = [ranking.scores() for ranking in (one, other)]
-    heads = sorted(scores[0])
-    columns = [np.array([score[head] for head in heads]) for score in scores]
-    if any(np.ptp(column) == 0 for column in columns):
-        return 0.0
-    return float(spearmanr(*columns).statistic)
+    ours, theirs = one.scores(), other.scores()
+    return spearman(list(ours.values()), [theirs[head] for head in ours])

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from headpursuit.studies.effect import Thresholds
 from headpursuit.studies.transfer.effects import Column, EffectCell
 from headpursuit.studies.transfer.overlap import Overlap
-from headpursuit.studies.verdict import Thresholds
 
 
 def sentences_of(

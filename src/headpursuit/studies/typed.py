@@ -1,0 +1,30 @@
+"""Settings that were written by hand, as the types they have."""
+
+from typing import Any, Literal, get_args, get_origin
+
+
+def typed(wanted: Any, value: Any, what: str) -> Any:
+    """A setting as its type; numbers may be written for text, whole numbers for fractions, and lists for text.
+
+    Args:
+        wanted: The type, as a dataclass's field names it; of other than plain types the value is taken as it is.
+        value: As it was read.
+        what: What it is called where it was written.
+
+    Raises:
+        ValueError: If it is of another type.
+    """
+    if get_origin(wanted) is Literal:
+        if value not in get_args(wanted):
+            raise ValueError(f"{what}: {value!r} is none of {', '.join(get_args(wanted))}")
+        return value
+    kinds = [kind for kind in get_args(wanted) or (wanted,) if kind in (str, int, float, bool)]
+    if not kinds or type(value) in kinds or (value is None and type(None) in get_args(wanted)):
+        return value
+    if str in kinds and isinstance(value, list):
+        return ",".join(map(str, value))
+    if type(value) in (int, float) and str in kinds:
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    if type(value) is int and float in kinds:
+        return float(value)
+    raise ValueError(f"{what}: expected {kinds[0].__name__}, found {value!r}")
