@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import tiny
 import torch
+from exporting import PackedLinear, files_at_most
 from finished_study import save, study_result
-from test_export import PackedLinear, files_at_most
 from typed import assert_refused, run
 
 import headpursuit as hp
