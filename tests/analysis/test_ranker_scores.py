@@ -206,12 +206,23 @@ NEEDS_ANSWERS = [
     "gradient-answer",
 ]
 NEEDS_SAMPLES = [
-    *("logit-lens", "direct-attribution", "linear-probe", "nonnegative", "specificity-l1", "explained-paper"),
+    *(
+        "logit-lens",
+        "direct-attribution",
+        "alignment",
+        "alignment-centred",
+        "aligned-attribution",
+        "linear-probe",
+        "nonnegative",
+        "specificity-l1",
+        "explained-paper",
+    ),
 ]
 
 
 @pytest.mark.parametrize("name", NEEDS_ANSWERS)
 def test_without_known_answers_some_do_not_suit(evidence, name):
+    assert find_ranker(name).needs_answers
     with pytest.raises(Unsuited, match="the right answers of its ranking prompts are not known"):
         find_ranker(name).score(replace(evidence, answers=((),) * N))
 

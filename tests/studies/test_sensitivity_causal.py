@@ -140,3 +140,17 @@ def test_a_task_about_other_words_is_refused(model, captured, task, tmp_path):
     with pytest.raises(ValueError, match="tiny-qa asks for planted, and others has none of these words"):
         study_sensitivity(model, captured, CONFIG, tmp_path / "out", concept=other, task=task)
     assert not (tmp_path / "out").exists()
+
+
+def test_an_enhancement_is_told_as_one(model, captured, task, tmp_path):
+    """Effects are rises then, and a scale below 1 is refused before anything is written."""
+    rising = replace(task, direction="enhance", metric="concept-words")
+    config = replace(CONFIG, scale=40.0, fractions="50", repeats=2)
+    with pytest.raises(ValueError, match="scales of enhancement are above 1, but --scale is -40 for tiny-qa"):
+        study_sensitivity(model, captured, CONFIG, tmp_path / "down", concept=CONCEPT, task=rising)
+    assert not (tmp_path / "down").exists()
+    measured = study_sensitivity(model, captured, config, tmp_path / "up", concept=CONCEPT, task=rising).measured
+    assert measured.direction == "enhance"
+    before, after = (arm.target.score.value for arm in (measured.base, measured.arms[0]))
+    assert measured.effects[0] == pytest.approx(after / before - 1 if before else 0.0)
+    assert "raise" in measured.sentence or "breaks the model" in measured.sentence

@@ -213,7 +213,7 @@ def test_an_enhancement_has_a_sheet_of_scales_above_one(declare):
     assert find_task(usual_config(file)).direction == "enhance"
     assert find_task(usual_config(file, scale=2.0)).direction == "enhance"
     for given, name in (({"scales": "2,0.5"}, "--scales is 2,0.5"), ({"scale": -1.0}, "--scale is -1")):
-        with pytest.raises(ValueError, match=f"scales of enhancement are above 1, but {name}; give --scale 2, or"):
+        with pytest.raises(ValueError, match=f"scales of enhancement are above 1, but {name}; give scales like"):
             find_task(usual_config(file, **given))
 
 

@@ -8,11 +8,13 @@ import pytest
 import tiny
 from transfer_tasks import three_tasks, tiny_config
 
-from headpursuit.analysis import RankConfig
+from headpursuit.analysis import Capture, RankConfig
+from headpursuit.analysis.rankers import find_ranker
 from headpursuit.heads import Head
 from headpursuit.images import ImagePrompt
 from headpursuit.models import answer, rescale
 from headpursuit.studies import arms as running
+from headpursuit.studies.ranked import evidence_of
 from headpursuit.studies.results import Arm
 from headpursuit.studies.transfer import TransferConfig, TransferResult, TransferTask, find_tasks, n_runs, transfer
 
@@ -186,3 +188,28 @@ def test_a_task_that_there_is_not_is_named():
 def test_given_tasks_are_those_of_the_config(model, tasks, tmp_path):
     with pytest.raises(ValueError, match="names the tasks one, again, other, but one were given"):
         transfer(model, tiny_config(), tmp_path / "out", tasks={"one": tasks["one"]})
+
+
+def test_a_task_can_have_a_ranker(model, tasks, tmp_path):
+    """The same task twice, once ranked by the default: the sets of heads are each ranker's own best ones."""
+    rows = [TransferTask("one", "one", {"ranker": "alignment"}), TransferTask("again", "again")]
+    config = replace(tiny_config(), tasks=tuple(rows))
+    result = transfer(model, config, tmp_path / "out", tasks={row.name: tasks[row.name] for row in rows})
+    assert [task.ranker for task in result.tasks] == ["alignment", ""]
+    study_config = config.study_of(rows[0])
+    prompts = Capture.load(tmp_path / "out" / "tasks" / "one" / "capture")
+    evidence = evidence_of(model, tasks["one"], tasks["one"].words, study_config, prompts)
+    order = find_ranker("alignment").order(evidence)
+    assert result.tasks[0].heads == tuple(map(str, order[: len(result.tasks[0].heads)]))
+
+
+def test_settings_of_a_task_become_what_they_are():
+    assert TransferTask("one", "one", {"data": ["a", "b"], "max_new_tokens": 3}).settings["data"] == "a,b"
+    with pytest.raises(ValueError, match="there is no ranker 'alignment,explained'"):
+        TransferConfig(
+            "tiny",
+            (
+                TransferTask("one", "countries-qa", {"ranker": ["alignment", "explained"]}),
+                TransferTask("two", "months"),
+            ),
+        )

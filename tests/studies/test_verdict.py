@@ -1,9 +1,11 @@
 import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
-from headpursuit.studies.effect import Asked, Thresholds
+from headpursuit.studies.effect import Asked, Thresholds, effects
+from headpursuit.studies.percent import percent
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
 from headpursuit.studies.scoring import METRICS
 from headpursuit.studies.verdict import judge
@@ -236,3 +238,15 @@ def test_where_the_edit_acts_is_said():
     reasons = verdict(controls=[*CONTROLS, *arms]).reasons
     assert "The same edit of image positions only: target score 0.50." in reasons
     assert "The same edit of everything but image positions: target score 0.10." in reasons
+
+
+def test_effects_of_many_at_once():
+    before, after = np.array([0.8, 0.8, 0.0]), np.array([0.2, 0.2, 0.3])
+    assert effects(before, after, np.array([0.0, 0.5, 0.0]), "suppress").tolist() == pytest.approx([0.75, 0.125, 0.0])
+    assert effects(before, after, np.array([0.0, 0.5, 0.0]), "enhance").tolist() == pytest.approx([-0.75, -0.75, 0.0])
+    assert effects(0.8, 0.2, -0.5, "suppress") == pytest.approx(0.75)  # fewer silent answers earn nothing
+
+
+@pytest.mark.parametrize(("fraction", "text"), [(0.344, "34%"), (-0.001, "0%"), (-0.02, "-2%"), (0.0, "0%")])
+def test_percentages_have_no_negative_zero(fraction, text):
+    assert percent(fraction) == text

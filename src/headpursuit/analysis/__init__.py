@@ -10,7 +10,7 @@ from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionarie
 from headpursuit.analysis.prompt_stream import check_files, readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts
 from headpursuit.analysis.ranking_heads import rank, rank_each
-from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, count_of
+from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, Score, count_of
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.analysis.samples import Samples
 from headpursuit.analysis.suggesting import Suggestion, Suggestions
@@ -32,6 +32,7 @@ __all__ = [
     "Reading",
     "Samples",
     "SavedEdit",
+    "Score",
     "Suggestion",
     "Suggestions",
     "ask_about",

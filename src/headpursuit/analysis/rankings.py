@@ -67,7 +67,7 @@ class RankedHead:
     None in rankings that older versions wrote."""
     q: float | None = None
     """False-discovery rate at which the head would just be found, all heads considered; see `q_values`."""
-    score: float | None = None
+    ranker_score: float | None = None
     """Of the ranker that sorted the heads, where that is another one."""
 
 
@@ -97,8 +97,14 @@ class Ranking:
         return tuple(entry.head for entry in self.entries[: count_of(heads, len(self.entries))])
 
     def sorted_by(self, ranker: str, scores: Mapping[Head, float]) -> "Ranking":
-        """The same heads with the scores of another ranker, the highest first; equal scores in the order of heads."""
-        scored = (replace(entry, score=scores[entry.head]) for entry in self.entries)
+        """The same heads with the scores of another ranker, the highest first; equal scores in the order of heads.
+
+        Raises:
+            ValueError: If a score is infinite or undefined.
+        """
+        if not all(map(math.isfinite, scores.values())):
+            raise ValueError(f"{ranker} gives some heads an infinite or undefined score; choose another ranker")
+        scored = (replace(entry, ranker_score=scores[entry.head]) for entry in self.entries)
         order = tuple(sorted(scored, key=lambda entry: (-scores[entry.head], entry.head)))
         return replace(self, entries=order, ranker=ranker)
 
@@ -109,8 +115,9 @@ class Ranking:
 
     def scores(self, score: str = "") -> dict[Head, float]:
         """A score of every head, best first: `explained`, `specificity`, `z`, or by default what they are sorted by."""
-        name = "score" if (score or self.score) == self.ranker else score or self.score
-        return {entry.head: float(getattr(entry, name)) for entry in self.entries}
+        wanted = score or self.score
+        field = "ranker_score" if wanted == self.ranker else wanted
+        return {entry.head: float(getattr(entry, field)) for entry in self.entries}
 
     @property
     def has_q(self) -> bool:

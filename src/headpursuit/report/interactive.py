@@ -33,6 +33,7 @@ def heatmap_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection
     for entry in ranking.entries:
         lines = [
             f"<b>{entry.head}</b>" + (" · edited" if str(entry.head) in edited else ""),
+            *([f"{ranking.ranker} {entry.ranker_score:.3g}"] if ranking.ranker else []),
             f"explained {wording.score(entry.explained)}",
             f"specificity {wording.score(entry.specificity)}",
             f"z {wording.z_score(entry.z)}",

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from headpursuit.analysis.rankers import RANKERS
 from headpursuit.heads import Head
 from headpursuit.report import captioning, examples, wording
 from headpursuit.report.arms import ArmDot, arms_chart, groups_of, panels_of
@@ -132,6 +133,7 @@ def _shared(result: StudyResult | CaptioningResult) -> dict[str, Any]:
         "result": result,
         "model_name": Path(result.config.model).name or result.config.model,
         "head_rows": head_rows(result.ranking, result.notes, edited),
+        "ranker_what": RANKERS[result.ranking.ranker].what if result.ranking.ranker in RANKERS else "",
         "settings": settings(result.config, result.ranking),
         "heatmap": heatmap_data(result.ranking, result.notes, edited),
         "style": _own("style.css"),

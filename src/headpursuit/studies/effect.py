@@ -55,8 +55,8 @@ def effect(base: ArmSummary, arm: ArmSummary, direction: Direction = "suppress")
     Outputs that fell silent count as 1, or as the base's average if that is larger, so that silence is never booked as
     suppression.
     """
-    scores, silent = ([getattr(one.target, name) for one in (base, arm)] for name in ("score", "empty"))
-    return float(effects(scores[0].value, scores[1].value, silent[1] - silent[0], direction))
+    before, after = base.target, arm.target
+    return float(effects(before.score.value, after.score.value, after.empty - before.empty, direction))
 
 
 def effects(before: _Rates, after: _Rates, fell_silent: _Rates, direction: Direction) -> _Rates:

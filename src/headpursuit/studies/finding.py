@@ -14,7 +14,7 @@ from headpursuit.studies.arms import ArmRunner, PlannedArm
 from headpursuit.studies.doses import head_counts
 from headpursuit.studies.place import begin, check_place, check_same, kept
 from headpursuit.studies.progress import Progress
-from headpursuit.studies.ranked import capture_config, captured, ranked
+from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked
 from headpursuit.studies.results import Arm, ArmKind, HeadNote, StudyConfig
 from headpursuit.studies.settings import command
 from headpursuit.studies.tasks import Task
@@ -59,9 +59,9 @@ def find_heads(
     folder = begin(path, config)
     check_same(model, task, concepts, folder)
     thumbnails = write_thumbnails(task, folder)
-    found = captured(model, task, capture_config(config), folder, progress)
-    rankings = _ranked(model, task, found, concepts, config, folder, progress)
-    return FoundHeads(folder, *concepts, thumbnails, rankings, _noted(model, found, config, folder, progress))
+    prompts = captured(model, task, capture_config(config), folder, progress)
+    rankings = _ranked(model, task, prompts, concepts, config, folder, progress)
+    return FoundHeads(folder, *concepts, thumbnails, rankings, _noted(model, prompts, config, folder, progress))
 
 
 def described(model: LanguageModel, config: StudyConfig, found: FoundHeads) -> dict[str, Any]:
@@ -99,6 +99,7 @@ def _check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, C
             )
     for heads in config.also_heads:
         count_of(heads, n_heads)
+    check_ranker(model, task, config)
     for concept in concepts:
         tokens_of(model, concept, config.ranking.multi_token)
     for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
@@ -109,7 +110,7 @@ def _check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, C
 def _ranked(
     model: LanguageModel,
     task: Task,
-    found: Capture,
+    prompts: Capture,
     concepts: tuple[Concept, Concept],
     config: StudyConfig,
     folder: Path,
@@ -120,7 +121,7 @@ def _ranked(
     plain = replace(config, ranker="")
     for concept, how, file in zip(concepts, (config, plain), ("ranking.json", "other-ranking.json"), strict=True):
         progress(f"rank {concept.name}", 0, 1)
-        rankings.append(ranked(model, task, concept, how, found, folder / file))
+        rankings.append(ranked(model, task, concept, how, prompts, folder / file))
         progress(f"rank {concept.name}", 1, 1)
     return rankings[0], rankings[1]
 

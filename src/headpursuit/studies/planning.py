@@ -76,7 +76,8 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     early = (
         "The dose sheet ends early where the model falls apart; small layers have fewer draws." if config.sweep else ""
     )
-    return Plan(tuple(parts), tuple(filter(None, (how, early))))
+    other = f"What {config.ranker} takes to score the heads is not counted." if config.ranker else ""
+    return Plan(tuple(parts), tuple(filter(None, (how, early, other))))
 
 
 class _Meter:

@@ -1,6 +1,5 @@
 """A task's heads are ranked: its ranking prompts captured, and all heads put in the order that a study asks for."""
 
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -39,18 +38,25 @@ def captured(
     return Capture.load(place)
 
 
-def evidence_of(
-    model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, captured_prompts: Capture
-) -> Evidence:
-    """What rankers are given of a study's ranking questions; captions are references, and no right answers."""
-    asked = [replace(q, answers=()) if task.name == CAPTIONING else q for q in task.ranking_questions]
+def right_answers(model: LanguageModel, task: Task, config: StudyConfig) -> tuple[tuple[int, ...], ...]:
+    """For each ranking prompt the tokens that begin its right answers; captions have references, and none."""
+    if config.task == CAPTIONING:
+        return ((),) * len(task.ranking_questions)
+    return tuple(
+        first_tokens(model, q.answers, spaced=not config.chat and not q.text[-1:].isspace())
+        for q in task.ranking_questions
+    )
+
+
+def evidence_of(model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, prompts: Capture) -> Evidence:
+    """What rankers are given of a study's ranking questions; `prompts` is the capture of them."""
     return Evidence(
         model,
         task.ranking_prompts,
-        captured_prompts,
+        prompts,
         concept,
-        tuple(first_tokens(model, q.answers, spaced=not config.chat and not q.text[-1:].isspace()) for q in asked),
-        tuple(q.fact for q in asked),
+        right_answers(model, task, config),
+        tuple(q.fact for q in task.ranking_questions),
         config.ranking,
         config.batch_size,
         config.chat,
@@ -58,8 +64,24 @@ def evidence_of(
     )
 
 
+def check_ranker(model: LanguageModel, task: Task, config: StudyConfig) -> None:
+    """Refuse a ranker that needs right answers where some are not known, before anything is run.
+
+    Raises:
+        ValueError: If that is so.
+    """
+    if not config.ranker or not find_ranker(config.ranker).needs_answers:
+        return
+    missing = sum(not answers for answers in right_answers(model, task, config))
+    if missing:
+        raise ValueError(
+            f"{config.ranker} needs the right answers of the ranking prompts, and {missing} of "
+            f"{len(task.ranking_questions)} of {task.name} have none; choose another ranker"
+        )
+
+
 def ranked(
-    model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, found: Capture, file: Path
+    model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, prompts: Capture, file: Path
 ) -> Ranking:
     """All heads ranked for the task's concept, by the study's ranker if it names one; or read back from the file.
 
@@ -68,15 +90,13 @@ def ranked(
     """
 
     def make() -> Ranking:
-        ranking = rank(model, found, concept, config.ranking)
+        ranking = rank(model, prompts, concept, config.ranking)
         if not config.ranker:
             return ranking
         try:
-            scores = find_ranker(config.ranker).score(evidence_of(model, task, concept, config, found))
+            scores = find_ranker(config.ranker).score(evidence_of(model, task, concept, config, prompts))
         except Unsuited as error:
-            raise ValueError(
-                f"{config.ranker} cannot rank heads on {task.name}: {error}; choose another --ranker"
-            ) from error
+            raise ValueError(f"{config.ranker} cannot rank heads on {task.name}: {error}; choose another") from error
         return ranking.sorted_by(config.ranker, scores)
 
     return Ranking.from_json(kept(file, lambda: make().to_json()))

@@ -125,7 +125,7 @@ def check_side(scales: Sequence[float], direction: Direction, given: str) -> Non
     if direction == "suppress" and any(scale > 1 for scale in scales):
         raise ValueError(f"scales of suppression are below 1, but {given}")
     if direction == "enhance" and any(scale < 1 for scale in scales):
-        raise ValueError(f"scales of enhancement are above 1, but {given}; give --scale 2, or --scales 1.5,2,3")
+        raise ValueError(f"scales of enhancement are above 1, but {given}; give scales like 1.5,2,3")
 
 
 def _check_one_direction(config: StudyConfig) -> None:

@@ -10,6 +10,7 @@ from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.effect import effect
 from headpursuit.studies.finding import described, find_heads, finish, measured
+from headpursuit.studies.percent import percent
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, DoseSheet, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
@@ -92,7 +93,7 @@ def _reproduced(sheet: DoseSheet, summaries: Sequence[ArmSummary], direction: Di
     less = f", less than the {config.effect:.0%} that was asked for" if found < config.effect else ""
     return (
         f"The dose was chosen for an effect of {sheet.chosen.effect:.0%} on the selection questions; on the held-out "
-        f"ones, which share no fact with them, it is {found:.0%}{less}."
+        f"ones, which share no fact with them, it is {percent(found)}{less}."
     )
 
 

@@ -1,4 +1,4 @@
-"""Rankers: ways to score every head for a concept, the higher the earlier it is edited. One file each."""
+"""Rankers: ways to score every head for a concept, the higher the earlier it is edited. A file for each kind."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +29,8 @@ class Ranker:
     kind: Kind
     """`linear`: reads what a head writes by a linear map, whatever it then does with it. `nonlinear`: not so."""
     score: Callable[[Evidence], dict[Head, float]]
+    needs_answers: bool = False
+    """Whether the right answers of the ranking prompts must be known."""
 
     def order(self, evidence: Evidence) -> tuple[Head, ...]:
         """All heads, best first; equal scores in the order of heads.
@@ -64,14 +66,14 @@ _ALL = (
     Ranker("nonnegative", "specificity, coefficients >= 0", "linear", partial(nonnegative, centre=True)),
     Ranker("nonnegative-uncentred", "the same, not centred", "linear", partial(nonnegative, centre=False)),
     Ranker("logit-lens", "energy on the best concept token, one sample, one step", "linear", logit_lens),
-    Ranker("direct-attribution", "lift of the answer's logit, directly", "linear", direct_attribution),
-    Ranker("alignment", "cosine with what lifts the answer", "linear", partial(alignment, centre=False)),
-    Ranker("alignment-centred", "the same, centred", "linear", partial(alignment, centre=True)),
-    Ranker("aligned-attribution", "direct attribution times alignment", "linear", aligned_attribution),
-    Ranker("linear-probe", "answer's direction from the head, ridge", "linear", linear_probe),
-    Ranker("nonlinear-probe", "the same with a Gaussian kernel", "nonlinear", nonlinear_probe),
+    Ranker("direct-attribution", "lift of the answer's logit, directly", "linear", direct_attribution, True),
+    Ranker("alignment", "cosine with what lifts the answer", "linear", partial(alignment, centre=False), True),
+    Ranker("alignment-centred", "the same, centred", "linear", partial(alignment, centre=True), True),
+    Ranker("aligned-attribution", "direct attribution times |alignment|", "linear", aligned_attribution, True),
+    Ranker("linear-probe", "answer's direction from the head, ridge", "linear", linear_probe, True),
+    Ranker("nonlinear-probe", "the same with a Gaussian kernel", "nonlinear", nonlinear_probe, True),
     Ranker("gradient-concept", "d log p(concept) / d scale", "nonlinear", concept_gradient),
-    Ranker("gradient-answer", "d log p(answer) / d scale", "nonlinear", answer_gradient),
+    Ranker("gradient-answer", "d log p(answer) / d scale", "nonlinear", answer_gradient, True),
     Ranker("random", "heads in a random order", "random", at_random),
 )
 

@@ -43,22 +43,21 @@ def alignment(evidence: Evidence, *, centre: bool) -> dict[Head, float]:
     found: dict[Head, float] = {}
     for site, written in _written(evidence):
         signals = written - written.mean(0) if centre else written
-        lengths = signals.square().sum((0, 2)).sqrt() * lifts.norm()
-        products = _products(signals, lifts)
-        found |= by_head(site, torch.where(lengths > 0, products / lengths.clamp_min(_TINY), 0.0))
+        lengths = signals.square().sum((0, 2)).sqrt() * lifts.norm().to(signals)
+        cosines = _products(signals, lifts) / lengths
+        found |= by_head(site, torch.where(lengths == 0, 0.0, cosines))
     return found
 
 
 def aligned_attribution(evidence: Evidence) -> dict[Head, float]:
-    """Direct attribution times alignment, with the sign of both: much of the answer, and little else."""
+    """Direct attribution times |alignment|, so with the sign of both: much of the answer, and little else."""
     aligned = alignment(evidence, centre=False)
     return {head: lift * abs(aligned[head]) for head, lift in direct_attribution(evidence).items()}
 
 
-_TINY = torch.finfo(torch.float32).tiny
-
-
-def _products(written: Tensor, lifts: Tensor) -> Float[Tensor, " n_heads"]:
+def _products(
+    written: Float[Tensor, "n_samples n_heads d_model"], lifts: Float[Tensor, "n_samples d_model"]
+) -> Float[Tensor, " n_heads"]:
     return torch.einsum("nhm,nm->h", written, lifts.to(written))
 
 

@@ -14,10 +14,10 @@ from headpursuit.studies.metrics import is_empty
 from headpursuit.studies.rankers.measuring import Orders, Run
 from headpursuit.studies.rankers.result import (
     Contrast,
-    Overlap,
     RankedCell,
     RankerFigure,
     RankerRow,
+    SharedHeads,
     TaskComparison,
 )
 from headpursuit.studies.rankers.wording import of_task
@@ -30,8 +30,9 @@ CONTRASTS = (
     ("nonlinear-probe", "linear-probe"),
     ("nonnegative", DEFAULT),
     ("gradient-answer", "direct-attribution"),
+    ("alignment", "direct-attribution"),
 )
-"""Pairs that differ in one thing: linearity, signs, and what lies behind the head."""
+"""Pairs that differ in one thing: linearity, signs, what lies behind the head, and the length of what it writes."""
 
 Draws = Float[np.ndarray, " n_resamples"]
 """One figure in every resample of the facts."""
@@ -58,7 +59,7 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
     asked = asked_of(run.task, run.study)
     check_base(before, asked)
     summaries = dict(zip(arms, after, strict=True))
-    effects = _effects(run, base, arms)
+    in_resamples = _effects(run, base, arms)
     reached = {
         edit: effect(before, arm, asked.direction)
         for edit, arm in summaries.items()
@@ -66,7 +67,7 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
     }
     n_facts = len({q.fact for q in run.questions if q.group == "target"})
     counts = run.config.counts(run.model.anatomy.n_heads)
-    found = {name: _figures(run, several, counts, reached, effects) for name, several in orders.items()}
+    found = {name: _figures(run, several, counts, reached, in_resamples) for name, several in orders.items()}
     means = {name: np.mean([figure[1] for figure in figures], axis=0) for name, figures in found.items()}
     rows = tuple(_row(name, orders[name][0], found, means, counts, n_facts) for name in orders)
     contrasts = tuple(
@@ -74,36 +75,33 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
         for one, other in CONTRASTS
         if one in found and other in found
     )
-    overlap, cells = overlap_of(orders, counts[-1]), _cells(run, orders, before, summaries, asked)
+    cells = _cells(run, orders, before, summaries, asked)
     groups = [q.group for q in run.questions]
-    return Judged(
-        TaskComparison(
-            run.task.name,
-            run.concept.name,
-            asked.direction,
-            asked.metric.counted,
-            len(run.task.ranking_questions),
-            groups.count("target"),
-            groups.count("unrelated"),
-            before.target.score,
-            rows,
-            contrasts,
-            overlap,
-            cells,
-            dict(left_out),
-            of_task(rows, contrasts, cells, asked),
-        ),
-        means,
-        n_facts,
+    comparison = TaskComparison(
+        task=run.task.name,
+        concept=run.concept.name,
+        direction=asked.direction,
+        counted=asked.metric.counted,
+        n_ranking_prompts=len(run.task.ranking_questions),
+        n_target=groups.count("target"),
+        n_unrelated=groups.count("unrelated"),
+        base=before.target.score,
+        rows=rows,
+        contrasts=contrasts,
+        overlap=shared_heads(orders, counts[-1]),
+        cells=cells,
+        left_out=dict(left_out),
+        sentences=of_task(rows, contrasts, cells, asked),
     )
+    return Judged(comparison, means, n_facts)
 
 
-def overlap_of(orders: Orders, n_heads: int) -> Overlap:
+def shared_heads(orders: Orders, n_heads: int) -> SharedHeads:
     """How much of their best heads rankers share; random ones are left out."""
     top = {name: set(several[0][:n_heads]) for name, several in orders.items() if RANKERS[name].kind != "random"}
     shared = tuple(tuple(len(one & other) / n_heads for other in top.values()) for one in top.values())
     n_all = len(next(iter(orders.values()))[0])
-    return Overlap(n_heads, tuple(top), shared, n_heads / n_all)
+    return SharedHeads(n_heads, tuple(top), shared, n_heads / n_all)
 
 
 def places(effects: Mapping[str, float]) -> dict[str, float]:

@@ -98,9 +98,11 @@ class Run:
         return Arm.from_json(kept(file, lambda: runner.run(name, kind, edit).to_json()))
 
     def _evidence(self) -> Evidence:
-        settings = capture_config(self.study, self.config.samples)
-        found = captured(self.model, self.task, settings, self.folder, self.progress)
-        return evidence_of(self.model, self.task, self.concept, self.study, found)
+        ours = self.config
+        study = replace(self.study, ranking=ours.ranking, batch_size=ours.batch_size, seed=ours.seed)
+        settings = capture_config(study, ours.samples)
+        prompts = captured(self.model, self.task, settings, self.folder, self.progress)
+        return evidence_of(self.model, self.task, self.concept, study, prompts)
 
 
 def name_of(edit: Edit) -> str:

@@ -78,7 +78,7 @@ class Contrast:
 
 
 @dataclass(frozen=True)
-class Overlap:
+class SharedHeads:
     """Which rankers choose the same heads."""
 
     n_heads: int
@@ -108,7 +108,7 @@ class TaskComparison:
     rows: tuple[RankerRow, ...]
     """The default first."""
     contrasts: tuple[Contrast, ...]
-    overlap: Overlap
+    overlap: SharedHeads
     cells: tuple[RankedCell, ...]
     left_out: dict[str, str]
     """Rankers that this task or model does not suit, and why."""
@@ -124,7 +124,7 @@ class TaskComparison:
             "contrasts": tuple(
                 Contrast(**{**c, "difference": Estimate(**c["difference"])}) for c in content["contrasts"]
             ),
-            "overlap": Overlap(
+            "overlap": SharedHeads(
                 **{
                     **content["overlap"],
                     "rankers": tuple(content["overlap"]["rankers"]),

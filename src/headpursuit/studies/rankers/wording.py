@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
 from headpursuit.studies.effect import Asked
+from headpursuit.studies.percent import percent
 from headpursuit.studies.rankers.result import Contrast, RankedCell, RankerRow
 from headpursuit.studies.results import Estimate
 
@@ -50,17 +51,18 @@ def _best(rows: Sequence[RankerRow], asked: Asked) -> str:
     scored = [row for row in rows if RANKERS[row.ranker].kind != "random"]
     best, usual = max(scored, key=lambda row: round(row.mean.value, 9)), scored[0]
     chance = next((row for row in rows if RANKERS[row.ranker].kind == "random"), None)
-    beside = f"; random heads {chance.mean.value:.0%}" if chance else ""
+    beside = f"; random heads {percent(chance.mean.value)}" if chance else ""
     verb = "lower" if asked.direction == "suppress" else "raise"
     what = f"{verb} the target score ({asked.metric.counted})"
     if best.ranker == usual.ranker:
         return (
             f"{DEFAULT}, the default, does most: on average over numbers of heads its best heads {what} by "
-            f"{usual.mean.value:.0%} without damage{beside}."
+            f"{percent(usual.mean.value)} without damage{beside}."
         )
     return (
-        f"{best.ranker} does most: on average over numbers of heads its best heads {what} by {best.mean.value:.0%} "
-        f"without damage; those of {DEFAULT}, the default, by {usual.mean.value:.0%}{beside}."
+        f"{best.ranker} does most: on average over numbers of heads its best heads {what} by "
+        f"{percent(best.mean.value)} without damage; those of {DEFAULT}, the default, by "
+        f"{percent(usual.mean.value)}{beside}."
     )
 
 

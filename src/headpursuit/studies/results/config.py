@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
-from headpursuit.analysis import RankConfig, count_of
+from headpursuit.analysis import RankConfig, Score, count_of
 from headpursuit.analysis.rankers import find_ranker
 from headpursuit.heads import parse_scope
 from headpursuit.models import Positions
@@ -80,8 +80,7 @@ class StudyConfig:
         for heads in (self.heads, *self.dose_heads, *self.also_heads):
             count_of(heads, 10**9)
         parse_scope(self.scope)
-        if self.ranker:
-            find_ranker(self.ranker)
+        self._check_ranker()
         if self.positions not in get_args(Positions):
             raise ValueError(f"unknown positions {self.positions!r}; choose {', '.join(get_args(Positions))}")
         for name in ("controls", "max_new_tokens", "batch_size", "images", "selection_images", "sweep_questions"):
@@ -99,6 +98,15 @@ class StudyConfig:
         for scale in (self.scale, *self.dose_scales, *self.dose_enhance_scales):
             if scale == 1 or not math.isfinite(scale):
                 raise ValueError(f"the scale is {scale:g}; give a finite number other than 1, which changes nothing")
+
+    def _check_ranker(self) -> None:
+        if not self.ranker:
+            return
+        find_ranker(self.ranker)
+        if self.ranker in get_args(Score):
+            raise ValueError(f"{self.ranker} is what pursuit scores; give it as the score, and leave the ranker out")
+        if self.ranking.score != RankConfig.score:
+            raise ValueError(f"either a score or a ranker puts heads in order; leave {self.ranker} or the score out")
 
     @property
     def dose_heads(self) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def measure(
     Raises:
         ValueError: If the unedited model knows too few answers to lose any.
     """
-    questions = asked(task, config)
+    questions = questions_of(task, config)
     study = StudyConfig(
         task.name,
         config.model,
@@ -75,7 +75,7 @@ def measure(
     return measured, effects
 
 
-def asked(task: Task, config: SensitivityConfig) -> tuple[Question, ...]:
+def questions_of(task: Task, config: SensitivityConfig) -> tuple[Question, ...]:
     """Held-out questions that every edit answers: so many of each group, drawn at random."""
     return drawn(task.heldout, config.questions, config.seed)
 

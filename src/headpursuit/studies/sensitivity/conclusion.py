@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from headpursuit.studies.effect import Thresholds
+from headpursuit.studies.percent import percent
 from headpursuit.studies.sensitivity.agreement import stable_from
 from headpursuit.studies.sensitivity.result import Agreement, Draw, Effect, Outcome
 from headpursuit.studies.tasks import Direction
@@ -69,12 +70,12 @@ def conclude_effects(draws: Sequence[Draw], effects: Mapping[str, Effect], least
         return f"The full list's edit {verb}s the target score by {max(0.0, whole):.0%}: no effect to agree on."
     beside = f"the full list's edit {verb}s the target score by {whole:.0%}"
     if shuffled is not None:
-        beside += f", random words' edits {shuffled:.0%} on average"
+        beside += f", random words' edits {percent(shuffled)} on average"
     level = stable_from(means, least * whole)
     if level is None:
         most, kept = max(means)
         return (
             f"The effect depends on the list: with {most:.0%} of the words the edits {verb} the target score by "
-            f"{kept:.0%} on average ({beside})."
+            f"{percent(kept)} on average ({beside})."
         )
     return f"From {level:.0%} of the words on, the edits keep at least {least:.0%} of the effect on average ({beside})."

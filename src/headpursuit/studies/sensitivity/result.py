@@ -54,7 +54,7 @@ class Effect:
     """What the edits of some lists do to the task, over draws."""
 
     target: Estimate
-    """Fraction by which the target score falls, or rises where the task enhances; see `verdict.effect`."""
+    """Fraction by which the target score falls, or rises where the task enhances; see `effect`."""
     unrelated: Estimate | None
     """Change of the unrelated questions' score; None where the task has none."""
     broken: float

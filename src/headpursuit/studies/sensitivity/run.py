@@ -13,7 +13,7 @@ from headpursuit.studies.place import kept
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.sensitivity.agreement import chance_overlap
-from headpursuit.studies.sensitivity.causal import asked, measure
+from headpursuit.studies.sensitivity.causal import measure, questions_of
 from headpursuit.studies.sensitivity.comparing import agreements, compare, n_top
 from headpursuit.studies.sensitivity.conclusion import conclude
 from headpursuit.studies.sensitivity.config import SensitivityConfig
@@ -76,7 +76,7 @@ def study_sensitivity(
     # What cannot be ranked leaves no folder behind.
     ranking = None if folder.exists() else rank_each(model, capture, [found], config.ranking)[0]
     begin(folder, config)
-    check_same_inputs(folder, capture, concept.words, dict(synonyms), asked(task, config) if task else ())
+    check_same_inputs(folder, capture, concept.words, dict(synonyms), questions_of(task, config) if task else ())
     compared = _compared(model, capture, variants, ranking, config, edit_heads, suggestions, folder, progress)
     measured, effects = measure(model, task, config, compared, folder, progress) if task else (None, {})
     rows = agreements(compared, config.seed, effects)

@@ -47,8 +47,8 @@ class TransferTask:
             raise ValueError(
                 f"the task {self.name} has no setting {unknown[0]!r}; it can have {', '.join(OWN_SETTINGS)}"
             )
-        for name, value in self.settings.items():
-            typed(_OWN[name], value, f"the task {self.name}, {name}")
+        own = {name: typed(_OWN[name], value, f"the task {self.name}, {name}") for name, value in self.settings.items()}
+        object.__setattr__(self, "settings", own)
         if self.task == CAPTIONING:
             raise ValueError(
                 "captioning has figures of its own, which no other task can be compared with; to ask whether captions "

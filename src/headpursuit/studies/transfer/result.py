@@ -28,6 +28,8 @@ class RankedTask:
     """Prompts that heads were ranked on."""
     heads: tuple[str, ...]
     """The best, best first; these are edited."""
+    ranker: str = ""
+    """What put them in order; empty: the score of the config's ranking."""
 
 
 @dataclass(frozen=True)

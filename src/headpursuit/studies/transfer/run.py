@@ -15,7 +15,7 @@ from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.base import asked_of
 from headpursuit.studies.place import check_same, kept
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.ranked import capture_config, captured, ranked
+from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked
 from headpursuit.studies.results import Arm, StudyConfig
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import find_task
@@ -141,6 +141,7 @@ def _check_feasible(model: LanguageModel, task: Task, config: StudyConfig) -> No
     if not any(question.group == "target" for question in task.heldout):
         raise ValueError("there are no held-out questions to measure on")
     tokens_of(model, task.words, config.ranking.multi_token)
+    check_ranker(model, task, config)
     for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
         batches(model, prompts, config.batch_size, chat=config.chat, room=config.max_new_tokens)
     batches(model, task.neutral_texts, config.batch_size)
@@ -150,8 +151,8 @@ def _ranked(model: LanguageModel, task: Task, config: StudyConfig, folder: Path,
     """Capture a task's ranking prompts and rank all heads, or read what was kept."""
     folder.mkdir(parents=True, exist_ok=True)
     check_same(model, task, [task.words], folder, config)
-    found = captured(model, task, capture_config(config), folder, progress, f"capture {folder.name}")
-    return ranked(model, task, task.words, config, found, folder / "ranking.json")
+    prompts = captured(model, task, capture_config(config), folder, progress, f"capture {folder.name}")
+    return ranked(model, task, task.words, config, prompts, folder / "ranking.json")
 
 
 def _head_set(model: LanguageModel, name: str, ranking: Ranking, config: TransferConfig) -> HeadSet:
@@ -198,4 +199,5 @@ def _described(name: str, task: Task, config: StudyConfig, ranking: Ranking) -> 
         len(task.words.words),
         len(task.ranking_prompts),
         tuple(map(str, ranking.top(config.heads))),
+        ranking.ranker,
     )

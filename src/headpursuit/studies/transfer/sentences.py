@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from headpursuit.studies.effect import Thresholds
+from headpursuit.studies.percent import percent
 from headpursuit.studies.transfer.effects import Column, EffectCell
 from headpursuit.studies.transfer.overlap import Overlap
 
@@ -64,9 +65,10 @@ def _carried(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[s
 
 def _takes(cell: EffectCell, lost: Mapping[str, str]) -> str:
     effect, what = cell.effect, lost[cell.column]
+    interval = f"{percent(effect.low)} to {percent(effect.high)}"
     return (
-        f"they take {effect.value:.0%} of the {what} (95 % interval {effect.low:.0%} to {effect.high:.0%}), "
-        f"random heads of the same layers {cell.random:.0%}"
+        f"they take {percent(effect.value)} of the {what} (95 % interval {interval}), "
+        f"random heads of the same layers {percent(cell.random)}"
     )
 
 
