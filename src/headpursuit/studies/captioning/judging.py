@@ -23,6 +23,9 @@ class CaptionThresholds:
     """A smaller rise is no enhancement."""
     weakest_naming: float = 0.1
     """Where the base names the concept in a smaller fraction of its captions, there is nothing to suppress."""
+    fullest_naming: float = 0.9
+    """Where the base names the concept in a larger fraction, there is no room to enhance it. The frequency, words per
+    caption, could still rise by naming it twice; that is no enhancement."""
     weakest_cider: float = 0.05
     """Where the base's CIDEr (0 to 10) is lower, it cannot be seen whether captions stay good."""
     kept_cider: float = 0.8
@@ -194,7 +197,7 @@ def _cannot_tell(direction: Direction, base: CaptionArm, t: CaptionThresholds) -
         return f"The unedited model names the concept in only {naming:.0%} of its captions: nothing to suppress."
     if direction == "enhance" and not naming:
         return "The unedited model never names the concept: a rise cannot be measured relative to nothing."
-    if direction == "enhance" and naming > 1 / (1 + t.needed_rise):
+    if direction == "enhance" and naming > t.fullest_naming:
         return f"The unedited model names the concept in {naming:.0%} of its captions already: no room for a rise."
     if cider < t.weakest_cider:
         return (
