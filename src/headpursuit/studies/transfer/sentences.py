@@ -47,8 +47,8 @@ def _at_home(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[s
             yield f"Edited on its own questions, the heads of {cell.row} break the model: {'; '.join(cell.signs)}."
         else:
             yield (
-                f"The heads of {cell.row} do not surely act on its own questions ({_takes(cell, lost)}), so that they do "
-                "nothing elsewhere would say nothing about transfer."
+                f"The heads of {cell.row} do not surely act on its own questions ({_takes(cell, lost)}), so that "
+                "they do nothing elsewhere would say nothing about transfer."
             )
 
 
