@@ -243,3 +243,5 @@ def test_what_else_does_not_suit(evidence):
         replace(evidence, facts=("a", "b", "c"))
     with pytest.raises(ValueError, match="there is no ranker 'best'; there is specificity, "):
         find_ranker("best")
+    with pytest.raises(ValueError, match="there is no ranker 'alignmnet'; did you mean alignment?"):
+        find_ranker("alignmnet")

@@ -192,8 +192,8 @@ def test_a_weak_dose_is_taken_before_a_broken_one_and_that_is_said():
     assert chosen(broken, weak) == (1, -1.0)
     (cell,) = cells(weak)
     assert explain_choice(base(), cell, ASKED) == (
-        "No dose reaches 50% without breaking something else; 1 head at scale -1 lowers the target score by 13%, the "
-        "most of those that do not."
+        "No dose reaches 50% without breaking something else; of those that break nothing, 1 head at scale -1 lowers "
+        "the target score by 13%, the most."
     )
 
 

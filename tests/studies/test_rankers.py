@@ -245,8 +245,8 @@ def test_overlap_is_the_share_of_heads_in_common(finished):
 
 def test_sentences_speak_of_the_default_and_of_linearity(finished):
     (found,) = finished[0].tasks
-    assert len(found.sentences) == 3
-    best, better, linear = found.sentences
+    best, better, linear, few = found.sentences
+    assert few.startswith("Only 10 target and 6 unrelated questions are held out")
     assert "specificity, the default, " in best
     assert "; random heads " in best
     assert "Of 4 comparisons, about 0.1 would lie above 0" in better
@@ -328,6 +328,15 @@ def test_rankers_that_do_not_suit_are_left_out_and_named(model, task, tmp_path):
     assert "ask for 1 fact" in found.left_out["linear-probe"]
     assert "linear-probe" not in {row.ranker for row in found.rows}
     assert found.contrasts == ()
+
+
+def test_where_nothing_beside_the_default_suits_there_is_no_result(model, task, tmp_path):
+    unknown = tuple(replace(q, answers=()) if q.split == "ranking" else q for q in task.questions)
+    silent = replace(task, questions=unknown, metric="names-concept")
+    reason = "tiny: nothing can be compared with specificity; alignment: the right answers of its ranking prompts"
+    with pytest.raises(ValueError, match=reason):
+        compared(model, silent, tmp_path / "rankers", tiny_config(rankers="alignment"))
+    assert not (tmp_path / "rankers" / "result.json").exists()
 
 
 def test_a_base_that_knows_nothing_is_said_and_kept(model, task, tmp_path):

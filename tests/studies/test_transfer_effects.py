@@ -132,5 +132,9 @@ def test_sentences_say_yes_and_no():
 def test_without_an_effect_at_home_nothing_is_said_about_transfer():
     _, columns, cells = matrix(one_two=4)
     first, *others = sentences_of((), cells, columns)
-    assert first == "No edit acts on its own task without breaking the model, so nothing can be said about transfer."
+    assert (
+        first
+        == "No edit surely acts on its own task without breaking the model, so nothing can be said about transfer."
+    )
     assert "do not surely act on its own questions" in others[0]
+    assert not any("do not carry over" in sentence for sentence in others)

@@ -200,6 +200,23 @@ def test_an_edit_that_only_changes_which_word_is_named_says_so():
     note = "Most answers still name some word of the concept"
     assert any(reason.startswith(note) for reason in verdict(edit=swapped).reasons)
     assert not any(reason.startswith(note) for reason in verdict().reasons)
+    nothing = edited(target={"concept_rate": BASE.target.concept_rate, "score": BASE.target.score})
+    assert not any(reason.startswith(note) for reason in verdict(edit=nothing).reasons)
+
+
+@pytest.mark.parametrize(
+    ("target", "unrelated", "told"),
+    [(40, 40, ""), (9, 100, "Only 9 target questions are held out"), (9, 4, "Only 9 target and 4 unrelated questions")],
+)
+def test_few_questions_are_told(target, unrelated, told):
+    groups = {
+        "target": replace(BASE.target, n_questions=target),
+        "unrelated": replace(BASE.unrelated, n_questions=unrelated),
+    }
+    few = replace(BASE, **groups)
+    reasons = [reason for reason in verdict(base=few).reasons if reason.startswith("Only")]
+    assert len(reasons) == bool(told)
+    assert all(reason.startswith(told) and "only large changes can be told" in reason for reason in reasons)
 
 
 def without_unrelated(*arms):

@@ -183,12 +183,17 @@ def rank(
 
 def print_ranking(ranking: "Ranking", top: int) -> None:
     """The best heads as a table, which words stood for the concept, and how many heads chance does not explain."""
+    own = (f">{ranking.ranker}",) if ranking.ranker else ()
     rows = [
-        (str(i), str(e.head), f"{e.explained:.3f}", f"{e.specificity:.3f}", f"{e.z:.1f}", _small(e.p), _small(e.q))
+        (
+            *(str(i), str(e.head)),
+            *((f"{e.ranker_score:.3g}",) if own else ()),
+            *(f"{e.explained:.3f}", f"{e.specificity:.3f}", f"{e.z:.1f}", _small(e.p), _small(e.q)),
+        )
         for i, e in enumerate(ranking.entries[:top], 1)
     ]
     title = f"{ranking.concept}: best {len(rows)} of {len(ranking.entries)} heads by {ranking.score}"
-    print_table(title, (">", "head", ">explained", ">specificity", ">z", ">p", ">q"), rows)
+    print_table(title, (">", "head", *own, ">explained", ">specificity", ">z", ">p", ">q"), rows)
     dropped = f"; {len(ranking.dropped_words)} words have no token of their own" if ranking.dropped_words else ""
     say(f"{len(ranking.tokens)} tokens stand for the concept{dropped}")
     if ranking.has_q:

@@ -101,7 +101,8 @@ def explain_choice(base: ArmSummary, cell: DoseCell, asked: Asked) -> str:
         which = f"the smallest of all doses that {how} reach {wanted} and break nothing else"
         return f"{changes} on the selection questions, {which}."
     if cell.word == "too weak":
-        return f"No dose reaches {wanted} without breaking something else; {changes}, the most of those that do not."
+        start = f"No dose reaches {wanted} without breaking something else"
+        return f"{start}; of those that break nothing, {changes}, the most."
     if cell.word == "not specific":
         return f"No dose reaches {wanted} that random heads do not share; of {dose}, {cell.signs[0]}."
     return f"Every dose breaks something else; {dose} break{ending} the least: {'; '.join(cell.signs)}."

@@ -41,6 +41,9 @@ def _outcome(
     return "specific", _specific(base, edit, reached, asked)
 
 
+_ENOUGH = 40
+"""Questions of a group; with fewer, the interval of a half-right group is wider than 0.3."""
+
 _Controls = tuple[tuple[ArmKind, float, str], ...]
 """Kind, p-value, and where the heads were drawn from."""
 
@@ -124,7 +127,7 @@ def _facts(
         lines.append(
             _compare("Outputs that name any word of the concept", base.target.concept_rate, edit.target.concept_rate)
         )
-    if asked.metric.needs_answers and edit.target.concept_rate.value > base.target.concept_rate.value / 2:
+    if asked.metric.needs_answers and _still_names(base, edit, asked):
         lines.append(
             "Most answers still name some word of the concept: the edit changes which one the model names, not whether "
             "it names one."
@@ -138,9 +141,27 @@ def _facts(
     for arm in (a for a in arms if a.kind in ("image", "text")):
         where = "image positions only" if arm.kind == "image" else "everything but image positions"
         lines.append(f"The same edit of {where}: target score {arm.target.score.value:.2f}.")
+    if few := few_questions(base):
+        lines.append(few)
     ratio = edit.damage.perplexity / base.damage.perplexity
     lines.append(f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token.")
     return lines
+
+
+def _still_names(base: ArmSummary, edit: ArmSummary, asked: Asked) -> bool:
+    """Whether answers go and the concept's words stay."""
+    reached, before = effect(base, edit, asked.direction), base.target.concept_rate.value
+    gone = 1 - edit.target.concept_rate.value / before if before else 1.0
+    return reached >= asked.thresholds.smallest_effect and gone < min(reached, 1) / 2
+
+
+def few_questions(base: ArmSummary) -> str:
+    """That there are too few questions to tell much, in a sentence; empty if there are enough."""
+    groups = [("target", base.target), ("unrelated", base.unrelated)]
+    few = [f"{group.n_questions} {name}" for name, group in groups if group and group.n_questions < _ENOUGH]
+    if not few:
+        return ""
+    return f"Only {' and '.join(few)} questions are held out: with fewer than {_ENOUGH} only large changes can be told."
 
 
 def _of_draws(

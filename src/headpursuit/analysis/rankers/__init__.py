@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import partial
 from typing import Literal
 
@@ -93,7 +94,9 @@ def find_ranker(name: str) -> Ranker:
         ValueError: If there is none of this name; the text names those there are.
     """
     if name not in RANKERS:
-        raise ValueError(f"there is no ranker {name!r}; there is {', '.join(RANKERS)}")
+        close = get_close_matches(name, RANKERS, 1)
+        meant = f"did you mean {close[0]}?" if close else f"there is {', '.join(RANKERS)}"
+        raise ValueError(f"there is no ranker {name!r}; {meant}")
     return RANKERS[name]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from headpursuit.analysis.rankers import DEFAULT
 from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.storage import finish_folder, versions, write_json
 from headpursuit.studies.place import check_same
@@ -48,8 +49,8 @@ def compare_rankers(
 
     Raises:
         FileExistsError: If the folder exists and `resume` is not asked for.
-        ValueError: If the config cannot be carried out, differs from the one to resume, or the unedited model leaves
-            nothing to suppress.
+        ValueError: If the config cannot be carried out, differs from the one to resume, no ranker beside the default
+            suits a task, or the unedited model leaves nothing to suppress.
         AnatomyError: If the model's heads cannot be certified.
     """
     folder = Path(path)
@@ -67,6 +68,9 @@ def compare_rankers(
         stage = partial(_told, progress, f"{task.name}: " if len(tasks) > 1 else "")
         run = Run(model, task, task.words, config, study, place, stage)
         orders, left_out = run.ranked()
+        if len(orders) == 1 and left_out:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+            raise ValueError(f"{task.name}: nothing can be compared with {DEFAULT}; {reasons}")
         judged.append(compare(run, orders, left_out, *run.measured(orders)))
     result = _result(model, config, folder, judged)
     write_json(folder / RESULT, result.to_json())

@@ -25,6 +25,7 @@ from headpursuit.studies.results import Arm, ArmSummary
 from headpursuit.studies.scoring import score
 from headpursuit.studies.statistics import resampled_means, widened
 from headpursuit.studies.summaries import summarise
+from headpursuit.studies.verdict import few_questions
 
 CONTRASTS = (
     ("nonlinear-probe", "linear-probe"),
@@ -91,7 +92,7 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
         overlap=shared_heads(orders, counts[-1]),
         cells=cells,
         left_out=dict(left_out),
-        sentences=of_task(rows, contrasts, cells, asked),
+        sentences=(*of_task(rows, contrasts, cells, asked), *filter(None, [few_questions(before)])),
     )
     return Judged(comparison, means, n_facts)
 

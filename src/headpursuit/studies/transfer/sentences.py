@@ -19,17 +19,21 @@ def sentences_of(
 def _summary(cells: Sequence[EffectCell]) -> str:
     """How many of the pairs that could show a transfer show one."""
     abroad = [cell for cell in cells if cell.row != cell.column]
-    at_home = {cell.row for cell in cells if cell.row == cell.column and cell.word == "acts"}
+    at_home = _acting_at_home(cells)
     telling = [cell for cell in abroad if cell.row in at_home and cell.word in ("acts", "does not act")]
     carried = sum(cell.word == "acts" for cell in telling)
     if not telling:
-        return "No edit acts on its own task without breaking the model, so nothing can be said about transfer."
+        return "No edit surely acts on its own task without breaking the model, so nothing can be said about transfer."
     silent = len(abroad) - len(telling)
     rest = f"; {silent} more tell nothing, as the edit does not act at home, breaks the model, or has nothing to take"
     return (
         f"Of {len(telling)} cases in which heads that act on their own task are edited on another's questions, the "
         f"edit carries over in {carried or 'none'}{rest if silent else ''}."
     )
+
+
+def _acting_at_home(cells: Sequence[EffectCell]) -> set[str]:
+    return {cell.row for cell in cells if cell.row == cell.column and cell.word == "acts"}
 
 
 def _home(cells: Sequence[EffectCell], name: str) -> EffectCell:
@@ -53,11 +57,12 @@ def _at_home(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[s
 
 
 def _carried(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[str]:
+    at_home = _acting_at_home(cells)
     for cell in (cell for cell in cells if cell.row != cell.column):
         where = f"to {cell.column}"
         if cell.word == "acts":
             yield f"The heads of {cell.row} carry over {where}: {_takes(cell, lost)}{_of_own(cell, cells)}."
-        elif cell.word == "does not act":
+        elif cell.word == "does not act" and cell.row in at_home:
             yield f"The heads of {cell.row} do not carry over {where}: {_takes(cell, lost)}."
         elif cell.word == "breaks":
             yield f"Whether the heads of {cell.row} carry over {where} cannot be told: {'; '.join(cell.signs)}."
