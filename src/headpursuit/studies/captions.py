@@ -42,7 +42,8 @@ def _matches(given: Sequence[str], words: Iterable[str]) -> Iterator[tuple[int, 
     phrases, lengths = _phrases(tuple(words))
     start = 0
     while start < len(given):
-        length = next((n for n in lengths if tuple(given[start : start + n]) in phrases), 0)
+        left = len(given) - start
+        length = next((n for n in lengths if n <= left and tuple(given[start : start + n]) in phrases), 0)
         if length:
             yield start, start + length
         start += length or 1
