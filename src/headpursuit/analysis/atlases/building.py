@@ -1,0 +1,140 @@
+"""Build the atlas of a captured model.
+
+1. Every concept becomes tokens; those that no token stands for are left out, with the reason.
+2. Every head is scored for every concept, against random tokens written alike and about as frequent.
+3. A head's pooled p-value for a concept compares it with the random dictionaries of that concept over all heads, as in
+   a ranking. They are not pooled over concepts too: random dictionaries of ten tokens have another shape than those of
+   two hundred, and short lists would find more than their share.
+4. Benjamini and Hochberg's procedure runs over all heads and all concepts at once, so that asking for more concepts
+   does not buy findings. Its level of 5 % is proven for exact p-values of independent or positively dependent tests,
+   which pooled ones of overlapping concepts need not be: docs/calibration.md says what was measured.
+5. Every head is named by the tokens of the whole vocabulary that explain it best.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from headpursuit.analysis.atlases.atlas import Atlas, AtlasConcept, AtlasConfig
+from headpursuit.analysis.captures import Capture
+from headpursuit.analysis.explaining import explain
+from headpursuit.analysis.ranking_heads import score_each
+from headpursuit.analysis.rankings import RankConfig
+from headpursuit.analysis.readings import read
+from headpursuit.concepts import Concept, builtin_concepts, load_concept
+from headpursuit.heads import Head
+from headpursuit.models import ConceptTokens, LanguageModel, spell, token_text, vocabulary_sha256
+from headpursuit.pursuit import Scores, benjamini_hochberg, pooled_p
+from headpursuit.storage import versions
+
+
+def build_atlas(
+    model: LanguageModel,
+    capture: Capture,
+    config: AtlasConfig | None = None,
+    concepts: Sequence[Concept] | None = None,
+    *,
+    progress: Callable[[str, int, int], None] = lambda *_: None,
+) -> Atlas:
+    """Name every head by its tokens and by the concepts it is specific for.
+
+    A concept here is compared with *matched* random tokens by default, which is stricter than the default of `rank`,
+    and its q-values count all concepts; so a head may be found there and not here. What a head is specific for says
+    nothing about causes: for that there are studies.
+
+    Args:
+        model: The model that was captured.
+        capture: The capture; moments suffice, samples are needed by the l1 rule alone.
+        config: Options.
+        concepts: All built-in ones if None.
+        progress: Told the stage, how much of it is done, and of how much.
+
+    Raises:
+        ValueError: If two concepts have one name, no concept has a token in the vocabulary, or as `rank` and `explain`.
+    """
+    config = config or AtlasConfig()
+    chosen = check_concepts([load_concept(name) for name in builtin_concepts()] if concepts is None else concepts)
+    lists, left_out = _spelled(model, chosen, config.ranking)
+    rule = config.ranking.rule
+    reading = read(model, capture, rule=rule, centre=config.ranking.centre, gain=config.ranking.gain)
+    scored = score_each(
+        model, capture, lists, config.ranking, reading=reading, progress=lambda *done: progress("concepts", *done)
+    )
+    columns = _columns(scored)
+    explanations = explain(
+        model,
+        capture,
+        n_atoms=config.n_tokens,
+        rule=rule,
+        reading=reading,
+        progress=lambda *done: progress("tokens of heads", *done),
+    )
+    return Atlas(
+        tuple(explanations),
+        tuple(_known(model, found) for found in lists),
+        **columns,
+        config=config,
+        identity=capture.identity,
+        anatomy=model.anatomy.summary(),
+        vocabulary_sha256=vocabulary_sha256(model),
+        capture=capture.config,
+        n_prompts=capture.n_prompts,
+        n_samples=capture.n_samples,
+        left_out=left_out,
+        versions=versions(),
+    )
+
+
+def _columns(scored: Iterable[tuple[tuple[Head, ...], Scores]]) -> dict[str, Float[Tensor, "n_heads n_concepts"]]:
+    """The atlas's scores of all heads, in their order, for all concepts."""
+    heads, scores = zip(*scored, strict=True)
+    order = torch.tensor(sorted(range(len(heads[0])), key=heads[0].__getitem__))
+    columns = {
+        name: torch.stack([getattr(of_concept, name) for of_concept in scores], dim=1)
+        for name in ("explained", "specificity", "z")
+    }
+    p = torch.stack([pooled_p(of_concept) for of_concept in scores], dim=1)
+    columns["q"] = benjamini_hochberg(p.flatten()).view_as(p)
+    return {name: column[order] for name, column in columns.items()}
+
+
+def check_concepts(concepts: Sequence[Concept]) -> tuple[Concept, ...]:
+    """The concepts, each once.
+
+    Raises:
+        ValueError: If there are none, or two different ones have the same name.
+    """
+    if not concepts:
+        raise ValueError("an atlas needs at least one concept")
+    by_name: dict[str, Concept] = {}
+    for concept in concepts:
+        if by_name.setdefault(concept.name, concept) != concept:
+            raise ValueError(
+                f"two different concepts are called {concept.name!r}; rename one (a list is called like its file)"
+            )
+    return tuple(by_name.values())
+
+
+def _spelled(
+    model: LanguageModel, concepts: Sequence[Concept], ranking: RankConfig
+) -> tuple[list[ConceptTokens], dict[str, str]]:
+    """What stands for each concept, and why nothing stands for others."""
+    found = [spell(model, concept, ranking.multi_token) for concept in concepts]
+    left_out = {
+        each.concept.name: f"none of its {len(each.concept.words)} words is a token of its own"
+        for each in found
+        if not each.token_ids
+    }
+    if len(left_out) == len(found):
+        raise ValueError(
+            f"no concept has a token in the vocabulary of {model.name or 'this model'}: each word of "
+            f"{', '.join(left_out)} takes several tokens; use other words, or the multi-token policy 'first'"
+        )
+    return [each for each in found if each.token_ids], left_out
+
+
+def _known(model: LanguageModel, found: ConceptTokens) -> AtlasConcept:
+    tokens = tuple(token_text(model, i) for i in found.token_ids)
+    return AtlasConcept(found.concept.name, found.concept.description, tokens, found.dropped_words)

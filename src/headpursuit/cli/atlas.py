@@ -1,0 +1,160 @@
+"""atlas: every head named; and two atlases compared."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from headpursuit.cli import options
+from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
+from headpursuit.cli.opening import open_captured
+
+if TYPE_CHECKING:
+    from headpursuit.analysis import Atlas, AtlasDiff
+    from headpursuit.concepts import Concept
+
+
+class _BuildByDefault(TyperGroup):
+    """`atlas CAPTURE` is `atlas build CAPTURE`; a capture in a folder named build or diff is written `./diff`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["build", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    cls=_BuildByDefault,
+    help="Name every head of a captured model (`atlas CAPTURE -o OUT`, the same as `atlas build`), or compare two "
+    "atlases (`atlas diff A B`).",
+    no_args_is_help=True,
+)
+
+
+@app.command("build")
+@one_line_errors
+def build(
+    capture: options.CaptureArgument,
+    output: options.OutputOption,
+    concepts: Annotated[
+        str, typer.Option(help="Concepts beside the built-in ones, with commas: text files, or names.")
+    ] = "",
+    builtin: Annotated[bool, typer.Option("--builtin/--no-builtin", help="Look for all built-in concepts.")] = True,
+    n_tokens: Annotated[int, typer.Option("--n-tokens", help="Tokens that name each head.")] = 10,
+    rule: options.RuleOption = "l2",
+    n_atoms: options.AtomsOption = 20,
+    n_draws: options.DrawsOption = 99,
+    null: options.NullOption = "matched",
+    multi_token: options.MultiTokenOption = "drop",
+    centre: options.CentreOption = True,
+    gain: options.GainOption = False,
+    seed: options.SeedOption = 0,
+    model: options.CapturedModelOption = None,
+    device: options.DeviceOption = "auto",
+    dtype: options.DtypeOption = "auto",
+    device_map: options.DeviceMapOption = None,
+) -> None:
+    """Name every head of a captured model by its tokens and by the concepts it is specific for."""
+    from headpursuit.analysis import AtlasConfig, RankConfig, build_atlas
+    from headpursuit.report import render_atlas
+    from headpursuit.storage import refuse_existing
+
+    refuse_existing(output)
+    chosen = _concepts(concepts, builtin)
+    ranking = RankConfig(
+        rule=rule,
+        n_atoms=n_atoms,
+        centre=centre,
+        gain=gain,
+        n_draws=n_draws,
+        null=null,
+        multi_token=multi_token,
+        seed=seed,
+    )
+    config = AtlasConfig(n_tokens, ranking)
+    captured, loaded = open_captured(capture, model, device, dtype, device_map)
+    with progress() as advance:
+        atlas = build_atlas(loaded, captured, config, chosen, progress=advance)
+    atlas.save(output)
+    _print_atlas(atlas)
+    say(f"written: {render_atlas(output)}")
+
+
+@app.command("diff")
+@one_line_errors
+def diff(
+    before: Annotated[Path, typer.Argument(metavar="BEFORE", help="The atlas of the first model, such as the base.")],
+    after: Annotated[Path, typer.Argument(metavar="AFTER", help="The atlas of the second, such as the finetuned one.")],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder for diff.json and its page.")] = None,
+    top: Annotated[int, typer.Option(min=1, help="Heads to print.")] = 20,
+) -> None:
+    """Say which heads changed their words most between two atlases of one architecture."""
+    from headpursuit.analysis import Atlas, diff_atlases
+    from headpursuit.report import render_atlas_diff
+    from headpursuit.storage import refuse_existing
+
+    if output is not None:
+        refuse_existing(output)
+    found = diff_atlases(Atlas.load(before), Atlas.load(after))
+    _print_diff(found, top)
+    if output is not None:
+        found.save(output)
+        say(f"written: {render_atlas_diff(output)}")
+
+
+def _concepts(named: str, builtin: bool) -> "tuple[Concept, ...]":
+    """The built-in concepts and those named, each once."""
+    from headpursuit.analysis import check_concepts
+    from headpursuit.concepts import builtin_concepts, load_concept
+
+    names = [name.strip() for name in named.split(",") if name.strip()]
+    if not builtin and not names:
+        raise ValueError("--no-builtin leaves no concept; name some with --concepts")
+    return check_concepts([load_concept(name) for name in (*(builtin_concepts() if builtin else ()), *names)])
+
+
+def _print_atlas(atlas: "Atlas") -> None:
+    from headpursuit.analysis.atlases import LEVEL
+
+    rows = []
+    for concept in atlas.concepts:
+        heads = atlas.heads_for(concept.name)
+        rows.append((concept.name, str(len(concept.tokens)), str(len(heads)), " ".join(map(str, heads[:5]))))
+    n_named = sum(bool(findings) for findings in atlas.found().values())
+    title = (
+        f"{n_named} of {len(atlas.heads)} heads are specific for a concept (q <= {LEVEL:g} over all heads and concepts)"
+    )
+    print_table(title, ("concept", ">tokens", ">heads", "best heads"), rows)
+    if not n_named and atlas.fewest_findings > 1:
+        n_draws = atlas.config.ranking.n_draws
+        say(f"with {n_draws} draws none can be found before {atlas.fewest_findings} stand out; try a larger --n-draws")
+    for name, reason in atlas.left_out.items():
+        say(f"{name} is left out: {reason}")
+
+
+def _print_diff(found: "AtlasDiff", top: int) -> None:
+    rows = [
+        (
+            str(change.head),
+            f"{change.changed:.3f}",
+            f"{change.kept:.3f}",
+            quoted(change.gone[:4]),
+            quoted(change.new[:4]),
+            " ".join([*(f"+{name}" for name in change.gained), *(f"-{name}" for name in change.lost)]),
+        )
+        for change in found.heads[:top]
+    ]
+    title = f"{len(rows)} of {len(found.heads)} heads, most changed first: fraction of their energy whose words changed"
+    print_table(title, ("head", ">changed", ">kept", "tokens gone", "tokens new", "concepts gained, lost"), rows)
+    concepts = [
+        (name, str(gained), str(lost), str(most.head), f"{most.specificity[column]:+.3f}")
+        for column, (name, (gained, lost, most)) in enumerate(found.concept_changes().items())
+    ]
+    print_table(
+        "concepts: heads that became specific and ceased to be, and the largest change of specificity",
+        ("concept", ">gained", ">lost", "head", ">change"),
+        concepts,
+    )
+    for line in (found.sentence, *found.notes):
+        say(line)
