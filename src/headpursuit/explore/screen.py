@@ -1,0 +1,127 @@
+"""From what a visitor has set to what is shown: fragments of the page, and one clear line where something cannot be."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from headpursuit.analysis import Ranking
+from headpursuit.concepts import Concept
+from headpursuit.explore import drawing, recipes
+from headpursuit.explore.answers import Question, Table, ask
+from headpursuit.explore.jobs import Job
+from headpursuit.explore.typed import meant_concept, typed_concept, typed_heads
+from headpursuit.explore.view import View
+from headpursuit.explore.workbench import Workbench
+from headpursuit.heads import Edit, Head, parse_scope
+from headpursuit.images import ImagePrompt, open_image
+from headpursuit.images.opening import image_size
+from headpursuit.mendable import mendable
+
+MOST_IMAGE_PIXELS = 25_000_000
+"""Larger pictures are refused here: many visitors share the memory."""
+
+
+@dataclass(frozen=True)
+class Screen:
+    """Fragments of the page; None where what is there shall stay."""
+
+    message: str = ""
+    audit: str | None = None
+    heatmap: str | None = None
+    ranking: str | None = None
+    head: str | None = None
+    export: str | None = None
+    commands: str | None = None
+    python: str | None = None
+
+    def parts(self) -> tuple[str | None, ...]:
+        """All fragments, in the order of the fields."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+
+def screen(bench: Workbench, capture: Path, view: View, image: Path | None = None) -> Screen:
+    """Everything about a concept and a head; a concept or head that cannot be leaves the rest as it is.
+
+    Args:
+        bench: The workbench.
+        capture: Where its capture is, for the command line.
+        view: What the visitor has set.
+        image: The image the prompt is about, for the script.
+    """
+    audit = None
+    try:
+        concept = typed_concept(view.concept)
+        audit = drawing.audit(bench.audit(concept), meant_concept(view.concept))
+        ranking = bench.rank(concept, view.score)
+        edit = edit_of(bench, ranking, view)
+        looked_at = drawing.head(bench, bench.detail(Head.parse(view.head))) if view.head else drawing.no_head()
+        return Screen(
+            "",
+            audit,
+            drawing.heatmap(ranking, edit, view.head),
+            drawing.ranking_table(ranking),
+            looked_at,
+            drawing.export(edit, ranking, recipes.shipping(bench.model, view)),
+            recipes.commands(bench.model, capture, concept, view, edit),
+            recipes.python(bench.model, capture, concept, view, edit, image),
+        )
+    except mendable() as error:
+        return Screen(drawing.message(str(error)), audit)
+
+
+def edit_of(bench: Workbench, ranking: Ranking, view: View) -> Edit:
+    """The edit on the screen: heads picked by hand, or the best ones of the ranking.
+
+    Raises:
+        ValueError: If a head does not exist, or there are not as many.
+    """
+    picked = typed_heads(view.picked, bench.heads)
+    return Edit.uniform(
+        picked or ranking.top(min(view.heads, len(ranking.entries))), view.scale, parse_scope(view.scope)
+    )
+
+
+def begin_answers(bench: Workbench, view: View, image: Path | None = None) -> Job[Table]:
+    """Begin to answer the prompt on the screen.
+
+    Args:
+        bench: The workbench.
+        view: What the visitor has set.
+        image: The image the prompt is about, of a model that sees.
+
+    Raises:
+        ValueError: If the concept, a head, the scope or the image cannot be.
+    """
+    concept = typed_concept(view.concept)
+    edit = edit_of(bench, bench.rank(concept, view.score), view)
+    if not view.prompt.strip():
+        raise ValueError("type a prompt first")
+    prompt = view.prompt if image is None else ImagePrompt(view.prompt, _checked(image))
+    return ask(bench, Question(prompt, edit, view.tokens, view.chat, view.random))
+
+
+def _checked(image: Path) -> Path:
+    """An image that can be opened and is not too large for that; errors call it what the visitor calls it."""
+    try:
+        width, height = image_size(image)
+        if width * height > MOST_IMAGE_PIXELS:
+            raise ValueError(f"{image} has {width} x {height} pixels; at most {MOST_IMAGE_PIXELS:,} are taken here")
+        open_image(image)
+    except mendable() as error:
+        raise ValueError(str(error).replace(str(image), image.name)) from error
+    return image
+
+
+def heard(job: Job[Table], concept: Concept, picture: str | None) -> Iterator[str]:
+    """What a job of answers tells, drawn; what went wrong takes the answers' place.
+
+    Args:
+        job: The job.
+        concept: Its words are marked.
+        picture: As `drawing.answers` takes it.
+    """
+    try:
+        for table in job:
+            yield drawing.answers(table, concept, picture)
+    except mendable() as error:
+        yield drawing.message(str(error))

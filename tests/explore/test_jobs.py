@@ -1,0 +1,68 @@
+import threading
+import time
+
+import pytest
+
+from headpursuit.explore import Cancelled, Job
+from headpursuit.explore.jobs import Jobs
+
+PATIENCE = 60.0
+"""Seconds; on a busy machine threads come late."""
+
+
+def endless(begun, ended):
+    def work(tell):
+        begun.set()
+        try:
+            while True:
+                tell("more")
+                time.sleep(0.01)
+        except Cancelled:
+            ended.set()
+            raise
+
+    return work
+
+
+def test_it_tells_in_order_and_ends():
+    assert list(Job(lambda tell: [tell(i) for i in range(3)])) == [0, 1, 2]
+
+
+def test_its_error_comes_after_what_it_told():
+    def work(tell):
+        tell(1)
+        raise ValueError("no such thing")
+
+    heard = iter(Job(work))
+    assert next(heard) == 1
+    with pytest.raises(ValueError, match="no such thing"):
+        next(heard)
+
+
+def test_who_stops_listening_ends_the_work():
+    begun, ended = threading.Event(), threading.Event()
+    job = Job(endless(begun, ended))
+    heard = iter(job)
+    assert next(heard) == "more"
+    heard.close()
+    assert job.wait(PATIENCE)
+    assert ended.is_set()
+
+
+def test_a_visitor_has_one_job_of_each_kind_and_nobody_elses():
+    ended = {name: threading.Event() for name in ("first", "second", "study", "other")}
+    jobs = Jobs()
+    runs = {name: Job(endless(threading.Event(), event)) for name, event in ended.items()}
+    jobs.begin("me", "answers", runs["first"])
+    jobs.begin("you", "answers", runs["other"])
+    jobs.begin("me", "study", runs["study"])
+    jobs.begin("me", "answers", runs["second"])
+    assert runs["first"].wait(PATIENCE)
+    jobs.cancel("me", "answers")
+    assert runs["second"].wait(PATIENCE)
+    assert not runs["study"].wait(0.05)
+    jobs.cancel("me")
+    assert runs["study"].wait(PATIENCE)
+    assert not runs["other"].wait(0.05)
+    jobs.cancel("you")
+    assert runs["other"].wait(PATIENCE)

@@ -1,0 +1,98 @@
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))
+
+from tiny_study import NEUTRAL, declare_task, tiny_config
+
+from headpursuit.explore.jobs import Jobs
+from headpursuit.explore.study_runs import run_study, study_config
+from headpursuit.heads import Edit
+from headpursuit.models import answer, rescale
+from headpursuit.studies import load_result
+from headpursuit.studies.tasks import declared
+
+
+@pytest.fixture
+def config(tmp_path):
+    words = tmp_path / "words"
+    words.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(declared, "neutral_texts", lambda: NEUTRAL)
+        declare_task(words)
+        yield tiny_config(words)
+
+
+def test_a_study_runs_to_its_report(bench, config, tmp_path):
+    output = tmp_path / "studies"
+    stages = list(run_study(bench, config, output))
+    assert {"capture", "arms", "done"} <= {stage.name for stage in stages}
+    done = stages[-1]
+    assert done.folder == output / "tiny-qa-tiny"
+    result = load_result(done.folder)
+    assert done.verdict == f"{result.verdict.outcome}: {result.verdict.sentence}"
+    assert (done.folder / "report.html").is_file()
+    assert [path.name for path in output.iterdir()] == ["tiny-qa-tiny"]
+
+
+def test_others_answer_meanwhile_and_unedited(bench, config, tmp_path):
+    prompt = "w5 w9 w20"
+    with bench.turn() as model:
+        base = answer(model, [prompt], max_new_tokens=4)
+    for stage in run_study(bench, config, tmp_path / "studies"):
+        if stage.name.startswith("arm "):
+            with bench.turn() as model:
+                assert answer(model, [prompt], max_new_tokens=4) == base
+                with rescale(model, Edit({"L1H1": 4})):
+                    pass
+
+
+def test_a_study_that_is_called_off_leaves_nothing(bench, config, tmp_path):
+    output = tmp_path / "studies"
+    job = run_study(bench, config, output)
+    heard = iter(job)
+    while not next(heard).name.startswith("arm "):
+        pass
+    heard.close()
+    assert job.wait(60.0)
+    assert list(output.iterdir()) == []
+
+
+def test_a_study_called_off_while_its_report_is_drawn_leaves_nothing(bench, config, tmp_path, monkeypatch):
+    drawing, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr("headpursuit.explore.study_runs.render", lambda _: (drawing.set(), go_on.wait(60)))
+    output, jobs = tmp_path / "studies", Jobs()
+    job = jobs.begin("visitor", "study", run_study(bench, config, output))
+    assert drawing.wait(60)
+    threading.Timer(0.2, go_on.set).start()
+    jobs.end()
+    assert job.wait(0.0)
+    assert list(output.iterdir()) == []
+
+
+def test_a_place_that_is_taken_while_a_study_runs_is_kept(bench, config, tmp_path):
+    output = tmp_path / "studies"
+    for stage in run_study(bench, config, output):
+        if stage.name == "capture":
+            (output / "tiny-qa-tiny").mkdir(exist_ok=True)
+            (output / "tiny-qa-tiny" / "mine").touch()
+    assert stage.folder == output / "tiny-qa-tiny-2"
+    assert (output / "tiny-qa-tiny" / "mine").exists()
+
+
+def test_a_second_study_does_not_overwrite_the_first(bench, config, tmp_path):
+    output = tmp_path / "studies"
+    (output / "tiny-qa-tiny").mkdir(parents=True)
+    assert list(run_study(bench, config, output))[-1].folder == output / "tiny-qa-tiny-2"
+
+
+def test_what_a_study_cannot_be_is_refused(bench):
+    with pytest.raises(ValueError, match="no task '../x' here"):
+        study_config(bench, "../x")
+    with pytest.raises(ValueError, match="the scale is 1"):
+        study_config(bench, "capitals", heads="3", scale=1.0)
+    assert study_config(bench, "capitals", sweep=True, controls=3).sweep
+    assert study_config(bench, "capitals", heads="3", scope="prompt").scope == "prompt"
