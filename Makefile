@@ -1,4 +1,4 @@
-# make demo | make test | make check | make bench. Each sets up what it needs in .venv; nothing to edit.
+# make demo | test | check | docs | browser | notebooks | bench | pictures. Each sets up what it needs in .venv; nothing to edit.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test check matrix bench setup clean
+.PHONY: demo test check matrix docs browser chromium notebooks bench pictures setup clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/headpursuit demo
@@ -21,12 +21,31 @@ check: $(DEV_STAMP)
 	$(BIN)/lint-imports
 	$(MAKE) test
 	$(MAKE) matrix
+	$(MAKE) docs
 
 matrix: $(DEV_STAMP)
 	$(BIN)/python -m pytest -m matrix tests/matrix
 
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python -m pytest -m docs tests/docs
+
+browser: chromium $(VENV)/.installed-browser
+	$(BIN)/python -m pytest -m "browser or not slow" tests/explore
+
+chromium:
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "make browser needs Chromium: install your system's package chromium (Debian: apt-get install chromium)" >&2; exit 1; }
+
 bench: $(BENCH_STAMP)
 	for name in pursuit libraries ranking capturing rescaling certifying; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+
+notebooks: $(VENV)/.installed-notebooks
+	$(BIN)/python -m pytest -m notebooks tests/docs
+
+pictures: chromium demo $(VENV)/.installed-browser
+	cp demo/figures/heatmap.png docs/images/countries-heatmap.png
+	cp demo/figures/arms.png docs/images/countries-arms.png
+	$(BIN)/python tools/explore_screenshot.py docs/images/explore.png
 
 setup: $(DEV_STAMP)
 
@@ -46,5 +65,10 @@ $(BENCH_STAMP): $(VENV)/pyvenv.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
+# What some targets need beside the tools of development: the extra of their name.
+$(VENV)/.installed-%: $(DEV_STAMP)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,$*]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo demo-vision
+	rm -rf $(VENV) demo demo-vision site

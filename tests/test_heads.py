@@ -18,6 +18,7 @@ def test_what_is_no_head_is_refused(text):
 
 def test_a_head_is_written_as_it_is_read():
     assert str(Head(12, 3)) == "L12H3"
+    assert f"{Head(12, 3):7}|" == "L12H3  |"
     assert Head.parse(str(Head(0, 0))) == Head(0, 0)
 
 

@@ -152,11 +152,3 @@ def test_every_heldout_question_is_answered_as_under_the_hook(model, task, hooke
         adapter.unload()
     assert len(found) == 311
     assert found == hooked_answers
-
-
-def test_the_readme_example_runs_as_printed(capsys):
-    text = (Path(__file__).parents[1] / "README.md").read_text()
-    code = text.split("```python\n")[1].split("```")[0]
-    expected = text.split("```text\n")[1].split("```")[0]
-    exec(compile(code, "README.md", "exec"), {})
-    assert capsys.readouterr().out == expected

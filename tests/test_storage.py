@@ -26,6 +26,23 @@ def test_the_same_content_gives_the_same_bytes(tmp_path):
     assert (one / "manifest.json").read_bytes() == (two / "manifest.json").read_bytes()
 
 
+def test_only_the_folders_own_readme_has_no_checksum(tmp_path):
+    with new_folder(tmp_path / "t", "thing", {}) as folder:
+        (folder / "sub").mkdir()
+        (folder / "README.md").write_text("for people")
+        (folder / "sub" / "README.md").write_text("a part of the whole")
+    assert list(read_manifest(tmp_path / "t")["files"]) == ["sub/README.md"]
+
+
+def test_a_folder_holds_what_is_known_of_it_or_is_not_there(tmp_path):
+    with (
+        pytest.raises(ValueError, match="b.txt is not as its manifest.json has it"),
+        new_folder(tmp_path / "t", "thing", {}, {"b.txt": "0" * 64}),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_nothing_is_left_after_an_error(tmp_path):
     with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "t", "thing", {}) as folder:
         (folder / "a.txt").write_text("x")
@@ -82,14 +99,22 @@ def test_an_existing_place_is_refused(tmp_path):
         pass
 
 
+def rewritten(path, **fields):
+    manifest = read_json(path / "manifest.json")
+    (path / "manifest.json").write_text(json.dumps(manifest | fields))
+
+
 @pytest.mark.parametrize(
     ("damage", "text"),
     [
         (lambda p: (p / "sub" / "a.txt").write_text("y"), "a.txt does not match its checksum"),
         (lambda p: (p / "sub" / "a.txt").unlink(), "sub/a.txt is missing"),
         (lambda p: (p / "manifest.json").write_text('{"kind":'), "not valid JSON"),
+        (lambda p: (p / "manifest.json").write_text("[" * 100_000), "manifest.json is nested too deeply to be read"),
         (lambda p: (p / "manifest.json").write_text("[]"), "is no thing"),
         (lambda p: (p / "manifest.json").write_text(json.dumps({"kind": "thing", "version": 9})), "another version"),
+        (lambda p: rewritten(p, version="\x1b[2J"), r"another version of headpursuit \(format '\\x1b\[2J'\)"),
+        (lambda p: rewritten(p, note="\ud800"), "manifest.json holds half a character"),
         (lambda p: (p / "manifest.json").unlink(), "has no manifest.json"),
     ],
 )

@@ -17,12 +17,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from headpursuit.analysis import (
+        Atlas,
+        AtlasConfig,
+        AtlasDiff,
         Capture,
         CaptureConfig,
         RankConfig,
         Ranking,
         SavedEdit,
+        build_atlas,
         capture,
+        diff_atlases,
         effects,
         explain,
         load_edit,
@@ -30,10 +35,15 @@ if TYPE_CHECKING:
     )
     from headpursuit.concepts import Concept, load_concept
     from headpursuit.heads import Edit, Head
-    from headpursuit.models import Export, LanguageModel, export, load, rescale, verify_export
+    from headpursuit.models import Export, LanguageModel, answer, export, load, rescale, verify_export
+    from headpursuit.report import draw_arms, draw_heatmap
+    from headpursuit.sharing import pull, push
     from headpursuit.studies import StudyConfig, StudyResult, study
 
 _HOME = {
+    "Atlas": "analysis",
+    "AtlasConfig": "analysis",
+    "AtlasDiff": "analysis",
     "Capture": "analysis",
     "CaptureConfig": "analysis",
     "Concept": "concepts",
@@ -46,13 +56,20 @@ _HOME = {
     "SavedEdit": "analysis",
     "StudyConfig": "studies",
     "StudyResult": "studies",
+    "answer": "models",
+    "build_atlas": "analysis",
     "capture": "analysis",
+    "diff_atlases": "analysis",
+    "draw_arms": "report",
+    "draw_heatmap": "report",
     "effects": "analysis",
     "explain": "analysis",
     "export": "models",
     "load": "models",
     "load_concept": "concepts",
     "load_edit": "analysis",
+    "pull": "sharing",
+    "push": "sharing",
     "rank": "analysis",
     "rescale": "models",
     "study": "studies",
@@ -61,6 +78,9 @@ _HOME = {
 """Where each public name lives; imported at the first use, so that `headpursuit --help` need not wait for torch."""
 
 __all__ = [
+    "Atlas",
+    "AtlasConfig",
+    "AtlasDiff",
     "Capture",
     "CaptureConfig",
     "Concept",
@@ -73,13 +93,20 @@ __all__ = [
     "SavedEdit",
     "StudyConfig",
     "StudyResult",
+    "answer",
+    "build_atlas",
     "capture",
+    "diff_atlases",
+    "draw_arms",
+    "draw_heatmap",
     "effects",
     "explain",
     "export",
     "load",
     "load_concept",
     "load_edit",
+    "pull",
+    "push",
     "rank",
     "rescale",
     "study",

@@ -54,6 +54,9 @@ class Head:
     def __str__(self) -> str:
         return f"{self.site}H{self.index}"
 
+    def __format__(self, spec: str) -> str:
+        return format(str(self), spec)
+
 
 def site_name(layer: int, kind: Kind = "self") -> str:
     """How the heads of one attention are called together: `L12`, or `L12X` for cross-attention."""

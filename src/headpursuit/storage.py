@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +19,10 @@ from typing import Any
 from safetensors import SafetensorError
 
 MANIFEST = "manifest.json"
+README = "README.md"
+"""The one file of a folder that its manifest does not list."""
+
+_ANY = "folder that headpursuit wrote"
 
 
 def sha256_of(path: Path) -> str:
@@ -81,7 +85,7 @@ def read_json(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: If it is not there.
-        ValueError: If it is not JSON; the text names the file and the line.
+        ValueError: If it is not JSON, or lists within lists that no result has; the text names the file.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -89,6 +93,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not valid JSON ({error}); is it truncated?") from error
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply to be read; headpursuit writes no such file") from error
 
 
 def refuse_existing(path: Path) -> None:
@@ -106,16 +112,20 @@ def refuse_existing(path: Path) -> None:
 
 
 @contextmanager
-def new_folder(path: Path, kind: str, description: dict[str, Any]) -> Iterator[Path]:
+def new_folder(
+    path: Path, kind: str, description: dict[str, Any], known: Mapping[str, str] | None = None
+) -> Iterator[Path]:
     """A folder to fill; it appears at `path` only when the block ends without an error.
 
     Args:
         path: Where the folder will be; must not exist.
         kind: What it holds, such as `capture`; checked when it is read.
         description: What `manifest.json` says beside the files' hashes.
+        known: What these hashes must be, where that is known before.
 
     Raises:
         FileExistsError: If `path` exists.
+        ValueError: If the files are not those that are known.
         OSError: If it cannot be written, because the disk is full, say.
     """
     refuse_existing(path)
@@ -124,7 +134,10 @@ def new_folder(path: Path, kind: str, description: dict[str, Any]) -> Iterator[P
         partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
         try:
             yield partial
-            finish_folder(partial, kind, description)
+            found = finish_folder(partial, kind, description)
+            if known is not None and found != known:
+                wrong = min(name for name, _ in found.items() ^ known.items())
+                raise ValueError(f"{path} was not written: {wrong} is not as its {MANIFEST} has it")
             partial.chmod(0o755)
             refuse_existing(path)
             partial.rename(path)
@@ -134,8 +147,12 @@ def new_folder(path: Path, kind: str, description: dict[str, Any]) -> Iterator[P
     _flush_folder(path.parent)
 
 
-def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> None:
-    """Flush every file of a folder, then describe them in its manifest: from now on the folder is whole."""
+def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> dict[str, str]:
+    """Flush every file of a folder, then describe them in its manifest: from now on the folder is whole.
+
+    Returns:
+        The hash of each file, by name.
+    """
     # Names with a dot are what an interrupted write left behind.
     found = (
         f for f in path.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)
@@ -146,29 +163,29 @@ def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> None:
         with _named(file), file.open("rb+") as content:
             os.fsync(content.fileno())
     # A README is for people, who may go on writing it.
-    hashes = {file.relative_to(path).as_posix(): sha256_of(file) for file in files if file.name != "README.md"}
+    hashes = {file.relative_to(path).as_posix(): sha256_of(file) for file in files if file != path / README}
     write_json(path / MANIFEST, {"kind": kind, "version": 1, **description, "files": hashes})
+    return hashes
 
 
-def read_manifest(path: Path, kind: str) -> dict[str, Any]:
+def read_manifest(path: Path, kind: str | None = None) -> dict[str, Any]:
     """Check a folder written by `new_folder` and return its manifest.
+
+    Args:
+        path: The folder.
+        kind: What it must hold; anything if None.
 
     Raises:
         FileNotFoundError: If the folder or its manifest is missing.
         ValueError: If it holds something else, or a file is missing or was changed.
     """
+    wanted = kind or _ANY
     if not path.is_dir():
-        raise FileNotFoundError(f"there is no folder {path}; expected a {kind}")
+        article = "an" if wanted[0] in "aeiou" else "a"
+        raise FileNotFoundError(f"there is no folder {path}; expected {article} {wanted}")
     if not (path / MANIFEST).is_file():
-        raise FileNotFoundError(f"{path} is no {kind}: it has no {MANIFEST}")
-    manifest = read_json(path / MANIFEST)
-    found = manifest.get("kind") if isinstance(manifest, dict) else None
-    if found != kind:
-        raise ValueError(f"{path} is no {kind}: its {MANIFEST} says {found!r}")
-    if manifest.get("version") != 1:
-        raise ValueError(f"{path} was written by another version of headpursuit (format {manifest.get('version')})")
-    if not isinstance(manifest.get("files"), dict):
-        raise ValueError(f"{path} is no {kind} that this version can read: its {MANIFEST} lists no files")
+        raise FileNotFoundError(f"{path} is no {wanted}: it has no {MANIFEST}")
+    manifest = parse_manifest(read_json(path / MANIFEST), path, kind)
     for name, expected in manifest["files"].items():
         file = path / name
         if not file.is_file():
@@ -178,16 +195,44 @@ def read_manifest(path: Path, kind: str) -> dict[str, Any]:
     return manifest
 
 
+def parse_manifest(content: Any, origin: Path | str, kind: str | None = None) -> dict[str, Any]:
+    """Check what a manifest says of itself; no file is looked at.
+
+    Args:
+        content: What its JSON holds.
+        origin: What it describes, for the error.
+        kind: What that must be; anything if None.
+
+    Raises:
+        ValueError: If it describes something else, or nothing that this version can read.
+    """
+    wanted, found = kind or _ANY, content.get("kind") if isinstance(content, dict) else None
+    # The word is printed, and may come from somebody else: nothing in it may steer a terminal.
+    if not isinstance(found, str) or not found.isprintable() or (kind is not None and found != kind):
+        raise ValueError(f"{origin} is no {wanted}: its {MANIFEST} says {found!r}")
+    if content.get("version") != 1:
+        raise ValueError(f"{origin} was written by another version of headpursuit (format {content.get('version')!r})")
+    files = content.get("files")
+    if not isinstance(files, dict) or not all(isinstance(sha256, str) for sha256 in files.values()):
+        raise ValueError(f"{origin} is no {wanted} that this version can read: its {MANIFEST} lists no files")
+    try:
+        json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        # JSON can write half of a surrogate pair; UTF-8, and so any manifest that we write, cannot.
+        raise ValueError(f"{origin}: its {MANIFEST} holds half a character, which no file can") from error
+    return content
+
+
 @contextmanager
 def understood(origin: Path | str, kind: str) -> Iterator[None]:
-    """Turn a missing or unknown field into one clear line.
+    """Turn a missing or unknown field, or tensors that cannot be read, into one clear line.
 
     Raises:
         ValueError: Naming the file and what is wrong with it.
     """
     try:
         yield
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, SafetensorError) as error:
         raise ValueError(f"{origin} is no {kind} that this version can read ({error})") from error
 
 

@@ -7,6 +7,7 @@ from captured import assert_same, assert_same_moments
 
 from headpursuit.analysis import Capture, CaptureConfig, capture
 from headpursuit.models import unembedding
+from headpursuit.storage import read_json, sha256_of
 
 IDS = ([5, 7, 9, 11], [100, 101], [33, 44, 55])
 PROMPTS = [tiny.text_of(ids) for ids in IDS]
@@ -125,6 +126,14 @@ def edit_manifest(**changes):
     return edit
 
 
+def no_tensors(folder):
+    """With a checksum that agrees."""
+    (folder / "moments.safetensors").write_bytes(b"no tensors")
+    manifest = read_json(folder / "manifest.json")
+    manifest["files"]["moments.safetensors"] = sha256_of(folder / "moments.safetensors")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
 def cut_manifest(folder):
     file = folder / "manifest.json"
     file.write_text(file.read_text()[:-10])
@@ -138,6 +147,7 @@ def cut_manifest(folder):
         (lambda folder: (folder / "samples.safetensors").unlink(), "cap is incomplete: samples.safetensors is missing"),
         (edit_manifest(kind="study"), "cap is no capture: its manifest.json says 'study'"),
         (edit_manifest(version=2), "cap was written by another version of headpursuit .format 2"),
+        (no_tensors, "cap is no capture that this version can read .*header"),
         (cut_manifest, "manifest.json is not valid JSON .* is it truncated"),
         (lambda folder: (folder / "manifest.json").write_text("[]"), "cap is no capture: its manifest.json says None"),
     ],

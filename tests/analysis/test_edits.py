@@ -59,14 +59,20 @@ def test_the_same_model_in_another_dtype_is_not_another_model(tmp_path, model):
     assert not has_unembedding(halves, unembedding(model).sha256)  # was never in bfloat16
 
 
+def saved(**changes):
+    return SavedEdit(Edit({Head(2, 3): -1}), "tiny").to_json() | changes
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
         ([1], "is no edit; an edit maps heads to scales"),
         ('{"L2H3": -1', "is not valid JSON"),
-        ({"kind": "ranking", "version": 1}, "is no edit: it says it is a ranking"),
+        ({"kind": "ranking", "version": 1}, "is no edit: it says it is 'ranking'"),
         ({"kind": "edit", "version": 2, "scales": {"L2H3": -1}}, "another version of headpursuit \\(format 2\\)"),
         ({"kind": "edit", "version": 1, "scales": {"L2H3": -1}}, "is no edit that this version can read"),
+        (saved(model=["x"]), r"is no edit that this version can read \(model is \['x'\], not text"),
+        (saved(unembedding_sha256=7), "unembedding_sha256 is 7, not text"),
         ({"L2H3": "x"}, "e.json: the scale of L2H3 is 'x'; it must be a number"),
         ({"head 3": -1}, "e.json: 'head 3' is not a head"),
         ({"scales": {"L2H3": -1}, "scope": "answer"}, "unknown scope 'answer'"),

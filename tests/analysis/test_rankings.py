@@ -6,7 +6,7 @@ import tiny
 import torch
 from oracle import plain_somp
 
-from headpursuit.analysis import CaptureConfig, RankConfig, Ranking, capture, count_of, rank
+from headpursuit.analysis import CaptureConfig, RankConfig, RankedHead, Ranking, capture, count_of, rank
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel
@@ -160,6 +160,28 @@ def test_a_file_that_is_no_ranking_is_refused(tmp_path, content):
         Ranking.load(tmp_path / "r.json")
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"concept": ["x"]}, r"concept is \['x'\], not text"),
+        ({"tokens": [1]}, "tokens is 1, not text"),
+        (
+            {"entries": [{"head": "L0H0", "explained": None, "specificity": 0, "z": 0}]},
+            "explained is None, not a number",
+        ),
+        ({"entries": [{"head": "L0H0", "explained": 10**400}]}, "too large"),
+        ({"entries": [{"head": "L0H0", "explained": 0.5}]}, "missing .*'specificity' and 'z'"),
+        ({"config": {"rule": "[best](http://x)"}}, "rule is '.best.*, not one of l1, l2, forward"),
+        ({"config": {"n_atoms": "20"}}, "n_atoms is '20', not a whole number"),
+    ],
+)
+def test_values_of_another_type_are_refused_by_name(tmp_path, as_users_run_it, changes, message):
+    ranking = Ranking("hues", (RankedHead(Head(0, 0), 0.5, 0.4, 3.0),), RankConfig(), "tiny", None, "5a", (" red",))
+    (tmp_path / "r.json").write_text(json.dumps(ranking.to_json() | changes))
+    with pytest.raises(ValueError, match=rf"r.json is no ranking that this version can read \(.*{message}"):
+        Ranking.load(tmp_path / "r.json")
+
+
 def test_a_missing_or_truncated_ranking_is_refused(model, captured, tmp_path):
     file = tmp_path / "r.json"
     with pytest.raises(FileNotFoundError, match="there is no file .*r.json"):
@@ -181,6 +203,11 @@ def test_the_best_heads_make_an_edit(model, captured):
 def test_an_unknown_score_is_refused(model, captured, as_users_run_it):
     with pytest.raises(ValueError, match="unknown score 'best'; choose specificity or explained"):
         rank(model, captured, CONCEPT, RankConfig(score="best"))
+
+
+def test_an_unknown_rule_is_refused(as_users_run_it):
+    with pytest.raises(ValueError, match="unknown rule 'best'; choose l1 or l2 or forward"):
+        RankConfig(rule="best")
 
 
 def test_an_unknown_null_is_refused(model, captured, as_users_run_it):

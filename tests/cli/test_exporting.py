@@ -162,7 +162,7 @@ def test_which_edit_must_be_clear(model, ranking, tmp_path):
         (("--ranking", ranking, "--edit", edit), "give either --ranking or --edit"),
         (("--edit", edit, "--heads", 2), "--heads and --scale go with --ranking only"),
         (("--edit", edit, "--scale", 2), "--heads and --scale go with --ranking only"),
-        (("--edit", ranking / "ranking.json"), "is no edit: it says it is a ranking"),
+        (("--edit", ranking / "ranking.json"), "is no edit: it says it is 'ranking'"),
         (("--ranking", edit), "is no ranking"),
         (("--ranking", tmp_path / "none.json"), "there is no file"),
     ):

@@ -10,8 +10,9 @@ import matplotlib
 import pytest
 from finished_study import ranking, study_result
 
+import headpursuit as hp
 from headpursuit.heads import Head
-from headpursuit.report import heatmap
+from headpursuit.report import heatmap, pictures
 from headpursuit.report.arms import arms_chart
 from headpursuit.report.heatmaps import grid
 
@@ -119,6 +120,17 @@ def test_the_users_settings_neither_change_nor_matter(tmp_path):
         assert heatmap(ranked, tmp_path / "b.png").read_bytes() == first
         arms_chart(result, tmp_path / "arms.png")
         assert dict(matplotlib.rcParams) == before
+
+
+def test_figures_for_notebooks_are_the_pictures_that_are_written(tmp_path):
+    ranked, result = ranking((3, 3)), study_result(n_controls=1)
+    for figure, path in (
+        (hp.draw_heatmap(ranked, heads=(Head(1, 0),)), heatmap(ranked, tmp_path / "map.png", heads=(Head(1, 0),))),
+        (hp.draw_arms(result), arms_chart(result, tmp_path / "arms.png")),
+    ):
+        with pictures.style():
+            pictures.write(figure, tmp_path / "shown.png")
+        assert (tmp_path / "shown.png").read_bytes() == path.read_bytes()
 
 
 def test_no_window_system_is_asked_for(tmp_path):

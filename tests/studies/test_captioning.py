@@ -1,12 +1,12 @@
 """A study of captions on a tiny random llava: figures, folder, resuming, and what is refused."""
 
 import json
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 
 import pytest
 import tiny
 import tiny_captions
+from tiny_study import breaking_in
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
@@ -19,7 +19,6 @@ from headpursuit.studies import (
     study_captions,
     usual_config,
 )
-from headpursuit.studies import arms as running
 from headpursuit.studies.captioning.scoring import CaptionScorer
 from headpursuit.studies.captions import concept_places, without_words
 from headpursuit.studies.results import Arm, Damage
@@ -32,22 +31,6 @@ def finished(tmp_path_factory):
     config = tiny_captions.config(folder)
     result = study_captions(tiny_captions.model(), config, folder / "study", task=tiny_captions.task())
     return result, folder / "study", config
-
-
-@contextmanager
-def breaking_in(arm):
-    """Run arms until one is reached, and note which were begun."""
-    begun, run = [], running.ArmRunner.run
-
-    def run_or_break(self, name, kind, edit):
-        begun.append(name)
-        if name == arm:
-            raise KeyboardInterrupt
-        return run(self, name, kind, edit)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running.ArmRunner, "run", run_or_break)
-        yield begun
 
 
 def test_a_finished_study_comes_back_equal(finished):

@@ -1,5 +1,15 @@
 """Where the mathematics meets the model: capture, explain, rank."""
 
+from headpursuit.analysis.atlases import (
+    Atlas,
+    AtlasConcept,
+    AtlasConfig,
+    AtlasDiff,
+    HeadChange,
+    build_atlas,
+    check_concepts,
+    diff_atlases,
+)
 from headpursuit.analysis.captures import Capture, CaptureConfig, merge
 from headpursuit.analysis.capturing import capture, check_place
 from headpursuit.analysis.doctor import Diagnosis, diagnose
@@ -18,12 +28,17 @@ from headpursuit.models import Identity, identify
 from headpursuit.storage import versions
 
 __all__ = [
+    "Atlas",
+    "AtlasConcept",
+    "AtlasConfig",
+    "AtlasDiff",
     "Capture",
     "CaptureConfig",
     "Diagnosis",
     "Effect",
     "Effects",
     "Explanation",
+    "HeadChange",
     "Identity",
     "Null",
     "RankConfig",
@@ -36,11 +51,14 @@ __all__ = [
     "Suggestion",
     "Suggestions",
     "ask_about",
+    "build_atlas",
     "capture",
+    "check_concepts",
     "check_files",
     "check_place",
     "count_of",
     "diagnose",
+    "diff_atlases",
     "effects",
     "explain",
     "explained_by_each",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headpursuit.analysis.fields import from_fields
 from headpursuit.analysis.rankings import Ranking
 from headpursuit.heads import Edit, Scope
 from headpursuit.models import LanguageModel, has_unembedding
@@ -65,9 +66,10 @@ class SavedEdit:
             raise ValueError(f'{path} is no edit; an edit maps heads to scales, like {{"L12H3": -1}}')
         kind = content.get("kind", "edit")
         if kind != "edit":
-            raise ValueError(f"{path} is no edit: it says it is a {kind}")
-        if "kind" in content and content.get("version") != 1:
-            raise ValueError(f"{path} was written by another version of headpursuit (format {content.get('version')})")
+            raise ValueError(f"{path} is no edit: it says it is {kind!r}")
+        version = content.get("version")
+        if "kind" in content and version != 1:
+            raise ValueError(f"{path} was written by another version of headpursuit (format {version!r})")
         with understood(path, "edit"):
             return cls._from_json(content, str(path))
 
@@ -82,7 +84,7 @@ class SavedEdit:
         if "kind" not in content:
             return cls(edit)
         fields = {name: content[name] for name in cls.__dataclass_fields__ if name != "edit"}
-        return cls(edit, **fields)
+        return from_fields(cls, fields | {"edit": edit})
 
     def check(self, model: LanguageModel) -> None:
         """Refuse a model that the edit is not for.

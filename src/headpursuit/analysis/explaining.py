@@ -1,13 +1,13 @@
 """Name what each head writes, in tokens."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from headpursuit.analysis.captures import Capture
-from headpursuit.analysis.readings import read
+from headpursuit.analysis.readings import Reading, read
 from headpursuit.heads import Head
 from headpursuit.models import LanguageModel, token_text
-from headpursuit.pursuit import Dictionary, Rule, pursue
+from headpursuit.pursuit import Rule, pursue
 
 _ROOM = 2**30
 """Bytes of signals at once: many heads share each pass over the vocabulary."""
@@ -24,6 +24,18 @@ class Explanation:
     explained: tuple[float, ...]
     """Fraction of the head's energy explained by the tokens up to each."""
 
+    def __post_init__(self) -> None:
+        if not len(self.tokens) == len(self.token_ids) == len(self.explained):
+            raise ValueError(
+                f"{self.head} has {len(self.tokens)} tokens, {len(self.token_ids)} token ids and {len(self.explained)} "
+                "explained fractions; each token has one of each"
+            )
+
+    @property
+    def total(self) -> float:
+        """Fraction of the head's energy that all its tokens explain together; 0 if it has none."""
+        return self.explained[-1] if self.explained else 0.0
+
 
 def explain(
     model: LanguageModel,
@@ -34,6 +46,8 @@ def explain(
     rule: Rule = "l2",
     centre: bool = True,
     gain: bool = False,
+    reading: Reading | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Explanation]:
     """Which few tokens of the whole vocabulary explain what each head writes.
 
@@ -45,17 +59,22 @@ def explain(
         rule: How the pursuit chooses atoms; see `pursue`.
         centre: Subtract what each head writes on average first.
         gain: Multiply token directions by the final norm's gain.
+        reading: What `read` returned for the same capture and options, to be spared reading it again.
+        progress: Told how many heads are explained, and of how many.
 
     Raises:
         ValueError: See `read` and `pursue`.
     """
-    reading = read(model, capture, rule=rule, centre=centre, gain=gain, heads=heads)
-    dictionary = Dictionary.of(reading.directions)
+    if reading is None:
+        reading = read(model, capture, rule=rule, centre=centre, gain=gain, heads=heads)
+    elif heads is not None:
+        reading = reading.only(heads)
     explanations = []
     for names, signals in reading.batches(_ROOM):
-        result = pursue(signals, dictionary, n_atoms, rule=rule)
+        result = pursue(signals, reading.dictionary, n_atoms, rule=rule)
         for head, atoms, explained in zip(names, result.atoms.tolist(), result.explained.tolist(), strict=True):
             ids = tuple(atom for atom in atoms if atom >= 0)
             tokens = tuple(token_text(model, i) for i in ids)
             explanations.append(Explanation(head, tokens, ids, tuple(explained[: len(ids)])))
+        progress(len(explanations), reading.n_heads)
     return sorted(explanations, key=lambda e: e.head)

@@ -1,6 +1,6 @@
 """Rank every head of a model for a concept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import torch
@@ -43,6 +43,7 @@ def rank_each(
     config: RankConfig,
     *,
     seeds: Sequence[int] | None = None,
+    reading: Reading | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> list[Ranking]:
     """Rank all heads for each of several lists of tokens; what they share is read once.
@@ -53,29 +54,63 @@ def rank_each(
         lists: What stands for each concept; a list of `tokens_of` is ranked as `rank` does it.
         config: Score and options; its `multi_token` is not looked at.
         seeds: Of each list's random dictionaries; the config's for all if None.
+        reading: What `read` returned for the same capture and options, to be spared reading it again.
         progress: Told how many rankings are done, and of how many.
 
     Raises:
         ValueError: As `rank`.
     """
-    reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
-    rankings = []
-    for found, seed in zip(lists, seeds or [config.seed] * len(lists), strict=True):
-        rankings.append(_ranked(model, capture, reading, found, replace(config, seed=seed)))
-        progress(len(rankings), len(lists))
-    return rankings
+    seeds = seeds or [config.seed] * len(lists)
+    scored = score_each(model, capture, lists, config, seeds=seeds, reading=reading, progress=progress)
+    return [
+        _ranking(model, capture, found, heads, scores, replace(config, seed=seed))
+        for found, seed, (heads, scores) in zip(lists, seeds, scored, strict=True)
+    ]
 
 
-def _ranked(
-    model: LanguageModel, capture: Capture, reading: Reading, found: ConceptTokens, config: RankConfig
-) -> Ranking:
+def score_each(
+    model: LanguageModel,
+    capture: Capture,
+    lists: Sequence[ConceptTokens],
+    config: RankConfig,
+    *,
+    seeds: Sequence[int] | None = None,
+    reading: Reading | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
+) -> Iterator[tuple[tuple[Head, ...], Scores]]:
+    """What `rank_each` makes rankings of: of each list the heads, in one order for all, and their scores.
+
+    The arguments and errors are those of `rank_each`.
+    """
+    if reading is None:
+        reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
+    for number, (found, seed) in enumerate(zip(lists, seeds or [config.seed] * len(lists), strict=True), start=1):
+        scored = _scored(model, reading, found, replace(config, seed=seed))
+        progress(number, len(lists))
+        yield scored
+
+
+def _scored(
+    model: LanguageModel, reading: Reading, found: ConceptTokens, config: RankConfig
+) -> tuple[tuple[Head, ...], Scores]:
     ids = torch.tensor(found.token_ids)
     draws = null_dictionaries(model, reading.directions, ids, config.null, config.n_draws, config.seed)
     both = torch.cat([ids[None], draws])
     heads, explained = explained_by_each(reading, both, n_steps=config.n_atoms, rule=config.rule)
+    return heads, Scores(explained[0], explained[1:])
+
+
+def _ranking(
+    model: LanguageModel,
+    capture: Capture,
+    found: ConceptTokens,
+    heads: Sequence[Head],
+    scores: Scores,
+    config: RankConfig,
+) -> Ranking:
     return Ranking(
         found.concept.name,
-        _sorted(_entries(heads, Scores(explained[0], explained[1:])), config.score),
+        _sorted(_entries(heads, scores), config.score),
         config,
         capture.identity.model,
         capture.identity.revision,

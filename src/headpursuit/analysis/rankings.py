@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from headpursuit.analysis.fields import from_fields
 from headpursuit.analysis.nulls import Null
 from headpursuit.heads import Edit, Head, Scope
 from headpursuit.models import MultiToken
@@ -43,6 +44,8 @@ class RankConfig:
     def __post_init__(self) -> None:
         if self.score not in get_args(Score):
             raise ValueError(f"unknown score {self.score!r}; choose {' or '.join(get_args(Score))}")
+        if self.rule not in get_args(Rule):
+            raise ValueError(f"unknown rule {self.rule!r}; choose {' or '.join(get_args(Rule))}")
         if self.null not in get_args(Null):
             raise ValueError(f"unknown null {self.null!r}; choose {' or '.join(get_args(Null))}")
         if self.n_draws < 2:
@@ -164,16 +167,7 @@ class Ranking:
         if not isinstance(content, dict) or content.get("kind") != "ranking" or content.get("version") != 1:
             raise ValueError(f"{origin} is no ranking written by headpursuit")
         with understood(origin, "ranking"):
-            return cls._from_fields(content)
-
-    @classmethod
-    def _from_fields(cls, content: dict[str, Any]) -> "Ranking":
-        fields = {k: v for k, v in content.items() if k not in ("kind", "version")}
-        fields["entries"] = tuple(
-            RankedHead(**{**entry, "head": Head.parse(entry["head"])}) for entry in fields["entries"]
-        )
-        fields["config"] = RankConfig(**fields["config"])
-        return cls(**{**fields, "tokens": tuple(fields["tokens"]), "dropped_words": tuple(fields["dropped_words"])})
+            return from_fields(cls, {name: value for name, value in content.items() if name not in ("kind", "version")})
 
 
 def count_of(heads: int | str, n_heads: int) -> int:

@@ -1,8 +1,8 @@
 """Where captures meet the model's weights: every head's signals, and the directions of all tokens."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 from jaxtyping import Float
 from torch import Tensor
@@ -10,7 +10,10 @@ from torch import Tensor
 from headpursuit.analysis.captures import Capture
 from headpursuit.heads import Head
 from headpursuit.models import HeadSite, LanguageModel, heads_sha256, unembedding, write_weights
-from headpursuit.pursuit import Moments, Rule, Signals
+from headpursuit.pursuit import Dictionary, Moments, Rule, Signals
+
+Batch = tuple[tuple[Head, ...], Signals]
+"""Some heads and their signals."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,47 @@ class Reading:
     _sites: tuple[tuple[HeadSite, tuple[int, ...]], ...]
     """Layers and which of their heads."""
     _signals: Callable[[HeadSite, tuple[int, ...]], Signals]
+    _kept: dict[int, tuple[Batch, ...]] | None = None
+    """Batches by the room they take, where they are to be kept."""
 
-    def batches(self, room: int) -> Iterator[tuple[tuple[Head, ...], Signals]]:
+    @property
+    def n_heads(self) -> int:
+        """How many heads are read."""
+        return sum(len(indices) for _, indices in self._sites)
+
+    @cached_property
+    def dictionary(self) -> Dictionary:
+        """All tokens as atoms."""
+        return Dictionary.of(self.directions)
+
+    def kept(self) -> "Reading":
+        """The same, but batches that were made once stay in memory: for those who ask again and again."""
+        return replace(self, _kept={})
+
+    def only(self, heads: Iterable[Head]) -> "Reading":
+        """The same for some heads.
+
+        Raises:
+            ValueError: If one is not among those that are read.
+        """
+        wanted = set(heads)
+        sites = [(site, tuple(i for i in indices if site.heads[i] in wanted)) for site, indices in self._sites]
+        missing = wanted - {site.heads[i] for site, indices in sites for i in indices}
+        if missing:
+            raise ValueError(f"{min(missing)} is not among the heads that were read")
+        made = replace(self, _sites=tuple((site, indices) for site, indices in sites if indices), _kept=None)
+        vars(made)["dictionary"] = self.dictionary
+        return made
+
+    def batches(self, room: int) -> Iterator[Batch]:
         """Heads of one width together, layer by layer, until their signals take `room` bytes."""
+        if self._kept is None:
+            return self._batches(room)
+        if room not in self._kept:
+            self._kept[room] = tuple(self._batches(room))
+        return iter(self._kept[room])
+
+    def _batches(self, room: int) -> Iterator[Batch]:
         names: list[Head] = []
         parts: list[Signals] = []
         for i, (site, indices) in enumerate(self._sites):

@@ -123,7 +123,7 @@ def explain(
             ]
             print_table(f"{e.head}", (">step", "token", ">explained"), rows)
     else:
-        rows = [(str(e.head), f"{e.explained[-1] if e.explained else 0:.3f}", quoted(e.tokens)) for e in found]
+        rows = [(str(e.head), f"{e.total:.3f}", quoted(e.tokens)) for e in found]
         print_table(f"{n_atoms} tokens for each head", ("head", ">explained", "tokens, best first"), rows)
 
 

@@ -6,14 +6,17 @@ import typer
 
 from headpursuit.cli import (
     analyse,
+    atlas,
     concepts,
     demos,
     editing,
     examine,
+    exploring,
     exporting,
     harness,
     rankers,
     sensitivity,
+    sharing,
     studies,
     transfer,
 )
@@ -32,9 +35,12 @@ app.command("capture")(analyse.capture)
 app.command("merge")(analyse.merge)
 app.command("explain")(analyse.explain)
 app.command("rank")(analyse.rank)
+app.command("explore")(exploring.explore)
 app.command("edit")(editing.edit)
 app.command("export")(exporting.export)
 app.command("verify-export")(exporting.verify_export)
+app.command("push")(sharing.push)
+app.command("pull")(sharing.pull)
 app.command("study")(studies.study)
 app.command("sweep")(studies.sweep)
 app.command("plan")(studies.plan)
@@ -43,6 +49,7 @@ app.command("transfer")(transfer.transfer)
 app.command("rankers")(rankers.rankers)
 app.command("report")(studies.report)
 app.command("sensitivity")(sensitivity.sensitivity)
+app.add_typer(atlas.app, name="atlas")
 app.add_typer(concepts.app, name="concepts")
 
 

@@ -2,7 +2,6 @@
 
 import functools
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -13,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+
+from headpursuit.mendable import mendable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -33,7 +34,7 @@ def one_line_errors(command: F) -> F:
         except KeyboardInterrupt:
             _fail("interrupted; nothing half-written is left (a capture or study goes on with --resume)", 130)
         except Exception as error:
-            if not isinstance(error, _mendable()) and _OUT_OF_MEMORY not in str(error):
+            if not isinstance(error, mendable()) and _OUT_OF_MEMORY not in str(error):
                 raise
             short = _OUT_OF_MEMORY in str(error) or type(error).__name__ == "OutOfMemoryError"
             advice = "; a smaller --batch-size, fewer --samples or another --dtype need less" if short else ""
@@ -46,23 +47,9 @@ _OUT_OF_MEMORY = "can't allocate memory"
 """What torch says, in a plain RuntimeError, where main memory is too small."""
 
 
-def _mendable() -> tuple[type[Exception], ...]:
-    """Errors that the user can do something about; only loaded ones can have been raised."""
-    kinds: list[type[Exception]] = [ValueError, OSError, MemoryError]
-    for module, name in (
-        ("headpursuit.models", "AnatomyError"),
-        ("headpursuit.extras", "ExtraMissing"),
-        ("safetensors", "SafetensorError"),
-        ("torch", "OutOfMemoryError"),
-    ):
-        if module in sys.modules and hasattr(sys.modules[module], name):
-            kinds.append(getattr(sys.modules[module], name))
-    return tuple(kinds)
-
-
 def _fail(message: str, code: int) -> None:
     line = " ".join(message.split())
-    notes.print(Text(f"headpursuit: {line}"), soft_wrap=True)
+    notes.print(Text(f"headpursuit: {visible(line)}"), soft_wrap=True)
     raise typer.Exit(code)
 
 
@@ -83,7 +70,7 @@ def progress() -> Iterator[Callable[[str, int, int], None]]:
 
 def say(text: str, style: str = "") -> None:
     """One line on stdout, never broken: paths in it can be copied and parsed."""
-    out.print(text, markup=False, soft_wrap=True, style=style)
+    out.print(visible(text), markup=False, soft_wrap=True, style=style)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -93,8 +80,18 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]
     for name in columns:
         table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(visible(cell)) for cell in row))
     out.print(table)
+
+
+def visible(text: str) -> str:
+    """Text that cannot steer a terminal: what cannot be printed, line breaks apart, becomes its code point's number."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def in_bytes(size: int) -> str:
+    """Such as `7.8 KB` or `541.6 MB`."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} KB"
 
 
 def quoted(tokens: Iterable[str]) -> str:

@@ -62,7 +62,7 @@ def edit_from(
     if edit is not None:
         if heads is not None or scale is not None:
             raise ValueError("an edit file holds its heads and scales; --heads and --scale go with --ranking only")
-        return SavedEdit.load(edit)
+        return SavedEdit.load(edit / "edit.json" if edit.is_dir() else edit)
     assert ranking is not None
     return SavedEdit.of(read_ranking(ranking), _HEADS if heads is None else heads, _SCALE if scale is None else scale)
 

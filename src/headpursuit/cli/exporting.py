@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headpursuit.cli import options
-from headpursuit.cli.console import one_line_errors, say
+from headpursuit.cli.console import in_bytes, one_line_errors, say
 from headpursuit.cli.editing import edit_from
 from headpursuit.cli.opening import open_model
 
@@ -58,7 +58,8 @@ def export(
     if done.ranks:
         say(f"largest rank: {max(done.ranks.values())}")
     say(f"reloaded from disk and compared with the live edit: {done.difference}")
-    say(f"written: {output} ({format}, {_size(output)})")
+    size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
+    say(f"written: {output} ({format}, {in_bytes(size)})")
 
 
 @one_line_errors
@@ -103,8 +104,3 @@ def _figures(study: Path, saved: "SavedEdit", model: "LanguageModel") -> str:
     if measured.edit != saved.edit:
         raise ValueError(f"the study in {study} measured {measured.edit.to_json()}, not this edit")
     return figures(result)
-
-
-def _size(folder: Path) -> str:
-    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} KB"

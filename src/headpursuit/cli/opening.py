@@ -21,14 +21,15 @@ def open_model(name: str, **options: Any) -> "LanguageModel":
 
 
 def open_captured(
-    path: Path, model: str | None, device: str, dtype: str, device_map: str | None
+    path: Path, model: str | None, device: str, dtype: str, device_map: str | None, revision: str | None = None
 ) -> "tuple[Capture, LanguageModel]":
     """A capture and the model it was made with."""
     from headpursuit.analysis import Capture
 
     captured = Capture.load(path)
     name = model or captured.identity.model
-    revision = None if model else captured.identity.revision
+    if revision is None and model is None:
+        revision = captured.identity.revision
     try:
         wanted = captured.identity.dtype if dtype == "auto" else dtype
         return captured, open_model(name, device=device, dtype=wanted, revision=revision, device_map=device_map)

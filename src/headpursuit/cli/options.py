@@ -54,7 +54,10 @@ RankingOption: TypeAlias = Annotated[
 ]
 EditOption: TypeAlias = Annotated[
     Path | None,
-    typer.Option(help='Instead of a ranking: a file written by `edit`, or by hand: {"L12H3": -1}.', show_default=False),
+    typer.Option(
+        help='Instead of a ranking: a file written by `edit`, a folder written by `pull`, or by hand: {"L12H3": -1}.',
+        show_default=False,
+    ),
 ]
 PromptsOption: TypeAlias = Annotated[
     Path, typer.Option(help="Prompts: .jsonl (key prompt), .csv (column prompt), .txt (one a line).")

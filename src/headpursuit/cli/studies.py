@@ -221,12 +221,12 @@ def report(
     folder: Annotated[
         Path,
         typer.Argument(
-            metavar="STUDY",
-            help="A finished folder of `study`, `sweep`, `sensitivity`, `transfer`, `rankers` or `lm-eval`.",
+            metavar="FOLDER",
+            help="A finished folder of `study`, `sweep`, `sensitivity`, `transfer`, `rankers`, `lm-eval` or `atlas`.",
         ),
     ],
 ) -> None:
-    """Render the page and pictures of a finished study of any kind again, without the model."""
+    """Render the page and pictures of a finished study of any kind, or of an atlas, again, without the model."""
     from headpursuit.report import render_anything
 
     say(f"written: {render_anything(folder)}")

@@ -51,7 +51,9 @@ def transfer(
     batch_size: Annotated[int | None, typer.Option(help="Prompts per batch.", show_default="64")] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps, ...", show_default="auto")] = None,
-    dtype: Annotated[options.DtypeChoice | None, typer.Option(show_default="auto")] = None,
+    dtype: Annotated[
+        options.DtypeChoice | None, typer.Option(show_default="auto", help="auto is float32 on a CPU.")
+    ] = None,
     revision: options.RevisionOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished transfer.")] = False,
 ) -> None:

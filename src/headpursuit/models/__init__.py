@@ -18,15 +18,24 @@ from headpursuit.models.facts import (
 )
 from headpursuit.models.gradients import scale_gradients
 from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks
-from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, identify
+from headpursuit.models.identity import (
+    Identity,
+    has_unembedding,
+    heads_sha256,
+    hub_id,
+    identify,
+    vocabulary_sha256,
+)
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
 from headpursuit.models.readout import readout
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
+from headpursuit.models.streaming import stream_answer
 from headpursuit.models.text import answer, log_probabilities
 from headpursuit.models.token_forms import token_forms
+from headpursuit.models.twins import twin
 from headpursuit.models.vocabulary import (
     ConceptTokens,
     MultiToken,
@@ -82,6 +91,7 @@ __all__ = [
     "harness_tasks",
     "has_unembedding",
     "heads_sha256",
+    "hub_id",
     "identify",
     "is_approximate",
     "is_sharded",
@@ -94,15 +104,18 @@ __all__ = [
     "rescale",
     "scale_gradients",
     "spell",
+    "stream_answer",
     "token_forms",
     "token_text",
     "tokenizer_facts",
     "tokens_of",
+    "twin",
     "unembedding",
     "unembedding_facts",
     "verify",
     "verify_export",
     "vision_facts",
+    "vocabulary_sha256",
     "vocabulary_words",
     "write_weights",
 ]

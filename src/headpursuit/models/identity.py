@@ -1,14 +1,17 @@
 """What tells one model's heads from another's."""
 
 import hashlib
+import json
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from headpursuit.models.anatomy import projection
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.vocabulary import sha256_of_values, unembedding
+from headpursuit.models.vocabulary import n_tokens, sha256_of_values, unembedding
 from headpursuit.models.weights import projection_weights
 
 
@@ -27,6 +30,14 @@ class Identity:
     """Which output projections."""
 
 
+_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+
+def hub_id(name: str) -> str | None:
+    """A model's name, if it reads like that of one on the Hugging Face hub and no such folder is here."""
+    return name if _HUB_ID.fullmatch(name) and not Path(name).exists() else None
+
+
 def _stored(module: nn.Module, write: Tensor) -> Tensor:
     """What to hash: the write weights, but of packed weights what is stored, since unpacking rounds by device."""
     weight = getattr(module, "weight", None)
@@ -43,6 +54,12 @@ def heads_sha256(model: LanguageModel) -> str:
         digest.update(f"{site.layer} {site.n_heads} {site.d_head}".encode())
         digest.update(some.view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def vocabulary_sha256(model: LanguageModel) -> str:
+    """Hash of which token has which id: where it is equal, token ids mean the same."""
+    pieces = model.tokenizer.convert_ids_to_tokens(list(range(n_tokens(model))))
+    return hashlib.sha256(json.dumps(pieces, default=str).encode()).hexdigest()
 
 
 @torch.no_grad()

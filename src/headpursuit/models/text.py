@@ -26,7 +26,7 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> B
             **batch.given, max_new_tokens=max_new_tokens, pad_token_id=model.tokenizer.pad_token_id or 0
         )
     new, image_id = output[:, batch.input_ids.shape[1] :], image_token_id(network)
-    ends = torch.isin(new, torch.tensor(_end_ids(model, image_id), device=new.device))
+    ends = torch.isin(new, torch.tensor(end_ids(model, image_id), device=new.device))
     running = ends.cumsum(1) == 0
     mask = torch.cat([batch.attention_mask, running.to(batch.attention_mask)], dim=1)
     if not batch.pictures:
@@ -39,7 +39,7 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> B
     )
 
 
-def _end_ids(model: LanguageModel, image_id: int | None) -> list[int]:
+def end_ids(model: LanguageModel, image_id: int | None) -> list[int]:
     """Tokens that end an answer: the model's own, padding, and the token of an image, which no text can hold."""
     end = model.network.generation_config.eos_token_id
     ends = list(end) if isinstance(end, list | tuple) else [end]

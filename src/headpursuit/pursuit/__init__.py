@@ -9,7 +9,7 @@ from headpursuit.pursuit.probes import Kernel, cross_validated
 from headpursuit.pursuit.ranking import Scores, explained_by
 from headpursuit.pursuit.search import Rule
 from headpursuit.pursuit.signals import Moments, Signals
-from headpursuit.pursuit.significance import benjamini_hochberg, q_values
+from headpursuit.pursuit.significance import benjamini_hochberg, pooled_p, q_values
 from headpursuit.pursuit.somp import PURSUIT_BYTES, Pursuit, pursue, pursue_each
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "matched_dictionaries",
     "mean_row",
     "nearest",
+    "pooled_p",
     "pursue",
     "pursue_each",
     "pursue_nonnegative",

@@ -32,10 +32,15 @@ def q_values(scores: Scores) -> Float[Tensor, " n_heads"]:
     Source: pooled null: Tusher, Tibshirani and Chu (2001); step-up: Benjamini and Hochberg (1995).
     Differences: 1. the concept's own score takes part in the standardisation, so that no draw is special.
     """
+    return benjamini_hochberg(pooled_p(scores))
+
+
+def pooled_p(scores: Scores) -> Float[Tensor, " n_heads"]:
+    """Fraction of all heads' random dictionaries, standardised, that reach each head's concept: steps 1 and 2 above."""
     concept, null = _standardised(scores)
     pool = null.flatten().sort().values
     reached = len(pool) - torch.searchsorted(pool, concept)
-    return benjamini_hochberg((1 + reached.double()) / (1 + len(pool)))
+    return (1 + reached.double()) / (1 + len(pool))
 
 
 def benjamini_hochberg(p: Float[Tensor, " n_tests"]) -> Float[Tensor, " n_tests"]:

@@ -3,6 +3,10 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from headpursuit.analysis.atlases.atlas import KIND as ATLAS
+from headpursuit.analysis.atlases.difference import KIND as ATLAS_DIFF
+from headpursuit.report.atlas import render_atlas
+from headpursuit.report.atlas_diff import render_atlas_diff
 from headpursuit.report.harness import render_harness
 from headpursuit.report.pages import render
 from headpursuit.report.rankers import render_rankers
@@ -15,6 +19,8 @@ from headpursuit.studies.sensitivity.result import KIND as SENSITIVITY
 from headpursuit.studies.transfer.result import KIND as TRANSFER
 
 _PAGES: Mapping[str, Callable[[Path], Path]] = {
+    ATLAS: render_atlas,
+    ATLAS_DIFF: render_atlas_diff,
     HARNESS: render_harness,
     RANKERS: render_rankers,
     SENSITIVITY: render_sensitivity,
@@ -24,10 +30,10 @@ _PAGES: Mapping[str, Callable[[Path], Path]] = {
 
 
 def render_anything(folder: Path | str) -> Path:
-    """Write the page of a finished study of any kind into its folder, over any that is there.
+    """Write the page of a finished study of any kind, or of an atlas, into its folder, over any that is there.
 
     Raises:
-        FileNotFoundError: If there is no such study.
+        FileNotFoundError: If there is no such folder.
         ValueError: If it is unfinished, damaged or something else.
     """
     manifest = Path(folder) / MANIFEST

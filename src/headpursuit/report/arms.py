@@ -39,7 +39,7 @@ def panels_of(result: StudyResult) -> dict[str, tuple[ArmDot, ...]]:
 
 
 def arms_chart(result: StudyResult | CaptioningResult, path: Path | str) -> Path:
-    """Draw the score of every arm; in a study of captions, the fraction that names the concept.
+    """Write the picture that `draw_arms` draws.
 
     Args:
         result: A finished study.
@@ -53,20 +53,33 @@ def arms_chart(result: StudyResult | CaptioningResult, path: Path | str) -> Path
     """
     path = Path(path)
     pictures.check_format(path)
+    with pictures.style():
+        pictures.write(draw_arms(result), path)
+    return path
+
+
+def draw_arms(result: StudyResult | CaptioningResult) -> Any:
+    """Draw the score of every arm with its interval; in a study of captions, the fraction that names the concept.
+
+    Args:
+        result: A finished study.
+
+    Returns:
+        A figure of matplotlib, which a notebook shows.
+    """
     if isinstance(result, CaptioningResult):
         both = {captioning.NOUNS[direction]: rows for direction, rows in captioning.panels(result).items()}
-        return _chart(both, _model_of(result), ["fraction of captions that name the concept"] * len(both), path)
+        return _chart(both, _model_of(result), ["fraction of captions that name the concept"] * len(both))
     panels = {GROUPS[group]: rows for group, rows in panels_of(result).items()}
     title = f"{_model_of(result)}: {len(result.edit.heads)} heads × {wording.number(result.scale)}"
-    labels = [wording.target_scores(result), "fraction of answers that are right"]
-    return _chart(panels, title, labels, path)
+    return _chart(panels, title, [wording.target_scores(result), "fraction of answers that are right"])
 
 
 def _model_of(result: StudyResult | CaptioningResult) -> str:
     return f"{result.concept}, {Path(result.config.model).name}"
 
 
-def _chart(panels: Mapping[str, Sequence[ArmDot]], title: str, labels: Sequence[str], path: Path) -> Path:
+def _chart(panels: Mapping[str, Sequence[ArmDot]], title: str, labels: Sequence[str]) -> Any:
     """A panel of dots for each group of arms; panels with the same arms share their names."""
     from matplotlib.figure import Figure
 
@@ -83,8 +96,7 @@ def _chart(panels: Mapping[str, Sequence[ArmDot]], title: str, labels: Sequence[
             panel.set_yticklabels(of_panel, parse_math=False)
             panel.invert_yaxis()
         figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11, parse_math=False)
-        pictures.write(figure, path)
-    return path
+    return figure
 
 
 def _draw(panel: Any, rows: Sequence[ArmDot], title: str, label: str) -> None:

@@ -66,13 +66,12 @@ def heatmap(
     score: str | None = None,
     heads: Collection[Head] = (),
 ) -> Path:
-    """Draw every head of a model: layers upwards, heads to the right, blank where a layer has fewer heads.
+    """Write the picture that `draw_heatmap` draws.
 
     Args:
         ranking: What to draw.
         path: Picture to write; its ending says the format: .png, .svg or .pdf.
-        score: What the colours show: `specificity`, `explained`, `z`, or the name of the ranker that sorted the heads;
-            by default what they are sorted by.
+        score: What the colours show; see `draw_heatmap`.
         heads: Heads to outline; by default the best tenth, at most ten.
 
     Returns:
@@ -83,6 +82,26 @@ def heatmap(
     """
     path = Path(path)
     pictures.check_format(path)
+    with pictures.style():
+        pictures.write(draw_heatmap(ranking, score=score, heads=heads), path)
+    return path
+
+
+def draw_heatmap(ranking: Ranking, *, score: str | None = None, heads: Collection[Head] = ()) -> Any:
+    """Draw every head of a model: layers upwards, heads to the right, blank where a layer has fewer heads.
+
+    Args:
+        ranking: What to draw.
+        score: What the colours show: `specificity`, `explained`, `z`, or the name of the ranker that sorted the heads;
+            by default what they are sorted by.
+        heads: Heads to outline; by default the best tenth, at most ten.
+
+    Returns:
+        A figure of matplotlib, which a notebook shows.
+
+    Raises:
+        ValueError: If the score is unknown, a head is not in the ranking, or the ranking is empty.
+    """
     score = score or ranking.score
     laid_out = grid(ranking, score)
     scores = ranking.scores(score)
@@ -97,8 +116,7 @@ def heatmap(
         figure.axes[0].set_title(title, loc="left", fontweight="bold", parse_math=False)
         rows = sorted(((str(h), scores[h]) for h in marked), key=lambda row: -row[1])
         _list_heads(figure, rows[:20], _found(ranking))
-        pictures.write(figure, path)
-    return path
+    return figure
 
 
 def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:

@@ -25,7 +25,7 @@ def heatmap_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection
     scores: dict[str, dict[str, Any]] = {}
     for name in map_scores(ranking):
         laid_out = grid(ranking, name)
-        values = [[_number(v) for v in row] for row in laid_out.values]
+        values = [[finite(v) for v in row] for row in laid_out.values]
         scores[name] = {"values": values, "limit": laid_out.limit, "diverging": laid_out.diverging}
     sites, rows = grid(ranking, "explained").sites, scores["explained"]["values"]
     labels: list[list[str]] = [[""] * len(rows[0]) for _ in rows]
@@ -54,6 +54,6 @@ def _token_lines(tokens: tuple[str, ...]) -> list[str]:
     return ["  ".join(shown[i : i + 4]) for i in range(0, len(shown), 4)]
 
 
-def _number(value: float) -> float | None:
+def finite(value: float) -> float | None:
     """JSON knows neither NaN nor infinity; five digits are more than the colours show."""
     return float(f"{value:.5g}") if math.isfinite(value) else None

@@ -10,6 +10,9 @@ from headpursuit.studies.scoring import METRICS
 LONGEST_TOKEN = 32
 """Characters; a longer token is cut."""
 
+LARGEST_Z = 1000
+"""Larger z-scores are not told apart."""
+
 _MARKS = {" ": "·", "\n": "↵", "\t": "⇥"}
 
 
@@ -18,10 +21,10 @@ def rate(value: float) -> str:
     return _finite(value, ".2f")
 
 
-def change(value: float) -> str:
+def change(value: float, decimals: int = 2) -> str:
     """A signed difference of two fractions."""
-    text = _finite(value, "+.2f")
-    return "0.00" if text in ("+0.00", "-0.00") else text.replace("-", "−")
+    text = _finite(value, f"+.{decimals}f")
+    return text.replace("-", "−") if any(c in "123456789" for c in text) else text.lstrip("+-")
 
 
 def interval(estimate: Estimate) -> str:
@@ -35,8 +38,8 @@ def score(value: float) -> str:
 
 
 def z_score(value: float) -> str:
-    """One decimal; beyond a thousand the figure only says that random dictionaries hardly vary."""
-    if math.isfinite(value) and abs(value) >= 1000:
+    """One decimal; beyond the largest the figure only says that random dictionaries hardly vary."""
+    if math.isfinite(value) and abs(value) >= LARGEST_Z:
         return "> 999" if value > 0 else "< −999"
     return _finite(value, ".1f").replace("-", "−")
 

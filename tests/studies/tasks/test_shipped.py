@@ -186,10 +186,9 @@ def test_a_changed_column_of_the_hub_is_named(hub, monkeypatch):
 
 def test_the_example_of_the_docs_is_a_task(tmp_path):
     text = (ROOT / "docs" / "tasks.md").read_text(encoding="utf-8")
-    example, *rest = text.split("```yaml\n")[1].split("```")
-    (tmp_path / "seasons.yaml").write_text(example, encoding="utf-8")
-    words = rest[1].split("```", 1)[0].split("\n", 1)[1] if len(rest) > 1 else ""
-    (tmp_path / "seasons.txt").write_text(words, encoding="utf-8")
+    for kind, name in (("yaml", "seasons.yaml"), ("text", "seasons.txt")):
+        example = text.split(f'```{kind} title="{name}"\n')[1].split("```")[0]
+        (tmp_path / name).write_text(example, encoding="utf-8")
     task = load_task(str(tmp_path / "seasons.yaml"))
     assert task.words.words == ("spring", "summer", "autumn", "winter")
     assert {q.split for q in group(task, "target")} == {"ranking", "heldout"}

@@ -1,14 +1,12 @@
 """Scores that know the right answers: how much a head by itself lifts their logits, and how little else it writes."""
 
-from collections.abc import Iterator
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from headpursuit.analysis.rankers.evidence import Evidence, Unsuited, by_head
 from headpursuit.heads import Head
-from headpursuit.models import AnatomyError, HeadSite, readout
+from headpursuit.models import AnatomyError, readout
 
 
 def direct_attribution(evidence: Evidence) -> dict[Head, float]:
@@ -25,7 +23,7 @@ def direct_attribution(evidence: Evidence) -> dict[Head, float]:
     """
     lifts = _lifts(evidence)
     found: dict[Head, float] = {}
-    for site, written in _written(evidence):
+    for site, written in evidence.written():
         found |= by_head(site, _products(written, lifts) / len(lifts))
     return found
 
@@ -41,7 +39,7 @@ def alignment(evidence: Evidence, *, centre: bool) -> dict[Head, float]:
     if centre:
         lifts = lifts - lifts.mean(0)
     found: dict[Head, float] = {}
-    for site, written in _written(evidence):
+    for site, written in evidence.written():
         signals = written - written.mean(0) if centre else written
         lengths = signals.square().sum((0, 2)).sqrt() * lifts.norm().to(signals)
         cosines = _products(signals, lifts) / lengths
@@ -59,12 +57,6 @@ def _products(
     written: Float[Tensor, "n_samples n_heads d_model"], lifts: Float[Tensor, "n_samples d_model"]
 ) -> Float[Tensor, " n_heads"]:
     return torch.einsum("nhm,nm->h", written, lifts.to(written))
-
-
-def _written(evidence: Evidence) -> Iterator[tuple[HeadSite, Float[Tensor, "n_samples n_heads d_model"]]]:
-    """What the heads of each site write at each sample."""
-    for site, mixed, write in evidence.sites():
-        yield site, torch.einsum("nhd,hdm->nhm", mixed, write)
 
 
 def _lifts(evidence: Evidence) -> Float[Tensor, "n_samples d_model"]:

@@ -83,6 +83,11 @@ class Evidence:
             write = write_weights(self.model.network, site)
             yield site, self.samples.mixed[site.name].to(write), write
 
+    def written(self) -> Iterator[tuple[HeadSite, Float[Tensor, "n_samples n_heads d_model"]]]:
+        """What the heads of each site write at each sample."""
+        for site, mixed, write in self.sites():
+            yield site, torch.einsum("nhd,hdm->nhm", mixed, write)
+
     def right_answers(self) -> tuple[tuple[int, ...], ...]:
         """The answers.
 

@@ -20,9 +20,8 @@ def logit_lens(evidence: Evidence) -> dict[Head, float]:
     """
     dictionary = Dictionary.of(evidence.directions[evidence.concept_ids.to(evidence.directions.device)])
     found: dict[Head, float] = {}
-    for site, mixed, write in evidence.sites():
-        atoms = dictionary.unit(slice(None), write)
-        written = torch.einsum("nhd,hdm->nhm", mixed, write)
+    for site, written in evidence.written():
+        atoms = dictionary.unit(slice(None), written)
         best = (written @ atoms.T).amax(-1).clamp_min(0).square()
         energy = written.square().sum(-1)
         shares = torch.where(energy > 0, best / energy.clamp_min(torch.finfo(energy.dtype).tiny), 0.0)

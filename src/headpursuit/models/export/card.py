@@ -1,12 +1,8 @@
 """The README inside an exported folder: what it is, how to load it, how to undo it."""
 
-import re
-from pathlib import Path
-
 from headpursuit.models.embedded import EMBEDDED
 from headpursuit.models.export.manifest import Export, heads_in_words
-
-_HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+from headpursuit.models.identity import hub_id
 
 _WHAT = {
     "weights": "A plain checkpoint: the heads' columns of the attention output projections are multiplied.",
@@ -65,12 +61,11 @@ def card(export: Export, study: str = "") -> str:
 
 def _front_matter(export: Export) -> list[str]:
     """What the hub reads; a base model only where it is the name of one there."""
-    name = export.base.model
-    on_hub = bool(_HUB_ID.fullmatch(name)) and not Path(name).exists()
+    name = hub_id(export.base.model)
     return [
         "---",
         f"library_name: {'transformers' if export.format == 'weights' else 'peft'}",
-        *([f"base_model: {name}"] if on_hub else []),
+        *([f"base_model: {name}"] if name else []),
         "tags: [headpursuit, attention-heads]",
         "---",
         "",

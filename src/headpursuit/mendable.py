@@ -1,0 +1,17 @@
+"""Which errors the user can do something about: those are told in one line, wherever they are met."""
+
+import sys
+
+
+def mendable() -> tuple[type[Exception], ...]:
+    """Errors that are the user's to mend; of packages that are not loaded, none can have been raised."""
+    kinds: list[type[Exception]] = [ValueError, OSError, MemoryError]
+    for module, name in (
+        ("headpursuit.models", "AnatomyError"),
+        ("headpursuit.extras", "ExtraMissing"),
+        ("safetensors", "SafetensorError"),
+        ("torch", "OutOfMemoryError"),
+    ):
+        if module in sys.modules and hasattr(sys.modules[module], name):
+            kinds.append(getattr(sys.modules[module], name))
+    return tuple(kinds)
