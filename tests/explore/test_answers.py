@@ -41,11 +41,11 @@ def test_every_column_is_what_its_edit_says(bench):
 
 
 def test_damage_is_measured(bench):
-    broken = last(ask(bench, Question(PROMPT, EDIT, N_NEW))).broken
+    damage = last(ask(bench, Question(PROMPT, EDIT, N_NEW))).damage
     base = bench.loss(bench.model)
     with rescale(bench.model, EDIT):
-        assert broken.perplexity_ratio == pytest.approx(2.718281828 ** (bench.loss(bench.model) - base))
-    whole = last(ask(bench, Question(PROMPT, Edit({}), N_NEW))).broken
+        assert damage.perplexity_ratio == pytest.approx(2.718281828 ** (bench.loss(bench.model) - base))
+    whole = last(ask(bench, Question(PROMPT, Edit({}), N_NEW))).damage
     assert whole.perplexity_ratio == 1
     assert whole.signs == ()
 
@@ -56,7 +56,7 @@ def test_a_model_that_falls_apart_is_told(bench, monkeypatch):
     monkeypatch.setattr(bench, "loss", lambda _: next(worse))
     bench._cache.pop("loss", None)
     bench._cache.pop("answer", None)
-    signs = last(ask(bench, Question(PROMPT, EDIT, N_NEW))).broken.signs
+    signs = last(ask(bench, Question(PROMPT, EDIT, N_NEW))).damage.signs
     bench._cache.pop("loss", None)
     bench._cache.pop("answer", None)
     assert signs == ("its perplexity on a neutral paragraph is 7.39 times the unedited one",)

@@ -9,7 +9,7 @@ from captured import PROMPTS
 
 from headpursuit.analysis import SavedEdit
 from headpursuit.explore import View, drawing
-from headpursuit.explore.answers import Answer, Broken, Table
+from headpursuit.explore.answers import Answer, Damage, Table
 from headpursuit.explore.screen import Screen, begin_answers, screen
 from headpursuit.explore.typed import typed_concept
 from headpursuit.heads import Edit, Head
@@ -79,7 +79,7 @@ def test_dropped_words_are_shown_though_none_is_left(bench):
 def test_script_tags_are_text_everywhere(bench):
     concept = typed_concept(f"w20,{EVIL}")
     found = screen(bench, PLACE, View(concept=f"w20,{EVIL}", head="L1H2"))
-    table = Table({"base": Answer(f"{EVIL} w20", finished=True), "edit": Answer(EVIL)}, Broken(9.0, 1.0, 0.0, (EVIL,)))
+    table = Table({"base": Answer(f"{EVIL} w20", finished=True), "edit": Answer(EVIL)}, Damage(9.0, 1.0, 0.0, (EVIL,)))
     fragments = [part for part in found.parts()[:6] if part] + [drawing.answers(table, concept), drawing.message(EVIL)]
     assert len(fragments) == 7
     for fragment in fragments:

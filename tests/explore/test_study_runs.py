@@ -6,13 +6,18 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))
 
+import tiny_captions
 from tiny_study import NEUTRAL, declare_task, tiny_config
 
+from headpursuit.analysis import capture
+from headpursuit.explore import Workbench
 from headpursuit.explore.jobs import Jobs
-from headpursuit.explore.study_runs import run_study, study_config
+from headpursuit.explore.starting import TASKS
+from headpursuit.explore.study_runs import offered_studies, run_study, study_config
 from headpursuit.heads import Edit
 from headpursuit.models import answer, rescale
 from headpursuit.studies import load_result
+from headpursuit.studies.captioning import study as captioning_study
 from headpursuit.studies.tasks import declared
 
 
@@ -89,8 +94,43 @@ def test_a_second_study_does_not_overwrite_the_first(bench, config, tmp_path):
     assert list(run_study(bench, config, output))[-1].folder == output / "tiny-qa-tiny-2"
 
 
+@pytest.fixture(scope="module")
+def seeing():
+    model, task = tiny_captions.model(), tiny_captions.task()
+    return Workbench(model, capture(model, [question.prompt for question in task.heldout]))
+
+
+def test_captions_are_studied_in_both_directions(seeing, tmp_path, monkeypatch):
+    monkeypatch.setattr(captioning_study, "find_task", lambda _: tiny_captions.task())
+    done = list(run_study(seeing, tiny_captions.config(tmp_path), tmp_path / "studies"))[-1]
+    assert done.folder == tmp_path / "studies" / "captioning-tiny"
+    result = load_result(done.folder)
+    assert done.verdict == " ".join(f"{v.outcome}: {v.sentence}" for v in result.verdicts.values())
+    assert list(result.verdicts) == ["suppress", "enhance"]
+    assert (done.folder / "report.html").is_file()
+
+
+def test_studies_of_images_are_offered_where_the_model_sees(bench, seeing):
+    assert offered_studies(bench.model) == TASKS
+    assert offered_studies(seeing.model) == ("digits", "scenes", "captions of scenes", *TASKS)
+    digits = study_config(seeing, "digits", "colours", heads="3", scale=-1.0)
+    assert (digits.task, digits.data, digits.concept, digits.chat) == ("image-classification", "digits", "", True)
+    captions = study_config(seeing, "captions of scenes", "shapes", sweep=True)
+    assert (captions.task, captions.data, captions.concept) == ("captioning", "scenes", "shapes")
+    assert captions.other_concept == "colours"
+    with pytest.raises(ValueError, match="no study 'digits' here"):
+        study_config(bench, "digits")
+
+
+def test_captions_need_a_list_and_a_dose_sheet(seeing):
+    with pytest.raises(ValueError, match="read for a built-in list"):
+        study_config(seeing, "captions of scenes", "red, green", sweep=True)
+    with pytest.raises(ValueError, match="tick the dose sheet"):
+        study_config(seeing, "captions of scenes", "colours", heads="3", scale=-1.0)
+
+
 def test_what_a_study_cannot_be_is_refused(bench):
-    with pytest.raises(ValueError, match="no task '../x' here"):
+    with pytest.raises(ValueError, match="no study '../x' here"):
         study_config(bench, "../x")
     with pytest.raises(ValueError, match="the scale is 1"):
         study_config(bench, "capitals", heads="3", scale=1.0)

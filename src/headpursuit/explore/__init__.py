@@ -3,7 +3,7 @@
 Everything but `page` and `serving` works without Gradio.
 """
 
-from headpursuit.explore.answers import Answer, Broken, Question, Table, ask
+from headpursuit.explore.answers import Answer, Damage, Question, Table, ask
 from headpursuit.explore.jobs import Cancelled, Job
 from headpursuit.explore.starting import default_capture, default_config, default_prompts
 from headpursuit.explore.view import View
@@ -12,7 +12,7 @@ from headpursuit.explore.workbench import AuditedWord, HeadDetail, Workbench
 __all__ = [
     "Answer",
     "AuditedWord",
-    "Broken",
+    "Damage",
     "Cancelled",
     "HeadDetail",
     "Job",

@@ -44,7 +44,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Broken:
+class Damage:
     """What an edit breaks beside the concept."""
 
     perplexity_ratio: float
@@ -61,7 +61,7 @@ class Table:
     """All answers to a question, so far."""
 
     answers: dict[Arm, Answer]
-    broken: Broken | None = None
+    damage: Damage | None = None
     """None until it is measured."""
     waiting: bool = False
     """Whether another visitor has the model."""
@@ -99,7 +99,7 @@ def _answer_all(bench: Workbench, question: Question, tell: Callable[[Table], No
             run = partial(_answer, model, question, edit, partial(update, arm))
             text = bench.once("answer", _key(question), run) if arm == "base" else run()
             update(arm, text, finished=True)
-        tell(replace(table, broken=_broken(bench, model, question.edit, table)))
+        tell(replace(table, damage=_damage(bench, model, question.edit, table)))
 
 
 def _arms(bench: Workbench, question: Question) -> dict[Arm, Answer]:
@@ -120,18 +120,18 @@ def _key(question: Question) -> tuple[object, ...]:
     return asked, question.max_new_tokens, question.chat
 
 
-def _broken(bench: Workbench, model: LanguageModel, edit: Edit, table: Table) -> Broken:
+def _damage(bench: Workbench, model: LanguageModel, edit: Edit, table: Table) -> Damage:
     before = bench.once("loss", None, lambda: bench.loss(model))
     # The text stands for what the model might write, so an edit of generated tokens acts on it too.
     with rescale(model, edit, prompt_length=0 if edit.scope == "generated" else None):
         difference = bench.loss(model) - before
     ratio = math.exp(min(difference, 700)) if math.isfinite(difference) else math.inf
     base, edited = table.answers["base"].text, table.answers["edit"].text
-    found = Broken(ratio, repetition(edited), repetition(base))
+    found = Damage(ratio, repetition(edited), repetition(base))
     return replace(found, signs=_signs(found, base, edited))
 
 
-def _signs(found: Broken, base: str, edited: str) -> tuple[str, ...]:
+def _signs(found: Damage, base: str, edited: str) -> tuple[str, ...]:
     most, signs = Thresholds(), []
     if not found.perplexity_ratio <= most.perplexity_ratio:
         signs.append(

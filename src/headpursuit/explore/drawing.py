@@ -180,16 +180,16 @@ def answers(table: Table, concept: Concept | None, picture: str | None = None) -
         for name in get_args(Arm)
         if name in table.answers
     ]
-    broken = table.broken
+    damage = table.damage
     return _fragment(
         "answers",
         arms=arms,
         picture=picture,
         waiting=table.waiting,
         undrawn=table.undrawn,
-        broken=broken,
-        signs=broken.signs if broken else (),
-        finished=broken is not None,
+        damage=damage,
+        signs=damage.signs if damage else (),
+        finished=damage is not None,
     )
 
 

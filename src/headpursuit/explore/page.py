@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from headpursuit.explore import drawing
-from headpursuit.explore.study_runs import RUNNABLE
+from headpursuit.explore.study_runs import offered_studies
 from headpursuit.explore.view import MOST_HEADS, MOST_TOKENS, SCALES, View, scopes_of
 from headpursuit.explore.visits import CONTROLS, Visits
 from headpursuit.explore.workbench import Workbench
@@ -58,7 +58,7 @@ def page(bench: Workbench, capture: Path, output: Path, origin: str = "") -> gr.
         shown = [parts[name] for name in _SHOWN]
         _connect_screen(blocks, visits, parts, controls, shown)
         _connect_answers(visits, parts, controls)
-        _study(visits, parts)
+        _study(bench, visits, parts)
         blocks.unload(visits.leave)
     return blocks
 
@@ -170,11 +170,12 @@ def _connect_answers(visits: Visits, parts: dict[str, Any], controls: list[Any])
     parts["stop"].click(visits.stop, None, None, js=_MARK_STOPPED, cancels=answering, queue=False, **_QUIET)
 
 
-def _study(visits: Visits, parts: dict[str, Any]) -> None:
+def _study(bench: Workbench, visits: Visits, parts: dict[str, Any]) -> None:
     """The studies, folded away."""
+    offered = list(offered_studies(bench.model))
     with gr.Accordion("Study: measured on held-out questions, with controls and a verdict", open=False):
         with gr.Row():
-            task = gr.Dropdown(list(RUNNABLE), value=RUNNABLE[0], label="Task", elem_id="hp-task")
+            task = gr.Dropdown(offered, value=offered[0], label="Task", elem_id="hp-task")
             sweep = gr.Checkbox(False, label="Dose sheet chooses heads and scale", elem_id="hp-sweep")
             draws = gr.Slider(1, 10, value=3, step=1, label="Draws of random heads", elem_id="hp-draws")
         with gr.Row():
@@ -182,7 +183,7 @@ def _study(visits: Visits, parts: dict[str, Any]) -> None:
             cancel = gr.Button("Cancel", elem_id="hp-cancel")
         stage = gr.HTML(elem_id="hp-stage")
         report = gr.DownloadButton("Download the report", visible=False, elem_id="hp-report")
-    asked = [task, sweep, draws, *(parts[name] for name in ("heads", "scale", "scope", "picked"))]
+    asked = [task, sweep, draws, *(parts[name] for name in ("concept", "heads", "scale", "scope", "picked"))]
     run.click(visits.study, asked, [stage, report], show_progress_on=stage, api_visibility="private", **_STUDY)
     cancel.click(visits.cancel_study, None, None, queue=False, **_QUIET)
 

@@ -8,15 +8,33 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from headpursuit.concepts import builtin_concepts
 from headpursuit.explore.jobs import Job
 from headpursuit.explore.starting import TASKS
 from headpursuit.explore.workbench import Workbench
-from headpursuit.models import twin
+from headpursuit.models import LanguageModel, twin
 from headpursuit.report import render
-from headpursuit.studies import StudyConfig, study, usual_config
+from headpursuit.studies import (
+    CAPTIONING,
+    CaptioningResult,
+    StudyConfig,
+    StudyResult,
+    study,
+    study_captions,
+    usual_config,
+)
 
-RUNNABLE = TASKS
-"""Tasks whose questions come with the package."""
+_OF_IMAGES = {
+    "digits": ("image-classification", "digits"),
+    "scenes": ("image-classification", "scenes"),
+    "captions of scenes": (CAPTIONING, "scenes"),
+}
+"""What is asked about images, and the images, which come with the package or are drawn."""
+
+
+def offered_studies(model: LanguageModel) -> tuple[str, ...]:
+    """Studies whose questions need no file: those about images first, where the model sees."""
+    return (*(_OF_IMAGES if model.sees_images else ()), *TASKS)
 
 
 @dataclass(frozen=True)
@@ -43,20 +61,38 @@ def run_study(bench: Workbench, config: StudyConfig, output: Path) -> Job[Stage]
     return Job(partial(_run, bench, config, output))
 
 
-def study_config(bench: Workbench, task: str, **settings: Any) -> StudyConfig:
+def study_config(bench: Workbench, name: str, concept: str = "", **settings: Any) -> StudyConfig:
     """The settings of a study that the page offers.
 
     Args:
         bench: The workbench.
-        task: One of `RUNNABLE`.
+        name: One of `offered_studies`.
+        concept: What captions are read for, a built-in list; other studies have concepts of their own.
         settings: Of `StudyConfig`, where they are not the task's usual ones.
 
     Raises:
-        ValueError: If the task is none of `RUNNABLE`, or a setting cannot be.
+        ValueError: If there is no such study, captions cannot be read for the concept, or a setting cannot be.
     """
-    if task not in RUNNABLE:
-        raise ValueError(f"there is no task {task!r} here; choose {', '.join(RUNNABLE)}")
+    offered = offered_studies(bench.model)
+    if name not in offered:
+        raise ValueError(f"there is no study {name!r} here; choose {', '.join(offered)}")
+    task, data = _OF_IMAGES.get(name, (name, ""))
+    if data:
+        settings["data"] = data
+    if task == CAPTIONING:
+        settings["concept"] = _read_for(concept, settings)
     return usual_config(task, bench.model.name, **settings)
+
+
+def _read_for(concept: str, settings: dict[str, Any]) -> str:
+    if "heads" in settings or "scale" in settings:
+        raise ValueError("captions are studied in both directions, each with a dose of its own; tick the dose sheet")
+    if concept not in builtin_concepts():
+        raise ValueError(
+            "captions are read for a built-in list; choose one as the concept above, or run headpursuit study "
+            "captioning with a file of words"
+        )
+    return concept
 
 
 def _run(bench: Workbench, config: StudyConfig, output: Path, tell: Callable[[Stage], None]) -> None:
@@ -67,13 +103,19 @@ def _run(bench: Workbench, config: StudyConfig, output: Path, tell: Callable[[St
     hidden = Path(tempfile.mkdtemp(dir=output, prefix=f".{name}."))
     try:
         place = hidden / name
-        result = study(model, config, place, progress=lambda stage, done, total: tell(Stage(stage, done, total)))
+        run = study_captions if config.task == CAPTIONING else study
+        result = run(model, config, place, progress=lambda stage, done, total: tell(Stage(stage, done, total)))
         render(place)
         tell(Stage("report", 1, 1))
         finished = _settled(place, output / name)
     finally:
         shutil.rmtree(hidden, ignore_errors=True)
-    tell(Stage("done", 1, 1, finished, f"{result.verdict.outcome}: {result.verdict.sentence}"))
+    tell(Stage("done", 1, 1, finished, _verdict(result)))
+
+
+def _verdict(result: StudyResult | CaptioningResult) -> str:
+    verdicts = result.verdicts.values() if isinstance(result, CaptioningResult) else [result.verdict]
+    return " ".join(f"{verdict.outcome}: {verdict.sentence}" for verdict in verdicts)
 
 
 def _settled(made: Path, wanted: Path) -> Path:

@@ -84,6 +84,7 @@ class Visits:
         task: str,
         sweep: bool,
         controls: float,
+        concept: str,
         heads: float,
         scale: float,
         scope: str,
@@ -95,7 +96,7 @@ class Visits:
             if picked.strip():
                 raise ValueError("a study ranks heads itself, on prompts of its own; empty the heads picked by hand")
             dose = {"sweep": True} if sweep else {"heads": str(int(heads)), "scale": scale}
-            config = study_config(self._bench, task, controls=int(controls), scope=scope, **dose)
+            config = study_config(self._bench, task, concept.strip(), controls=int(controls), scope=scope, **dose)
             job = self._jobs.begin(_visitor(request), "study", run_study(self._bench, config, self._output))
             yield drawing.stage(None, text="begins"), gr.DownloadButton(visible=False)
             for shown in job:
