@@ -1,11 +1,16 @@
 import sys
+import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 import tiny
 from typed import assert_refused, run
 
+from headpursuit import explore
 from headpursuit.analysis import capture
-from headpursuit.explore import serving
+from headpursuit.cli import exploring
+from headpursuit.explore import Cancelled, serving, starting
 
 
 @pytest.fixture
@@ -44,6 +49,51 @@ def test_a_capture_alone_brings_its_model(saved, page, tmp_path):
     assert run("explore", saved, tmp_path / "cap", "--port", "7999").exit_code == 130
     assert page["bench"].prompts is None
     assert page["port"] == 7999
+
+
+def test_the_model_is_read_in_a_thread_that_ends(saved, page, tmp_path, monkeypatch):
+    readers = []
+    make = explore.default_capture
+    monkeypatch.setattr(starting, "default_prompts", lambda _: ["w5 w6", "w7 w8"])
+    monkeypatch.setattr(
+        explore, "default_capture", lambda *a: (readers.append(threading.current_thread()), make(*a))[1]
+    )
+    assert run("explore", saved, "-o", tmp_path / "out").exit_code == 130
+    assert page["bench"].prompts == ["w5 w6", "w7 w8"]
+    (reader,) = readers
+    assert reader is not threading.main_thread()
+    reader.join(10)
+    assert not reader.is_alive()
+
+
+def test_ctrl_c_ends_a_capture_that_is_under_way(saved, monkeypatch):
+    ended = []
+
+    def capturing(model, folder, advance):
+        try:
+            while True:
+                advance(1, 2)
+                time.sleep(0.01)
+        except Cancelled:
+            ended.append("cancelled")
+            raise
+
+    @contextmanager
+    def interrupted():
+        def advance(*_):
+            raise KeyboardInterrupt
+
+        yield advance
+
+    monkeypatch.setattr(serving, "check_installed", lambda: None)
+    monkeypatch.setattr(explore, "default_capture", capturing)
+    monkeypatch.setattr(exploring, "progress", interrupted)
+    assert run("explore", saved).exit_code == 130
+    for _ in range(1000):
+        if ended:
+            break
+        time.sleep(0.01)
+    assert ended == ["cancelled"]
 
 
 def test_what_cannot_be_is_refused_in_a_line(saved, page, tmp_path):

@@ -77,6 +77,25 @@ def test_builtin_lists_are_ranked_ahead(bench, monkeypatch):
     assert bench.rank(numbers).concept == "numbers"
 
 
+def test_everything_is_read_in_one_thread(bench, monkeypatch):
+    """More threads that do sums make all of them slow."""
+    readers = []
+    for name in ("rank_each", "explain"):
+        run = getattr(workbench, name)
+        monkeypatch.setattr(
+            workbench, name, lambda *a, run=run, **k: (readers.append(threading.current_thread()), run(*a, **k))[1]
+        )
+    for number in range(3):
+        asking = threading.Thread(target=bench.rank, args=(Concept(f"thread {number}", ("w20", "w61")),))
+        asking.start()
+        asking.join()
+    bench._cache.pop("detail", None)
+    bench.detail(Head(0, 1))
+    assert len(readers) == 4
+    assert len(set(readers)) == 1
+    assert threading.current_thread() not in readers
+
+
 def test_what_was_asked_long_ago_is_forgotten(bench):
     made = []
     for number in range(100):

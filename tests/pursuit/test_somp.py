@@ -53,12 +53,13 @@ def test_equals_the_plain_algorithm(rule, tile, seed, n_samples, d_head, n_atoms
     assert_equals_oracle(*data, n_steps, rule, tile=tile)
 
 
+@pytest.mark.parametrize("d_head", [6, 16])  # inner products of what atoms see are kept in larger heads only
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
 @settings(deadline=None, max_examples=15)
 @given(seed=st.integers(0, 10**6))
-def test_equals_the_plain_algorithm_with_ties_duplicates_and_zero_atoms(rule, tile, seed):
-    mixed, write, dictionary = problem(seed, n_atoms=30)
+def test_equals_the_plain_algorithm_with_ties_duplicates_and_zero_atoms(rule, tile, d_head, seed):
+    mixed, write, dictionary = problem(seed, n_atoms=30, d_head=d_head)
     dictionary[7] = dictionary[2]  # a duplicate
     dictionary[9] = -3 * dictionary[4]  # the same direction, another length
     dictionary[11] = 0  # a zero row
@@ -101,8 +102,9 @@ def test_a_head_that_writes_nothing_explains_nothing():
 
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
-def test_float32_finds_the_same_atoms(rule, tile):
-    mixed, write, dictionary = problem(3, n_samples=200, d_head=16, d_model=64, n_atoms=400, dtype=torch.float32)
+@pytest.mark.parametrize("n_atoms", [60, 400])
+def test_float32_finds_the_same_atoms(rule, tile, n_atoms):
+    mixed, write, dictionary = problem(3, n_samples=200, d_head=16, d_model=64, n_atoms=n_atoms, dtype=torch.float32)
     assert_equals_oracle(mixed, write, dictionary, 10, rule, tolerance=1e-5, tile=tile)
 
 

@@ -2,9 +2,10 @@
 
 import signal
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -14,6 +15,8 @@ from headpursuit.cli.opening import open_captured, open_model
 
 if TYPE_CHECKING:
     from headpursuit.explore import Workbench
+
+T = TypeVar("T")
 
 
 @one_line_errors
@@ -47,7 +50,7 @@ def explore(
     from headpursuit.explore.serving import check_installed, serve
 
     check_installed()
-    bench, place, origin = _bench(model, capture, prompts, output, device, dtype, revision)
+    bench, place, origin = _apart(partial(_bench, model, capture, prompts, output, device, dtype, revision))
     bench.rank_ahead()
     blocks = serve(bench, place, output, port=port, origin=origin, open_browser=open_browser)
     say(f"open {blocks.local_url} (Ctrl-C ends it)")
@@ -60,8 +63,30 @@ def explore(
         blocks.close(verbose=False)
 
 
+def _apart(make: Callable[[Callable[[str, int, int], None]], T]) -> T:
+    """Make something in a thread that ends, as `Workbench` wants to be made, and show how far it is.
+
+    Ctrl-C ends it where it next says how far it is.
+    """
+    from headpursuit.explore.jobs import Job
+
+    made: list[T] = []
+    job: Job[tuple[str, int, int]] = Job(lambda tell: made.append(make(lambda *stage: tell(stage))))
+    with progress() as advance:
+        for stage in job:
+            advance(*stage)
+    return made[0]
+
+
 def _bench(
-    model: str, capture: Path | None, prompts: Path | None, output: Path, device: str, dtype: str, revision: str | None
+    model: str,
+    capture: Path | None,
+    prompts: Path | None,
+    output: Path,
+    device: str,
+    dtype: str,
+    revision: str | None,
+    advance: Callable[[str, int, int], None],
 ) -> "tuple[Workbench, Path, str]":
     """The workbench, where its capture is, and what was captured if the user did not say."""
     from headpursuit.analysis import read_prompts
@@ -76,8 +101,7 @@ def _bench(
             raise ValueError("--prompts goes with a capture; make one with `headpursuit capture`, then explore it")
         loaded = open_model(model, device=device, dtype=dtype, revision=revision)
         say(str(loaded.certificate))
-        with progress() as advance:
-            captured, texts, place = default_capture(loaded, output, partial(advance, "capture"))
+        captured, texts, place = default_capture(loaded, output, partial(advance, "capture"))
         return Workbench(loaded, captured, texts), place, "which come with the package"
     read = list(read_prompts(prompts)) if prompts else None
     captured, loaded = open_captured(capture, given, device, dtype, None, revision)

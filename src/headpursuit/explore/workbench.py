@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from headpursuit.analysis import Capture, Explanation, RankConfig, Ranking, Reading, Score, explain, rank_each, read
@@ -52,8 +53,11 @@ class HeadDetail:
 class Workbench:
     """A model and a capture of it, shared by all visitors.
 
-    What only reads weights (rankings, heads) runs beside everything else. What runs the model takes `turn`: an edit is
-    in the model for one visitor at a time, and never longer than that visitor's answer.
+    What only reads weights (rankings, heads) runs beside everything else, one at a time and always in the same thread:
+    OpenMP keeps threads in wait for each thread that ever did sums, and once there are more of them than cores, every
+    sum takes about twice as long. So whoever makes a workbench to be asked for long does that in a thread that ends.
+    What runs the model takes `turn`: an edit is in the model for one visitor at a time, and never longer than that
+    visitor's answer.
     """
 
     def __init__(self, model: LanguageModel, capture: Capture, prompts: Sequence[Prompt] | None = None) -> None:
@@ -74,7 +78,7 @@ class Workbench:
         self.model, self.capture, self.prompts = model, capture, prompts
         self.reading: Reading = read(model, capture).kept()
         self._model_lock, self._cache_lock = threading.Lock(), threading.Lock()
-        self._ranking_lock = threading.Lock()
+        self._reader = ThreadPoolExecutor(1, "headpursuit-reader")
         self._cache: dict[str, dict[Hashable, Any]] = {}
         self._making: dict[tuple[str, Hashable], threading.Lock] = {}
 
@@ -138,8 +142,8 @@ class Workbench:
 
     def _ranked(self, concept: Concept) -> Ranking:
         found = tokens_of(self.model, concept)
-        with self._ranking_lock:  # several at a time would only take each other's memory and cores
-            return rank_each(self.model, self.capture, [found], RankConfig(), reading=self.reading)[0]
+        ranking = partial(rank_each, self.model, self.capture, [found], RankConfig(), reading=self.reading)
+        return self._reader.submit(ranking).result()[0]
 
     def detail(self, head: Head) -> HeadDetail:
         """The tokens that explain a head, and the prompts at which it writes most.
@@ -147,12 +151,11 @@ class Workbench:
         Raises:
             ValueError: If the model has no such head.
         """
-        return self.once("detail", head, lambda: self._looked_at(head))
+        return self.once("detail", head, lambda: self._reader.submit(self._looked_at, head).result())
 
     def _looked_at(self, head: Head) -> HeadDetail:
         site = self.model.anatomy.site_of(head)
-        with self._ranking_lock:
-            (found,) = explain(self.model, self.capture, heads=[head], n_atoms=HEAD_ATOMS, reading=self.reading)
+        (found,) = explain(self.model, self.capture, heads=[head], n_atoms=HEAD_ATOMS, reading=self.reading)
         return HeadDetail(found, strongest(self.model, self.capture, site, head))
 
     @cached_property

@@ -18,7 +18,7 @@ from torch import Tensor
 Rule = Literal["l1", "l2", "forward"]
 
 _CANDIDATES = 4
-"""How many leading atoms are scored afresh before one is chosen, so that rounding in running scores never decides."""
+"""How many leading atoms are scored afresh where running scores are so close that their rounding could decide."""
 
 
 class Search(ABC):
@@ -37,8 +37,10 @@ class Search(ABC):
         self.tolerance = 128 * torch.finfo(dtype).eps
 
     @abstractmethod
-    def columns(self, atoms: Int[Tensor, "n_problems n_candidates"]) -> Float[Tensor, "n_problems d_head n_candidates"]:
-        """b_j of some atoms, computed afresh."""
+    def columns(
+        self, problems: Int[Tensor, " n_some"], atoms: Int[Tensor, "n_some n_candidates"]
+    ) -> Float[Tensor, "n_some d_head n_candidates"]:
+        """b_j of some atoms of each of some problems, computed afresh."""
 
     @abstractmethod
     def columns_of(
@@ -75,8 +77,8 @@ class Search(ABC):
         scores.sub_(inner.mul_(2).addcmul_(g, gain).mul_(g)).masked_fill_(outside <= self.tolerance, -torch.inf)
 
     def first_best(
-        self, atoms: Int[Tensor, "n_problems n_candidates"], scores: Float[Tensor, "n_problems n_candidates"]
-    ) -> Int[Tensor, " n_problems"]:
+        self, atoms: Int[Tensor, "n_some n_candidates"], scores: Float[Tensor, "n_some n_candidates"]
+    ) -> Int[Tensor, " n_some"]:
         """The candidate with the best score; equal scores go to the first atom of the dictionary; -1 if none."""
         top = scores.amax(1, keepdim=True)
         tied = scores >= top - self.tolerance * top.abs()
@@ -90,13 +92,21 @@ def choose(search: Search, rule: Rule) -> Int[Tensor, " n_problems"]:
 
 
 def _choose_l2(search: Search, rule: Rule) -> Int[Tensor, " n_problems"]:
-    """The atom with the largest l2 or forward score."""
-    running = search.scores / search.outside.clamp_min(search.tolerance) if rule == "forward" else search.scores
-    leading = running.topk(min(_CANDIDATES, running.shape[1]), dim=1)
-    exact = search.columns(leading.indices).square().sum(1)
+    """The atom with the largest l2 or forward score; where rounding could decide, leading atoms are scored afresh."""
+    running, slack = search.scores, search.tolerance * search.energy[:, None].to(search.scores)
     if rule == "forward":
-        exact = exact / search.outside.gather(1, leading.indices).clamp_min(search.tolerance)
-    return search.first_best(leading.indices, torch.where(leading.values.isfinite(), exact, -torch.inf))
+        outside = search.outside.clamp_min(search.tolerance)
+        running, slack = running / outside, slack / outside
+    top, chosen = running.max(1, keepdim=True)
+    chosen = torch.where(top.isfinite(), chosen, -1)[:, 0]
+    possible = running + slack >= (running - slack).amax(1, keepdim=True)
+    some = ((possible.sum(1) > 1) & (chosen >= 0)).nonzero()[:, 0]
+    leading = running[some].topk(min(_CANDIDATES, running.shape[1]), dim=1)
+    exact = search.columns(some, leading.indices).square().sum(1)
+    if rule == "forward":
+        exact = exact / outside[some].gather(1, leading.indices)
+    chosen[some] = search.first_best(leading.indices, torch.where(leading.values.isfinite(), exact, -torch.inf))
+    return chosen
 
 
 def _choose_l1(search: Search) -> Int[Tensor, " n_problems"]:
@@ -108,7 +118,8 @@ def _choose_l1(search: Search) -> Int[Tensor, " n_problems"]:
     bounds = ((search.scores.clamp_min(0) + slack) * n_samples).sqrt()
     bounds.masked_fill_(search.scores == -torch.inf, -torch.inf)
     leading = bounds.topk(min(_CANDIDATES, bounds.shape[1]), dim=1)
-    columns = search.columns(leading.indices).unflatten(0, (-1, n_heads))
+    everything = torch.arange(len(bounds), device=bounds.device)
+    columns = search.columns(everything, leading.indices).unflatten(0, (-1, n_heads))
     reached = torch.stack([_l1(search.left, part) for part in columns]).flatten(0, 1)
     reached = torch.where(leading.values.isfinite(), reached, -torch.inf).amax(1, keepdim=True)
     possible = (bounds.isfinite() & (bounds >= reached)).unflatten(0, (-1, n_heads))

@@ -29,7 +29,7 @@ _SMALL = 1024
 PURSUIT_BYTES = 2**30
 """Memory that a pursuit takes beside signals and dictionary."""
 
-_STACK_BYTES = {"cpu": 2**26, "cuda": 2**30}
+_STACK_BYTES = {"cpu": 2**25, "cuda": 2**30}
 """How much of many small dictionaries is solved at once: on a CPU, more would only fetch fresh memory."""
 
 

@@ -49,10 +49,10 @@ class Tiled(Search):
                 self.scores[start : start + n_heads, tile] = products.square_().sum(1).mul_(squares)
 
     def columns(  # noqa: D102
-        self, atoms: Int[Tensor, "n_problems n_candidates"]
-    ) -> Float[Tensor, "n_problems d_head n_candidates"]:
+        self, problems: Int[Tensor, " n_some"], atoms: Int[Tensor, "n_some n_candidates"]
+    ) -> Float[Tensor, "n_some d_head n_candidates"]:
         units = self._dictionary.unit(atoms.flatten(), self._residual).unflatten(0, atoms.shape)
-        return self._residual @ units.mT
+        return self._residual[problems] @ units.mT
 
     def columns_of(  # noqa: D102
         self, head: int, _: Int[Tensor, " n_some"], atoms: Int[Tensor, " n_some"]
