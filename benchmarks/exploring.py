@@ -7,6 +7,7 @@ Run: python benchmarks/exploring.py
 
 import statistics
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from common import report, seconds, smollm2
 
@@ -21,18 +22,24 @@ PROMPT = "The Eiffel Tower is located in the country of"
 
 def main() -> None:
     """Measure both."""
-    model = smollm2()
-    prompts = default_prompts(model)
-    capture_s, capture = seconds(lambda: hp.capture(model, prompts, default_config(model)), 1)
-    bench = Workbench(model, capture, prompts)
+    with ThreadPoolExecutor(1) as apart:  # as the page does it; see Workbench
+        bench, capture_s = apart.submit(captured).result()
     first_s, ranking = seconds(lambda: bench.rank(hp.load_concept("countries")), 1)
     rows = {
-        "default capture": {"prompts": len(prompts), "seconds": capture_s},
+        "default capture": {"prompts": bench.capture.n_prompts, "seconds": capture_s},
         "first concept_s": first_s,
         "new concepts": new_concepts(bench),
         "first edited token": first_token(bench, ranking.edit(heads=3)),
     }
     report("exploring", rows)
+
+
+def captured() -> tuple[Workbench, float]:
+    """The workbench of shipped prompts, and how long their capture took."""
+    model = smollm2()
+    prompts = default_prompts(model)
+    took, capture = seconds(lambda: hp.capture(model, prompts, default_config(model)), 1)
+    return Workbench(model, capture, prompts), took
 
 
 def new_concepts(bench: Workbench) -> dict[str, dict[str, float]]:
