@@ -30,7 +30,7 @@ def test_a_typed_concept_changes_the_map(chromium, address):
 def test_a_concept_typed_while_another_is_ranked_is_not_forgotten(chromium, address, bench):
     with tab(chromium, address) as page:
         released = threading.Event()
-        bench._reader.submit(released.wait)
+        threading.Thread(target=bench._reader.do, args=(released.wait,)).start()
         try:
             type_concept(page, "w210, w211")
             page.wait_for_timeout(300)  # until the first is asked for; were it not, the second would be the first

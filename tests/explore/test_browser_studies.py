@@ -7,7 +7,7 @@ import weakref
 from pathlib import Path
 
 import pytest
-from browsing import PATIENCE, tab
+from browsing import PATIENCE, WORDS, tab
 from served import served
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))
@@ -31,9 +31,12 @@ def place(bench, tmp_path, monkeypatch):
     with served(bench, tmp_path) as address:
         visits = sys.modules["headpursuit.explore.visits"]
         dose = {"sweep": True, "heads": StudyConfig.heads, "scale": StudyConfig.scale}
-        monkeypatch.setattr(
-            visits, "study_config", lambda *_, **asked: tiny_config(words, **(dose if "sweep" in asked else {}))
-        )
+
+        def tiny(_, task, concept, **asked):
+            (tmp_path / "asked").write_text(f"{task}, {concept}")
+            return tiny_config(words, **(dose if "sweep" in asked else {}))
+
+        monkeypatch.setattr(visits, "study_config", tiny)
         yield address, tmp_path / "studies"
 
 
@@ -47,6 +50,7 @@ def test_a_study_shows_how_far_it_is_and_gives_its_report(chromium, place, sweep
         page.click("#hp-run")
         page.wait_for_selector("#hp-stage progress")
         page.wait_for_selector('#hp-stage [data-state="finished"]')
+        assert (studies.parent / "asked").read_text() == f"countries-qa, {WORDS}"
         result = load_result(studies / "tiny-qa-tiny")
         assert result.config.sweep == sweep
         assert result.verdict.sentence in page.inner_text("#hp-stage")

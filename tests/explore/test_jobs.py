@@ -1,10 +1,12 @@
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
 from headpursuit.explore import Cancelled, Job
-from headpursuit.explore.jobs import Jobs
+from headpursuit.explore.jobs import Aside, Jobs
 
 PATIENCE = 60.0
 """Seconds; on a busy machine threads come late."""
@@ -66,3 +68,29 @@ def test_a_visitor_has_one_job_of_each_kind_and_nobody_elses():
     assert not runs["other"].wait(0.05)
     jobs.cancel("you")
     assert runs["other"].wait(PATIENCE)
+
+
+def test_what_is_done_aside_comes_back_or_fails_in_turn():
+    aside, order = Aside(), []
+    with pytest.raises(ZeroDivisionError):
+        aside.do(lambda: 1 / 0)
+    assert aside.do(lambda: order.append("done") or threading.current_thread()) is not threading.current_thread()
+    assert order == ["done"]
+
+
+def test_the_thread_aside_ends_with_its_owner():
+    aside = Aside()
+    thread = aside.do(threading.current_thread)
+    del aside
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_the_end_of_the_program_does_not_wait_for_what_is_done_aside():
+    program = (
+        "import threading, time; from headpursuit.explore.jobs import Aside; begun = threading.Event()\n"
+        "threading.Thread(target=Aside().do, args=(lambda: (begun.set(), time.sleep(600)),), daemon=True).start()\n"
+        "begun.wait()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

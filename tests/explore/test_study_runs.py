@@ -7,16 +7,17 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))
 
 import tiny_captions
+from test_image_study import image_set
 from tiny_study import NEUTRAL, declare_task, tiny_config
 
-from headpursuit.analysis import capture
+from headpursuit.analysis import RankConfig, capture
 from headpursuit.explore import Workbench
 from headpursuit.explore.jobs import Jobs
 from headpursuit.explore.starting import TASKS
 from headpursuit.explore.study_runs import offered_studies, run_study, study_config
 from headpursuit.heads import Edit
 from headpursuit.models import answer, rescale
-from headpursuit.studies import load_result
+from headpursuit.studies import image_classification, load_result
 from headpursuit.studies.captioning import study as captioning_study
 from headpursuit.studies.tasks import declared
 
@@ -103,11 +104,23 @@ def seeing():
 def test_captions_are_studied_in_both_directions(seeing, tmp_path, monkeypatch):
     monkeypatch.setattr(captioning_study, "find_task", lambda _: tiny_captions.task())
     done = list(run_study(seeing, tiny_captions.config(tmp_path), tmp_path / "studies"))[-1]
-    assert done.folder == tmp_path / "studies" / "captioning-tiny"
-    result = load_result(done.folder)
-    assert done.verdict == " ".join(f"{v.outcome}: {v.sentence}" for v in result.verdicts.values())
-    assert list(result.verdicts) == ["suppress", "enhance"]
+    assert done.folder == tmp_path / "studies" / "captioning-drawings-hues-tiny"
+    down, up = load_result(done.folder).verdicts.values()
+    assert done.verdict == f"suppress: {down.outcome}: {down.sentence} enhance: {up.outcome}: {up.sentence}"
     assert (done.folder / "report.html").is_file()
+
+
+def test_a_study_of_images_runs_to_its_report(seeing, tmp_path, monkeypatch):
+    task = image_classification(image_set(seeing.model))
+    monkeypatch.setattr(sys.modules["headpursuit.studies.study"], "find_task", lambda _: task)
+    (tmp_path / "shapes.txt").write_text("w21\nw62\nw134\n")
+    settings = {"other_concept": str(tmp_path / "shapes.txt"), "ranking": RankConfig(n_draws=3), "max_new_tokens": 3}
+    config = study_config(seeing, "digits", heads="1", scale=-20.0, controls=1, chat=False, **settings)
+    done = list(run_study(seeing, config, tmp_path / "studies"))[-1]
+    assert done.folder == tmp_path / "studies" / f"image-classification-digits-{Path(seeing.model.name).name}"
+    result = load_result(done.folder)
+    assert done.verdict == f"{result.verdict.outcome}: {result.verdict.sentence}"
+    assert result.examples[0].image_name
 
 
 def test_studies_of_images_are_offered_where_the_model_sees(bench, seeing):

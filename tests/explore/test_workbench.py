@@ -85,10 +85,12 @@ def test_everything_is_read_in_one_thread(bench, monkeypatch):
         monkeypatch.setattr(
             workbench, name, lambda *a, run=run, **k: (readers.append(threading.current_thread()), run(*a, **k))[1]
         )
-    for number in range(3):
-        asking = threading.Thread(target=bench.rank, args=(Concept(f"thread {number}", ("w20", "w61")),))
-        asking.start()
-        asking.join()
+    concepts = [Concept(f"thread {number}", ("w20", "w61")) for number in range(3)]
+    askers = [threading.Thread(target=bench.rank, args=(concept,)) for concept in concepts]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
     bench._cache.pop("detail", None)
     bench.detail(Head(0, 1))
     assert len(readers) == 4

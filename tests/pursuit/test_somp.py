@@ -53,7 +53,7 @@ def test_equals_the_plain_algorithm(rule, tile, seed, n_samples, d_head, n_atoms
     assert_equals_oracle(*data, n_steps, rule, tile=tile)
 
 
-@pytest.mark.parametrize("d_head", [6, 16])  # inner products of what atoms see are kept in larger heads only
+@pytest.mark.parametrize("d_head", [6, 16])
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
 @settings(deadline=None, max_examples=15)

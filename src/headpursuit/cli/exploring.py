@@ -66,15 +66,18 @@ def explore(
 def _apart(make: Callable[[Callable[[str, int, int], None]], T]) -> T:
     """Make something in a thread that ends, as `Workbench` wants to be made, and show how far it is.
 
-    Ctrl-C ends it where it next says how far it is.
+    Ctrl-C ends it where it next says how far it is, and it has twenty seconds to get there and to clean up.
     """
     from headpursuit.explore.jobs import Job
 
     made: list[T] = []
     job: Job[tuple[str, int, int]] = Job(lambda tell: made.append(make(lambda *stage: tell(stage))))
-    with progress() as advance:
-        for stage in job:
-            advance(*stage)
+    try:
+        with progress() as advance:
+            for stage in job:
+                advance(*stage)
+    finally:
+        job.wait(20.0)
     return made[0]
 
 

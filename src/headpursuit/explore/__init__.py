@@ -12,8 +12,8 @@ from headpursuit.explore.workbench import AuditedWord, HeadDetail, Workbench
 __all__ = [
     "Answer",
     "AuditedWord",
-    "Damage",
     "Cancelled",
+    "Damage",
     "HeadDetail",
     "Job",
     "Question",

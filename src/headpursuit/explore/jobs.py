@@ -2,8 +2,10 @@
 
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator
-from typing import Generic, TypeVar
+from concurrent.futures import Future
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -61,6 +63,31 @@ class Job(Generic[T]):
         """Wait for the work's end, at most so many seconds; whether it has ended."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+
+class Aside:
+    """One thread that does what it is asked, one thing after another. The program's end waits for none of it."""
+
+    def __init__(self) -> None:
+        self._asked: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        threading.Thread(target=_do_all, args=(self._asked,), daemon=True).start()
+        weakref.finalize(self, self._asked.put, None)
+
+    def do(self, work: Callable[[], T]) -> T:
+        """What the work returns, or its error, once everything asked before is done."""
+        result: Future[T] = Future()
+        self._asked.put((result, work))
+        return result.result()
+
+
+def _do_all(asked: "queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None]") -> None:
+    while (one := asked.get()) is not None:
+        result, work = one
+        try:
+            result.set_result(work())
+        except BaseException as error:
+            result.set_exception(error)
+        del one, result, work  # nothing of it stays while the next is waited for
 
 
 class Jobs:

@@ -33,7 +33,7 @@ _OF_IMAGES = {
 
 
 def offered_studies(model: LanguageModel) -> tuple[str, ...]:
-    """Studies whose questions need no file: those about images first, where the model sees."""
+    """Studies that the page offers: those about images first, where the model sees."""
     return (*(_OF_IMAGES if model.sees_images else ()), *TASKS)
 
 
@@ -99,7 +99,8 @@ def _run(bench: Workbench, config: StudyConfig, output: Path, tell: Callable[[St
     output.mkdir(parents=True, exist_ok=True)
     with bench.turn(lambda: tell(Stage("waiting for the model", 0, 1))) as shared:
         model = twin(shared)
-    name = f"{Path(config.task).stem}-{Path(config.model).name}"
+    parts = (Path(config.task).stem, Path(config.data).stem, Path(config.concept).stem, Path(config.model).name)
+    name = "-".join(filter(None, parts))
     hidden = Path(tempfile.mkdtemp(dir=output, prefix=f".{name}."))
     try:
         place = hidden / name
@@ -114,8 +115,9 @@ def _run(bench: Workbench, config: StudyConfig, output: Path, tell: Callable[[St
 
 
 def _verdict(result: StudyResult | CaptioningResult) -> str:
-    verdicts = result.verdicts.values() if isinstance(result, CaptioningResult) else [result.verdict]
-    return " ".join(f"{verdict.outcome}: {verdict.sentence}" for verdict in verdicts)
+    if isinstance(result, CaptioningResult):
+        return " ".join(f"{way}: {found.outcome}: {found.sentence}" for way, found in result.verdicts.items())
+    return f"{result.verdict.outcome}: {result.verdict.sentence}"
 
 
 def _settled(made: Path, wanted: Path) -> Path:

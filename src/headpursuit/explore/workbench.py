@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 
 from headpursuit.analysis import Capture, Explanation, RankConfig, Ranking, Reading, Score, explain, rank_each, read
 from headpursuit.concepts import Concept, builtin_concepts, load_concept
+from headpursuit.explore.jobs import Aside
 from headpursuit.explore.strongest import Strong, strongest
 from headpursuit.heads import Head
 from headpursuit.images import Prompt
@@ -53,9 +53,9 @@ class HeadDetail:
 class Workbench:
     """A model and a capture of it, shared by all visitors.
 
-    What only reads weights (rankings, heads) runs beside everything else, one at a time and always in the same thread:
-    OpenMP keeps threads in wait for each thread that ever did sums, and once there are more of them than cores, every
-    sum takes about twice as long. So whoever makes a workbench to be asked for long does that in a thread that ends.
+    What only reads weights (rankings, heads) runs beside everything else, one at a time and always in one thread. Every
+    thread that ever did sums keeps OpenMP's workers waiting; with more of these than cores, sums take up to twice as
+    long. So make a workbench in a thread that ends, if it will be asked for long.
     What runs the model takes `turn`: an edit is in the model for one visitor at a time, and never longer than that
     visitor's answer.
     """
@@ -78,7 +78,7 @@ class Workbench:
         self.model, self.capture, self.prompts = model, capture, prompts
         self.reading: Reading = read(model, capture).kept()
         self._model_lock, self._cache_lock = threading.Lock(), threading.Lock()
-        self._reader = ThreadPoolExecutor(1, "headpursuit-reader")
+        self._reader = Aside()
         self._cache: dict[str, dict[Hashable, Any]] = {}
         self._making: dict[tuple[str, Hashable], threading.Lock] = {}
 
@@ -143,7 +143,7 @@ class Workbench:
     def _ranked(self, concept: Concept) -> Ranking:
         found = tokens_of(self.model, concept)
         ranking = partial(rank_each, self.model, self.capture, [found], RankConfig(), reading=self.reading)
-        return self._reader.submit(ranking).result()[0]
+        return self._reader.do(ranking)[0]
 
     def detail(self, head: Head) -> HeadDetail:
         """The tokens that explain a head, and the prompts at which it writes most.
@@ -151,7 +151,7 @@ class Workbench:
         Raises:
             ValueError: If the model has no such head.
         """
-        return self.once("detail", head, lambda: self._reader.submit(self._looked_at, head).result())
+        return self.once("detail", head, lambda: self._reader.do(partial(self._looked_at, head)))
 
     def _looked_at(self, head: Head) -> HeadDetail:
         site = self.model.anatomy.site_of(head)

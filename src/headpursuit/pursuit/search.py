@@ -18,7 +18,7 @@ from torch import Tensor
 Rule = Literal["l1", "l2", "forward"]
 
 _CANDIDATES = 4
-"""How many leading atoms are scored afresh where running scores are so close that their rounding could decide."""
+"""How many leading atoms are scored afresh, by the l2 and forward rules only where rounding could decide."""
 
 
 class Search(ABC):
@@ -38,7 +38,7 @@ class Search(ABC):
 
     @abstractmethod
     def columns(
-        self, problems: Int[Tensor, " n_some"], atoms: Int[Tensor, "n_some n_candidates"]
+        self, problems: Int[Tensor, " n_some"] | slice, atoms: Int[Tensor, "n_some n_candidates"]
     ) -> Float[Tensor, "n_some d_head n_candidates"]:
         """b_j of some atoms of each of some problems, computed afresh."""
 
@@ -97,9 +97,10 @@ def _choose_l2(search: Search, rule: Rule) -> Int[Tensor, " n_problems"]:
     if rule == "forward":
         outside = search.outside.clamp_min(search.tolerance)
         running, slack = running / outside, slack / outside
-    top, chosen = running.max(1, keepdim=True)
-    chosen = torch.where(top.isfinite(), chosen, -1)[:, 0]
-    possible = running + slack >= (running - slack).amax(1, keepdim=True)
+    top, first = running.max(1, keepdim=True)
+    chosen = torch.where(top.isfinite(), first, -1)[:, 0]
+    least = top - slack.expand_as(running).gather(1, first)  # the best score is not below this
+    possible = running >= least - slack
     some = ((possible.sum(1) > 1) & (chosen >= 0)).nonzero()[:, 0]
     leading = running[some].topk(min(_CANDIDATES, running.shape[1]), dim=1)
     exact = search.columns(some, leading.indices).square().sum(1)
@@ -118,8 +119,7 @@ def _choose_l1(search: Search) -> Int[Tensor, " n_problems"]:
     bounds = ((search.scores.clamp_min(0) + slack) * n_samples).sqrt()
     bounds.masked_fill_(search.scores == -torch.inf, -torch.inf)
     leading = bounds.topk(min(_CANDIDATES, bounds.shape[1]), dim=1)
-    everything = torch.arange(len(bounds), device=bounds.device)
-    columns = search.columns(everything, leading.indices).unflatten(0, (-1, n_heads))
+    columns = search.columns(slice(None), leading.indices).unflatten(0, (-1, n_heads))
     reached = torch.stack([_l1(search.left, part) for part in columns]).flatten(0, 1)
     reached = torch.where(leading.values.isfinite(), reached, -torch.inf).amax(1, keepdim=True)
     possible = (bounds.isfinite() & (bounds >= reached)).unflatten(0, (-1, n_heads))

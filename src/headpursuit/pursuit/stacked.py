@@ -2,7 +2,8 @@
 
 Here B = A Dᵀ is small enough to keep, and so are all inner products of atoms; after that d_model plays no part. B is
 never rewritten: a step with atom j appends a row [g, u], which is row j of [DDᵀ, Bᵀ] less the rows of earlier steps,
-each times its g_j, made unit long (a pivoted Cholesky factorisation of DDᵀ that carries B along).
+each times its g_j, divided by D_j's length outside the span (a pivoted Cholesky factorisation of DDᵀ that carries B
+along).
 """
 
 import torch
@@ -50,9 +51,9 @@ class Stacked(Search):
         return self._rows[:, : self._step, self._products.shape[1] :]
 
     def columns(  # noqa: D102
-        self, problems: Int[Tensor, " n_some"], atoms: Int[Tensor, "n_some n_candidates"]
+        self, problems: Int[Tensor, " n_some"] | slice, atoms: Int[Tensor, "n_some n_candidates"]
     ) -> Float[Tensor, "n_some d_head n_candidates"]:
-        which = problems[:, None]
+        which = self._problems[problems][:, None]
         return (self._products[which, atoms] - self._g[which, :, atoms] @ self._u[problems]).mT
 
     def columns_of(  # noqa: D102
@@ -66,8 +67,8 @@ class Stacked(Search):
         problems = self._problems
         scale = taken / self.outside[problems, atom].clamp_min(self.tolerance).sqrt()
         of_atom = torch.cat([self._gram[problems // self._n_heads, atom], self._products[problems, atom]], dim=1)
-        g = self._g.gather(2, atom[:, None, None].expand(-1, self._step, 1))
-        row = (of_atom - (g.mT @ self._rows[:, : self._step])[:, 0]) * scale[:, None]
+        g_of_atom = self._g.gather(2, atom[:, None, None].expand(-1, self._step, 1))
+        row = (of_atom - (g_of_atom.mT @ self._rows[:, : self._step])[:, 0]) * scale[:, None]
         self._rows[:, self._step] = row
         self._step += 1
         g, u = row.split(self._products.shape[1:], dim=1)

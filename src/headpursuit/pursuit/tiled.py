@@ -34,9 +34,9 @@ class Tiled(Search):
 
     @staticmethod
     def bytes_per_head(signals: Signals, n_atoms: int, n_steps: int) -> int:
-        """Memory that a head takes: residual, basis, scores, lengths outside, and an array while choosing."""
+        """Memory that a head takes: residual, basis, two arrays; while choosing, the residual again and four more."""
         _, d_head, d_model = signals.rows.shape
-        return ((d_head + n_steps) * d_model + 3 * n_atoms) * signals.rows.element_size()
+        return ((2 * d_head + n_steps) * d_model + 6 * n_atoms) * signals.rows.element_size()
 
     def _score_all(self) -> None:
         for tile in self._dictionary.tiles(self._width):
@@ -49,7 +49,7 @@ class Tiled(Search):
                 self.scores[start : start + n_heads, tile] = products.square_().sum(1).mul_(squares)
 
     def columns(  # noqa: D102
-        self, problems: Int[Tensor, " n_some"], atoms: Int[Tensor, "n_some n_candidates"]
+        self, problems: Int[Tensor, " n_some"] | slice, atoms: Int[Tensor, "n_some n_candidates"]
     ) -> Float[Tensor, "n_some d_head n_candidates"]:
         units = self._dictionary.unit(atoms.flatten(), self._residual).unflatten(0, atoms.shape)
         return self._residual[problems] @ units.mT
