@@ -76,7 +76,7 @@ def signals_of(model: LanguageModel, capture: Capture, n_samples: int, *, sample
     """Centred signals of all heads from the first samples."""
     parts = []
     for site in model.anatomy.sites:
-        mixed, write = capture.samples.mixed[site.layer][:n_samples], write_weights(model.network, site)
+        mixed, write = capture.samples.mixed[site.name][:n_samples], write_weights(model.network, site)
         parts.append(Signals.from_samples(mixed, write) if samples else Signals.from_moments(Moments.of(mixed), write))
     return Signals.concatenate(parts)
 
@@ -84,7 +84,7 @@ def signals_of(model: LanguageModel, capture: Capture, n_samples: int, *, sample
 def written(model: LanguageModel, capture: Capture, head: int, n_samples: int) -> torch.Tensor:
     """What one head writes, centred: (n_samples, d_model)."""
     site = model.anatomy.sites[head // 9]
-    mixed = capture.samples.mixed[site.layer][:n_samples, head % 9]
+    mixed = capture.samples.mixed[site.name][:n_samples, head % 9]
     return (mixed - mixed.mean(0)) @ write_weights(model.network, site)[head % 9]
 
 

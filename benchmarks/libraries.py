@@ -43,7 +43,7 @@ def spams(model: LanguageModel, capture: Capture, dictionary: Dictionary) -> dic
     import spams as library
 
     site, index = model.anatomy.sites[HEAD // 9], HEAD % 9
-    mixed = capture.samples.mixed[site.layer][:1000, index : index + 1]
+    mixed = capture.samples.mixed[site.name][:1000, index : index + 1]
     write = write_weights(model.network, site)[index : index + 1]
 
     def solve() -> Pursuit:
@@ -63,7 +63,7 @@ def single_samples(model: LanguageModel, capture: Capture) -> tuple[Signals, tor
     """One sample of every head, as signals and as what the heads write."""
     parts = []
     for site in model.anatomy.sites:
-        mixed, write = capture.samples.mixed[site.layer][:1], write_weights(model.network, site)
+        mixed, write = capture.samples.mixed[site.name][:1], write_weights(model.network, site)
         parts.append(Signals.from_samples(mixed, write, centre=False))
     signals = Signals.concatenate(parts)
     return signals, (signals.left @ signals.rows)[:, 0]
