@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from headpursuit.concepts import Concept, load_concept
     from headpursuit.heads import Edit, Head
-    from headpursuit.models import Export, LanguageModel, answer, export, load, rescale, verify_export
+    from headpursuit.models import Chat, Export, LanguageModel, answer, export, load, rescale, verify_export
     from headpursuit.report import draw_arms, draw_heatmap
     from headpursuit.sharing import pull, push
     from headpursuit.studies import StudyConfig, StudyResult, study
@@ -46,6 +46,7 @@ _HOME = {
     "AtlasDiff": "analysis",
     "Capture": "analysis",
     "CaptureConfig": "analysis",
+    "Chat": "models",
     "Concept": "concepts",
     "Edit": "heads",
     "Export": "models",
@@ -83,6 +84,7 @@ __all__ = [
     "AtlasDiff",
     "Capture",
     "CaptureConfig",
+    "Chat",
     "Concept",
     "Edit",
     "Export",

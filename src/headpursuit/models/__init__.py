@@ -4,6 +4,7 @@ from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError
 from headpursuit.models.batches import batches
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
+from headpursuit.models.chat import Chat, chat_of, parse_template_args
 from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_is_cached
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
@@ -56,6 +57,7 @@ __all__ = [
     "AnatomyError",
     "Applied",
     "Certificate",
+    "Chat",
     "ConceptTokens",
     "DEMO_VLM",
     "Difference",
@@ -83,6 +85,7 @@ __all__ = [
     "answer",
     "ask_harness",
     "batches",
+    "chat_of",
     "collisions",
     "demo_vlm_is_cached",
     "embedded_is_cached",
@@ -98,6 +101,7 @@ __all__ = [
     "load",
     "log_probabilities",
     "logit_changes",
+    "parse_template_args",
     "quiet",
     "read_mixed",
     "readout",

@@ -1,16 +1,20 @@
 """A network, its tokenizer or processor, and its certified heads, kept together."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jinja2 import TemplateError
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from headpursuit.models.anatomy import Anatomy, Probe, input_device
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.certified import certified
+from headpursuit.models.chat import Chat
 from headpursuit.models.processors import image_probe
+from headpursuit.models.templates import Message, today, writes_date, written
+
+_PLAIN = Chat()
 
 
 @dataclass(frozen=True)
@@ -68,23 +72,47 @@ class LanguageModel:
         """Whether prompts may hold images."""
         return self.processor is not None
 
-    def as_message(self, text: str, with_image: bool = False) -> str:
+    def as_message(self, text: str, with_image: bool = False, chat: Chat = _PLAIN) -> str:
         """A text as a user's message in the chat template, behind its image if it has one.
 
         Raises:
-            ValueError: If there is no chat template, or it cannot write the message.
+            ValueError: As `in_template`.
         """
-        writer = self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
-        if writer.chat_template is None:
-            raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave --chat out")
         parts = [{"type": "image"}] * with_image + [{"type": "text", "text": text}]
-        content: Any = parts if self.sees_images and (with_image or writer is self.processor) else text
-        message: Any = [{"role": "user", "content": content}]
-        try:
-            return str(writer.apply_chat_template(message, tokenize=False, add_generation_prompt=True))
-        except (TemplateError, TypeError) as error:
-            what = "a text with an image" if with_image else "a text"
-            raise ValueError(f"the chat template cannot write {what} ({error}); leave --chat out") from error
+        content = parts if self.sees_images and (with_image or self._writes_parts) else text
+        return self.in_template([{"role": "user", "content": content}], chat)
+
+    def in_template(self, messages: Sequence[Message], chat: Chat = _PLAIN) -> str:
+        """Messages (`{"role": ..., "content": ...}`) in the chat template, and the beginning of the answer.
+
+        The system prompt of `chat` comes first, unless the messages begin with one of their own.
+
+        Raises:
+            ValueError: If there is no chat template, it reads no such setting, or it cannot write the messages.
+        """
+        if self._writer.chat_template is None:
+            raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave --chat out")
+        if chat.system and not (messages and messages[0]["role"] == "system"):
+            content = [{"type": "text", "text": chat.system}] if self._writes_parts else chat.system
+            messages = [{"role": "system", "content": content}, *messages]
+        return written(self._writer, messages, chat)
+
+    @property
+    def _writer(self) -> Any:
+        """What has the chat template."""
+        return self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
+
+    @property
+    def _writes_parts(self) -> bool:
+        """Whether the chat template takes a message as a list of texts and images."""
+        return self.sees_images and self._writer is self.processor
+
+    def dated(self, chat: Chat | bool) -> Chat | None:
+        """The frame of prompts, with today's date if its template writes the date and it has none; None for False."""
+        if not chat:
+            return None
+        frame = _PLAIN if chat is True else chat
+        return frame if frame.date or not writes_date(self._writer) else replace(frame, date=today())
 
     def wants_special(self, message: str) -> bool:
         """Whether special tokens are added to a message that the chat template has written.

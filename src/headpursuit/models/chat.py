@@ -1,0 +1,107 @@
+"""What a chat template is told beside the prompt."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+_PYTHON = {"True": True, "False": False, "None": None}
+"""Values that Python writes in another way than JSON."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """The frame of a prompt in the chat template; where `chat` is asked for, `True` stands for `Chat()`.
+
+    Raises:
+        TypeError: If the settings are no mapping.
+        ValueError: If the date cannot be read.
+    """
+
+    system: str = ""
+    """The system prompt; empty for the template's own, if it has one."""
+    template: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that the template reads, such as `{"enable_thinking": False}`."""
+    date: str = ""
+    """Now, to a template that writes date or time: `2026-07-14`, which is midnight, or `2026-07-14T09:30`. If empty, it
+    is the clock's date when the prompts are put into the template."""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.template, Mapping):
+            raise TypeError(f'settings of a template are a mapping like {{"a": 1}}, but {self.template!r} was given')
+        _ = self.moment
+
+    @property
+    def moment(self) -> datetime | None:
+        """The date as a moment; None if there is none.
+
+        Raises:
+            ValueError: If it cannot be read.
+        """
+        try:
+            return datetime.fromisoformat(self.date).replace(tzinfo=None) if self.date else None
+        except ValueError:
+            raise ValueError(
+                f"cannot read {self.date!r} as a date; write it like 2026-07-14, or with the time, 2026-07-14T09:30"
+            ) from None
+
+
+def chat_of(chat: bool, system: str = "", template_args: str = "", date: str = "") -> Chat | bool:
+    """The frame that settings ask for; False without a chat template.
+
+    Args:
+        chat: Whether prompts are put into the chat template.
+        system: The system prompt.
+        template_args: Settings of the template, as `parse_template_args` reads them.
+        date: What the template takes for now.
+
+    Raises:
+        ValueError: If settings cannot be read, or there are some and no chat template.
+    """
+    found = Chat(system, parse_template_args(template_args), date)
+    if chat:
+        return found
+    given = {"system": system, "template-args": template_args, "date": date}
+    idle = [f"--{name}" for name, value in given.items() if value]
+    if idle:
+        raise ValueError(f"{' and '.join(idle)} would do nothing without the chat template; add --chat")
+    return False
+
+
+def parse_template_args(text: str) -> dict[str, Any]:
+    """Settings of a chat template, such as `enable_thinking=false,budget=3`, or as a JSON object.
+
+    A value that is JSON (`false`, `3`, `null`) is read as such, and any other is text.
+
+    Raises:
+        ValueError: If that is neither.
+    """
+    if text.lstrip().startswith("{"):
+        try:
+            found = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"cannot read {text!r} as settings of a template: no valid JSON ({error.msg})") from error
+        return dict(found)
+    settings: dict[str, Any] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise ValueError(
+                f"cannot read {part!r} as a setting of a template; write name=value, like enable_thinking=false, "
+                'several with commas, or a JSON object like {"names": ["a", "b"]}'
+            )
+        if name in settings:
+            raise ValueError(f"the setting {name} of the template is given twice; give it once")
+        settings[name] = _value(value)
+    return settings
+
+
+def _value(text: str) -> Any:
+    if text in _PYTHON:
+        return _PYTHON[text]
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
