@@ -127,13 +127,13 @@ def clock_at(moment: datetime | None) -> Iterator[None]:
 
     class Stopped(datetime):
         @classmethod
-        def now(cls, tz: Any = None) -> datetime:  # noqa: ARG003
+        def now(cls, tz: Any = None) -> Any:  # noqa: ARG003
             return moment
 
+    home: Any = chat_template_utils
     with _rendering:
-        clock = chat_template_utils.datetime
-        chat_template_utils.datetime = Stopped
+        clock, home.datetime = home.datetime, Stopped
         try:
             yield
         finally:
-            chat_template_utils.datetime = clock
+            home.datetime = clock
