@@ -9,20 +9,20 @@ def exactly(value):
     return Estimate(value, value, value)
 
 
-def group(rate, *, before=0.8, empty=0.0, repetition=0.0):
-    return GroupSummary(
-        100, exactly(rate), exactly(rate), exactly(rate), exactly(rate), empty, repetition, exactly(rate - before)
-    )
+def group(rate, *, before=0.8, empty=0.0, repetition=0.0, silenced=0.0):
+    score, change = exactly(rate), exactly(rate + silenced - before)
+    return GroupSummary(100, score, score, score, score, empty, repetition, change, silenced)
 
 
-def arm(target, unrelated=0.5, *, n_heads=1, scale=-1.0, perplexity=10.0, kl=0.1, empty=0.0, repetition=0.0, **changes):
-    """An arm; `empty` and `repetition` are those of its target answers."""
+def arm(target, unrelated=0.5, *, n_heads=1, scale=-1.0, perplexity=10.0, kl=0.1, **changes):
+    """An arm; `empty`, `repetition` and `silenced` are those of its target answers."""
+    spoken = {name: changes.pop(name) for name in ("empty", "repetition", "silenced") if name in changes}
     fields = dict(
         name=f"{n_heads}x{scale:g}",
         kind="dose",
         heads=tuple(f"L1H{i}" for i in range(n_heads)),
         scale=scale,
-        target=group(target, empty=empty, repetition=repetition),
+        target=group(target, **spoken),
         unrelated=None if unrelated is None else group(unrelated, before=0.5),
         damage=Damage(perplexity, kl),
         n_forwards=7,

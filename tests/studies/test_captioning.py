@@ -153,9 +153,10 @@ def test_cider_without_the_concept_does_not_miss_it():
 def test_p_values_look_in_the_direction_of_the_edit():
     scorer = CaptionScorer(tuple(asked(f"{i}", "red") for i in range(12)), COLOURS, [], 0)
     many, none = arm("edit", "edit", *["red red"] * 12), arm("matched-1", "matched", *["grey"] * 12)
-    assert scorer.p_value("enhance", many, [none]) < 0.01
-    assert scorer.p_value("suppress", many, [none]) > 0.99
-    assert scorer.p_value("suppress", none, [many]) < 0.01
+    base = arm("base", "base", *["red"] * 12)
+    assert scorer.p_value("enhance", base, many, [none]) < 0.01
+    assert scorer.p_value("suppress", base, many, [none]) > 0.99
+    assert scorer.p_value("suppress", base, none, [many]) < 0.01
 
 
 def test_words_are_taken_out_whole_with_the_articles():

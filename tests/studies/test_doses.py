@@ -101,11 +101,11 @@ def test_silence_is_never_a_success():
 
 
 def test_answers_that_fell_silent_are_no_fall():
-    (cell,) = cells(arm(0.4, empty=0.1))
+    (cell,) = cells(arm(0.4, empty=0.1, silenced=0.1))
     assert cell.word == "too weak"
     assert cell.effect == pytest.approx(1 - (0.4 + 0.1) / 0.8)
     assert "1 head at scale -1 lowers the target score by 38%" in explain_choice(base(), cell, ASKED)
-    silent, speaking = unsure(arm(0.2, empty=0.2)), unsure(arm(0.3, n_heads=2))
+    silent, speaking = unsure(arm(0.2, empty=0.2, silenced=0.2)), unsure(arm(0.3, n_heads=2))
     assert [cell.word for cell in cells(silent, speaking)] == ["good", "good"]
     assert cells(silent)[0].effect == pytest.approx(0.5)
     assert cells(arm(0.1, empty=0.1), unedited=replace(base(), target=group(0.8, empty=0.1)))[0].word == "good"

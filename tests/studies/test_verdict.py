@@ -122,7 +122,7 @@ def test_silence_is_not_booked_as_suppression():
 def test_a_fall_that_is_silence_alone_is_no_effect():
     quieter = arm("edit", 0.42, 0.5)
     assert verdict(edit=quieter).outcome == "specific"
-    silent = replace(quieter, target=replace(quieter.target, empty=0.18))
+    silent = replace(quieter, target=replace(quieter.target, empty=0.18, silenced=0.18))
     assert verdict(edit=silent).outcome == "no effect"
 
 
@@ -258,10 +258,9 @@ def test_where_the_edit_acts_is_said():
 
 
 def test_effects_of_many_at_once():
-    before, after = np.array([0.8, 0.8, 0.0]), np.array([0.2, 0.2, 0.3])
-    assert effects(before, after, np.array([0.0, 0.5, 0.0]), "suppress").tolist() == pytest.approx([0.75, 0.125, 0.0])
-    assert effects(before, after, np.array([0.0, 0.5, 0.0]), "enhance").tolist() == pytest.approx([-0.75, -0.75, 0.0])
-    assert effects(0.8, 0.2, -0.5, "suppress") == pytest.approx(0.75)  # fewer silent answers earn nothing
+    before, after = np.array([0.8, 0.8, 0.0]), np.array([0.2, 0.7, 0.3])
+    assert effects(before, after, "suppress").tolist() == pytest.approx([0.75, 0.125, 0.0])
+    assert effects(before, after, "enhance").tolist() == pytest.approx([-0.75, -0.125, 0.0])
 
 
 @pytest.mark.parametrize(("fraction", "text"), [(0.344, "34%"), (-0.001, "0%"), (-0.02, "-2%"), (0.0, "0%")])

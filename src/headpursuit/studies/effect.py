@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 
+from headpursuit.studies.metrics import is_empty
 from headpursuit.studies.results import ArmSummary
 from headpursuit.studies.scoring import Metric
 from headpursuit.studies.tasks import Direction
@@ -50,20 +51,34 @@ _Rates = float | np.ndarray
 
 
 def effect(base: ArmSummary, arm: ArmSummary, direction: Direction = "suppress") -> float:
-    """Fraction by which the target score falls (suppress) or rises (enhance); 0 where the base has none.
-
-    Outputs that fell silent count as 1, or as the base's average if that is larger, so that silence is never booked as
-    suppression.
-    """
+    """Fraction by which the target score, as it is `counted`, falls (suppress) or rises (enhance); 0 without a base."""
     before, after = base.target, arm.target
-    return float(effects(before.score.value, after.score.value, after.empty - before.empty, direction))
+    return float(effects(before.score.value, after.score.value + after.silenced, direction))
 
 
-def effects(before: _Rates, after: _Rates, fell_silent: _Rates, direction: Direction) -> _Rates:
-    """`effect` of mean scores before and after, and of the fraction of outputs that fell silent; for many at once."""
+def counted(
+    scores: Sequence[float], outputs: Sequence[str], before: Sequence[float], direction: Direction
+) -> list[float]:
+    """Scores as an effect is judged by, paired with the base's: an output without a word keeps what the base scored.
+
+    What is not said tells nothing about the concept, so silence is never booked as suppression: such an output counts
+    as if it were unchanged, on its own question. An output that says something counts as it scores. To enhance,
+    silence counts as it scores too, since it only lowers the rise.
+
+    Args:
+        scores: What each output scores.
+        outputs: The outputs, in the same order.
+        before: What the base's output to the same question scores.
+        direction: Which way the score is to go.
+    """
+    if direction == "enhance":
+        return list(scores)
+    return [max(now, then) if is_empty(text) else now for now, text, then in zip(scores, outputs, before, strict=True)]
+
+
+def effects(before: _Rates, after: _Rates, direction: Direction) -> _Rates:
+    """`effect` of mean scores before and after, as they are `counted`; for many at once."""
     before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
-    if direction == "suppress":
-        after = after + np.maximum(0, fell_silent) * np.maximum(1, before)
     left = np.divide(after, before, out=np.ones(np.broadcast(after, before).shape), where=before > 0)
     return 1 - left if direction == "suppress" else left - 1
 

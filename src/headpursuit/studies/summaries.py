@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from headpursuit.concepts import Concept
+from headpursuit.studies.effect import counted
 from headpursuit.studies.metrics import contains, exact_match, f1, first_named, is_empty, repetition
 from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary
 from headpursuit.studies.scoring import metric_of, score
@@ -29,13 +30,22 @@ def summarise(
 
 
 def p_value(task: Task, concept: Concept, arms: Sequence[Arm], kind: str, seed: int) -> float:
-    """Permutation p-value of the edit's target outputs against the controls of one kind, in the task's direction."""
+    """Permutation p-value of the edit's target outputs against the controls of one kind, in the task's direction.
+
+    The base is among the arms, since silent outputs keep its scores; see `counted`.
+    """
     chosen = [i for i, q in enumerate(task.heldout) if q.group == "target"]
     questions = [task.heldout[i] for i in chosen]
     sign = -1 if task.direction == "enhance" else 1  # the test asks for lower scores
 
+    def scored(arm: Arm) -> list[float]:
+        return score(task, concept, questions, [arm.answers[i] for i in chosen])
+
+    before = scored(next(arm for arm in arms if arm.kind == "base"))
+
     def scores(arm: Arm) -> list[float]:
-        return [sign * value for value in score(task, concept, questions, [arm.answers[i] for i in chosen])]
+        given = [arm.answers[i] for i in chosen]
+        return [sign * value for value in counted(scored(arm), given, before, task.direction)]
 
     edit = next(arm for arm in arms if arm.kind == "edit")
     controls = [scores(arm) for arm in arms if arm.kind == kind]
@@ -103,10 +113,13 @@ def _summarise_group(
             return None
         return estimate([one(answer, q.answers) for q, answer in zip(questions, answers, strict=True)])
 
-    change = None
+    change, silenced = None, 0.0
     if before is not None:
         old = score(task, concept, questions, before)
-        change = estimate([now - then for now, then in zip(scores, old, strict=True)], fraction=False)
+        is_target = questions[0].group == "target"  # on other questions silence is damage, and counts as such
+        kept = counted(scores, answers, old, task.direction) if is_target else scores
+        change = estimate([now - then for now, then in zip(kept, old, strict=True)], fraction=False)
+        silenced = float(np.mean(np.subtract(kept, scores)))
     return GroupSummary(
         n_questions=len(questions),
         score=estimate(scores, fraction=fraction),
@@ -116,4 +129,5 @@ def _summarise_group(
         empty=float(np.mean([is_empty(answer) for answer in answers])),
         repetition=float(np.mean([repetition(answer) for answer in answers])),
         score_change=change,
+        silenced=silenced,
     )

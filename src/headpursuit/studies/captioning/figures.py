@@ -21,7 +21,8 @@ class CaptionArm:
     frequency: Estimate
     """The concept's words per caption."""
     frequency_change: Estimate | None
-    """That minus the base's, paired by image; None for the base itself."""
+    """That minus the base's, paired by image; None for the base itself. Captions that fell silent count as unchanged
+    where the concept is suppressed."""
     naming: Estimate
     """Fraction of the captions that name any of them."""
     cider: Estimate
@@ -38,6 +39,9 @@ class CaptionArm:
     """Fraction of the captions without a word; never booked as suppression."""
     damage: Damage
     n_forwards: int
+    silenced: float = 0.0
+    """What silence alone took from the frequency: the words per caption that the base has for images which this arm
+    left without a caption. They count as kept; 0 for enhancement, and in results of older versions."""
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "CaptionArm":

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headpursuit.studies.captioning.figures import CaptionArm
-from headpursuit.studies.effect import broken_word
+from headpursuit.studies.effect import broken_word, effects
 from headpursuit.studies.results import ArmKind, Outcome, Verdict
 from headpursuit.studies.tasks import Direction
 from headpursuit.studies.verdict import these
@@ -53,12 +53,9 @@ def relative(after: float, before: float) -> float | None:
 def effect(direction: Direction, base: CaptionArm, arm: CaptionArm) -> float:
     """Fraction by which the concept's frequency falls (suppress) or rises (enhance); 0 where the base has none.
 
-    Captions that fell silent count as the base's, so that silence is never booked as suppression.
+    Captions that fell silent count as the base's of the same images.
     """
-    ratio = relative(arm.frequency.value, base.frequency.value)
-    if ratio is None:
-        return 0.0
-    return 1 - ratio - max(0.0, arm.empty - base.empty) if direction == "suppress" else ratio - 1
+    return float(effects(base.frequency.value, arm.frequency.value + arm.silenced, direction))
 
 
 def kept_cider(direction: Direction, base: CaptionArm, arm: CaptionArm) -> float | None:

@@ -8,6 +8,7 @@ from headpursuit.concepts import Concept
 from headpursuit.studies.captioning.figures import CaptionArm
 from headpursuit.studies.captions import concept_frequency, n_words, without_words
 from headpursuit.studies.cider import Cider
+from headpursuit.studies.effect import counted
 from headpursuit.studies.metrics import is_empty, repetition
 from headpursuit.studies.results import Arm, Estimate
 from headpursuit.studies.statistics import bootstrap, permutation_p
@@ -34,7 +35,8 @@ class CaptionScorer:
         """An arm's figures; changes are measured from `base`."""
         scales = set(arm.edit.values())
         counts, before = self.counts(arm), self.counts(base)
-        changes = [now - then for now, then in zip(counts, before, strict=True)]
+        kept = counts if direction is None else counted(counts, arm.answers, before, direction)
+        changes = [now - then for now, then in zip(kept, before, strict=True)]
         return CaptionArm(
             name=arm.name,
             direction=direction,
@@ -53,16 +55,21 @@ class CaptionScorer:
             empty=fmean(map(is_empty, arm.answers)),
             damage=arm.damage,
             n_forwards=arm.n_forwards,
+            silenced=fmean(now - plain for now, plain in zip(kept, counts, strict=True)),
         )
 
     def counts(self, arm: Arm) -> list[float]:
         """The concept's words in every caption."""
         return _counted(arm, self._words)
 
-    def p_value(self, direction: Direction, edit: Arm, controls: Sequence[Arm]) -> float:
+    def p_value(self, direction: Direction, base: Arm, edit: Arm, controls: Sequence[Arm]) -> float:
         """Permutation p-value over images: could the edit's captions be one more control's?"""
         sign = -1 if direction == "enhance" else 1  # the test asks for lower scores
-        scores = [[sign * count for count in self.counts(arm)] for arm in (edit, *controls)]
+        before = self.counts(base)
+        scores = [
+            [sign * count for count in counted(self.counts(arm), arm.answers, before, direction)]
+            for arm in (edit, *controls)
+        ]
         return permutation_p(scores[0], scores[1:], self._images, self._seed)
 
     def _without(self, text: str) -> str:

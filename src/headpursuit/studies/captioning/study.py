@@ -131,9 +131,8 @@ def _judged(
 ) -> Verdict:
     own = [arm for arm in arms if direction_of(arm.name) == direction]
     edit = next(arm for arm in own if arm.kind == "edit")
-    p_matched, p_random = (
-        scorer.p_value(direction, edit, [arm for arm in own if arm.kind == kind]) for kind in ("matched", "random")
-    )
+    drawn = ([arm for arm in own if arm.kind == kind] for kind in ("matched", "random"))
+    p_matched, p_random = (scorer.p_value(direction, arms[0], edit, controls) for controls in drawn)
     return judge(direction, figures, p_matched, p_random, lines)
 
 

@@ -9,8 +9,7 @@ from jaxtyping import Float
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
 from headpursuit.heads import Edit
 from headpursuit.studies.base import asked_of, check_base
-from headpursuit.studies.effect import Asked, effect, effects, signs_of_damage
-from headpursuit.studies.metrics import is_empty
+from headpursuit.studies.effect import Asked, counted, effect, effects, signs_of_damage
 from headpursuit.studies.rankers.measuring import Orders, Run
 from headpursuit.studies.rankers.result import (
     Contrast,
@@ -170,18 +169,17 @@ def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]
     chosen = [i for i, q in enumerate(run.questions) if q.group == "target"]
     questions = [run.questions[i] for i in chosen]
 
-    def scored(arm: Arm) -> list[list[float]]:
+    def scored(arm: Arm) -> tuple[list[float], list[str]]:
         answers = [arm.answers[i] for i in chosen]
-        return [score(run.task, run.concept, questions, answers), [float(is_empty(text)) for text in answers]]
+        return score(run.task, run.concept, questions, answers), answers
 
-    rows = [row for arm in (base, *arms.values()) for row in scored(arm)]
+    before, _ = scored(base)
+    rows = [before, *(counted(*scored(arm), before, run.task.direction) for arm in arms.values())]
     means = resampled_means(np.asarray(rows), [q.fact for q in questions], run.config.seed)
-    before, silent = means[:, 0], means[:, 1]
-    found = {}
-    for number, edit in enumerate(arms, start=1):
-        fell_silent = means[:, 2 * number + 1] - silent
-        found[edit] = np.asarray(effects(before, means[:, 2 * number], fell_silent, run.task.direction))
-    return found
+    return {
+        edit: np.asarray(effects(means[:, 0], means[:, number], run.task.direction))
+        for number, edit in enumerate(arms, start=1)
+    }
 
 
 def _cells(

@@ -163,7 +163,8 @@ def _cell(heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit,
     """A cell that is not judged yet."""
     base, summary = next(iter(summaries.values())), summaries[heads.edit]
     drawn = [replace(given.arms[edit], kind="matched") for edit in heads.matched]
-    compared = [replace(given.arms[heads.edit], kind="edit"), *drawn]
+    unedited = replace(next(iter(given.arms.values())), kind="base")
+    compared = [unedited, replace(given.arms[heads.edit], kind="edit"), *drawn]
     p = p_value(given.task, given.task.words, compared, "matched", seed)
     return EffectCell(
         heads.name,
