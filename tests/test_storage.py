@@ -110,11 +110,14 @@ def rewritten(path, **fields):
         (lambda p: (p / "sub" / "a.txt").write_text("y"), "a.txt does not match its checksum"),
         (lambda p: (p / "sub" / "a.txt").unlink(), "sub/a.txt is missing"),
         (lambda p: (p / "manifest.json").write_text('{"kind":'), "not valid JSON"),
-        (lambda p: (p / "manifest.json").write_text("[" * 100_000), "manifest.json is nested too deeply to be read"),
+        (
+            lambda p: (p / "manifest.json").write_text("[" * 100_000),
+            "manifest.json: it is nested too deeply",
+        ),
         (lambda p: (p / "manifest.json").write_text("[]"), "is no thing"),
         (lambda p: (p / "manifest.json").write_text(json.dumps({"kind": "thing", "version": 9})), "another version"),
         (lambda p: rewritten(p, version="\x1b[2J"), r"another version of headpursuit \(format '\\x1b\[2J'\)"),
-        (lambda p: rewritten(p, note="\ud800"), "manifest.json holds half a character"),
+        (lambda p: rewritten(p, note="\ud800"), "manifest.json: 'note': half a character"),
         (lambda p: (p / "manifest.json").unlink(), "has no manifest.json"),
     ],
 )

@@ -18,6 +18,8 @@ from typing import Any
 
 from safetensors import SafetensorError
 
+from headpursuit.files import parse_json, read_text
+
 MANIFEST = "manifest.json"
 README = "README.md"
 """The one file of a folder that its manifest does not list."""
@@ -85,16 +87,16 @@ def read_json(path: Path) -> Any:
 
     Raises:
         FileNotFoundError: If it is not there.
-        ValueError: If it is not JSON, or lists within lists that no result has; the text names the file.
+        ValueError: If it is not JSON, or has what no result has: a key twice, half a character, lists within lists
+            within lists; the text names the file.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
+    text = read_text(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
         raise ValueError(f"{path} is not valid JSON ({error}); is it truncated?") from error
-    except RecursionError as error:
-        raise ValueError(f"{path} is nested too deeply to be read; headpursuit writes no such file") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
 
 
 def refuse_existing(path: Path) -> None:
@@ -215,11 +217,6 @@ def parse_manifest(content: Any, origin: Path | str, kind: str | None = None) ->
     files = content.get("files")
     if not isinstance(files, dict) or not all(isinstance(sha256, str) for sha256 in files.values()):
         raise ValueError(f"{origin} is no {wanted} that this version can read: its {MANIFEST} lists no files")
-    try:
-        json.dumps(content, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        # JSON can write half of a surrogate pair; UTF-8, and so any manifest that we write, cannot.
-        raise ValueError(f"{origin}: its {MANIFEST} holds half a character, which no file can") from error
     return content
 
 

@@ -133,11 +133,15 @@ def test_outputs_that_exist_are_refused_before_the_model_is_loaded(prompts, word
     ("name", "content", "text"),
     [
         ("a.jsonl", '{"prompt": "x"}\n{"prompt": \n', "a.jsonl, line 2: no valid JSON"),
-        ("a.jsonl", '{"text": "x"}\n', 'a.jsonl, line 1: no JSON object with the key "prompt"'),
+        (
+            "a.jsonl",
+            '{"text": "x"}\n',
+            "a.jsonl, line 1: there is no column 'prompt'; there is text; name ",
+        ),
         ("a.jsonl", '{"prompt": ""}\n', "a.jsonl, line 1: the prompt is empty"),
-        ("a.csv", "text,label\nx,y\n", "has no column named prompt in its first line (found text, label)"),
+        ("a.csv", "text,label\nx,y\n", "a.csv, line 2: there is no column 'prompt'; there is text, label; name"),
         ("a.txt", "\n \n", "a.txt holds no prompts"),
-        ("a.parquet", "x", "is no .jsonl, .csv, .txt file"),
+        ("a.parquet", "x", "a.parquet is no Parquet file that can be read"),
         ("a.txt", "word " * 200, "but the context holds 64"),
     ],
 )

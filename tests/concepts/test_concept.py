@@ -137,10 +137,16 @@ def test_file_without_words_is_refused(tmp_path, content):
     [
         (
             "pear\naçaí\n".encode("latin-1"),
-            "fruit.txt, line 2: byte 0xe7 is not UTF-8; save the list as UTF-8",
+            "fruit.txt, line 2: byte 0xe7 is not UTF-8; read as Windows-1252 (Latin-1) it says 'açaí': save",
         ),
-        ("pear\nfig\n".encode("utf-16"), "fruit.txt, line 1: byte 0xff is not UTF-8; save the list as UTF-8"),
-        ("pear\nfig\n".encode("utf-16-le"), "fruit.txt holds zero bytes, so it is not UTF-8 text"),
+        (
+            "pear\nfig\n".encode("utf-16"),
+            "fruit.txt looks like UTF-16LE, not UTF-8; save it",
+        ),
+        (
+            "pear\nfig\n".encode("utf-16-le"),
+            "fruit.txt looks like UTF-16LE, not UTF-8; save it",
+        ),
     ],
 )
 def test_file_in_another_encoding_is_refused(tmp_path, content, message):

@@ -112,7 +112,7 @@ def test_what_is_too_large_is_refused_before_it_moves(hub, tmp_path, monkeypatch
         ({MANIFEST: manifest_of({}, files=["a"])}, "its manifest.json lists no files"),
         ({MANIFEST: manifest_of({"a.json": b"1"})}, "you/thing is incomplete: its manifest lists a.json"),
         ({MANIFEST: manifest_of({}, version="\x1b]0;")}, r"of headpursuit \(format '\\x1b\]0;'\)"),
-        ({MANIFEST: manifest_of({}, model="\ud800")}, "you/thing: its manifest.json holds half a character"),
+        ({MANIFEST: manifest_of({}, model="\ud800")}, "its manifest.json: 'model': half a character"),
         ({MANIFEST: manifest_of({MANIFEST: b"1"})}, "its manifest.json lists itself"),
         ({MANIFEST: manifest_of({"README.md": b"1"})}, "its manifest.json lists README.md, which is the card"),
     ],

@@ -130,12 +130,13 @@ def test_a_new_branch_begins_as_main_is(hub, ranked):
     assert push(ranked, "me/new", revision="try", tag="v1").commit == hub.repositories["me/new"].refs["v1"]
 
 
-def test_a_ranking_with_half_a_character_is_pushed(hub, ranking, tmp_path):
+def test_a_ranking_with_half_a_character_is_not_pushed(hub, ranking, tmp_path):
     content = json.dumps(replace(ranking, concept="half \ud800").to_json())
     with new_folder(tmp_path / "r", "ranking", {}) as folder:
         (folder / "ranking.json").write_text(content)
-    push(tmp_path / "r", "me/hues")
-    assert b"ranked for half ?" in hub.repositories["me/hues"].files["README.md"]
+    with pytest.raises(ValueError, match=r"ranking.json: 'concept': half a character"):
+        push(tmp_path / "r", "me/hues")
+    assert "me/hues" not in hub.repositories
 
 
 def test_branches_and_tags_are_pushed_and_pulled(hub, ranked, tmp_path):

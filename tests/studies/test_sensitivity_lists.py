@@ -104,5 +104,5 @@ def test_a_file_of_synonyms_that_is_missing_or_no_text(tmp_path):
     with pytest.raises(FileNotFoundError, match="there is no file .*none.txt; give one with a line like"):
         read_synonyms(tmp_path / "none.txt", CONCEPT)
     (tmp_path / "s.txt").write_bytes(b"red, \xff\n")
-    with pytest.raises(ValueError, match="s.txt is not UTF-8 text"):
+    with pytest.raises(ValueError, match="s.txt, line 1: byte 0xff is not UTF-8"):
         read_synonyms(tmp_path / "s.txt", CONCEPT)

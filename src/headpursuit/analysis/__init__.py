@@ -17,7 +17,7 @@ from headpursuit.analysis.edits import SavedEdit, load_edit
 from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.nulls import Null, explained_by_each, null_dictionaries
-from headpursuit.analysis.prompt_stream import check_files, readable, sha256_of_prompts
+from headpursuit.analysis.prompt_stream import check_chat, check_files, readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts
 from headpursuit.analysis.ranking_heads import rank, rank_each
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, Score, count_of
@@ -54,6 +54,7 @@ __all__ = [
     "build_atlas",
     "capture",
     "check_concepts",
+    "check_chat",
     "check_files",
     "check_place",
     "count_of",

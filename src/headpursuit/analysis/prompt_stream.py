@@ -1,10 +1,12 @@
 """A stream of prompts as a whole: what tells it from others, and those of its images that cannot be read."""
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from headpursuit.conversations import Conversation
 from headpursuit.images import ImagePrompt, Prompt, StoredImage
 from headpursuit.images.opening import open_image
 
@@ -17,7 +19,9 @@ def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
     digest = hashlib.sha256()
     for prompt in prompts:
         if isinstance(prompt, str):
-            digest.update(f"{len(prompt)} {prompt}".encode())
+            digest.update(f"{len(prompt)} {prompt}".encode(errors="surrogatepass"))
+        elif isinstance(prompt, Conversation):
+            digest.update(f"messages {json.dumps(prompt.to_json())} ".encode())
         else:
             digest.update(f"image {len(prompt.text)} {prompt.text} ".encode())
             digest.update(_content(prompt))
@@ -47,6 +51,17 @@ def check_files(prompts: Iterable[Prompt]) -> None:
     for number, prompt in enumerate(prompts, start=1):
         if isinstance(prompt, ImagePrompt) and isinstance(prompt.image, Path) and not prompt.image.is_file():
             raise FileNotFoundError(f"prompt {number}: there is no image {prompt.image}; mend the path, or --skip-bad")
+
+
+def check_chat(prompts: Iterable[Prompt], chat: bool) -> None:
+    """Find conversations that have no chat template to go into, before a model is loaded.
+
+    Raises:
+        ValueError: If there is one, and `chat` is not asked for.
+    """
+    number = 0 if chat else next((n for n, one in enumerate(prompts, start=1) if isinstance(one, Conversation)), 0)
+    if number:
+        raise ValueError(f"prompt {number} is a conversation, which only the chat template can write; give --chat")
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,16 @@
 """Read prompts from a file as it is gone through, so that a million need no more memory than one; or from images."""
 
-import csv
-import json
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO, TypeAlias
+from typing import Any
 
+from headpursuit.conversations import Conversation
+from headpursuit.files import TABLES, Row, check_text, column, lines_of, rows_of
 from headpursuit.images import ImagePrompt, ImageSource, Prompt, image_sources
 
-Row: TypeAlias = tuple[int, object, object]
-"""Number of a line, and what it says is the prompt and the path of its image."""
+PROMPT, MESSAGES, IMAGE = "prompt", "messages", "image_path"
+"""The columns that are read."""
 
 
 @dataclass(frozen=True)
@@ -19,37 +19,48 @@ class PromptFile(Collection[Prompt]):
 
     path: Path
     n_prompts: int
+    column: str | None = None
+    """Where they stand in each row; None for `prompt`, or `messages` where there is no `prompt`."""
 
     def __len__(self) -> int:
         return self.n_prompts
 
     def __iter__(self) -> Iterator[Prompt]:
-        return _prompts(self.path)
+        return _prompts(self.path, self.column)
 
     def __contains__(self, prompt: object) -> bool:
         return any(prompt == other for other in self)
 
 
-def read_prompts(path: Path | str) -> PromptFile:
-    """Read prompts from `.jsonl` (key `prompt`), `.csv` (column `prompt`) or `.txt` (one a line).
+def read_prompts(path: Path | str, column: str | None = None) -> PromptFile:
+    """Read prompts from a table (`.jsonl .json .csv .tsv .parquet`), or from a `.txt` file, one a line.
 
-    A key or column `image_path` that is not empty names the image a prompt is about: a path, or one that starts in the
-    file's own folder. Images are not opened here. Blank lines are skipped. Other keys and columns, such as `label`, are
-    ignored.
+    Their column is `prompt`; rows without one may have `messages`, a list of `{"role": ..., "content": ...}` that ends
+    before the model's turn, for `chat`. A column `image_path` that is not empty names the image a prompt is about: a
+    path, or one that starts in the file's own folder. Images are not opened here. Blank lines are skipped. Other
+    columns, such as `label`, are ignored.
+
+    Args:
+        path: The file.
+        column: Another column than these, of prompts or messages; `a.b` means `b` inside `a`.
 
     Raises:
+        ExtraMissing: If a `.parquet` file needs the package pyarrow and it is not installed.
         FileNotFoundError: If there is no such file.
-        ValueError: An unknown kind of file, nothing in it, or a line that is no prompt; the text names the line.
+        ValueError: An unknown kind of file, nothing in it, or a row that is no prompt; the text names the row.
     """
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
-    if file.suffix not in _READERS:
-        raise ValueError(f"{file} is no {', '.join(_READERS)} file")
-    n_prompts = sum(1 for _ in _prompts(file))
+    is_text = file.suffix.lower() == ".txt"
+    if not is_text and file.suffix.lower() not in TABLES:
+        raise ValueError(f"{file} is no {', '.join(TABLES)}, .txt file")
+    if is_text and column is not None:
+        raise ValueError(f"{file} has no columns, as every line is a prompt; leave the column {column!r} out")
+    n_prompts = sum(1 for _ in _prompts(file, column))
     if n_prompts == 0:
         raise ValueError(f"{file} holds no prompts")
-    return PromptFile(file, n_prompts)
+    return PromptFile(file, n_prompts, column)
 
 
 @dataclass(frozen=True)
@@ -82,48 +93,46 @@ def ask_about(source: Path | str, question: str) -> OneQuestion:
         FileNotFoundError: If there is no such folder.
         ValueError: If there is no image, or the question is empty.
     """
+    check_text(question, "the question about the images")
     if not question.strip():
         raise ValueError("the question about the images is empty")
     return OneQuestion(tuple(image_sources(str(source))), question)
 
 
-def _prompts(file: Path) -> Iterator[Prompt]:
+def _prompts(file: Path, name: str | None) -> Iterator[Prompt]:
+    if file.suffix.lower() == ".txt":
+        return (line for _, line in lines_of(file) if line.strip())
+    return (_prompt(row, name, file.parent) for row in rows_of(file))
+
+
+def _prompt(row: Row, name: str | None, folder: Path) -> Prompt:
+    asked = name or (MESSAGES if MESSAGES in row and PROMPT not in row else PROMPT)
+    given, image = _asked(row, asked, named=name is not None), _image(row)
+    if isinstance(given, str):
+        check_text(given, f"{row.where}, {asked}")
+        if given.strip():
+            return ImagePrompt(given, folder / image) if image else given
+    if not isinstance(given, list):
+        raise ValueError(f"{row.where}: the {asked} is empty or no text ({given!r:.60}); write it, or take the row out")
+    if image:
+        raise ValueError(f"{row.where}: messages with an image cannot be read; give {PROMPT} and {IMAGE}")
     try:
-        with file.open(encoding="utf-8-sig", newline="" if file.suffix == ".csv" else "\n") as lines:
-            for number, prompt, image in _READERS[file.suffix](lines, file):
-                if not isinstance(prompt, str) or not prompt.strip():
-                    raise ValueError(f"{file}, line {number}: the prompt is empty or no text")
-                if not isinstance(image, str | None):
-                    raise ValueError(f"{file}, line {number}: image_path is {image!r}, not a path")
-                yield ImagePrompt(prompt, file.parent / image) if image and image.strip() else prompt
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{file} is not UTF-8 text: {error.reason} at byte {error.start}") from error
+        return Conversation.of(given)
+    except ValueError as error:
+        raise ValueError(f"{row.where}, {asked}: {error}") from error
 
 
-def _from_txt(lines: TextIO, _: Path) -> Iterator[Row]:
-    return ((number, line.rstrip("\r\n"), None) for number, line in enumerate(lines, start=1) if line.strip())
-
-
-def _from_jsonl(lines: TextIO, file: Path) -> Iterator[Row]:
-    for number, line, _ in _from_txt(lines, file):
-        try:
-            row = json.loads(str(line))
-        except json.JSONDecodeError as error:
-            raise ValueError(f"{file}, line {number}: no valid JSON ({error.msg} at column {error.colno})") from error
-        if not isinstance(row, dict) or "prompt" not in row:
-            raise ValueError(f'{file}, line {number}: no JSON object with the key "prompt"')
-        yield number, row["prompt"], row.get("image_path")
-
-
-def _from_csv(lines: TextIO, file: Path) -> Iterator[Row]:
-    rows = csv.DictReader(lines)
-    if "prompt" not in (rows.fieldnames or ()):
-        found = ", ".join(rows.fieldnames or ()) or "nothing"
-        raise ValueError(f"{file} has no column named prompt in its first line (found {found})")
+def _asked(row: Mapping[str, Any], asked: str, *, named: bool) -> Any:
     try:
-        yield from ((rows.line_num, row["prompt"], row.get("image_path")) for row in rows)
-    except csv.Error as error:
-        raise ValueError(f"{file}, line {rows.line_num}: {error}") from error
+        return column(row, asked)
+    except ValueError as error:
+        raise ValueError(f"{error}" if named else f"{error}; name the column with the prompts (--column)") from error
 
 
-_READERS = {".jsonl": _from_jsonl, ".csv": _from_csv, ".txt": _from_txt}
+def _image(row: Row) -> str:
+    """The path of a row's image, or nothing."""
+    image = row.get(IMAGE)
+    if not isinstance(image, str | None):
+        raise ValueError(f"{row.where}: {IMAGE} is {image!r:.60}, not a path")
+    check_text(image or "", f"{row.where}, {IMAGE}")
+    return image if image and image.strip() else ""

@@ -24,11 +24,11 @@ def capture(
     prompts: Annotated[
         str,
         typer.Option(
-            help="Prompts: .jsonl (keys prompt, image_path), .csv (these columns), .txt (one a line), or, with --ask, "
-            "a folder of images or hf:NAME."
+            help=f"{options.PROMPTS_HELP} image_path: their images. Or, with --ask, a folder of images or hf:NAME."
         ),
     ],
     output: options.OutputOption,
+    column: options.ColumnOption = None,
     ask: Annotated[
         str | None, typer.Option(help="What is asked about each image of a folder or hf:NAME.", show_default=False)
     ] = None,
@@ -48,7 +48,15 @@ def capture(
     revision: options.RevisionOption = None,
 ) -> None:
     """Record what every head does while the model reads prompts or its own answers."""
-    from headpursuit.analysis import CaptureConfig, ask_about, check_files, check_place, read_prompts, readable
+    from headpursuit.analysis import (
+        CaptureConfig,
+        ask_about,
+        check_chat,
+        check_files,
+        check_place,
+        read_prompts,
+        readable,
+    )
     from headpursuit.analysis import capture as run
     from headpursuit.images import is_hub
 
@@ -58,7 +66,10 @@ def capture(
         raise ValueError(f'{prompts} is {what}; say what to ask about its images: --ask "What is this?"')
     if ask is not None and not of_images:
         raise ValueError(f"--ask goes with a folder of images or hf:NAME, and {prompts} is neither")
-    texts: Collection[Prompt] = read_prompts(prompts) if ask is None else ask_about(prompts, ask)
+    if ask is not None and column is not None:
+        raise ValueError("--column goes with a file of prompts; the images of --ask have none")
+    texts: Collection[Prompt] = read_prompts(prompts, column) if ask is None else ask_about(prompts, ask)
+    check_chat(texts, chat)
     if skip_bad:
         texts = readable(texts, lambda line: notes.print(line, markup=False, soft_wrap=True))
     config = CaptureConfig(

@@ -41,6 +41,7 @@ def doctor(
 def effects(
     model: options.ModelArgument,
     prompts: options.PromptsOption,
+    column: options.ColumnOption = None,
     edit: options.EditOption = None,
     ranking: options.RankingOption = None,
     heads: options.HeadsOption = None,
@@ -58,11 +59,12 @@ def effects(
     revision: options.RevisionOption = None,
 ) -> None:
     """Measure what an edit does to the next token: straight from the heads, and through what comes after them."""
+    from headpursuit.analysis import check_chat, read_prompts
     from headpursuit.analysis import effects as run
-    from headpursuit.analysis import read_prompts
     from headpursuit.concepts import load_concept
 
-    saved, texts = edit_from(edit, ranking, heads, scale), list(read_prompts(prompts))
+    saved, texts = edit_from(edit, ranking, heads, scale), list(read_prompts(prompts, column))
+    check_chat(texts, chat)
     words = load_concept(concept) if concept else None
     loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     saved.check(loaded)

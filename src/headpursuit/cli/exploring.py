@@ -35,6 +35,7 @@ def explore(
         Path | None,
         typer.Option(help="The file that was captured, to show the prompts at which a head writes most."),
     ] = None,
+    column: options.ColumnOption = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The folder for studies from the page, and for shipped captures.")
     ] = Path("headpursuit-explore"),
@@ -50,7 +51,7 @@ def explore(
     from headpursuit.explore.serving import check_installed, serve
 
     check_installed()
-    bench, place, origin = _apart(partial(_bench, model, capture, prompts, output, device, dtype, revision))
+    bench, place, origin = _apart(partial(_bench, model, capture, prompts, column, output, device, dtype, revision))
     bench.rank_ahead()
     blocks = serve(bench, place, output, port=port, origin=origin, open_browser=open_browser)
     say(f"open {blocks.local_url} (Ctrl-C ends it)")
@@ -85,6 +86,7 @@ def _bench(
     model: str,
     capture: Path | None,
     prompts: Path | None,
+    column: str | None,
     output: Path,
     device: str,
     dtype: str,
@@ -106,6 +108,8 @@ def _bench(
         say(str(loaded.certificate))
         captured, texts, place = default_capture(loaded, output, partial(advance, "capture"))
         return Workbench(loaded, captured, texts), place, "which come with the package"
-    read = list(read_prompts(prompts)) if prompts else None
+    if column is not None and prompts is None:
+        raise ValueError("--column is one of the file of prompts; give that with --prompts")
+    read = list(read_prompts(prompts, column)) if prompts else None
     captured, loaded = open_captured(capture, given, device, dtype, None, revision)
     return Workbench(loaded, captured, read), capture, ""

@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 PromptsOption = Annotated[
     Path | None,
-    typer.Option(
-        help="What to compare on: .jsonl (key prompt), .csv (column prompt) or .txt; the first 64.", show_default=False
-    ),
+    typer.Option(help=f"What to compare on, the first 64. {options.PROMPTS_HELP}", show_default=False),
 ]
 
 
@@ -40,6 +38,7 @@ def export(
         typer.Option(help="A folder written by `study` for this edit: its figures go into the README.md."),
     ] = None,
     prompts: PromptsOption = None,
+    column: options.ColumnOption = None,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
     device_map: options.DeviceMapOption = None,
@@ -50,7 +49,7 @@ def export(
     from headpursuit.storage import refuse_existing
 
     refuse_existing(output)
-    saved, texts = edit_from(edit, ranking, heads, scale), _read(prompts)
+    saved, texts = edit_from(edit, ranking, heads, scale), _read(prompts, column)
     loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     saved.check(loaded)
     figures = _figures(study, saved, loaded) if study else ""
@@ -67,27 +66,31 @@ def verify_export(
     folder: Annotated[Path, typer.Argument(metavar="EXPORT", help="A folder written by `export`.")],
     model: Annotated[str | None, typer.Option(help="The base model, if it is not where it was.")] = None,
     prompts: PromptsOption = None,
+    column: options.ColumnOption = None,
     device: options.DeviceOption = "auto",
     device_map: options.DeviceMapOption = None,
 ) -> None:
     """Compare an exported folder with the live edit again."""
     from headpursuit.models import Export, verify
 
-    written, texts = Export.load(folder), _read(prompts)
+    written, texts = Export.load(folder), _read(prompts, column)
     base = written.base
     name, revision = (model, None) if model else (base.model, base.revision)
     loaded = open_model(name, device=device, dtype=base.dtype, device_map=device_map, revision=revision)
     say(f"{folder} acts like the live edit: {verify(written, folder, loaded, texts)}")
 
 
-def _read(prompts: Path | None) -> "Collection[str] | None":
+def _read(prompts: Path | None, column: str | None) -> "Collection[str] | None":
     from headpursuit.analysis import read_prompts
 
     if prompts is None:
+        if column is not None:
+            raise ValueError("--column is one of the file of prompts; give that with --prompts")
         return None
-    texts = [prompt for prompt in read_prompts(prompts) if isinstance(prompt, str)]
-    if len(texts) < len(read_prompts(prompts)):
-        raise ValueError(f"{prompts} holds prompts with images, but an export is compared on texts alone")
+    read = list(read_prompts(prompts, column))
+    texts = [prompt for prompt in read if isinstance(prompt, str)]
+    if len(texts) < len(read):
+        raise ValueError(f"{prompts} holds prompts with images or messages, but an export is compared on texts alone")
     return texts
 
 

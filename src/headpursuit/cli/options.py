@@ -59,8 +59,11 @@ EditOption: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
-PromptsOption: TypeAlias = Annotated[
-    Path, typer.Option(help="Prompts: .jsonl (key prompt), .csv (column prompt), .txt (one a line).")
+PROMPTS_HELP = "Prompts: .jsonl, .json, .csv, .tsv or .parquet (column prompt, or messages), .txt (one a line)."
+PromptsOption: TypeAlias = Annotated[Path, typer.Option(help=PROMPTS_HELP)]
+ColumnOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(help="The column of the prompts, where it is no other one; a.b is b inside a.", show_default=False),
 ]
 BatchOption: TypeAlias = Annotated[int, typer.Option(help="Prompts per batch.")]
 ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")]

@@ -14,6 +14,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from headpursuit.files import check_text, lines_of
+
 _DATA = Path(__file__).parent / "data"
 _HEADER = re.compile(r"#\s*(description|source)\s*:\s*(.*)", re.IGNORECASE)
 _LONGEST_LINE = 200
@@ -28,7 +30,7 @@ class Concept:
 
     Raises:
         TypeError: If the words are one string instead of several, or hold something else than strings.
-        ValueError: If the name, the list or a word is empty.
+        ValueError: If the name, the list or a word is empty, or a word holds what no text can.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Concept:
                 raise TypeError(f"word {position} of {self.name!r} is {word!r}, but words are strings")
             if not word.strip():
                 raise ValueError(f"word {position} of {self.name!r} is blank; leave it out")
+            check_text(word, f"word {position} of {self.name!r}")
         if not words:
             raise ValueError(f"concept {self.name!r} has no words; give at least one")
         object.__setattr__(self, "name", self.name.strip())
@@ -106,7 +109,7 @@ def _unknown(given: str) -> str:
 def _read(path: Path) -> Concept:
     fields: dict[str, str] = {}
     words = []
-    for number, raw in enumerate(_decode(path).splitlines(), start=1):
+    for number, raw in lines_of(path):
         line = raw.strip()
         if line.startswith("#"):
             if header := _HEADER.fullmatch(line):
@@ -121,18 +124,3 @@ def _read(path: Path) -> Concept:
     if not words:
         raise ValueError(f"{path} holds no words; write one per line")
     return Concept(path.stem, tuple(words), **fields)
-
-
-def _decode(path: Path) -> str:
-    content = path.read_bytes()
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(
-            f"{path}, line {line}: byte 0x{content[error.start]:02x} is not UTF-8; save the list as UTF-8"
-        ) from None
-    if "\0" in text:
-        raise ValueError(f"{path} holds zero bytes, so it is not UTF-8 text; save the list as UTF-8")
-    # Some editors begin UTF-8 files with a byte order mark, which would stick to the first word.
-    return text.removeprefix("\ufeff")

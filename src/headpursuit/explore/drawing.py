@@ -144,7 +144,7 @@ def _shown(bench: Workbench, number: int, position: int) -> dict[str, str]:
     if bench.prompts is None:
         return {"text": f"prompt {number + 1}, position {position}", "thumbnail": ""}
     prompt = bench.prompts[number]
-    text, image = (prompt.text, prompt.image) if isinstance(prompt, ImagePrompt) else (prompt, None)
+    text, image = (prompt.text, prompt.image) if isinstance(prompt, ImagePrompt) else (str(prompt), None)
     text = text if len(text) <= _LONGEST_SHOWN else "… " + text[-_LONGEST_SHOWN:]
     return {"text": text, "thumbnail": "" if image is None else thumbnail(image)}
 

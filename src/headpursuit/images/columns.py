@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from headpursuit.files import check_text
+
 FILE = ("file_name", "image_path", "image", "filename", "path")
 IMAGE = ("image", "img", "picture", "jpg", "png")
 LABEL = ("label", "labels", "class", "category", "target", "fine_label")
@@ -27,12 +29,13 @@ def captions_of(value: Any, where: str) -> tuple[str, ...]:
     """One caption or several; blank ones are dropped.
 
     Raises:
-        ValueError: If it is something else.
+        ValueError: If it is something else, or holds what no text can.
     """
     several = [] if value is None else value if isinstance(value, list | tuple) else [value]
     for caption in several:
         if not isinstance(caption, str):
             raise ValueError(f"{where}: a caption is a string or a list of strings, not {caption!r:.80}")
+        check_text(caption, f"{where}, caption")
     return tuple(" ".join(caption.split()) for caption in several if caption.strip())
 
 
@@ -44,4 +47,5 @@ def label_of(value: Any, where: str) -> str:
     """
     if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
         raise ValueError(f"{where}: a label is a word or a whole number, not {value!r:.80}")
+    check_text(str(value), f"{where}, label")
     return str(value).strip()

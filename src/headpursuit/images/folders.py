@@ -1,10 +1,9 @@
 """Images in a folder: sub-folders are labels, or a table says what is known of each image."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from headpursuit.files import Row, check_text
 from headpursuit.images import columns
 from headpursuit.images.drawing import Entry, are_splits, splits_of
 from headpursuit.images.opening import SUFFIXES, image_files
@@ -53,41 +52,40 @@ def _from_sub_folders(part: Path, folder: Path) -> list[Entry]:
 def _from_table(table: Path, folder: Path) -> list[Entry]:
     """One entry per image; rows about the same image add captions to it."""
     rows = described(table)
-    present = list(dict.fromkeys(name for _, row in rows for name in row))
+    present = list(dict.fromkeys(name for row in rows for name in row))
     file, label = columns.column(present, columns.FILE), columns.column(present, columns.LABEL)
     caption, split = columns.column(present, columns.CAPTION), columns.column(present, columns.SPLIT)
     if file is None:
         raise columns.no_column(str(table), "the image's file", columns.FILE, present)
     if label is None and caption is None:
         raise columns.no_column(str(table), "labels or captions", columns.LABEL + columns.CAPTION, present)
-    uses = splits_of({str(row[split]) for _, row in rows if row.get(split)} if split else ())
+    uses = splits_of({str(row[split]) for row in rows if row.get(split)} if split else ())
     entries: dict[str, Entry] = {}
-    for where, row in rows:
+    for row in rows:
         own = str(row.get(split) or "") if split else ""
         if own and own not in uses:
             continue
-        entry = _entry(row, where, folder, table.parent / _file_of(row, file, where), label, caption)
+        entry = _entry(row, folder, table.parent / _file_of(row, file), label, caption)
         entry = replace(entry, split=uses.get(own))
-        entries[entry.name] = _joined(entries.get(entry.name), entry, where)
+        entries[entry.name] = _joined(entries.get(entry.name), entry, row.where)
     return list(entries.values())
 
 
-def _file_of(row: Mapping[str, Any], file: str, where: str) -> str:
+def _file_of(row: Row, file: str) -> str:
     name = row.get(file)
     if not isinstance(name, str) or not name.strip():
-        raise ValueError(f"{where}: {file} is {name!r:.80}, not the name of a file")
+        raise ValueError(f"{row.where}: {file} is {name!r:.80}, not the name of a file")
+    check_text(name, f"{row.where}, {file}")
     return name
 
 
-def _entry(
-    row: Mapping[str, Any], where: str, folder: Path, path: Path, label: str | None, caption: str | None
-) -> Entry:
+def _entry(row: Row, folder: Path, path: Path, label: str | None, caption: str | None) -> Entry:
     name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.as_posix()
     return Entry(
         name,
         path,
-        label=columns.label_of(row.get(label), where) if label else None,
-        captions=columns.captions_of(row.get(caption), where) if caption else (),
+        label=columns.label_of(row.get(label), row.where) if label else None,
+        captions=columns.captions_of(row.get(caption), row.where) if caption else (),
     )
 
 

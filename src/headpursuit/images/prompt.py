@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from PIL.Image import Image
 
+from headpursuit.conversations import Conversation
+
 
 @dataclass(frozen=True)
 class StoredImage:
@@ -36,5 +38,5 @@ class ImagePrompt:
             object.__setattr__(self, "image", Path(self.image))
 
 
-Prompt: TypeAlias = str | ImagePrompt
-"""What a model reads: text, or text with an image."""
+Prompt: TypeAlias = str | ImagePrompt | Conversation
+"""What a model reads: text, text with an image, or the messages of a chat."""

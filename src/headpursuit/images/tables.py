@@ -1,11 +1,11 @@
 """Tables that describe the images of a folder, one row per image."""
 
 from pathlib import Path
-from typing import Any
 
-from headpursuit.tables import read_table
+from headpursuit.files import TABLES, Row, read_table
 
-NAMES = ("metadata.jsonl", "metadata.csv", "captions.jsonl", "captions.csv")
+NAMES = tuple(f"{stem}{ending}" for stem in ("metadata", "captions") for ending in TABLES)
+"""What such tables are called, in capitals or not."""
 
 
 def table_of(folder: Path) -> Path | None:
@@ -14,14 +14,15 @@ def table_of(folder: Path) -> Path | None:
     Raises:
         ValueError: If there are several.
     """
-    found = [folder / name for name in NAMES if (folder / name).is_file()]
+    inside = (path for path in folder.iterdir() if path.name.lower() in NAMES and path.is_file())
+    found = sorted(inside, key=lambda path: NAMES.index(path.name.lower()))
     if len(found) > 1:
         raise ValueError(f"{folder} has {' and '.join(path.name for path in found)}; keep the one that counts")
     return found[0] if found else None
 
 
-def described(path: Path) -> list[tuple[str, dict[str, Any]]]:
-    """The rows of a table, each with the words that say where it stands.
+def described(path: Path) -> list[Row]:
+    """The rows of a table.
 
     Raises:
         ValueError: If a line cannot be read, the file is not UTF-8, or there are no rows.

@@ -9,6 +9,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from headpursuit.conversations import Conversation
+from headpursuit.files import check_text
 from headpursuit.images import ImagePrompt, Prompt
 from headpursuit.images.opening import image_size
 from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
@@ -95,7 +97,11 @@ def batches(
     if batch_size < 1:
         raise ValueError(f"the batch size is {batch_size}; it must be at least 1")
     seen = {i: prompt for i, prompt in enumerate(prompts) if isinstance(prompt, ImagePrompt)}
-    ids = {i: encode(model, first + i, prompt, chat) for i, prompt in enumerate(prompts) if isinstance(prompt, str)}
+    ids = {
+        i: encode(model, first + i, prompt, chat)
+        for i, prompt in enumerate(prompts)
+        if not isinstance(prompt, ImagePrompt)
+    }
     check_pictures(model, {first + i: prompt for i, prompt in seen.items()}, chat)
     for i, tokens in ids.items():
         check_length(model, first + i, len(tokens), room)
@@ -136,24 +142,35 @@ def check_length(model: LanguageModel, number: int, n_tokens: int, room: int) ->
         raise ValueError(f"prompt {number + 1} takes {n_tokens} tokens{extra}, but the context holds {context}")
 
 
-def encode(model: LanguageModel, number: int, prompt: str, chat: bool) -> list[int]:
-    """The tokens of a text.
+def encode(model: LanguageModel, number: int, prompt: str | Conversation, chat: bool) -> list[int]:
+    """The tokens of a text, or of a conversation in its template.
 
     Raises:
-        ValueError: If it is empty, has a token that the model lacks or a place for an image, or cannot be put into a
-            chat template.
+        ValueError: If it is empty, has a token that the model lacks or a place for an image, cannot be put into a
+            chat template, or has to be.
     """
-    text = model.as_message(prompt) if chat else prompt
+    if isinstance(prompt, Conversation) and not chat:
+        raise ValueError(
+            f"prompt {number + 1} is a conversation, which only the chat template can write; give --chat (chat=True)"
+        )
+    said = str(prompt)
+    if not said.strip():
+        raise ValueError(f"prompt {number + 1} is empty")
+    check_text(said, f"prompt {number + 1}")
+    try:
+        text = model.as_message(prompt) if chat else said
+    except ValueError as error:
+        raise ValueError(f"prompt {number + 1}: {error}") from error
     if not chat or model.wants_special(text):
         ids = _without_end(model, text)
     else:
         ids = model.tokenizer.encode(text, add_special_tokens=False)
-    if model.sees_images and placeholder_of(model.processor) in prompt:
+    if model.sees_images and placeholder_of(model.processor) in said:
         raise ValueError(
             f"prompt {number + 1} has a place for an image, {placeholder_of(model.processor)}, but no image; "
             "name one (image_path), or take the place out"
         )
-    if not ids or not prompt.strip():
+    if not ids:
         raise ValueError(f"prompt {number + 1} is empty")
     rows = embedding_rows(model)
     if max(ids) >= rows:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from headpursuit.conversations import Conversation
 from headpursuit.models.anatomy import Anatomy, Probe, input_device
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.certified import certified
@@ -72,15 +73,25 @@ class LanguageModel:
         """Whether prompts may hold images."""
         return self.processor is not None
 
-    def as_message(self, text: str, with_image: bool = False, chat: Chat = _PLAIN) -> str:
-        """A text as a user's message in the chat template, behind its image if it has one.
+    def as_message(self, prompt: str | Conversation, with_image: bool = False, chat: Chat = _PLAIN) -> str:
+        """A text as a user's message in the chat template, behind its image if it has one; or all of a conversation.
 
         Raises:
             ValueError: As `in_template`.
         """
-        parts = [{"type": "image"}] * with_image + [{"type": "text", "text": text}]
-        content = parts if self.sees_images and (with_image or self._writes_parts) else text
-        return self.in_template([{"role": "user", "content": content}], chat)
+        if isinstance(prompt, Conversation):
+            said = [(message.role, message.content) for message in prompt.messages]
+            text = self.in_template([{"role": who, "content": self._content(content)} for who, content in said], chat)
+            if any(who == "user" and content.strip() not in text for who, content in said):
+                raise ValueError("the chat template leaves messages of the user out; leave these out, or --chat")
+            return text
+        return self.in_template([{"role": "user", "content": self._content(prompt, with_image)}], chat)
+
+    def _content(self, text: str, with_image: bool = False) -> Any:
+        """What a message says, as the chat template takes it."""
+        if self.sees_images and (with_image or self._writes_parts):
+            return [{"type": "image"}] * with_image + [{"type": "text", "text": text}]
+        return text
 
     def in_template(self, messages: Sequence[Message], chat: Chat = _PLAIN) -> str:
         """Messages (`{"role": ..., "content": ...}`) in the chat template, and the beginning of the answer.
@@ -93,8 +104,7 @@ class LanguageModel:
         if self._writer.chat_template is None:
             raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave --chat out")
         if chat.system and not (messages and messages[0]["role"] == "system"):
-            content = [{"type": "text", "text": chat.system}] if self._writes_parts else chat.system
-            messages = [{"role": "system", "content": content}, *messages]
+            messages = [{"role": "system", "content": self._content(chat.system)}, *messages]
         return written(self._writer, messages, chat)
 
     @property

@@ -106,7 +106,7 @@ class Repository:
         try:
             content = read_json(file)
         except ValueError as error:
-            raise ValueError(f"{self.name} is damaged: its {MANIFEST} is not valid JSON") from error
+            raise ValueError(f"{self.name} is damaged: its {MANIFEST}{str(error).removeprefix(str(file))}") from error
         return parse_manifest(content, self.name)
 
     def create(self, private: bool) -> None:

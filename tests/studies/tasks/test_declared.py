@@ -236,14 +236,17 @@ def test_keys_that_there_are_not_are_named_with_what_was_meant(refused):
         ({"target": {"prompts": None}}, "target: prompts are missing, like `prompts: The day after {day} is`"),
         ({"target": {"rows": None}}, "target: give either data (a file or hf:NAME) or rows"),
         ({"target": {"data": "days.csv"}}, "target: give either data (a file or hf:NAME) or rows"),
-        ({"target": {"rows": None, "data": "gone.csv"}}, "gone.csv; data are a file .jsonl, .json, .csv, .parquet"),
+        (
+            {"target": {"rows": None, "data": "gone.csv"}},
+            "gone.csv; data are a file .jsonl, .json, .csv,",
+        ),
         ({"target": {"rows": ["Monday"]}}, "target, rows: expected a list of rows, like `- {day: Monday,"),
         ({"target": {"rows": "Monday"}}, "target, rows: expected a list of rows, like `- {day: Monday,"),
         ({"target": {"answers": "after"}}, "target, row 1: there is no column 'after'; there is day, next"),
         ({"target": {"fact": "weekday"}}, "target, row 1: there is no column 'weekday'; there is day, next"),
         ({"target": {"keep": {"kind": ["x"]}}}, "target, row 1: there is no column 'kind'; there is day, next"),
         ({"target": {"prompts": "After {weekday}"}}, "there is no column 'weekday'; there is day, next"),
-        ({"target": {"split": "day"}}, "target, split: 'Monday' is none of ranking, selection, heldout"),
+        ({"target": {"split": "day"}}, "target, row 1, day: 'Monday' is none of ranking, selection, heldout"),
         (
             {"target": {"prompts": {"ranking": "After {day}"}}},
             "my-days: no heldout questions are left for the target; heads are ranked on some facts and measured on",
@@ -271,7 +274,7 @@ def test_a_missing_target_is_said(declare):
         ("- a\n- b\n", "my.yaml: expected keys with values, found list"),
         ("weekdays", "my.yaml: expected keys with values, found str"),
         ("", "my.yaml: expected keys with values, found NoneType"),
-        ("concept: [a\n", "my.yaml is no YAML: "),
+        ("concept: [a\n", "my.yaml cannot be read as YAML: "),
     ],
 )
 def test_what_is_no_mapping_is_refused(tmp_path, text, reason):

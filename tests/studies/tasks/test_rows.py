@@ -3,7 +3,8 @@ import time
 
 import pytest
 
-from headpursuit.studies.tasks.rows import column, filled, read_rows
+from headpursuit.files import column
+from headpursuit.studies.tasks.rows import filled, read_rows
 
 datasets = pytest.importorskip("datasets")
 
@@ -105,10 +106,15 @@ def test_columns_may_lie_inside_others(base):
     first, second = read_rows("rows.jsonl", base)
     assert column(first, "answer.aliases") == ["x", "y"]
     assert column({"answer.aliases": "flat"}, "answer.aliases") == "flat"
-    assert filled("{q:>6} {answer.aliases}", first) == "  who? ['x', 'y']"
+    assert filled("{q:>6}", first) == "  who?"
+    with pytest.raises(ValueError, match=r"line 1, answer\.aliases: there is a list .*,"):
+        filled("{answer.aliases}", first)
     with pytest.raises(ValueError, match=r"rows\.jsonl, line 1: there is no column 'qestion'; there is q, answer$"):
         column(first, "qestion")
-    with pytest.raises(ValueError, match=r"line 1: there is no column 'answer\.alias'; in 'answer' there is aliases$"):
+    with pytest.raises(
+        ValueError,
+        match=r"line 1: there is no column 'answer\.alias'; in 'answer' there is aliases; did you",
+    ):
         column(first, "answer.alias")
     with pytest.raises(ValueError, match=r"no column 'q\.x'; in 'q' there is 'when\?', which has no columns"):
         column(second, "q.x")

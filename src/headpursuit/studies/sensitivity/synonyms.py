@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from headpursuit.concepts import Concept
+from headpursuit.files import lines_of
 
 
 def read_synonyms(path: Path | str, concept: Concept) -> dict[str, tuple[str, ...]]:
@@ -25,11 +26,7 @@ def read_synonyms(path: Path | str, concept: Concept) -> dict[str, tuple[str, ..
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}; give one with a line like `word, synonym, synonym`")
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise ValueError(f"{file} is not UTF-8 text; save the synonyms as UTF-8") from None
-    rows = {n: line.strip() for n, line in enumerate(lines, 1) if line.strip() and not line.strip().startswith("#")}
+    rows = {n: line.strip() for n, line in lines_of(file) if line.strip() and not line.strip().startswith("#")}
     return _of_concept({n: _parts(row, n, file) for n, row in rows.items()}, concept, file)
 
 

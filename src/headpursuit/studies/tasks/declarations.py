@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
-import yaml
+from headpursuit.files import read_yaml
 
 _KEYS = (
     "name",
@@ -45,7 +45,7 @@ def declared_names() -> tuple[str, ...]:
 
 def is_declaration(name: str) -> bool:
     """Whether a task is named by its file."""
-    return Path(name).suffix in (".yaml", ".yml")
+    return Path(name).suffix.lower() in (".yaml", ".yml")
 
 
 def declaration_file(name: str) -> Path:
@@ -60,12 +60,9 @@ def read_declaration(file: Path) -> dict[str, Any]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no YAML mapping, or has an unknown key; the text names the keys there are.
     """
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise FileNotFoundError(f"there is no task file {file}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{file} is no YAML: {error}") from error
+    if not file.exists():
+        raise FileNotFoundError(f"there is no task file {file}")
+    content = read_yaml(file)
     check_mapping(content, _KEYS, str(file))
     for group in ("target", "unrelated"):
         if isinstance(content.get(group), Mapping):

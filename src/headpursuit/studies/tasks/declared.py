@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.concepts import load_concept
+from headpursuit.files import read_text
 from headpursuit.studies.metrics import normalise
 from headpursuit.studies.tasks.declarations import one_of, read_declaration
 from headpursuit.studies.tasks.groups import compared_words, concept_beside, questions_of
@@ -46,7 +47,7 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
     concept = concept_beside(str(declared["concept"]), file)
     load_concept(concept)  # a missing one is said at once
     if "questions" in declared:
-        questions = parse_questions((file.parent / declared["questions"]).read_text("utf-8"), declared["questions"])
+        questions = parse_questions(_text_beside(declared["questions"], file, "questions"), str(declared["questions"]))
     else:
         questions = tuple(questions_of(declared["target"], "target", name, file, seed))
         questions += _unrelated(declared.get("unrelated", "common"), concept, name, file, seed)
@@ -67,14 +68,21 @@ def _neutral(given: Any, file: Path) -> tuple[str, ...]:
     if given is None:
         return neutral_texts()
     if isinstance(given, str):
-        texts = paragraphs((file.parent / given).read_text(encoding="utf-8"))
-    elif isinstance(given, list) and all(isinstance(text, str) for text in given):
+        texts = paragraphs(_text_beside(given, file, "neutral"))
+    elif isinstance(given, list) and all(isinstance(text, str) and text.strip() for text in given):
         texts = tuple(given)
     else:
         raise ValueError(f"{file}, neutral: expected a text file beside this one, or a list of paragraphs")
     if not texts:
         raise ValueError(f"{file}, neutral: there is no text to measure damage on")
     return texts
+
+
+def _text_beside(name: Any, file: Path, key: str) -> str:
+    """A text file beside the declaration."""
+    if not isinstance(name, str):
+        raise ValueError(f"{file}, {key}: expected the name of a file beside this one, not {name!r:.60}")
+    return read_text(file.parent / name)
 
 
 def _with_data(declared: dict[str, Any], data: str, file: Path) -> dict[str, Any]:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 from headpursuit.concepts import load_concept
+from headpursuit.files import Row, column, text_of
 from headpursuit.studies.metrics import normalise
 from headpursuit.studies.tasks.declarations import check_mapping, one_of
-from headpursuit.studies.tasks.rows import Row, column, filled, read_rows
+from headpursuit.studies.tasks.rows import cell, filled, read_rows, text_in
 from headpursuit.studies.tasks.task import Group, Question, Split
 
 
@@ -23,14 +24,13 @@ def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, 
     where = f"{file}, {group}"
     if ("data" in given) == ("rows" in given):
         raise ValueError(f"{where}: give either data (a file or hf:NAME) or rows")
+    _check_types(given, where)
     rows = _rows(given, file, where)
-    if "prompts" not in given:
-        raise ValueError(f"{where}: prompts are missing, like `prompts: The day after {{day}} is`")
     by_fact: dict[str, list[Row]] = {}
     words = {key: compared_words(str(given[key]), file) for key in ("answers_in", "answers_not_in") if key in given}
     for number, row in enumerate(rows):
         if _kept(row, given, words):
-            fact = str(column(row, given["fact"])) if "fact" in given else str(number)
+            fact = text_in(row, given["fact"]) if "fact" in given else str(number)
             by_fact.setdefault(fact, []).append(row)
     facts = _splits(by_fact, given, where)
     for split in sorted(facts, key=get_args(Split).index):
@@ -42,6 +42,26 @@ def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, 
                     accepted.setdefault(filled(phrasing, row), {}).update(dict.fromkeys(_answers(row, given)))
             for prompt, answers in accepted.items():
                 yield Question(prompt, tuple(answers), group, str(given.get("subject", task)), fact, split)
+
+
+def _check_types(given: Mapping[str, Any], where: str) -> None:
+    """Refuse values that a group's keys cannot have."""
+    for key in ("data", "answers", "fact", "split", "answers_in", "answers_not_in"):
+        if key in given and not (isinstance(given[key], str) and given[key]):
+            raise ValueError(f"{where}, {key}: expected a name, found {given[key]!r:.60}")
+    limit, keep, prompts = given.get("limit"), given.get("keep"), given.get("prompts")
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        raise ValueError(f"{where}, limit: expected a whole number from 1, found {limit!r:.60}")
+    if keep is not None and not isinstance(keep, Mapping):
+        raise ValueError(f"{where}, keep: expected columns with values, like `keep: {{lang: [en]}}`, not {keep!r:.60}")
+    if prompts is None:
+        raise ValueError(f"{where}: prompts are missing, like `prompts: The day after {{day}} is`")
+    for one in prompts.values() if isinstance(prompts, Mapping) else [prompts]:
+        for phrasing in one if isinstance(one, list) else [one]:
+            if not isinstance(phrasing, str) or not phrasing.strip():
+                raise ValueError(
+                    f"{where}, prompts: expected templates like `The day after {{day}} is`, not {one!r:.60}"
+                )
 
 
 def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
@@ -82,7 +102,7 @@ def _splits(by_fact: Mapping[str, Sequence[Row]], given: Mapping[str, Any], wher
         return {"ranking": ordered[:half], "heldout": ordered[half:]}
     facts: dict[Split, list[str]] = {}
     for fact, rows in by_fact.items():
-        found = {one_of(Split, str(column(row, given["split"])), f"{where}, split") for row in rows}
+        found = {one_of(Split, column(row, given["split"]), cell(row, given["split"])) for row in rows}
         if len(found) > 1:
             raise ValueError(f"{where}: the fact {fact!r} is in several splits ({', '.join(sorted(found))})")
         facts.setdefault(found.pop(), []).append(fact)
@@ -90,9 +110,9 @@ def _splits(by_fact: Mapping[str, Sequence[Row]], given: Mapping[str, Any], wher
 
 
 def _limited(facts: list[str], limit: Any, seed: int) -> list[str]:
-    if limit is None or len(facts) <= int(limit):
+    if limit is None or len(facts) <= limit:
         return facts
-    return sorted(random.Random(seed).sample(facts, int(limit)))
+    return sorted(random.Random(seed).sample(facts, limit))
 
 
 def _phrasings(prompts: Any, split: Split, where: str) -> Sequence[str]:
@@ -106,5 +126,10 @@ def _phrasings(prompts: Any, split: Split, where: str) -> Sequence[str]:
 def _answers(row: Row, given: Mapping[str, Any]) -> tuple[str, ...]:
     if "answers" not in given:
         return ()
-    found = column(row, given["answers"])
-    return tuple(dict.fromkeys(map(str, found))) if isinstance(found, list | tuple) else (str(found),)
+    found, where = column(row, given["answers"]), cell(row, given["answers"])
+    texts = [text_of(one, where) for one in (found if isinstance(found, list | tuple) else [found])]
+    if not texts or not all(text.strip() for text in texts):
+        raise ValueError(
+            f"{where}: an accepted answer is empty, so that no output is right; fill it in, or leave it out"
+        )
+    return tuple(dict.fromkeys(texts))

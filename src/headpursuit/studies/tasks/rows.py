@@ -5,25 +5,17 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
+from headpursuit.files import TABLES, Row, column, read_table, text_of
 from headpursuit.hub import data_set
-from headpursuit.tables import TABLES, read_table
 
 _HUB = "hf:"
-
-
-class Row(dict[str, Any]):
-    """One row by column, which knows where it stands."""
-
-    def __init__(self, values: Mapping[str, Any], where: str) -> None:
-        super().__init__(values)
-        self.where = where
 
 
 def read_rows(source: str, base: Path) -> list[Row]:
     """The rows of a task's data.
 
     Args:
-        source: A file `.jsonl`, `.json`, `.csv` or `.parquet`; a folder that the library `datasets` reads; or
+        source: A file `.jsonl`, `.json`, `.csv`, `.tsv` or `.parquet`; a folder that the library `datasets` reads; or
             `hf:NAME`, `hf:NAME:CONFIG` or `hf:NAME:CONFIG:SPLIT`, a data set of the hub or a folder. CONFIG may be
             empty; SPLIT may be left out where there is one only.
         base: The folder that paths start from.
@@ -39,7 +31,7 @@ def read_rows(source: str, base: Path) -> list[Row]:
     elif (base / source).is_dir():
         rows = _of_data_set(_HUB + source, base)
     elif (base / source).exists():
-        rows = [Row(values, where) for where, values in read_table(base / source)]
+        rows = read_table(base / source)
     else:
         raise FileNotFoundError(
             f"there is no file or folder {base / source}; data are a file {', '.join(TABLES)}, a folder, "
@@ -50,43 +42,42 @@ def read_rows(source: str, base: Path) -> list[Row]:
     return rows
 
 
-def column(row: Mapping[str, Any], name: str) -> Any:
-    """A row's value in a column; `answer.aliases` means the column `aliases` inside `answer`.
-
-    Raises:
-        ValueError: If there is no such column; the text names those there are.
-    """
-    if name in row:
-        return row[name]
-    found: Any = row
-    parts = name.split(".")
-    for depth, part in enumerate(parts):
-        if not isinstance(found, Mapping) or part not in found:
-            there = (
-                ", ".join(found) or "nothing" if isinstance(found, Mapping) else f"{found!r:.60}, which has no columns"
-            )
-            inside = f"in {'.'.join(parts[:depth])!r} there is" if depth else "there is"
-            raise ValueError(f"{getattr(row, 'where', 'a row')}: there is no column {name!r}; {inside} {there}")
-        found = found[part]
-    return found
-
-
 def filled(template: str, row: Mapping[str, Any]) -> str:
     """A template of `str.format` with a row's values; `{prompt.text}` means the column `text` inside `prompt`.
 
     Raises:
-        ValueError: If the template cannot be read, or a column is missing; the text names those there are.
+        ValueError: If the template cannot be read, a column is missing (the text names those there are) or holds no
+            text, or nothing comes out.
     """
     try:
-        return _Columns().vformat(template, (), row)
-    except (ValueError, IndexError) as error:
+        text = _Columns().vformat(template, (), row)
+        if not text.strip():
+            raise ValueError(f"{cell(row)} would ask nothing")
+    except (ValueError, LookupError, OverflowError) as error:
         raise ValueError(f"the template {template!r:.80} cannot be filled: {error}") from error
+    return text
+
+
+def text_in(row: Mapping[str, Any], name: str) -> str:
+    """A row's text in a column.
+
+    Raises:
+        ValueError: If there is no such column, or it holds no text.
+    """
+    return text_of(column(row, name), cell(row, name))
+
+
+def cell(row: Mapping[str, Any], name: str = "") -> str:
+    """Where a row stands, and the column."""
+    where = str(getattr(row, "where", "a row"))
+    return f"{where}, {name}" if name else where
 
 
 class _Columns(Formatter):
     """Fields of a template are columns, where `Formatter` would look for attributes."""
 
     def get_field(self, field_name: str, args: Any, kwargs: Any) -> tuple[Any, str]:  # noqa: ARG002
+        text_in(kwargs, field_name)
         return column(kwargs, field_name), field_name
 
 

@@ -1,6 +1,5 @@
 """A task: prompts whose outputs belong to a concept, questions about other things, and neutral text."""
 
-import json
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,6 +7,7 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from headpursuit.concepts import Concept, load_concept
+from headpursuit.files import check_text, parse_json, text_of
 from headpursuit.images import ImagePrompt, Prompt
 
 Group = Literal["target", "unrelated"]
@@ -42,7 +42,7 @@ class Question:
     @property
     def text(self) -> str:
         """What is asked, without the image."""
-        return self.prompt.text if isinstance(self.prompt, ImagePrompt) else self.prompt
+        return self.prompt.text if isinstance(self.prompt, ImagePrompt) else str(self.prompt)
 
 
 @dataclass(frozen=True)
@@ -164,18 +164,33 @@ def parse_questions(text: str, origin: str) -> tuple[Question, ...]:
         if not line.strip():
             continue
         try:
-            questions.append(_question(json.loads(line)))
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            questions.append(_question(parse_json(line)))
+        except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{origin}, line {number}: no question ({error})") from error
     return tuple(questions)
 
 
 def _question(row: Mapping[str, Any]) -> Question:
-    question = Question(**{**row, "answers": tuple(row["answers"])})
+    if not isinstance(row, Mapping):
+        raise TypeError("it is no JSON object")
+    question = Question(**{**row, "answers": _answers(row["answers"])})
+    for name in ("prompt", "subject", "fact", "label", "image_name"):
+        value = getattr(question, name)
+        if not isinstance(value, str) or (name == "prompt" and not value.strip()):
+            raise TypeError(f"{name} is {value!r:.60}, where text belongs")
+        check_text(value, name)
     for value, allowed in ((question.group, get_args(Group)), (question.split, get_args(Split))):
         if value not in allowed:
             raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
     return question
+
+
+def _answers(given: Any) -> tuple[str, ...]:
+    """One accepted answer or a list of them."""
+    answers = tuple(text_of(one, "answers") for one in (given if isinstance(given, list) else [given]))
+    if not all(answer.strip() for answer in answers):
+        raise ValueError("answers: an accepted one is empty, so that no output is right")
+    return answers
 
 
 def neutral_texts() -> tuple[str, ...]:

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from headpursuit.files import read_yaml
 from headpursuit.studies.transfer.config import TransferTask
 
 _ENDINGS = (".yaml", ".yml", ".json")
@@ -41,12 +40,7 @@ def read_tasks(names: Sequence[str]) -> tuple[tuple[TransferTask, ...], dict[str
 
 
 def _content(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as YAML ({' '.join(str(error).split())})") from error
+    content = read_yaml(path)
     if not isinstance(content, Mapping):
         raise ValueError(f"{path} holds no settings; it should have keys, like tasks: [{{task: countries-qa}}]")
     return content

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from headpursuit.tables import TABLES, read_table
+from headpursuit.files import TABLES, read_table
 
 ROWS = [{"text": "a", "n": 1}, {"text": "b ü", "n": 2}]
 
@@ -16,6 +16,7 @@ def written(folder, ending):
             ".jsonl": '\ufeff{"text": "a", "n": 1}\n\n{"text": "b ü", "n": 2}\n',
             ".json": '[{"text": "a", "n": 1}, {"text": "b ü", "n": 2}]',
             ".csv": "text,n\na,1\nb ü,2\n",
+            ".tsv": "text\tn\na\t1\nb ü\t2\n",
         }
         path.write_text(texts[ending], encoding="utf-8")
     return path
@@ -27,15 +28,16 @@ def written(folder, ending):
         (".jsonl", ["line 1", "line 3"]),
         (".json", ["row 0", "row 1"]),
         (".csv", ["line 2", "line 3"]),
+        (".tsv", ["line 2", "line 3"]),
         (".parquet", ["row 0", "row 1"]),
     ],
 )
 def test_every_kind_of_file_gives_the_same_rows(tmp_path, ending, places):
     path = written(tmp_path, ending)
-    expected = [row | {"n": str(row["n"])} for row in ROWS] if ending == ".csv" else ROWS
+    expected = [row | {"n": str(row["n"])} for row in ROWS] if ending in (".csv", ".tsv") else ROWS
     found = read_table(path)
-    assert [row for _, row in found] == expected
-    assert [where for where, _ in found] == [f"{path}, {place}" for place in places]
+    assert found == expected
+    assert [row.where for row in found] == [f"{path}, {place}" for place in places]
     assert ending in TABLES
 
 
@@ -48,9 +50,9 @@ def test_every_kind_of_file_gives_the_same_rows(tmp_path, ending, places):
         ("a.json", b'{"a": 1}', r"a\.json holds no list of objects"),
         ("a.json", b'[{"a": 1}, 5]', r"a\.json, row 1: no JSON object"),
         ("a.csv", b"a,b\n1\n", r"a\.csv, line 2: another number of columns than the first line has"),
-        ("a.csv", b"a\n\xff\n", r"a\.csv is not UTF-8 text: "),
+        ("a.csv", b"a\n\xff\n", r"a\.csv, line 2: byte 0xff is not UTF-8; "),
         ("a.parquet", b"no", r"a\.parquet is no Parquet file that can be read: "),
-        ("a.txt", b"no", r"a\.txt ends in '\.txt'; a table is a file \.jsonl, \.json, \.csv, \.parquet"),
+        ("a.txt", b"no", r"a\.txt ends in '\.txt'; a table is a file \.jsonl, \.json, \.csv, \.tsv, \.parquet"),
     ],
 )
 def test_files_that_cannot_be_read_are_named_with_the_place(tmp_path, name, content, message):

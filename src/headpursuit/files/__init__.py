@@ -1,0 +1,21 @@
+"""Files that people wrote: text, JSON, YAML, tables; read whole and exactly, or refused with the place and a remedy."""
+
+from headpursuit.files.cells import Row, column, text_of
+from headpursuit.files.objects import parse_json, parse_yaml, read_yaml
+from headpursuit.files.tables import TABLES, read_table, rows_of
+from headpursuit.files.texts import check_text, lines_of, read_text
+
+__all__ = [
+    "TABLES",
+    "Row",
+    "check_text",
+    "column",
+    "lines_of",
+    "parse_json",
+    "parse_yaml",
+    "read_table",
+    "read_text",
+    "read_yaml",
+    "rows_of",
+    "text_of",
+]
