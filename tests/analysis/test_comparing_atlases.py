@@ -162,13 +162,13 @@ def changed(folder, change):
     [
         (lambda c: c["heads"][0].update(changed="much"), "changed is 'much', not a number"),
         (lambda c: c["heads"][0].update(specificity=[0.1]), "L0H0 has 1 changes of specificity, .* 3 concepts"),
-        (lambda c: c["heads"][0].update(specificity=["a", "b", "c"]), "specificity is 'a', not a number"),
-        (lambda c: c["heads"][0].update(gained=[1]), "gained is 1, not text"),
+        (lambda c: c["heads"][0].update(specificity=["a", "b", "c"]), "specificity.0. is 'a', not a number"),
+        (lambda c: c["heads"][0].update(gained=[1]), "gained.0. is 1, not text"),
         (lambda c: c["heads"][0]["after"].update(tokens=[]), "L0H0 has 0 tokens, 1 token ids"),
         (lambda c: c.update(heads=[]), "it compares no heads"),
-        (lambda c: c.update(notes=[None]), "notes is None, not text"),
-        (lambda c: c.update(before=None), "expected the fields of a Identity, found None"),
-        (lambda c: c.pop("heads"), "'heads'"),
+        (lambda c: c.update(notes=[None]), "notes.0. is None, not text"),
+        (lambda c: c.update(before=None), "before is None, not the fields of Identity"),
+        (lambda c: c.pop("heads"), "heads is missing"),
     ],
 )
 def test_values_of_another_type_are_refused_by_name(tmp_path, as_users_run_it, change, message):

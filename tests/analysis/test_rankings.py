@@ -164,13 +164,13 @@ def test_a_file_that_is_no_ranking_is_refused(tmp_path, content):
     ("changes", "message"),
     [
         ({"concept": ["x"]}, r"concept is \['x'\], not text"),
-        ({"tokens": [1]}, "tokens is 1, not text"),
+        ({"tokens": [1]}, r"tokens\[0\] is 1, not text"),
         (
             {"entries": [{"head": "L0H0", "explained": None, "specificity": 0, "z": 0}]},
             "explained is None, not a number",
         ),
-        ({"entries": [{"head": "L0H0", "explained": 10**400}]}, "too large"),
-        ({"entries": [{"head": "L0H0", "explained": 0.5}]}, "missing .*'specificity' and 'z'"),
+        ({"entries": [{"head": "L0H0", "explained": 10**400, "specificity": 0, "z": 0}]}, "too large"),
+        ({"entries": [{"head": "L0H0", "explained": 0.5}]}, r"entries\[0\].specificity is missing"),
         ({"config": {"rule": "[best](http://x)"}}, "rule is '.best.*, not one of l1, l2, forward"),
         ({"config": {"n_atoms": "20"}}, "n_atoms is '20', not a whole number"),
     ],

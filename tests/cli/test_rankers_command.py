@@ -77,5 +77,5 @@ def test_what_cannot_be_is_refused_in_one_line(folder, tmp_path):
     assert_refused(run("rankers", "one,one", *common), "a task is named twice in one, one")
     (tmp_path / "out").mkdir()
     assert_refused(run("rankers", "one", *common), "exists already; choose another output")
-    assert_refused(run("rankers", "one", *common, "--resume"), "is no comparison of rankers")
+    assert_refused(run("rankers", "one", *common, "--resume"), "is no rankers")
     assert_refused(run("rankers", "one", tmp_path / "none", "-o", tmp_path / "new"), "none")

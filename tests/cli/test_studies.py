@@ -144,7 +144,7 @@ def test_an_interrupted_study_is_resumed(declare, tmp_path, monkeypatch):
         patch.setattr("headpursuit.studies.arms.answer", interrupt)
         assert run("study", file, "-o", out, *DOSE).exit_code == 130
     assert_refused(run("report", out), "is unfinished; continue it with --resume")
-    assert_refused(run("study", file, "-o", out, *DOSE), "continue an unfinished study with --resume")
+    assert_refused(run("study", file, "-o", out, *DOSE), "continue what is unfinished in it with --resume")
     assert run("study", file, "-o", out, *DOSE, "--resume").exit_code == 0
 
 

@@ -2,13 +2,12 @@
 
 import io
 import random
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from PIL import Image
 
 from headpursuit.analysis import RankConfig, RankedHead, Ranking
 from headpursuit.heads import Head
-from headpursuit.storage import new_folder, write_json
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.results import (
     ArmSummary,
@@ -24,6 +23,7 @@ from headpursuit.studies.results import (
     StudyResult,
     Verdict,
 )
+from headpursuit.studies.results.study_result import KIND
 
 CAPITALS = {
     "Kabul": "Afghanistan",
@@ -203,12 +203,11 @@ def study_result(ranked=None, n_controls=5, **changes):
 
 def save(result, path, image_size=8):
     """Write a study as studies are written."""
-    with new_folder(path, "study", {"task": result.config.task}) as folder:
-        if any(example.thumbnail for example in result.examples):
-            save_images(result, folder, image_size)
-        write_json(folder / "config.json", asdict(result.config))
-        write_json(folder / "study.json", result.to_json())
-        result.ranking.save(folder / "ranking.json")
+    folder = KIND.begin(path, result.config)
+    if any(example.thumbnail for example in result.examples):
+        save_images(result, folder, image_size)
+    result.ranking.save(folder / "ranking.json")
+    KIND.finish(folder, result)
     return path
 
 

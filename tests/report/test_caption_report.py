@@ -1,13 +1,12 @@
 """The page of a study of captions: both directions, captions side by side, safe whatever a model wrote."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from finished_study import estimate, notes_for, png, ranking
 from test_report import EVIL, Page, page_of
 
 from headpursuit.report import captioning, render, thumbnails
-from headpursuit.storage import new_folder, write_json
 from headpursuit.studies import CaptioningResult, usual_config
 from headpursuit.studies.captioning import CaptionArm, CaptionExample
 from headpursuit.studies.captioning.result import KIND
@@ -101,13 +100,12 @@ def caption_study(n_images=30, text=None, **changes):
 
 
 def save(result, path):
-    with new_folder(path, KIND, {}) as folder:
-        (folder / "images").mkdir()
-        for example in result.examples:
-            (folder / example.thumbnail).write_bytes(png())
-        write_json(folder / "config.json", asdict(result.config))
-        write_json(folder / "study.json", result.to_json())
-        result.ranking.save(folder / "ranking.json")
+    folder = KIND.begin(path, result.config)
+    (folder / "images").mkdir()
+    for example in result.examples:
+        (folder / example.thumbnail).write_bytes(png())
+    result.ranking.save(folder / "ranking.json")
+    KIND.finish(folder, result)
     return path
 
 

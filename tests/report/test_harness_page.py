@@ -1,11 +1,10 @@
 import json
 import re
-from dataclasses import asdict
 
 import pytest
 
+from headpursuit.records import from_record, to_record
 from headpursuit.report import render_harness
-from headpursuit.storage import new_folder, write_json
 from headpursuit.studies.harness import HarnessConfig, HarnessResult
 from headpursuit.studies.harness.changes import Change
 from headpursuit.studies.harness.result import KIND, HarnessArm, HarnessRow
@@ -31,8 +30,7 @@ def finished(tmp_path):
         warnings=("Truncating 3 tokens",),
         versions={"torch": "1"},
     )
-    with new_folder(tmp_path / "run", KIND, {}) as folder:
-        write_json(folder / "result.json", result.to_json())
+    KIND.finish(KIND.begin(tmp_path / "run", result.config), result)
     return result, tmp_path / "run"
 
 
@@ -58,4 +56,4 @@ def test_something_else_is_refused(finished):
 
 def test_settings_come_back(finished):
     config = finished[0].config
-    assert HarnessConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
+    assert from_record(HarnessConfig, json.loads(json.dumps(to_record(config)))) == config

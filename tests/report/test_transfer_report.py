@@ -6,7 +6,6 @@ import pytest
 
 from headpursuit.report.matrices import MatrixRow, matrix_picture
 from headpursuit.report.transfer import render_transfer
-from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.transfer import (
     Column,
@@ -19,6 +18,7 @@ from headpursuit.studies.transfer import (
     by_effect,
     by_overlap,
 )
+from headpursuit.studies.transfer.result import KIND
 
 NAMES = ["digits", "counting", "words"]
 EFFECTS = {("digits", "digits"): 0.9, ("digits", "counting"): 0.62, ("words", "words"): 0.31, ("words", "digits"): 0.99}
@@ -68,10 +68,8 @@ def result():
 @pytest.fixture
 def folder(tmp_path):
     found = result()
-    write_json(tmp_path / "config.json", found.config.to_json())
-    write_json(tmp_path / "result.json", found.to_json())
-    finish_folder(tmp_path, "transfer", {})
-    return tmp_path
+    KIND.finish(KIND.begin(tmp_path / "out", found.config), found)
+    return tmp_path / "out"
 
 
 def test_the_page_says_everything_and_loads_nothing(folder):

@@ -1,9 +1,10 @@
 """Doses chosen and verdicts reached on studies of captions, from figures alone."""
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
+from headpursuit.records import from_record, to_record
 from headpursuit.studies import usual_config
 from headpursuit.studies.captioning import CaptionArm
 from headpursuit.studies.captioning.judging import effect, judge, kept_cider, signs_of_damage
@@ -233,4 +234,4 @@ def test_a_sheet_without_a_good_dose_says_so():
 
 def test_a_sheet_comes_back_equal():
     found = sheet("suppress", arm(0.3), arm(0.1, without=0.1, scale=-2.0))
-    assert CaptionSheet.from_json(asdict(found)) == found
+    assert from_record(CaptionSheet, to_record(found)) == found

@@ -10,10 +10,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 from headpursuit.analysis import Capture, RankConfig  # noqa: E402
 from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage  # noqa: E402
 from headpursuit.models import answer, rescale  # noqa: E402
+from headpursuit.records import from_record  # noqa: E402
 from headpursuit.report import render  # noqa: E402
 from headpursuit.storage import read_json  # noqa: E402
 from headpursuit.studies import StudyResult, image_classification, study, usual_config  # noqa: E402
-from headpursuit.studies.place import check_same  # noqa: E402
+from headpursuit.studies.identity import check_asked  # noqa: E402
 from headpursuit.studies.results import Arm  # noqa: E402
 
 ASK = "<image> w5 w9"
@@ -79,7 +80,7 @@ def test_every_arm_answers_about_the_held_out_images_in_its_scope(made, model):
     prompts = [question.prompt for question in task.heldout]
     assert all(isinstance(prompt, ImagePrompt) for prompt in prompts)
     for name, scope in scopes.items():
-        arm = Arm.from_json(read_json(folder / "arms" / f"{name}.json"))
+        arm = from_record(Arm, read_json(folder / "arms" / f"{name}.json"))
         assert arm.edit.scope == scope
         assert {str(head) for head in arm.edit} == set(result.edit.heads)
         with rescale(model, arm.edit):
@@ -128,9 +129,9 @@ def test_where_images_have_no_positions_that_is_said(model, made, tmp_path, monk
 
 def test_other_pictures_of_the_same_names_cannot_go_on_with_a_study(model, made, tmp_path):
     _, _, task = made
-    check_same(model, task, [task.words], tmp_path)
-    check_same(model, task, [task.words], tmp_path)
+    check_asked(model, task, [task.words], tmp_path)
+    check_asked(model, task, [task.words], tmp_path)
     first, *others = task.questions
     other = replace(first, prompt=ImagePrompt(first.prompt.text, tiny_vision.drawing(99)))
     with pytest.raises(ValueError, match="was begun with other questions, images, neutral text, settings or concepts"):
-        check_same(model, replace(task, questions=(other, *others)), [task.words], tmp_path)
+        check_asked(model, replace(task, questions=(other, *others)), [task.words], tmp_path)

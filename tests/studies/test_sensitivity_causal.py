@@ -124,7 +124,7 @@ def test_other_questions_are_not_gone_on_with(finished, model, captured, task, t
         with pytest.raises(ZeroDivisionError):
             study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT, task=task)
     other = replace(task, questions=task.questions[2:])
-    with pytest.raises(ValueError, match="begun with other questions; choose another output"):
+    with pytest.raises(ValueError, match="begun with other questions .inputs.json.; give the same, or choose"):
         study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT, task=other, resume=True)
 
 

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from headpursuit.analysis import RankConfig
 from headpursuit.cli import studies as commands
 from headpursuit.cli.app import app
+from headpursuit.records import from_record
 from headpursuit.studies import StudyConfig, find_task, usual_config
 from headpursuit.studies.settings import command
 
@@ -54,9 +55,9 @@ def test_a_config_from_before_there_were_images_is_read():
     content = json.loads(json.dumps(asdict(StudyConfig("countries-qa", "m", heads="3"))))
     for name in ("data", "ask", "images", "selection_images", "skip_bad", "sweep", "sweep_questions", "doses"):
         del content[name]
-    assert StudyConfig.from_json(content) == StudyConfig("countries-qa", "m", heads="3")
+    assert from_record(StudyConfig, content) == StudyConfig("countries-qa", "m", heads="3")
     with pytest.raises(TypeError, match="pictures"):
-        StudyConfig.from_json(content | {"pictures": 3})
+        from_record(StudyConfig, content | {"pictures": 3})
 
 
 @pytest.mark.parametrize(

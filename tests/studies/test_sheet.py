@@ -1,8 +1,9 @@
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from arm_figures import arm, base
 
+from headpursuit.records import from_record, to_record
 from headpursuit.studies.doses import cell_of
 from headpursuit.studies.effect import Asked
 from headpursuit.studies.results import DoseSheet
@@ -37,5 +38,5 @@ def test_a_dose_without_effect_is_not_on_the_front():
 def test_a_sheet_comes_back_from_json_with_what_was_not_run():
     doses = (arm(0.1), arm(0.0, 0.1, n_heads=2))
     whole = sheet(*(cell_of(base(), dose, ASKED) for dose in doses), not_run=((2, -2.0), (4, -1.0)))
-    assert DoseSheet.from_json(json.loads(json.dumps(asdict(whole)))) == whole
+    assert from_record(DoseSheet, json.loads(json.dumps(to_record(whole)))) == whole
     assert whole.counts == (1, 2, 4)

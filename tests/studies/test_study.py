@@ -10,6 +10,7 @@ from headpursuit.analysis import Capture, RankConfig, Ranking
 from headpursuit.concepts import Concept
 from headpursuit.heads import Head, parse_scope
 from headpursuit.models import answer, rescale
+from headpursuit.records import from_record
 from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig, StudyResult, study
 from headpursuit.studies.metrics import contains
@@ -171,7 +172,7 @@ def test_every_arm_edits_the_scope(model, words, tmp_path, task, scope):
     with pytest.raises(ValueError, match="other settings"):
         study(model, replace(config, scope="all"), tmp_path / "study", resume=True)
     study(model, config, tmp_path / "study", resume=True)
-    arms = [Arm.from_json(read_json(tmp_path / "study" / "arms" / f"{name}.json")) for name in ARMS[1:]]
+    arms = [from_record(Arm, read_json(tmp_path / "study" / "arms" / f"{name}.json")) for name in ARMS[1:]]
     assert {arm.edit.scope for arm in arms} == {parse_scope(scope)}
     prompts = [question.prompt for question in task.heldout]
     for arm in arms:

@@ -1,6 +1,6 @@
 import json
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -9,6 +9,7 @@ from tiny_study import N_NEW
 from headpursuit.analysis import RankConfig
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models.scaling import Applied
+from headpursuit.records import from_record, to_record
 from headpursuit.studies import StudyConfig, study
 from headpursuit.studies import arms as running
 from headpursuit.studies.settings import command
@@ -64,7 +65,7 @@ def test_settings_that_cannot_be_are_refused(changes, reason):
 
 
 def test_settings_come_back_from_json(config):
-    assert StudyConfig.from_json(json.loads(json.dumps(asdict(config)))) == config
+    assert from_record(StudyConfig, json.loads(json.dumps(to_record(config)))) == config
 
 
 def test_the_command_names_what_is_not_the_default(tmp_path):

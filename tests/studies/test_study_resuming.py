@@ -47,14 +47,14 @@ def test_a_study_interrupted_while_capturing_leaves_no_half_capture(model, confi
 def test_another_config_cannot_be_resumed(model, config, tmp_path):
     with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
         study(model, config, tmp_path / "study")
-    with pytest.raises(ValueError, match=r"study holds a study with other settings \(\w+ was .*, is .*\); give those"):
+    with pytest.raises(ValueError, match=r"study was begun with other settings \(\w+ was .*, is .*\); give those"):
         study(model, replace(config, scale=-1.0), tmp_path / "study", resume=True)
 
 
 def test_an_unfinished_study_is_not_begun_again_without_being_asked_to(model, config, tmp_path):
     with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
         study(model, config, tmp_path / "study")
-    with pytest.raises(FileExistsError, match="study exists already; .* continue an unfinished study with --resume"):
+    with pytest.raises(FileExistsError, match="exists already; .* continue what is unfinished in it with --resume"):
         study(model, config, tmp_path / "study")
 
 
@@ -70,7 +70,7 @@ def test_a_finished_study_is_not_run_again(finished, model, config, resume, reas
 def test_an_unfinished_study_is_not_read(model, config, tmp_path):
     with breaking_in("random-1"), pytest.raises(KeyboardInterrupt):
         study(model, config, tmp_path / "study")
-    with pytest.raises(ValueError, match="the study in .* is unfinished; continue it with --resume"):
+    with pytest.raises(ValueError, match="study is unfinished; continue it with --resume"):
         StudyResult.load(tmp_path / "study")
 
 
@@ -108,7 +108,7 @@ def test_what_is_no_study_is_refused(finished, tmp_path):
 def test_another_model_cannot_go_on_with_a_study(model, config, tmp_path):
     with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
         study(model, config, tmp_path / "study")
-    with pytest.raises(ValueError, match="was begun with another model, revision or dtype"):
+    with pytest.raises(ValueError, match="was begun with another model .model.json."):
         study(tiny.word_model(seed=1), config, tmp_path / "study", resume=True)
 
 

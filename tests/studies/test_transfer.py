@@ -13,6 +13,7 @@ from headpursuit.analysis.rankers import find_ranker
 from headpursuit.heads import Head
 from headpursuit.images import ImagePrompt
 from headpursuit.models import answer, rescale
+from headpursuit.records import from_record
 from headpursuit.studies import arms as running
 from headpursuit.studies.ranked import evidence_of
 from headpursuit.studies.results import Arm
@@ -72,7 +73,7 @@ def test_arms_hold_what_the_edited_model_answers(made, tasks, model):
     for heads in ("other", "one"):
         edit = next(t for t in result.tasks if t.name == heads)
         (file,) = (folder / "arms" / "one").glob("-".join(sorted(edit.heads)) + ".json")
-        arm = Arm.from_json(json.loads(file.read_text()))
+        arm = from_record(Arm, json.loads(file.read_text()))
         with rescale(model, arm.edit):
             assert list(arm.answers) == answer(model, [q.prompt for q in tasks["one"].heldout], max_new_tokens=3)
         assert set(arm.edit.values()) == {-20}
@@ -120,9 +121,9 @@ def test_an_interrupted_transfer_goes_on_where_it_stopped(made, model, tasks, tm
         transfer(model, tiny_config(), tmp_path / "out", tasks=tasks)
     with pytest.raises(ValueError, match="unfinished; continue it with --resume"):
         TransferResult.load(tmp_path / "out")
-    with pytest.raises(FileExistsError, match="continue it with --resume"):
+    with pytest.raises(FileExistsError, match="continue what is unfinished in it with --resume"):
         transfer(model, tiny_config(), tmp_path / "out", tasks=tasks)
-    with pytest.raises(ValueError, match=r"other settings \(controls was 2, is 1\)"):
+    with pytest.raises(ValueError, match=r"other settings \(settings.controls was 2, is 1\)"):
         transfer(model, tiny_config(controls=1), tmp_path / "out", tasks=tasks, resume=True)
     with noting() as after:
         again = transfer(model, tiny_config(), tmp_path / "out", tasks=tasks, resume=True)

@@ -8,6 +8,7 @@ from scipy.stats import hypergeom
 
 from headpursuit.analysis import RankConfig, RankedHead, Ranking
 from headpursuit.heads import Head
+from headpursuit.records import from_record, to_record
 from headpursuit.studies.transfer import Clustering, by_overlap, chance_of, holm, overlaps
 
 SMALL = [Head(layer, index) for layer, count in enumerate((4, 3, 5)) for index in range(count)]
@@ -102,7 +103,7 @@ def test_identical_tasks_are_neighbours_in_the_tree():
     assert tree.merges[1][2] == 1
     assert tree.order.index("c") in (0, 2)
     assert abs(tree.order.index("a") - tree.order.index("b")) == 1
-    assert Clustering.from_json({**tree.__dict__}) == tree
+    assert from_record(Clustering, to_record(tree)) == tree
 
 
 def test_the_height_of_a_merge_is_the_mean_distance():

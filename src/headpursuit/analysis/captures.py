@@ -10,11 +10,11 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from headpursuit.analysis.fields import from_fields
 from headpursuit.analysis.samples import Samples
 from headpursuit.heads import site_order
 from headpursuit.models import Identity, Positions
 from headpursuit.pursuit import Moments
+from headpursuit.records import from_record
 from headpursuit.storage import new_folder, read_manifest, understood
 
 
@@ -98,8 +98,8 @@ class Capture:
         samples = None
         if "samples.safetensors" in manifest["files"]:
             samples = Samples.from_tensors(load_file(folder / "samples.safetensors"))
-        identity = from_fields(Identity, {name: manifest[name] for name in Identity.__dataclass_fields__})
-        config = from_fields(CaptureConfig, manifest["config"])
+        identity = from_record(Identity, {name: manifest[name] for name in Identity.__dataclass_fields__})
+        config = from_record(CaptureConfig, manifest["config"])
         return cls(moments, samples, config, identity, manifest["n_prompts"], manifest["versions"])
 
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis.fields import from_fields
 from headpursuit.analysis.rankings import Ranking
 from headpursuit.heads import Edit, Scope
 from headpursuit.models import LanguageModel, has_unembedding
+from headpursuit.records import from_fields
 from headpursuit.storage import read_json, understood, write_json
 
 

@@ -2,15 +2,15 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from headpursuit.analysis.fields import from_fields
 from headpursuit.analysis.nulls import Null
 from headpursuit.heads import Edit, Head, Scope
 from headpursuit.models import MultiToken
 from headpursuit.pursuit import Rule
+from headpursuit.records import from_fields, to_record
 from headpursuit.storage import read_json, understood, write_json
 
 Score = Literal["specificity", "explained"]
@@ -147,9 +147,8 @@ class Ranking:
 
     def to_json(self) -> dict[str, Any]:
         """Everything, with heads by name."""
-        content = asdict(self)
-        content["entries"] = [{**asdict(entry), "head": str(entry.head)} for entry in self.entries]
-        return {"kind": "ranking", "version": 1} | content
+        own = {field.name: to_record(getattr(self, field.name)) for field in fields(self)}
+        return {"kind": "ranking", "version": 1} | own
 
     @classmethod
     def load(cls, path: Path | str) -> "Ranking":

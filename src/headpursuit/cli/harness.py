@@ -47,7 +47,8 @@ def lm_eval(
     """Measure an edit's damage on tasks of lm-evaluation-harness, beside random heads."""
     from headpursuit.models import harness_tasks
     from headpursuit.report import render_harness
-    from headpursuit.studies.harness import HarnessConfig, check_harness_place, harness_study
+    from headpursuit.studies.harness import HarnessConfig, harness_study
+    from headpursuit.studies.harness.result import KIND
 
     saved = edit_from(edit, ranking, heads, scale)
     config = HarnessConfig(
@@ -65,7 +66,7 @@ def lm_eval(
         dtype=dtype,
         revision=revision,
     )
-    check_harness_place(output, config, resume=resume)
+    KIND.check(output, config, resume=resume)
     loaded_tasks = harness_tasks(config.tasks, config.include_path)
     loaded_tasks.check_scope(saved.edit)
     loaded = open_model(model, device=device, dtype=dtype, revision=revision)

@@ -50,7 +50,8 @@ def rankers(
     """Rank heads in many ways, edit the best of each, and compare what that does to questions none of them saw."""
     from headpursuit.analysis import RankConfig
     from headpursuit.report.rankers import render_rankers
-    from headpursuit.studies.rankers import RankersConfig, check_rankers_place, compare_rankers
+    from headpursuit.studies.rankers import RankersConfig, compare_rankers
+    from headpursuit.studies.rankers.result import KIND
 
     config = RankersConfig(
         tuple(part.strip() for part in tasks.split(",") if part.strip()),
@@ -73,7 +74,7 @@ def rankers(
     folder = output or Path(f"rankers-{Path(model).name}")
     found = config.find_tasks()
     _ = [task.words for task in found]  # what is missing is said before the model is loaded
-    check_rankers_place(folder, config, resume=resume)
+    KIND.check(folder, config, resume=resume)
     loaded = open_model(model, device=device, dtype=dtype, revision=revision)
     say(str(loaded.certificate))
     with progress() as advance:

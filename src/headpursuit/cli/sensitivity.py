@@ -98,19 +98,15 @@ def _run(config: "SensitivityConfig", model: str | None, output: Path, *, resume
     from headpursuit.concepts import load_concept
     from headpursuit.report import render_sensitivity
     from headpursuit.studies import find_task, usual_config
-    from headpursuit.studies.sensitivity import (
-        check_inputs,
-        check_sensitivity_place,
-        read_synonyms,
-        study_sensitivity,
-    )
+    from headpursuit.studies.sensitivity import check_inputs, read_synonyms, study_sensitivity
+    from headpursuit.studies.sensitivity.result import KIND
 
     words = load_concept(config.concept)
     task = find_task(usual_config(config.task, config.model or "captured")) if config.task else None
     check_inputs(words, task, config)
     if config.synonyms:
         read_synonyms(config.synonyms, words)
-    check_sensitivity_place(output, config, resume=resume)
+    KIND.check(output, config, resume=resume)
     captured, loaded = open_captured(Path(config.capture), model, config.device, config.dtype, None)
     with progress() as advance:
         result = study_sensitivity(

@@ -256,12 +256,14 @@ def show_plan(config: "StudyConfig") -> None:
 def run_study(config: "StudyConfig", output: Path, *, resume: bool) -> None:
     """Run a study of any kind and show it."""
     from headpursuit.concepts import load_concept
-    from headpursuit.studies import CAPTIONING, check_place, find_task, study_captions
+    from headpursuit.studies import CAPTIONING, find_task, study_captions
     from headpursuit.studies import study as study_answers
+    from headpursuit.studies.captioning.result import KIND as CAPTIONS
+    from headpursuit.studies.results.study_result import KIND as ANSWERS
 
     task = find_task(config)
     _ = task.words, load_concept(config.other_concept)  # what is missing is said before the model is loaded
-    check_place(output, config, resume=resume)
+    (CAPTIONS if config.task == CAPTIONING else ANSWERS).check(output, config, resume=resume)
     model = open_model(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
     say(str(model.certificate))
     run: Callable[..., StudyResult | CaptioningResult]

@@ -59,8 +59,9 @@ def transfer(
 ) -> None:
     """Do several tasks share heads, and do the heads of one act on the questions of another?"""
     from headpursuit.report.transfer import render_transfer
-    from headpursuit.studies.transfer import TransferConfig, check_place, find_tasks, n_runs, read_tasks
+    from headpursuit.studies.transfer import TransferConfig, find_tasks, n_runs, read_tasks
     from headpursuit.studies.transfer import transfer as run
+    from headpursuit.studies.transfer.result import KIND
 
     flags = {
         "heads": heads,
@@ -80,7 +81,7 @@ def transfer(
     rows, settings = read_tasks(tasks)
     given = {name: value for name, value in flags.items() if value is not None}
     config = TransferConfig.of(model, rows, settings | given)
-    check_place(output, config, resume=resume)
+    KIND.check(output, config, resume=resume)
     found = find_tasks(config)
     loaded = open_model(model, device=config.device, dtype=config.dtype, revision=config.revision)
     say(str(loaded.certificate))

@@ -21,10 +21,10 @@ from headpursuit.studies.transfer.result import KIND as TRANSFER
 _PAGES: Mapping[str, Callable[[Path], Path]] = {
     ATLAS: render_atlas,
     ATLAS_DIFF: render_atlas_diff,
-    HARNESS: render_harness,
-    RANKERS: render_rankers,
-    SENSITIVITY: render_sensitivity,
-    TRANSFER: render_transfer,
+    HARNESS.name: render_harness,
+    RANKERS.name: render_rankers,
+    SENSITIVITY.name: render_sensitivity,
+    TRANSFER.name: render_transfer,
 }
 """By what the manifest calls the folder; studies of answers and captions are the rest."""
 

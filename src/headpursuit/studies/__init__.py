@@ -3,7 +3,6 @@
 from headpursuit.studies.captioning import CaptioningResult, study_captions
 from headpursuit.studies.finished import load_result
 from headpursuit.studies.metrics import contains
-from headpursuit.studies.place import check_place
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import StudyConfig, StudyResult
 from headpursuit.studies.settings import find_task, usual_config
@@ -17,7 +16,6 @@ __all__ = [
     "StudyConfig",
     "StudyResult",
     "Task",
-    "check_place",
     "contains",
     "find_task",
     "image_classification",

@@ -7,15 +7,14 @@ from typing import Any
 
 from headpursuit.analysis import Capture, Ranking, count_of, explain, versions
 from headpursuit.concepts import Concept, load_concept
-from headpursuit.heads import Edit
 from headpursuit.models import FLAGS, LanguageModel, batches, tokens_of
-from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.arms import ArmRunner, PlannedArm
 from headpursuit.studies.doses import head_counts
-from headpursuit.studies.place import begin, check_place, check_same, kept
+from headpursuit.studies.identity import check_asked
+from headpursuit.studies.kernel import Parts, ResultKind, part
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked
-from headpursuit.studies.results import Arm, ArmKind, HeadNote, StudyConfig
+from headpursuit.studies.results import Arm, HeadNote, StudyConfig
 from headpursuit.studies.settings import command
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.thumbnails import write_thumbnails
@@ -42,7 +41,14 @@ class FoundHeads:
 
 
 def find_heads(
-    model: LanguageModel, task: Task, config: StudyConfig, path: Path, *, resume: bool, progress: Progress
+    kind: ResultKind[Any],
+    model: LanguageModel,
+    task: Task,
+    config: StudyConfig,
+    path: Path,
+    *,
+    resume: bool,
+    progress: Progress,
 ) -> FoundHeads:
     """Begin a study, or go on with it: capture its ranking prompts, rank all heads, and name them.
 
@@ -54,10 +60,10 @@ def find_heads(
     concepts = task.words, load_concept(config.other_concept)
     if concepts[0].name == concepts[1].name:
         raise ValueError(f"the other concept is {concepts[1].name} itself; choose another with --other-concept")
-    check_place(path, config, resume=resume)
+    kind.check(path, config, resume=resume)
     _check_feasible(model, task, concepts, config)
-    folder = begin(path, config)
-    check_same(model, task, concepts, folder)
+    folder = kind.begin(path, config)
+    check_asked(model, task, concepts, folder)
     thumbnails = write_thumbnails(task, folder)
     prompts = captured(model, task, capture_config(config), folder, progress)
     rankings = _ranked(model, task, prompts, concepts, config, folder, progress)
@@ -77,12 +83,6 @@ def described(model: LanguageModel, config: StudyConfig, found: FoundHeads) -> d
         "versions": versions() | {"device": model.device.type, "dtype": model.dtype},
         "flags": {flag: FLAGS[flag] for flag in sorted(model.anatomy.flags)},
     }
-
-
-def finish(folder: Path, kind: str, config: StudyConfig, task: Task, content: dict[str, Any]) -> None:
-    """Write the results; from here on the study counts as finished."""
-    write_json(folder / "study.json", content)
-    finish_folder(folder, kind, {"task": task.name, "model": config.model, "versions": versions()})
 
 
 def _check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, Concept], config: StudyConfig) -> None:
@@ -131,28 +131,18 @@ def _noted(
 ) -> tuple[HeadNote, ...]:
     """Name every head by its first tokens over the whole vocabulary, read as the ranking reads it."""
 
-    def note() -> list[dict[str, object]]:
+    def note() -> tuple[HeadNote, ...]:
         how = config.ranking
         found = explain(model, prompts, n_atoms=NOTE_ATOMS, rule=how.rule, centre=how.centre, gain=how.gain)
-        return [{"head": str(e.head), "tokens": e.tokens, "explained": e.explained} for e in found]
+        return tuple(HeadNote(str(e.head), e.tokens, e.explained) for e in found)
 
     progress("name heads", 0, 1)
-    content = kept(folder / "notes.json", note)
+    notes = part(folder / "notes.json", tuple[HeadNote, ...], note)
     progress("name heads", 1, 1)
-    return tuple(HeadNote(n["head"], tuple(n["tokens"]), tuple(n["explained"])) for n in content)
+    return notes
 
 
 def measured(runner: ArmRunner, planned: list[PlannedArm], folder: Path, progress: Progress) -> list[Arm]:
     """Run every arm, or read it back."""
-    (folder / "arms").mkdir(exist_ok=True)
-    arms = []
-    for number, (name, kind, edit) in enumerate(planned):
-        progress("arms", number, len(planned))
-        content = kept(folder / "arms" / f"{name}.json", partial(_run, runner, name, kind, edit))
-        arms.append(Arm.from_json(content))
-    progress("arms", len(planned), len(planned))
-    return arms
-
-
-def _run(runner: ArmRunner, name: str, kind: ArmKind, edit: Edit) -> dict[str, Any]:
-    return runner.run(name, kind, edit).to_json()
+    arms = Parts(folder / "arms", Arm, progress, "arms", len(planned))
+    return [arms.part(name, partial(runner.run, name, kind, edit)) for name, kind, edit in planned]

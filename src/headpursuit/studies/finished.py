@@ -17,5 +17,5 @@ def load_result(path: Path | str) -> StudyResult | CaptioningResult:
     """
     manifest = Path(path) / MANIFEST
     content = read_json(manifest) if manifest.is_file() else {}
-    of_captions = isinstance(content, dict) and content.get("kind") == KIND
+    of_captions = isinstance(content, dict) and content.get("kind") == KIND.name
     return CaptioningResult.load(path) if of_captions else StudyResult.load(path)

@@ -7,7 +7,7 @@ from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, rank
 from headpursuit.analysis.rankers import Evidence, Unsuited, find_ranker
 from headpursuit.concepts import Concept
 from headpursuit.models import LanguageModel, first_tokens
-from headpursuit.studies.place import kept
+from headpursuit.studies.kernel import part
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import CAPTIONING, Task
@@ -99,4 +99,4 @@ def ranked(
             raise ValueError(f"{config.ranker} cannot rank heads on {task.name}: {error}; choose another") from error
         return ranking.sorted_by(config.ranker, scores)
 
-    return Ranking.from_json(kept(file, lambda: make().to_json()))
+    return part(file, Ranking, make)

@@ -9,7 +9,7 @@ from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.effect import effect
-from headpursuit.studies.finding import described, find_heads, finish, measured
+from headpursuit.studies.finding import described, find_heads, measured
 from headpursuit.studies.percent import percent
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, DoseSheet, Example, StudyConfig, StudyResult
@@ -56,7 +56,7 @@ def study(
     task = task.split_for(sweep=config.sweep)
     check_metric(task)
     asked = asked_of(task, config)
-    found = find_heads(model, task, config, Path(path), resume=resume, progress=progress)
+    found = find_heads(KIND, model, task, config, Path(path), resume=resume, progress=progress)
     sheet = (
         sweep(model, task, found.concept, config, found.rankings[0], found.folder, progress) if config.sweep else None
     )
@@ -83,8 +83,7 @@ def study(
         metric=asked.metric.name,
         direction=task.direction,
     )
-    finish(found.folder, KIND, config, task, result.to_json())
-    return result
+    return KIND.finish(found.folder, result, task=task.name, model=config.model)
 
 
 def _reproduced(sheet: DoseSheet, summaries: Sequence[ArmSummary], direction: Direction, config: StudyConfig) -> str:

@@ -18,7 +18,7 @@ from headpursuit.studies.doses import (
     fell_apart,
     head_counts,
 )
-from headpursuit.studies.place import kept
+from headpursuit.studies.kernel import Parts
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmKind, ArmSummary, DoseCell, DoseSheet, StudyConfig, size_of
 from headpursuit.studies.summaries import summarise
@@ -51,7 +51,7 @@ def sweep(
     runner = DoseRunner(model, task, concept, config, folder, progress)
     asked = asked_of(task, config)
     edits = {(len(edit), next(iter(edit.values()))): edit for edit in dose_edits(model, config, ranking)}
-    runner.total = 1 + len(edits) + min(MOST_DRAWN, len(edits))
+    runner.doses.total = 1 + len(edits) + min(MOST_DRAWN, len(edits))
     base = runner.arm("base", "base", Edit({}))
     (before,) = runner.summaries(base)
     check_base(before, asked)
@@ -59,7 +59,7 @@ def sweep(
     apart: list[tuple[int, float]] = []
     for dose in _mild_first(edits):
         if any(at_least(dose, worse) for worse in apart):
-            runner.skip()
+            runner.doses.skip()
             continue
         arm = runner.summaries(base, runner.arm(dose_name(edits[dose]), "dose", edits[dose]))[1]
         cells[dose] = cell_of(before, arm, asked)
@@ -73,7 +73,7 @@ def sweep(
         beside.add(cell.dose)
         draw = matched_draw(edits[cell.dose], model.anatomy, config.seed)
         if draw is not None:
-            runner.total += len(beside) > MOST_DRAWN
+            runner.doses.total += len(beside) > MOST_DRAWN
             control = runner.arm(f"{dose_name(edits[cell.dose])}-matched", "matched", draw)
             cells[cell.dose] = beside_random(before, cell, runner.summaries(base, control)[1], asked)
     chosen = by_preference(before, tuple(cells.values()), asked)[0]
@@ -145,23 +145,11 @@ class DoseRunner:
         self._questions = sweep_questions(task, config)
         self._runner = ArmRunner(model, task, config, silent, self._questions)
         self._task, self._concept, self._seed = task, concept, config.seed
-        self._folder, self._progress = folder / FOLDER, progress
-        self._folder.mkdir(exist_ok=True)
-        self._done = 0
-        self.total = 0
+        self.doses = Parts(folder / FOLDER, Arm, progress, "dose sheet")
 
     def arm(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
         """Run an arm, or read it back."""
-        self._progress("dose sheet", self._done, self.total)
-        content = kept(self._folder / f"{name}.json", lambda: self._runner.run(name, kind, edit).to_json())
-        self._done += 1
-        self._progress("dose sheet", self._done, self.total)
-        return Arm.from_json(content)
-
-    def skip(self) -> None:
-        """Leave out an arm."""
-        self._done += 1
-        self._progress("dose sheet", self._done, self.total)
+        return self.doses.part(name, lambda: self._runner.run(name, kind, edit))
 
     def summaries(self, *arms: Arm) -> tuple[ArmSummary, ...]:
         """Figures of some arms, the base first."""

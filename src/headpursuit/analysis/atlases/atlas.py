@@ -12,10 +12,10 @@ from torch import Tensor
 
 from headpursuit.analysis.captures import CaptureConfig
 from headpursuit.analysis.explaining import Explanation
-from headpursuit.analysis.fields import from_fields
 from headpursuit.analysis.rankings import RankConfig
 from headpursuit.heads import Head
 from headpursuit.models import Identity
+from headpursuit.records import from_record, to_record
 from headpursuit.storage import new_folder, read_json, read_manifest, understood, write_json
 
 KIND = "atlas"
@@ -162,9 +162,7 @@ class Atlas:
             "config": asdict(self.config),
             "concepts": [asdict(concept) for concept in self.concepts],
             "left_out": self.left_out,
-            "heads": [
-                explanation_to_json(e) | {"specific_for": [asdict(f) for f in found[e.head]]} for e in self.explanations
-            ],
+            "heads": [to_record(e) | {"specific_for": to_record(found[e.head])} for e in self.explanations],
         }
 
     @classmethod
@@ -213,9 +211,4 @@ class Atlas:
         heads = [{name: entry[name] for name in Explanation.__dataclass_fields__} for entry in content["heads"]]
         scores = {name: tensors[name] for name in _SCORES}
         own = {name: content[name] for name in cls.__dataclass_fields__ if name in content}
-        return from_fields(cls, own | scores | {"explanations": heads, "versions": versions})
-
-
-def explanation_to_json(explanation: Explanation) -> dict[str, Any]:
-    """A head and its tokens, the head by name."""
-    return asdict(explanation) | {"head": str(explanation.head)}
+        return from_record(cls, own | scores | {"explanations": heads, "versions": versions})

@@ -4,13 +4,12 @@ import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
-from headpursuit.analysis.atlases.atlas import LEVEL, explanation_to_json
+from headpursuit.analysis.atlases.atlas import LEVEL
 from headpursuit.analysis.explaining import Explanation
-from headpursuit.analysis.fields import from_fields
 from headpursuit.heads import Head
 from headpursuit.models import Identity
+from headpursuit.records import from_record, to_record
 from headpursuit.storage import new_folder, read_json, read_manifest, understood, write_json
 
 KIND = "atlas diff"
@@ -118,10 +117,7 @@ class AtlasDiff:
         """
         about = {"before": asdict(self.before), "after": asdict(self.after)}
         with new_folder(Path(path), KIND, about) as folder:
-            write_json(folder / _CONTENT, self._to_json())
-
-    def _to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "heads": [_change_to_json(change) for change in self.heads]}
+            write_json(folder / _CONTENT, to_record(self))
 
     @classmethod
     def load(cls, path: Path | str) -> "AtlasDiff":
@@ -145,15 +141,7 @@ class AtlasDiff:
             ValueError: If it is something else.
         """
         with understood(folder / _CONTENT, KIND):
-            return from_fields(cls, read_json(folder / _CONTENT))
-
-
-def _change_to_json(change: HeadChange) -> dict[str, Any]:
-    return asdict(change) | {
-        "head": str(change.head),
-        "before": explanation_to_json(change.before),
-        "after": explanation_to_json(change.after),
-    }
+            return from_record(cls, read_json(folder / _CONTENT))
 
 
 def _size(change: float) -> float:

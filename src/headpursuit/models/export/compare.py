@@ -1,8 +1,7 @@
 """How far an exported edit is from the live one, on prompts."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -63,10 +62,6 @@ class Difference:
     def passed(self) -> bool:
         """Within tolerance, and much nearer to the live edit than the unedited model is."""
         return self.logits <= self.tolerance and self.logits <= self.effect / 2 and self.effect > 0
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
 
     def __str__(self) -> str:
         return (

@@ -1,15 +1,15 @@
 """An exported edit on disk: what its manifest says."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, get_args
 
 from headpursuit.heads import Edit
 from headpursuit.models.export.compare import Difference
 from headpursuit.models.export.plan import Format
 from headpursuit.models.identity import Identity, identify
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.records import from_record
 from headpursuit.storage import read_manifest, understood
 
 KIND = "export"
@@ -39,10 +39,6 @@ class Export:
     versions: dict[str, str] = field(default_factory=dict)
     """Packages it was made with."""
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields, heads by name."""
-        return {**asdict(self), "edit": self.edit.to_json()}
-
     def check_base(self, model: LanguageModel) -> None:
         """Refuse a model that the edit was not exported from.
 
@@ -69,23 +65,7 @@ class Export:
         folder = Path(path)
         manifest = read_manifest(folder, KIND)
         with understood(folder, KIND):
-            return cls._from_json(manifest)
-
-    @classmethod
-    def _from_json(cls, content: dict[str, Any]) -> "Export":
-        if content["format"] not in get_args(Format):
-            raise TypeError(f"its format is {content['format']!r}")
-        fields = {name: content[name] for name in cls.__dataclass_fields__}
-        return cls(
-            **{
-                **fields,
-                "edit": Edit.from_json(content["edit"]),
-                "base": Identity(**content["base"]),
-                "modules": tuple(content["modules"]),
-                "difference": Difference(**content["difference"]),
-                "prompts": tuple(content["prompts"]),
-            }
-        )
+            return from_record(cls, {name: manifest[name] for name in cls.__dataclass_fields__})
 
 
 def heads_in_words(edit: Edit) -> Sequence[str]:

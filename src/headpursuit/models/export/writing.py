@@ -18,6 +18,7 @@ from headpursuit.models.identity import identify
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load
 from headpursuit.models.rescale import rescale
+from headpursuit.records import to_record
 from headpursuit.storage import new_folder, refuse_existing, versions, write_text
 
 _WRITERS = {"weights": write_checkpoint, "ia3": write_ia3, "lora": write_lora}
@@ -77,7 +78,7 @@ def export(
             versions("peft") if format != "weights" else versions(),
         )
         write_text(partial / "README.md", card(result, study))
-        description.update(result.to_json())
+        description.update(to_record(result))
     return result
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
@@ -46,17 +46,6 @@ class HarnessAnswers:
     """How many forward passes the edit touched; 0 without an edit."""
     warnings: tuple[str, ...]
     """What lm-eval warned of, such as texts that it cut short."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "HarnessAnswers":
-        """The reverse of `to_json`."""
-        lists = ("items", "scores", "weights")
-        figures = (HarnessFigure(**{**f, **{name: tuple(f[name]) for name in lists}}) for f in content["figures"])
-        return cls(tuple(figures), content["n_forwards"], tuple(content["warnings"]))
 
 
 def figures_of(found: Mapping[str, Any]) -> tuple[HarnessFigure, ...]:

@@ -1,7 +1,6 @@
 """The figures of one arm's captions."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from headpursuit.studies.results import ArmKind, Damage, Estimate
 from headpursuit.studies.tasks import Direction
@@ -42,17 +41,3 @@ class CaptionArm:
     silenced: float = 0.0
     """What silence alone took from the frequency: the words per caption that the base has for images which this arm
     left without a caption. They count as kept; 0 for enhancement, and in results of older versions."""
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "CaptionArm":
-        """The reverse of `asdict`."""
-        made: dict[str, Any] = {
-            "heads": tuple(content["heads"]),
-            "damage": Damage(**content["damage"]),
-            "others": {name: Estimate(**each) for name, each in content["others"].items()},
-        }
-        for name in ("frequency", "naming", "cider", "cider_without", "length"):
-            made[name] = Estimate(**content[name])
-        if content["frequency_change"] is not None:
-            made["frequency_change"] = Estimate(**content["frequency_change"])
-        return cls(**{**content, **made})

@@ -1,19 +1,15 @@
 """A finished study of captions, as it is read back from disk."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from headpursuit.analysis import Ranking
-from headpursuit.storage import understood
 from headpursuit.studies.captioning.figures import CaptionArm
 from headpursuit.studies.captioning.sheets import CaptionSheet
+from headpursuit.studies.kernel import ResultKind
 from headpursuit.studies.results import ArmKind, HeadNote, StudyConfig, Verdict
-from headpursuit.studies.results.study_result import finished_parts
+from headpursuit.studies.results.study_result import ranking_in
 from headpursuit.studies.tasks import Direction
-
-KIND = "captioning study"
-"""What its manifest calls it."""
 
 
 @dataclass(frozen=True)
@@ -74,44 +70,11 @@ class CaptioningResult:
         own = (arm for arm in self.arms if arm.direction == direction)
         return tuple(arm for arm in own if kind is None or arm.kind == kind)
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything but the ranking, which has its own file."""
-        content = asdict(self)
-        del content["ranking"]
-        return content
-
     @classmethod
     def load(cls, path: Path | str) -> "CaptioningResult":
-        """Read a finished study, with every checksum verified.
+        """Read a finished study; see `ResultKind.load`."""
+        return KIND.load(path)
 
-        Raises:
-            FileNotFoundError: If there is no study at `path`.
-            ValueError: If it is unfinished, damaged or something else.
-        """
-        content, ranking = finished_parts(path, KIND)
-        with understood(Path(path), KIND):
-            return cls._from_json(content, ranking)
 
-    @classmethod
-    def _from_json(cls, content: dict[str, Any], ranking: Ranking) -> "CaptioningResult":
-        return cls(
-            **{
-                **content,
-                "config": StudyConfig.from_json(content["config"]),
-                "words": tuple(content["words"]),
-                "ranking": ranking,
-                "notes": tuple(
-                    HeadNote(n["head"], tuple(n["tokens"]), tuple(n["explained"])) for n in content["notes"]
-                ),
-                "sheets": {name: CaptionSheet.from_json(sheet) for name, sheet in content["sheets"].items()},
-                "arms": tuple(CaptionArm.from_json(arm) for arm in content["arms"]),
-                "verdicts": {
-                    name: Verdict(**{**verdict, "reasons": tuple(verdict["reasons"])})
-                    for name, verdict in content["verdicts"].items()
-                },
-                "examples": tuple(
-                    CaptionExample(**{**e, "references": tuple(e["references"])}) for e in content["examples"]
-                ),
-                "remarks": tuple(content["remarks"]),
-            }
-        )
+KIND = ResultKind("captioning study", StudyConfig, CaptioningResult, "study.json", {"ranking": ranking_in})
+"""A study of captions on disk."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from headpursuit.studies.captioning.figures import CaptionArm
 from headpursuit.studies.captioning.judging import (
@@ -58,15 +57,6 @@ class CaptionSheet:
     def counts(self) -> tuple[int, ...]:
         """The numbers of heads, few first."""
         return tuple(sorted({cell.n_heads for cell in self.cells}))
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "CaptionSheet":
-        """The reverse of `asdict`."""
-        cells = tuple(
-            CaptionCell(**{**c, "signs": tuple(c["signs"]), "arm": CaptionArm.from_json(c["arm"])})
-            for c in content["cells"]
-        )
-        return cls(**{**content, "base": CaptionArm.from_json(content["base"]), "cells": cells})
 
 
 def cell_of(

@@ -15,7 +15,7 @@ from headpursuit.studies.captioning.plan import direction_of, plan_caption_arms
 from headpursuit.studies.captioning.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.captioning.scoring import CaptionScorer
 from headpursuit.studies.captioning.sheets import CaptionSheet, cell_of, sheet_of
-from headpursuit.studies.finding import described, find_heads, finish, measured
+from headpursuit.studies.finding import described, find_heads, measured
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig, Verdict
 from headpursuit.studies.settings import find_task
@@ -57,7 +57,7 @@ def study_captions(
         raise ValueError(f"{config.task} is no study of captions; run it with headpursuit.study")
     task = (task or find_task(config)).split_for(sweep=True)
     lines = thresholds_of(config)
-    found = find_heads(model, task, config, Path(path), resume=resume, progress=progress)
+    found = find_heads(KIND, model, task, config, Path(path), resume=resume, progress=progress)
     sheets = caption_sheets(model, task, found.concept, config, found.rankings[0], found.folder, progress)
     scopes, remark = image_scopes(model, task, config)
     planned = plan_caption_arms(config, model.anatomy, found.rankings, sheets, scopes)
@@ -75,8 +75,7 @@ def study_captions(
         examples=_examples(task, arms, found.thumbnails),
         remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
     )
-    finish(found.folder, KIND, config, task, result.to_json())
-    return result
+    return KIND.finish(found.folder, result, task=task.name, model=config.model)
 
 
 def thresholds_of(config: StudyConfig) -> CaptionThresholds:
@@ -103,7 +102,7 @@ def caption_sheets(
         "enhance": dose_edits(model, replace(config, scales=config.enhance_scales), ranking),
     }
     runner = DoseRunner(model, task, concept, config, folder, progress)
-    runner.total = 1 + sum(map(len, doses.values()))
+    runner.doses.total = 1 + sum(map(len, doses.values()))
     lines = thresholds_of(config)
     scorer = CaptionScorer(sweep_questions(task, config), concept, (), config.seed)
     base = runner.arm("base", "base", Edit({}))

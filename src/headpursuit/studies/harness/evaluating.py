@@ -16,13 +16,12 @@ from headpursuit.models import (
     harness_tasks,
 )
 from headpursuit.pursuit.controls import random_heads
-from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.harness.changes import change_of
-from headpursuit.studies.harness.place import begin, check_harness_place
 from headpursuit.studies.harness.result import KIND, HarnessArm, HarnessResult, HarnessRow
 from headpursuit.studies.harness.saying import sentence_of
 from headpursuit.studies.harness.settings import HarnessConfig
-from headpursuit.studies.place import kept
+from headpursuit.studies.identity import check_model
+from headpursuit.studies.kernel import Parts
 from headpursuit.studies.progress import Progress, silent
 
 
@@ -57,18 +56,18 @@ def harness_study(
         AnatomyError: If the model's heads cannot be certified.
     """
     folder = Path(path)
-    check_harness_place(folder, config, resume=resume)
+    KIND.check(folder, config, resume=resume)
     saved.check(model)
     tasks = tasks or harness_tasks(config.tasks, config.include_path)
     tasks.check_scope(saved.edit)
     planned = {"base": Edit({}), "edit": saved.edit, **_controls(saved.edit, model.anatomy, config)}
-    begin(folder, config, model)
-    answers = {}
-    for number, (name, edit) in enumerate(planned.items()):
-        progress("arms", number, len(planned))
-        ask = partial(_asked, model, tasks, edit, config, partial(progress, f"arm {name}"))
-        answers[name] = HarnessAnswers.from_json(kept(folder / "arms" / f"{name}.json", ask))
-    progress("arms", len(planned), len(planned))
+    KIND.begin(folder, config)
+    check_model(model, folder, {"lm_eval": (versions("lm_eval")["lm_eval"], "another version of lm-eval")})
+    arms = Parts(folder / "arms", HarnessAnswers, progress, "arms", len(planned))
+    answers = {
+        name: arms.part(name, partial(_asked, model, tasks, edit, config, partial(progress, f"arm {name}")))
+        for name, edit in planned.items()
+    }
     rows = rows_of(answers, config.seed)
     result = HarnessResult(
         config,
@@ -81,9 +80,7 @@ def harness_study(
         tuple(dict.fromkeys(text for found in answers.values() for text in found.warnings)),
         versions("lm_eval") | {"device": model.device.type, "dtype": model.dtype},
     )
-    write_json(folder / "result.json", result.to_json())
-    finish_folder(folder, KIND, {"model": config.model, "versions": dict(result.versions)})
-    return result
+    return KIND.finish(folder, result, model=config.model, versions=dict(result.versions))
 
 
 def rows_of(answers: Mapping[str, HarnessAnswers], seed: int) -> tuple[HarnessRow, ...]:
@@ -109,8 +106,8 @@ def rows_of(answers: Mapping[str, HarnessAnswers], seed: int) -> tuple[HarnessRo
 
 def _asked(
     model: LanguageModel, tasks: HarnessTasks, edit: Edit, config: HarnessConfig, progress: partial[None]
-) -> dict[str, object]:
-    found = ask_harness(
+) -> HarnessAnswers:
+    return ask_harness(
         model,
         tasks,
         edit,
@@ -120,7 +117,6 @@ def _asked(
         chat=config.chat,
         progress=progress,
     )
-    return found.to_json()
 
 
 def _controls(edit: Edit, anatomy: Anatomy, config: HarnessConfig) -> dict[str, Edit]:

@@ -1,16 +1,12 @@
 """A finished run of lm-evaluation-harness, as it is read back from disk."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from headpursuit.storage import read_json, read_manifest, understood
 from headpursuit.studies.harness.changes import Change
 from headpursuit.studies.harness.settings import HarnessConfig
-
-KIND = "lm-eval run"
-"""What its manifest calls it."""
+from headpursuit.studies.kernel import ResultKind
 
 
 @dataclass(frozen=True)
@@ -44,12 +40,6 @@ class HarnessRow:
     controls: tuple[float, ...]
     """The change under each draw of random heads."""
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "HarnessRow":
-        """The reverse of `asdict`."""
-        made = {"change": Change(**content["change"]), "controls": tuple(content["controls"])}
-        return cls(**{**content, **made})
-
 
 @dataclass(frozen=True)
 class HarnessResult:
@@ -72,27 +62,11 @@ class HarnessResult:
     versions: Mapping[str, str]
     """Packages, device and dtype it ran with."""
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
-
     @classmethod
     def load(cls, path: Path | str) -> "HarnessResult":
-        """Read a finished run, with every checksum verified.
+        """Read a finished run; see `ResultKind.load`."""
+        return KIND.load(path)
 
-        Raises:
-            FileNotFoundError: If there is none at `path`.
-            ValueError: If it is unfinished, damaged or something else.
-        """
-        read_manifest(Path(path), KIND)
-        content = read_json(Path(path) / "result.json")
-        with understood(Path(path), KIND):
-            return cls(
-                **{
-                    **content,
-                    "config": HarnessConfig.from_json(content["config"]),
-                    "arms": tuple(HarnessArm(**arm) for arm in content["arms"]),
-                    "rows": tuple(HarnessRow.from_json(row) for row in content["rows"]),
-                    "warnings": tuple(content["warnings"]),
-                }
-            )
+
+KIND = ResultKind("lm-eval run", HarnessConfig, HarnessResult)
+"""A run of lm-evaluation-harness on disk."""

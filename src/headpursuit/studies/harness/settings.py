@@ -39,11 +39,6 @@ class HarnessConfig:
             if value is not None and value < least:
                 raise ValueError(f"--{name.replace('_', '-')} is {value}; it must be {least} or more")
 
-    @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "HarnessConfig":
-        """The reverse of `asdict`."""
-        return cls(**{**content, "tasks": tuple(content["tasks"])})
-
     def command(self, edit_file: str = "e.json") -> str:
         """The command that runs it again, given a file with the edit."""
         words = ["headpursuit", "lm-eval", self.model, "--edit", edit_file, "--tasks", ",".join(self.tasks)]

@@ -1,8 +1,7 @@
 """Which way of ranking heads finds those that matter? Compared by what editing them does."""
 
 from headpursuit.studies.rankers.comparison import compare_rankers
-from headpursuit.studies.rankers.folder import check_rankers_place
 from headpursuit.studies.rankers.result import RankersResult, TaskComparison
 from headpursuit.studies.rankers.settings import RankersConfig
 
-__all__ = ["RankersConfig", "RankersResult", "TaskComparison", "check_rankers_place", "compare_rankers"]
+__all__ = ["RankersConfig", "RankersResult", "TaskComparison", "compare_rankers"]

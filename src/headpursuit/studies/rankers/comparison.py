@@ -8,13 +8,12 @@ import numpy as np
 
 from headpursuit.analysis.rankers import DEFAULT
 from headpursuit.models import LanguageModel, batches, tokens_of
-from headpursuit.storage import finish_folder, versions, write_json
-from headpursuit.studies.place import check_same
+from headpursuit.storage import versions
+from headpursuit.studies.identity import check_asked
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.rankers.folder import begin, check_rankers_place
 from headpursuit.studies.rankers.judging import Judged, compare, places
 from headpursuit.studies.rankers.measuring import Run
-from headpursuit.studies.rankers.result import KIND, RESULT, RankersResult, TaskComparison, seconds_in
+from headpursuit.studies.rankers.result import KIND, RankersResult, TaskComparison, seconds_in
 from headpursuit.studies.rankers.settings import RankersConfig, command
 from headpursuit.studies.rankers.wording import over_tasks
 from headpursuit.studies.results import Estimate, StudyConfig
@@ -56,15 +55,15 @@ def compare_rankers(
     folder = Path(path)
     tasks = config.find_tasks() if tasks is None else [config.prepared(task) for task in tasks]
     studies = [config.study(name) for name in config.tasks] if studies is None else studies
-    check_rankers_place(folder, config, resume=resume)
+    KIND.check(folder, config, resume=resume)
     for task, study in zip(tasks, studies, strict=True):
         _check_feasible(model, task, study, config)
-    begin(folder, config)
+    KIND.begin(folder, config)
     judged = []
     for task, study in zip(tasks, studies, strict=True):
         place = folder / task.name
         place.mkdir(exist_ok=True)
-        check_same(model, task, [task.words], place, study)
+        check_asked(model, task, [task.words], place, study)
         stage = partial(_told, progress, f"{task.name}: " if len(tasks) > 1 else "")
         run = Run(model, task, task.words, config, study, place, stage)
         orders, left_out = run.ranked()
@@ -73,9 +72,7 @@ def compare_rankers(
             raise ValueError(f"{task.name}: nothing can be compared with {DEFAULT}; {reasons}")
         judged.append(compare(run, orders, left_out, *run.measured(orders)))
     result = _result(model, config, folder, judged)
-    write_json(folder / RESULT, result.to_json())
-    finish_folder(folder, KIND, {"tasks": list(config.tasks), "model": config.model, "versions": versions()})
-    return result
+    return KIND.finish(folder, result, tasks=list(config.tasks), model=config.model)
 
 
 def _told(progress: Progress, prefix: str, stage: str, done: int, total: int) -> None:
@@ -114,7 +111,7 @@ def _result(model: LanguageModel, config: RankersConfig, folder: Path, judged: S
         mean_ranks,
         pooled,
         over_tasks(mean_ranks, pooled, len(found)) if len(found) > 1 else (),
-        seconds_in(folder, [task.task for task in found]),
+        seconds_in(folder),
     )
 
 

@@ -15,11 +15,11 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner
-from headpursuit.studies.place import kept
+from headpursuit.studies.kernel import Parts
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.ranked import capture_config, captured, evidence_of
 from headpursuit.studies.rankers.settings import RankersConfig
-from headpursuit.studies.results import Arm, ArmKind, StudyConfig
+from headpursuit.studies.results import Arm, StudyConfig
 from headpursuit.studies.tasks import Question, Task, drawn
 
 Orders = dict[str, tuple[tuple[Head, ...], ...]]
@@ -43,20 +43,16 @@ class Run:
         evidence = self._evidence()
         orders: Orders = {}
         left_out: dict[str, str] = {}
-        (self.folder / "scores").mkdir(exist_ok=True)
         rankers = self.config.all_rankers
-        for number, ranker in enumerate(rankers):
-            self.progress("rank", number, len(rankers))
-            found = kept(
-                self.folder / "scores" / f"{ranker.name}.json", partial(_scored, ranker, evidence, self.config)
-            )
+        parts = Parts(self.folder / "scores", dict[str, Any], self.progress, "rank", len(rankers))
+        for ranker in rankers:
+            found = parts.part(ranker.name, partial(_scored, ranker, evidence, self.config))
             if "left_out" in found:
                 left_out[ranker.name] = found["left_out"]
             else:
                 orders[ranker.name] = tuple(
                     order_of({Head.parse(name): score for name, score in scores.items()}) for scores in found["scores"]
                 )
-        self.progress("rank", len(rankers), len(rankers))
         return orders, left_out
 
     def measured(self, orders: Orders) -> tuple[Arm, dict[Edit, Arm]]:
@@ -64,14 +60,10 @@ class Run:
         edits = list(dict.fromkeys(self.edits(order) for order in self._all(orders)))
         planned = list(dict.fromkeys(edit for group in edits for edit in group))
         runner = ArmRunner(self.model, self.task, self.study, silent, self.questions)
-        (self.folder / "arms").mkdir(exist_ok=True)
-        base = self._arm(runner, "base", Edit({}))
-        arms = {}
-        for number, edit in enumerate(planned):
-            self.progress("edit", number, len(planned))
-            arms[edit] = self._arm(runner, name_of(edit), edit)
-        self.progress("edit", len(planned), len(planned))
-        return base, arms
+        parts = Parts(self.folder / "arms", Arm, self.progress, "edit", 1 + len(planned))
+        base = parts.part("base", partial(runner.run, "base", "base", Edit({})))
+        names = {edit: name_of(edit) for edit in planned}
+        return base, {e: parts.part(name, partial(runner.run, name, "dose", e)) for e, name in names.items()}
 
     def edits(self, order: tuple[Head, ...]) -> tuple[Edit, ...]:
         """The edits of one order of heads, few heads first, for each number the scales as given."""
@@ -91,11 +83,6 @@ class Run:
     @staticmethod
     def _all(orders: Orders) -> Iterable[tuple[Head, ...]]:
         return (order for several in orders.values() for order in several)
-
-    def _arm(self, runner: ArmRunner, name: str, edit: Edit) -> Arm:
-        file = self.folder / "arms" / f"{name}.json"
-        kind: ArmKind = "dose" if edit else "base"
-        return Arm.from_json(kept(file, lambda: runner.run(name, kind, edit).to_json()))
 
     def _evidence(self) -> Evidence:
         ours = self.config

@@ -1,18 +1,13 @@
 """What a comparison of rankers found, in memory and on disk."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from headpursuit.storage import read_json, read_manifest, understood
+from headpursuit.storage import read_json
+from headpursuit.studies.kernel import ResultKind
 from headpursuit.studies.rankers.settings import RankersConfig
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.tasks import Direction
-
-KIND = "rankers"
-"""What its manifest calls it."""
-
-RESULT = "result.json"
 
 
 @dataclass(frozen=True)
@@ -115,30 +110,6 @@ class TaskComparison:
     sentences: tuple[str, ...]
     """What was found."""
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "TaskComparison":
-        """The reverse of `asdict`."""
-        made = {
-            "base": Estimate(**content["base"]),
-            "rows": tuple(_row(row) for row in content["rows"]),
-            "contrasts": tuple(
-                Contrast(**{**c, "difference": Estimate(**c["difference"])}) for c in content["contrasts"]
-            ),
-            "overlap": SharedHeads(
-                **{
-                    **content["overlap"],
-                    "rankers": tuple(content["overlap"]["rankers"]),
-                    "shared": tuple(map(tuple, content["overlap"]["shared"])),
-                }
-            ),
-            "cells": tuple(
-                RankedCell(**{**c, **{name: tuple(c[name]) for name in ("heads", "signs", "chosen_by")}})
-                for c in content["cells"]
-            ),
-            "sentences": tuple(content["sentences"]),
-        }
-        return cls(**{**content, **made})
-
 
 @dataclass(frozen=True)
 class RankersResult:
@@ -159,52 +130,19 @@ class RankersResult:
     seconds: dict[str, float]
     """How long each ranker took, all tasks together; differs from run to run, and is kept in its own files."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything but the times."""
-        content = asdict(self)
-        del content["seconds"]
-        return content
-
     @classmethod
     def load(cls, path: Path | str) -> "RankersResult":
-        """Read a finished comparison, with every checksum verified.
-
-        Raises:
-            FileNotFoundError: If there is none at `path`.
-            ValueError: If it is unfinished, damaged or something else.
-        """
-        folder = Path(path)
-        if (folder / "config.json").is_file() and not (folder / "manifest.json").is_file():
-            raise ValueError(f"the comparison in {folder} is unfinished; continue it with --resume")
-        read_manifest(folder, KIND)
-        with understood(folder, KIND):
-            content = read_json(folder / RESULT)
-            made = {
-                "config": RankersConfig.from_json(content["config"]),
-                "tasks": tuple(TaskComparison.from_json(task) for task in content["tasks"]),
-                "pooled": {name: Estimate(**value) for name, value in content["pooled"].items()},
-                "sentences": tuple(content["sentences"]),
-            }
-            return cls(**{**content, **made}, seconds=seconds_in(folder, [t["task"] for t in content["tasks"]]))
+        """Read a finished comparison; see `ResultKind.load`."""
+        return KIND.load(path)
 
 
-def seconds_in(folder: Path, tasks: list[str]) -> dict[str, float]:
-    """How long each ranker took, over some tasks."""
+def seconds_in(folder: Path) -> dict[str, float]:
+    """How long each ranker took, over all tasks."""
     found: dict[str, float] = {}
-    for task in tasks:
-        for file in sorted((folder / task / "scores").glob("*.json")):
-            found[file.stem] = found.get(file.stem, 0.0) + read_json(file)["seconds"]
+    for file in sorted(folder.glob("*/scores/*.json")):
+        found[file.stem] = found.get(file.stem, 0.0) + read_json(file)["seconds"]
     return found
 
 
-def _row(content: dict[str, Any]) -> RankerRow:
-    figures = tuple(
-        RankerFigure(**{**f, "effect": Estimate(**f["effect"]), "better": _maybe(f["better"])})
-        for f in content["figures"]
-    )
-    made = {"mean": Estimate(**content["mean"]), "better": _maybe(content["better"]), "top": tuple(content["top"])}
-    return RankerRow(**{**content, **made, "figures": figures})
-
-
-def _maybe(content: dict[str, float] | None) -> Estimate | None:
-    return None if content is None else Estimate(**content)
+KIND = ResultKind("rankers", RankersConfig, RankersResult, apart={"seconds": seconds_in})
+"""A comparison of rankers on disk."""

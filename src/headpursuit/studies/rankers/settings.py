@@ -4,7 +4,6 @@ import math
 import shlex
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from headpursuit.analysis import RankConfig, count_of
 from headpursuit.analysis.rankers import DEFAULT, Ranker, find_ranker, ranker_names
@@ -134,11 +133,6 @@ class RankersConfig:
         check_metric(task)
         check_side(self.all_scales, task.direction, f"--scales is {self.scales} for {task.name}")
         return task.split_for(sweep=False)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "RankersConfig":
-        """The reverse of `asdict`."""
-        return cls(**{**content, "tasks": tuple(content["tasks"]), "ranking": RankConfig(**content["ranking"])})
 
 
 def command(config: RankersConfig, path: Path) -> str:

@@ -1,7 +1,7 @@
 """An arm as it is kept on disk: the edit, its answers, its damage."""
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 from headpursuit.heads import Edit
 
@@ -32,19 +32,3 @@ class Arm:
     damage: Damage
     n_forwards: int
     """Forward passes the edit touched, counted at the hooks."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields, heads by name."""
-        return {**asdict(self), "edit": self.edit.to_json()}
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Arm":
-        """The reverse of `to_json`."""
-        return cls(
-            **{
-                **content,
-                "edit": Edit.from_json(content["edit"]),
-                "answers": tuple(content["answers"]),
-                "damage": Damage(**content["damage"]),
-            }
-        )

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import get_args
 
 from headpursuit.analysis import RankConfig, Score, count_of
 from headpursuit.analysis.rankers import find_ranker
@@ -127,11 +127,6 @@ class StudyConfig:
     def also_heads(self) -> tuple[str, ...]:
         """The numbers of heads of `also`."""
         return _parts(self.also)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "StudyConfig":
-        """The reverse of `asdict`."""
-        return cls(**{**content, "ranking": RankConfig(**content["ranking"])})
 
 
 def _numbers(text: str) -> tuple[float, ...]:

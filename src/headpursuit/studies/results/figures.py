@@ -1,7 +1,6 @@
 """The figures of an arm."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from headpursuit.studies.results.arms import ArmKind, Damage
 
@@ -42,12 +41,6 @@ class GroupSummary:
     """What silence alone took from the target score: the base's mean score on the questions that this arm left without
     a word, over all questions. It counts as kept; 0 where the score is to rise, and in results of older versions."""
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "GroupSummary":
-        """The reverse of `asdict`."""
-        estimates = {k: Estimate(**v) for k, v in content.items() if isinstance(v, dict)}
-        return cls(**{**content, **estimates})
-
 
 @dataclass(frozen=True)
 class Confusion:
@@ -62,11 +55,6 @@ class Confusion:
     def accuracy(self) -> tuple[float | None, ...]:
         """Fraction of each class's images that are called by it; None where there are no images of a class."""
         return tuple(row[i] / sum(row) if sum(row) else None for i, row in enumerate(self.counts))
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Confusion":
-        """The reverse of `asdict`."""
-        return cls(**{**content, "labels": tuple(content["labels"]), "counts": tuple(map(tuple, content["counts"]))})
 
 
 @dataclass(frozen=True)
@@ -85,17 +73,3 @@ class ArmSummary:
     n_forwards: int
     confusion: Confusion | None = None
     """In a classification: which classes were named."""
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "ArmSummary":
-        """The reverse of `asdict`."""
-        made: dict[str, Any] = {
-            "heads": tuple(content["heads"]),
-            "target": GroupSummary.from_json(content["target"]),
-            "damage": Damage(**content["damage"]),
-        }
-        if content["unrelated"] is not None:
-            made["unrelated"] = GroupSummary.from_json(content["unrelated"])
-        if content.get("confusion") is not None:
-            made["confusion"] = Confusion.from_json(content["confusion"])
-        return cls(**{**content, **made})

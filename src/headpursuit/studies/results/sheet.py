@@ -1,7 +1,7 @@
 """The dose sheet: how many heads, how hard."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from headpursuit.studies.results.figures import ArmSummary
 
@@ -80,14 +80,3 @@ class DoseSheet:
             if cell.effect > (front[-1].effect if front else 0.0):
                 front.append(cell)
         return tuple(front)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "DoseSheet":
-        """The reverse of `asdict`."""
-        cells = tuple(
-            DoseCell(**{**c, "signs": tuple(c["signs"]), "arm": ArmSummary.from_json(c["arm"])})
-            for c in content["cells"]
-        )
-        not_run = tuple((count, scale) for count, scale in content.get("not_run", ()))
-        base = ArmSummary.from_json(content["base"])
-        return cls(**{**content, "base": base, "cells": cells, "not_run": not_run})

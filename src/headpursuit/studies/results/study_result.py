@@ -1,19 +1,16 @@
 """A finished study, as it is read back from disk."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from headpursuit.analysis import Ranking
-from headpursuit.storage import MANIFEST, read_json, read_manifest, understood
+from headpursuit.studies.kernel import ResultKind
 from headpursuit.studies.results.arms import ArmKind
 from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmSummary
 from headpursuit.studies.results.sheet import DoseSheet
 from headpursuit.studies.tasks.task import Direction, MetricName
-
-KIND = "study"
-"""What its manifest calls it."""
 
 Outcome = Literal["specific", "not specific", "over-intervened", "incoherent", "no effect", "undecidable"]
 """What a verdict can be; `judge` says when it is which."""
@@ -62,21 +59,6 @@ class HeadNote:
     head: str
     tokens: tuple[str, ...]
     explained: tuple[float, ...]
-
-
-def finished_parts(path: Path | str, kind: str) -> tuple[dict[str, Any], Ranking]:
-    """What a finished study of a kind says, and its ranking, with every checksum verified.
-
-    Raises:
-        FileNotFoundError: If there is no study at `path`.
-        ValueError: If it is unfinished, damaged or something else.
-    """
-    folder = Path(path)
-    if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
-        raise ValueError(f"the study in {folder} is unfinished; continue it with --resume")
-    read_manifest(folder, kind)
-    with understood(folder, kind):
-        return read_json(folder / "study.json"), Ranking.load(folder / "ranking.json")
 
 
 @dataclass(frozen=True)
@@ -131,39 +113,16 @@ class StudyResult:
         """The arms of one kind."""
         return tuple(arm for arm in self.arms if arm.kind == kind)
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything but the ranking, which has its own file."""
-        content = asdict(self)
-        del content["ranking"]
-        return content
-
     @classmethod
     def load(cls, path: Path | str) -> "StudyResult":
-        """Read a finished study, with every checksum verified.
+        """Read a finished study; see `ResultKind.load`."""
+        return KIND.load(path)
 
-        Raises:
-            FileNotFoundError: If there is no study at `path`.
-            ValueError: If it is unfinished, damaged or something else.
-        """
-        content, ranking = finished_parts(path, KIND)
-        with understood(Path(path), KIND):
-            return cls._from_json(content, ranking)
 
-    @classmethod
-    def _from_json(cls, content: dict[str, Any], ranking: Ranking) -> "StudyResult":
-        return cls(
-            **{
-                **content,
-                "config": StudyConfig.from_json(content["config"]),
-                "ranking": ranking,
-                "notes": tuple(
-                    HeadNote(n["head"], tuple(n["tokens"]), tuple(n["explained"])) for n in content["notes"]
-                ),
-                "arms": tuple(ArmSummary.from_json(arm) for arm in content["arms"]),
-                "examples": tuple(Example(**{**e, "accepted": tuple(e["accepted"])}) for e in content["examples"]),
-                "verdict": Verdict(**{**content["verdict"], "reasons": tuple(content["verdict"]["reasons"])}),
-                "classes": {label: tuple(words) for label, words in content.get("classes", {}).items()},
-                "sheet": DoseSheet.from_json(content["sheet"]) if content.get("sheet") else None,
-                "remarks": tuple(content.get("remarks", ())),
-            }
-        )
+def ranking_in(folder: Path) -> Ranking:
+    """The ranking of a study, which has its own file."""
+    return Ranking.load(folder / "ranking.json")
+
+
+KIND = ResultKind("study", StudyConfig, StudyResult, "study.json", {"ranking": ranking_in})
+"""A study of answers on disk."""

@@ -1,7 +1,6 @@
 """How much a ranking, and what an edit of its heads does, depends on the word list."""
 
 from headpursuit.studies.sensitivity.config import SensitivityConfig
-from headpursuit.studies.sensitivity.folder import check_sensitivity_place
 from headpursuit.studies.sensitivity.result import Agreement, Draw, Effect, Measured, SensitivityResult
 from headpursuit.studies.sensitivity.run import check_inputs, study_sensitivity
 from headpursuit.studies.sensitivity.synonyms import read_synonyms
@@ -14,7 +13,6 @@ __all__ = [
     "SensitivityConfig",
     "SensitivityResult",
     "check_inputs",
-    "check_sensitivity_place",
     "read_synonyms",
     "study_sensitivity",
 ]

@@ -1,6 +1,7 @@
 """Whether the lists' edits do the same to the model: every different set of heads is measured once."""
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -9,17 +10,15 @@ from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.effect import Thresholds, effect, signs_of_damage
-from headpursuit.studies.place import kept
+from headpursuit.studies.kernel import Parts
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, ArmKind, ArmSummary, StudyConfig
+from headpursuit.studies.results import Arm, ArmSummary, StudyConfig
 from headpursuit.studies.sensitivity.agreement import over_draws
 from headpursuit.studies.sensitivity.conclusion import conclude_effects
 from headpursuit.studies.sensitivity.config import SensitivityConfig
 from headpursuit.studies.sensitivity.result import Draw, Effect, Measured
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Direction, Question, Task, drawn
-
-_STAGE = "edits"
 
 
 def measure(
@@ -47,15 +46,11 @@ def measure(
         seed=config.seed,
     )
     runner = ArmRunner(model, task, study, silent, questions)
-    (folder / "arms").mkdir(exist_ok=True)
     edits = _edits(draws, config.scale)
-    arms: list[Arm] = []
-    for number, (name, edit) in enumerate([("base", Edit({})), *edits.values()]):
-        progress(_STAGE, number, 1 + len(edits))
-        arms.append(_arm(runner, name, edit, folder))
-        if number == 0:
-            check_base(summarise(task, task.words, arms, config.seed, questions)[0], asked_of(task, study))
-    progress(_STAGE, 1 + len(edits), 1 + len(edits))
+    parts = Parts(folder / "arms", Arm, progress, "edits", 1 + len(edits))
+    arms = [parts.part("base", partial(runner.run, "base", "base", Edit({})))]
+    check_base(summarise(task, task.words, arms, config.seed, questions)[0], asked_of(task, study))
+    arms += [parts.part(name, partial(runner.run, name, "edit", edit)) for name, edit in edits.values()]
     base, *edited = summarise(task, task.words, arms, config.seed, questions)
     by_heads = dict(zip(edits, edited, strict=True))
     effects = {
@@ -86,11 +81,6 @@ def _edits(draws: Sequence[Draw], scale: float) -> dict[frozenset[str], tuple[st
     return {
         heads: (f"edit-{number}", Edit.uniform(map(Head.parse, heads), scale)) for number, heads in enumerate(sets, 1)
     }
-
-
-def _arm(runner: ArmRunner, name: str, edit: Edit, folder: Path) -> Arm:
-    kind: ArmKind = "edit" if edit else "base"
-    return Arm.from_json(kept(folder / "arms" / f"{name}.json", lambda: runner.run(name, kind, edit).to_json()))
 
 
 def _effect(base: ArmSummary, arms: Sequence[ArmSummary], direction: Direction, seed: int) -> Effect:

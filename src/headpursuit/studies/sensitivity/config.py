@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 from headpursuit.analysis import RankConfig, count_of
 
@@ -73,11 +72,6 @@ class SensitivityConfig:
     def added_fractions(self) -> tuple[float, ...]:
         """`additions` as shares, small ones first."""
         return _shares(self.additions)
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "SensitivityConfig":
-        """The reverse of `asdict`."""
-        return cls(**{**content, "ranking": RankConfig(**content["ranking"])})
 
 
 def _shares(text: str) -> tuple[float, ...]:

@@ -1,18 +1,15 @@
 """A finished sensitivity study, as it is read back from disk."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from headpursuit.analysis import Suggestion
-from headpursuit.storage import MANIFEST, read_json, read_manifest, understood
+from headpursuit.studies.kernel import ResultKind
 from headpursuit.studies.results import ArmSummary, Estimate
 from headpursuit.studies.sensitivity.config import SensitivityConfig
 from headpursuit.studies.sensitivity.variants import Kind
 from headpursuit.studies.tasks import Direction
-
-KIND = "sensitivity study"
-"""What its manifest calls it."""
 
 Outcome = Literal["stable", "depends on the list", "not about the words", "noisy"]
 """What the rankings show; `conclude` says when it is which."""
@@ -82,16 +79,6 @@ class Agreement:
     effect: Effect | None
     """None if no task was measured."""
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Agreement":
-        """The reverse of `asdict`."""
-        made: dict[str, Any] = {k: Estimate(**v) for k, v in content.items() if isinstance(v, dict) and k != "effect"}
-        if content["effect"] is not None:
-            effect = content["effect"]
-            unrelated = Estimate(**effect["unrelated"]) if effect["unrelated"] else None
-            made["effect"] = Effect(Estimate(**effect["target"]), unrelated, effect["broken"])
-        return cls(**{**content, **made})
-
 
 @dataclass(frozen=True)
 class Measured:
@@ -109,17 +96,6 @@ class Measured:
     """Of each arm: what it breaks, in words; none for most."""
     sentence: str
     """What was found, in words."""
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Measured":
-        """The reverse of `asdict`."""
-        made = {
-            "base": ArmSummary.from_json(content["base"]),
-            "arms": tuple(map(ArmSummary.from_json, content["arms"])),
-            "effects": tuple(content["effects"]),
-            "signs": tuple(map(tuple, content["signs"])),
-        }
-        return cls(**{**content, **made})
 
 
 @dataclass(frozen=True)
@@ -173,33 +149,11 @@ class SensitivityResult:
         """The agreements of one kind."""
         return tuple(a for a in self.agreements if a.kind == kind)
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
-
     @classmethod
     def load(cls, path: Path | str) -> "SensitivityResult":
-        """Read a finished sensitivity study, with every checksum verified.
+        """Read a finished sensitivity study; see `ResultKind.load`."""
+        return KIND.load(path)
 
-        Raises:
-            FileNotFoundError: If there is none at `path`.
-            ValueError: If it is unfinished, damaged or something else.
-        """
-        folder = Path(path)
-        if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
-            raise ValueError(f"the sensitivity study in {folder} is unfinished; continue it with --resume")
-        read_manifest(folder, KIND)
-        with understood(folder, KIND):
-            return cls._from_json(read_json(folder / "result.json"))
 
-    @classmethod
-    def _from_json(cls, content: dict[str, Any]) -> "SensitivityResult":
-        made = {
-            "config": SensitivityConfig.from_json(content["config"]),
-            "agreements": tuple(map(Agreement.from_json, content["agreements"])),
-            "draws": tuple(Draw(**{**d, "heads": tuple(d["heads"])}) for d in content["draws"]),
-            "suggestions": tuple(Suggestion(**s) for s in content["suggestions"]),
-            "measured": Measured.from_json(content["measured"]) if content["measured"] else None,
-            "remarks": tuple(content["remarks"]),
-        }
-        return cls(**{**content, **made})
+KIND = ResultKind("sensitivity study", SensitivityConfig, SensitivityResult)
+"""A sensitivity study on disk."""

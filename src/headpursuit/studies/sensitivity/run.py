@@ -1,15 +1,17 @@
 """Run a sensitivity study: rank many lists from one capture, compare, measure the edits, and conclude."""
 
+import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from headpursuit.analysis import Capture, RankConfig, Ranking, Suggestions, count_of, rank_each, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
-from headpursuit.storage import finish_folder, write_json
-from headpursuit.studies.place import kept
+from headpursuit.studies.kernel import check_identity, part
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.sensitivity.agreement import chance_overlap
@@ -17,13 +19,12 @@ from headpursuit.studies.sensitivity.causal import measure, questions_of
 from headpursuit.studies.sensitivity.comparing import agreements, compare, n_top
 from headpursuit.studies.sensitivity.conclusion import conclude
 from headpursuit.studies.sensitivity.config import SensitivityConfig
-from headpursuit.studies.sensitivity.folder import begin, check_same_inputs, check_sensitivity_place
 from headpursuit.studies.sensitivity.lists import known_words
 from headpursuit.studies.sensitivity.result import KIND, Draw, SensitivityResult
 from headpursuit.studies.sensitivity.synonyms import read_synonyms
 from headpursuit.studies.sensitivity.variants import Variant, plan_variants
 from headpursuit.studies.settings import check_side
-from headpursuit.studies.tasks import Task, load_task
+from headpursuit.studies.tasks import Question, Task, load_task
 
 _PART = 12
 """Lists that are ranked together: what all lists share is read once for them, and what is done is kept after them."""
@@ -68,15 +69,15 @@ def study_sensitivity(
     task = task or (load_task(config.task) if config.task else None)
     check_inputs(concept, task, config)
     synonyms = read_synonyms(config.synonyms, concept) if config.synonyms else {}
-    check_sensitivity_place(folder, config, resume=resume)
+    KIND.check(folder, config, resume=resume)
     edit_heads = count_of(config.heads, model.anatomy.n_heads)
     found = tokens_of(model, concept, config.ranking.multi_token)
     suggestions = Suggestions(model, gain=config.ranking.gain)
     variants, remarks = plan_variants(model, found, config, suggestions.vocabulary, synonyms)
     # What cannot be ranked leaves no folder behind.
     ranking = None if folder.exists() else rank_each(model, capture, [found], config.ranking)[0]
-    begin(folder, config)
-    check_same_inputs(folder, capture, concept.words, dict(synonyms), questions_of(task, config) if task else ())
+    KIND.begin(folder, config)
+    _check_same(folder, capture, concept.words, dict(synonyms), questions_of(task, config) if task else ())
     compared = _compared(model, capture, variants, ranking, config, edit_heads, suggestions, folder, progress)
     measured, effects = measure(model, task, config, compared, folder, progress) if task else (None, {})
     rows = agreements(compared, config.seed, effects)
@@ -103,9 +104,7 @@ def study_sensitivity(
         remarks=(*_remarks(found, capture), *remarks),
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
     )
-    write_json(folder / "result.json", result.to_json())
-    finish_folder(folder, KIND, {"concept": concept.name, "model": config.model, "versions": versions()})
-    return result
+    return KIND.finish(folder, result, concept=concept.name, model=config.model)
 
 
 def check_inputs(concept: Concept, task: Task | None, config: SensitivityConfig) -> None:
@@ -127,6 +126,25 @@ def check_inputs(concept: Concept, task: Task | None, config: SensitivityConfig)
     )
 
 
+def _check_same(
+    folder: Path, capture: Capture, words: Sequence[str], synonyms: dict[str, Any], questions: Sequence[Question]
+) -> None:
+    """Refuse to go on with another capture, or other words or questions than the study was begun with.
+
+    Raises:
+        ValueError: If one differs.
+    """
+    totals = [moments.total.cpu().numpy().tobytes() for moments in capture.moments.values()]
+    asked = [[q.text, q.answers, q.group, q.fact] for q in questions]
+    inputs = {
+        "capture": sha256(b"".join(totals)).hexdigest(),
+        "words": sha256(json.dumps([*words, synonyms]).encode()).hexdigest(),
+        "questions": sha256(json.dumps(asked).encode()).hexdigest(),
+    }
+    said = {"capture": "another capture", "words": "other words", "questions": "other questions"}
+    check_identity(folder / "inputs.json", inputs, said)
+
+
 def _compared(
     model: LanguageModel,
     capture: Capture,
@@ -140,24 +158,22 @@ def _compared(
 ) -> list[Draw]:
     """Every list compared with the first, some at a time; each such part is kept, and so is the first one's ranking."""
 
-    def full() -> dict[str, Any]:
-        return (ranking or rank_each(model, capture, [variants[0].found], config.ranking)[0]).to_json()
+    def full() -> Ranking:
+        return ranking or rank_each(model, capture, [variants[0].found], config.ranking)[0]
 
-    first = Ranking.from_json(kept(folder / "ranking.json", full))
+    first = part(folder / "ranking.json", Ranking, full)
     (folder / "draws").mkdir(exist_ok=True)
     draws: list[Draw] = []
     for start in range(0, len(variants), _PART):
 
-        def part(start: int = start) -> list[dict[str, Any]]:
+        def some(start: int = start) -> tuple[Draw, ...]:
             def advance(done: int, _: int) -> None:
                 progress("rankings", start + done, len(variants))
 
-            some = variants[start : start + _PART]
-            found = compare(model, capture, some, variants[0], first, config, edit_heads, suggestions, advance)
-            return [asdict(draw) for draw in found]
+            lists = variants[start : start + _PART]
+            return tuple(compare(model, capture, lists, variants[0], first, config, edit_heads, suggestions, advance))
 
-        content = kept(folder / "draws" / f"{start + 1}.json", part)
-        draws += [Draw(**{**draw, "heads": tuple(draw["heads"])}) for draw in content]
+        draws += part(folder / "draws" / f"{start + 1}.json", tuple[Draw, ...], some)
     return draws
 
 

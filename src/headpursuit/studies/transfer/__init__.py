@@ -4,7 +4,6 @@ from headpursuit.studies.transfer.clustering import Clustering, by_effect, by_ov
 from headpursuit.studies.transfer.config import TransferConfig, TransferTask
 from headpursuit.studies.transfer.effects import Column, EffectCell
 from headpursuit.studies.transfer.files import read_tasks
-from headpursuit.studies.transfer.folder import check_place
 from headpursuit.studies.transfer.overlap import Overlap, chance_of, holm, overlaps
 from headpursuit.studies.transfer.result import RankedTask, TransferResult
 from headpursuit.studies.transfer.run import find_tasks, n_runs, transfer
@@ -21,7 +20,6 @@ __all__ = [
     "by_effect",
     "by_overlap",
     "chance_of",
-    "check_place",
     "find_tasks",
     "holm",
     "n_runs",

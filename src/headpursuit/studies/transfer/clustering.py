@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -25,16 +24,6 @@ class Clustering:
     """Which two clusters are merged, at what distance, into how many tasks; in the form of scipy's `linkage`."""
     order: tuple[str, ...]
     """The tasks from one end of the tree to the other."""
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Clustering":
-        """The reverse of `asdict`."""
-        return cls(
-            tuple(content["names"]),
-            tuple(map(tuple, content["distances"])),
-            tuple(map(tuple, content["merges"])),
-            tuple(content["order"]),
-        )
 
 
 def by_effect(names: Sequence[str], cells: Sequence[EffectCell]) -> Clustering:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
 from headpursuit.heads import Edit
 from headpursuit.studies.effect import Thresholds, effect, signs_of_damage
@@ -62,12 +62,6 @@ class EffectCell:
         """Mean effect of the draws of random heads."""
         return sum(self.matched) / len(self.matched)
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "EffectCell":
-        """The reverse of `asdict`."""
-        made = {k: Estimate(**v) for k, v in content.items() if k in ("effect", "score", "unrelated") and v is not None}
-        return cls(**{**content, **made, "matched": tuple(content["matched"]), "signs": tuple(content["signs"])})
-
 
 @dataclass(frozen=True)
 class Column:
@@ -87,12 +81,6 @@ class Column:
     def lost(self) -> str:
         """What an edit takes."""
         return "right answers" if self.counted.startswith("answers") else "score"
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "Column":
-        """The reverse of `asdict`."""
-        made = {k: Estimate(**content[k]) for k in ("base", "base_unrelated") if content[k] is not None}
-        return cls(**{**content, **made, "random": tuple(content["random"])})
 
 
 @dataclass(frozen=True)

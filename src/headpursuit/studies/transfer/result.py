@@ -1,17 +1,13 @@
 """A finished transfer, as it is read back from disk."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from headpursuit.storage import MANIFEST, read_json, read_manifest, understood
+from headpursuit.studies.kernel import ResultKind
 from headpursuit.studies.transfer.clustering import Clustering
 from headpursuit.studies.transfer.config import TransferConfig
 from headpursuit.studies.transfer.effects import Column, EffectCell
 from headpursuit.studies.transfer.overlap import Overlap
-
-KIND = "transfer"
-"""What its manifest calls it."""
 
 
 @dataclass(frozen=True)
@@ -63,40 +59,11 @@ class TransferResult:
         """What the heads of `row` do to the questions of `column`."""
         return next(cell for cell in self.cells if (cell.row, cell.column) == (row, column))
 
-    def to_json(self) -> dict[str, Any]:
-        """Everything."""
-        return {**asdict(self), "config": self.config.to_json()}
-
     @classmethod
     def load(cls, path: Path | str) -> "TransferResult":
-        """Read a finished transfer, with every checksum verified.
+        """Read a finished transfer; see `ResultKind.load`."""
+        return KIND.load(path)
 
-        Raises:
-            FileNotFoundError: If there is none at `path`.
-            ValueError: If it is unfinished, damaged or something else.
-        """
-        folder = Path(path)
-        if (folder / "config.json").is_file() and not (folder / MANIFEST).is_file():
-            raise ValueError(f"the transfer in {folder} is unfinished; continue it with --resume")
-        read_manifest(folder, KIND)
-        with understood(folder, KIND):
-            return cls.from_json(read_json(folder / "result.json"))
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "TransferResult":
-        """The reverse of `to_json`."""
-        made = {
-            "config": TransferConfig.from_json(content["config"]),
-            "tasks": tuple(RankedTask(**{**task, "heads": tuple(task["heads"])}) for task in content["tasks"]),
-            "overlaps": tuple(
-                Overlap(**{**overlap, "tasks": tuple(overlap["tasks"]), "shared": tuple(overlap["shared"])})
-                for overlap in content["overlaps"]
-            ),
-            "cells": tuple(map(EffectCell.from_json, content["cells"])),
-            "columns": tuple(map(Column.from_json, content["columns"])),
-            "effect_tree": Clustering.from_json(content["effect_tree"]),
-            "overlap_tree": Clustering.from_json(content["overlap_tree"]),
-            "sentences": tuple(content["sentences"]),
-            "remarks": tuple(content["remarks"]),
-        }
-        return cls(**{**content, **made})
+KIND = ResultKind("transfer", TransferConfig, TransferResult)
+"""A transfer on disk."""

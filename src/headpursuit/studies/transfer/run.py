@@ -3,17 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.pursuit import random_heads
-from headpursuit.storage import finish_folder, write_json
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.base import asked_of
-from headpursuit.studies.place import check_same, kept
+from headpursuit.studies.identity import check_asked
+from headpursuit.studies.kernel import Parts
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked
 from headpursuit.studies.results import Arm, StudyConfig
@@ -23,10 +23,12 @@ from headpursuit.studies.tasks import Task
 from headpursuit.studies.transfer.clustering import by_effect, by_overlap
 from headpursuit.studies.transfer.config import TransferConfig
 from headpursuit.studies.transfer.effects import Answered, HeadSet, cells_of
-from headpursuit.studies.transfer.folder import begin, check_place, file_of
 from headpursuit.studies.transfer.overlap import overlaps
 from headpursuit.studies.transfer.result import KIND, RankedTask, TransferResult
 from headpursuit.studies.transfer.sentences import sentences_of
+
+_LONGEST = 80
+"""Characters of a file's name before it is a hash."""
 
 
 def transfer(
@@ -62,12 +64,12 @@ def transfer(
     studies = {task.name: config.study_of(task) for task in config.tasks}
     if list(tasks) != list(studies):
         raise ValueError(f"the config names the tasks {', '.join(studies)}, but {', '.join(tasks)} were given")
-    check_place(folder, config, resume=resume)
+    KIND.check(folder, config, resume=resume)
     for name, task in tasks.items():
         with _naming(name):
             check_metric(task)
             _check_feasible(model, task, studies[name])
-    begin(folder, config)
+    KIND.begin(folder, config)
     rankings = {
         name: _ranked(model, task, studies[name], folder / "tasks" / name, progress) for name, task in tasks.items()
     }
@@ -94,9 +96,7 @@ def transfer(
         remarks=tuple(f"{name}: {remark}" for name, task in tasks.items() for remark in task.remarks),
         versions=versions() | {"device": model.device.type, "dtype": model.dtype},
     )
-    write_json(folder / "result.json", result.to_json())
-    finish_folder(folder, KIND, {"tasks": list(tasks), "model": config.model, "versions": versions()})
-    return result
+    return KIND.finish(folder, result, tasks=list(tasks), model=config.model)
 
 
 def find_tasks(config: TransferConfig) -> dict[str, Task]:
@@ -150,7 +150,7 @@ def _check_feasible(model: LanguageModel, task: Task, config: StudyConfig) -> No
 def _ranked(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Ranking:
     """Capture a task's ranking prompts and rank all heads, or read what was kept."""
     folder.mkdir(parents=True, exist_ok=True)
-    check_same(model, task, [task.words], folder, config)
+    check_asked(model, task, [task.words], folder, config)
     prompts = captured(model, task, capture_config(config), folder, progress, f"capture {folder.name}")
     return ranked(model, task, task.words, config, prompts, folder / "ranking.json")
 
@@ -173,21 +173,22 @@ def _measured(
 ) -> dict[str, dict[Edit, Arm]]:
     """Every set of heads, each distinct one once, on every task's held-out questions; the base first."""
     edits = list(dict.fromkeys([Edit({}), *(edit for one in sets for edit in one.edits)]))
+    parts = Parts(folder, Arm, progress, "arms", len(tasks) * len(edits))
     arms: dict[str, dict[Edit, Arm]] = {}
     for name, task in tasks.items():
-        runner, place = ArmRunner(model, task, studies[name], silent), folder / name
-        place.mkdir(parents=True, exist_ok=True)
-        arms[name] = {}
-        for edit in edits:
-            progress("arms", len(arms) * len(edits) - len(edits) + len(arms[name]), len(tasks) * len(edits))
-            run = partial(_run, runner, edit)
-            arms[name][edit] = Arm.from_json(kept(place / f"{file_of(edit)}.json", run))
-    progress("arms", len(tasks) * len(edits), len(tasks) * len(edits))
+        runner = ArmRunner(model, task, studies[name], silent)
+        arms[name] = {edit: parts.part(f"{name}/{_file_of(edit)}", partial(_run, runner, edit)) for edit in edits}
     return arms
 
 
-def _run(runner: ArmRunner, edit: Edit) -> dict[str, Any]:
-    return runner.run(file_of(edit), "edit" if edit else "base", edit).to_json()
+def _run(runner: ArmRunner, edit: Edit) -> Arm:
+    return runner.run(_file_of(edit), "edit" if edit else "base", edit)
+
+
+def _file_of(edit: Edit) -> str:
+    """The name of an edit's arm: its heads, or where these are many the hash of them."""
+    name = "-".join(map(str, edit)) or "base"
+    return name if len(name) <= _LONGEST else sha256(name.encode()).hexdigest()[:16]
 
 
 def _described(name: str, task: Task, config: StudyConfig, ranking: Ranking) -> RankedTask:

@@ -1,0 +1,161 @@
+"""The folder of an experiment: begun with its settings, filled part by part, finished, and read back.
+
+`config.json` is there from the first moment. Each part is written as it finishes, and is not made again. The result and
+the manifest with all checksums come last: a folder without a manifest is unfinished.
+"""
+
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import GenericAlias
+from typing import Any, Generic, TypeVar
+
+from headpursuit.records import from_record, to_record
+from headpursuit.storage import (
+    MANIFEST,
+    finish_folder,
+    parse_manifest,
+    read_json,
+    read_manifest,
+    refuse_existing,
+    understood,
+    versions,
+    write_json,
+)
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_CONFIG = "config.json"
+
+
+@dataclass(frozen=True)
+class ResultKind(Generic[R]):
+    """One kind of folder: what is in it, and how it is begun, gone on with, finished, read and refused."""
+
+    name: str
+    """What the manifest calls it."""
+    config: type[Any]
+    """The settings it is begun with."""
+    result: type[R]
+    """What it holds when it is finished."""
+    file: str = "result.json"
+    """Where the result is."""
+    apart: Mapping[str, Callable[[Path], Any]] = field(default_factory=dict)
+    """Fields of the result that are not in its file, and what reads them from the folder."""
+
+    def check(self, folder: Path, config: Any, *, resume: bool) -> None:
+        """Check that a folder is free, or holds the beginning of the same.
+
+        Raises:
+            FileExistsError: If it exists and `resume` is not asked for, or what is in it is finished or something else.
+            ValueError: If it was begun with other settings.
+        """
+        if not folder.exists():
+            refuse_existing(folder)
+            return
+        if not resume:
+            raise FileExistsError(
+                f"{folder} exists already; choose another output, or continue what is unfinished in it with --resume"
+            )
+        if (folder / MANIFEST).exists():
+            parse_manifest(read_json(folder / MANIFEST), folder, self.name)
+            raise FileExistsError(
+                f"{folder} is finished; see it with `headpursuit report {folder}`, or choose another output"
+            )
+        if not (folder / _CONFIG).is_file():
+            raise FileExistsError(f"{folder} exists and is no {self.name}; choose another output")
+        with understood(folder / _CONFIG, f"config of a {self.name}"):
+            was = dict(_leaves(to_record(from_record(self.config, read_json(folder / _CONFIG)))))
+        now = dict(_leaves(to_record(config)))
+        changed = [f"{n} was {was.get(n)!r}, is {now.get(n)!r}" for n in was | now if was.get(n) != now.get(n)]
+        if changed:
+            raise ValueError(
+                f"{folder} was begun with other settings ({'; '.join(changed)}); give those, or choose another output"
+            )
+
+    def begin(self, folder: Path, config: Any) -> Path:
+        """Make the folder, with the settings in it from the first moment; one that is there is left as it is."""
+        if not folder.exists():
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+            try:
+                write_json(partial / _CONFIG, to_record(config))
+                partial.chmod(0o755)
+                partial.rename(folder)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+        return folder
+
+    def finish(self, folder: Path, result: R, **about: Any) -> R:
+        """Write the result; from here on the folder counts as finished.
+
+        Args:
+            folder: Where it was begun.
+            result: What was found.
+            about: What the manifest says beside the versions of what computed it.
+        """
+        content = {name: value for name, value in to_record(result).items() if name not in self.apart}
+        write_json(folder / self.file, content)
+        finish_folder(folder, self.name, {**about, "versions": about.get("versions", versions())})
+        return result
+
+    def load(self, path: Path | str) -> R:
+        """Read what is finished, with every checksum verified.
+
+        Raises:
+            FileNotFoundError: If there is none at `path`.
+            ValueError: If it is unfinished, damaged, of a newer version, or something else.
+        """
+        folder = Path(path)
+        if (folder / _CONFIG).is_file() and not (folder / MANIFEST).is_file():
+            raise ValueError(f"{folder} is unfinished; continue it with --resume")
+        read_manifest(folder, self.name)
+        with understood(folder / self.file, self.name):
+            content = read_json(folder / self.file)
+            apart = {name: read(folder) for name, read in self.apart.items()}
+            return from_record(self.result, content | apart if isinstance(content, dict) else content)
+
+
+def part(file: Path, kind: type[T] | GenericAlias, make: Callable[[], T]) -> T:
+    """A part of a folder: read back if it was finished before, else made and kept.
+
+    Raises:
+        ValueError: If what is there is something else.
+    """
+    if not file.exists():
+        write_json(file, to_record(make()))
+    with understood(file, "part of an experiment"):
+        return from_record(kind, read_json(file))
+
+
+def check_identity(file: Path, identity: Mapping[str, Any], words: Mapping[str, str]) -> None:
+    """Refuse to go on with other things than a folder was begun with; the first time they are written down.
+
+    Args:
+        file: Where they stand.
+        identity: What tells each of them from others.
+        words: What an error calls each, such as `another model`.
+
+    Raises:
+        ValueError: If one differs.
+    """
+    begun = part(file, dict[str, Any], lambda: dict(identity))
+    different = [words[name] for name, value in identity.items() if begun.get(name) != value]
+    if different:
+        raise ValueError(
+            f"{file.parent} was begun with {' and '.join(different)} ({file.name}); give the same, or choose another "
+            "output"
+        )
+
+
+def _leaves(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every setting by its path."""
+    if not isinstance(content, dict):
+        yield path, content
+        return
+    for name, value in content.items():
+        yield from _leaves(value, f"{path}.{name}" if path else name)
