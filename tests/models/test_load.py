@@ -1,6 +1,7 @@
 import json
 import sys
 
+import broken
 import huggingface_hub.constants
 import pytest
 import tiny
@@ -9,6 +10,10 @@ import torch
 from headpursuit.models import EMBEDDED, load
 
 loading = sys.modules["headpursuit.models.load"]  # the package's `load` is the function
+
+
+WHOLE = {"missing_keys": set(), "unexpected_keys": set(), "mismatched_keys": set(), "error_msgs": []}
+"""What transformers says of a checkpoint where nothing is missing."""
 
 
 @pytest.fixture
@@ -26,13 +31,14 @@ def asked(monkeypatch):
 
     def recorder(kind, make):
         def from_pretrained(source, **options):
+            reports = options.pop("output_loading_info", False) and options.pop("ignore_mismatched_sizes")
             calls[kind] = (source, options)
-            return make()
+            return (make(), WHOLE) if reports else make()
 
         return from_pretrained
 
     monkeypatch.setattr(loading.AutoConfig, "from_pretrained", recorder("config", tiny.CONFIGS["llama"]))
-    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", recorder("tokenizer", tiny.word_tokenizer))
+    monkeypatch.setattr(tiny.hf.AutoTokenizer, "from_pretrained", recorder("tokenizer", tiny.word_tokenizer))
     monkeypatch.setattr(
         loading.AutoModelForCausalLM, "from_pretrained", recorder("network", lambda: tiny.network("llama"))
     )
@@ -128,8 +134,7 @@ def test_a_hub_model_is_asked_for_by_id_and_revision(asked):
 
 
 def test_a_gguf_file_is_loaded_from_its_folder_as_float32(tmp_path, asked):
-    file = tmp_path / "some.gguf"
-    file.touch()
+    file = broken.gguf(tmp_path / "some.gguf")
     load(str(file), device="cpu")
     assert asked["tokenizer"] == (str(tmp_path), {"gguf_file": "some.gguf"})
     assert asked["network"] == (str(tmp_path), {"gguf_file": "some.gguf", "dtype": torch.float32})
@@ -139,9 +144,8 @@ def test_a_network_from_gguf_forgets_that_it_was_quantised(tmp_path, asked, monk
     network = tiny.network("llama")
     network.config.quantization_config = {"quant_method": "gguf"}
     network.hf_quantizer = object()
-    monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: network)
-    file = tmp_path / "some.gguf"
-    file.touch()
+    monkeypatch.setattr(loading.AutoModelForCausalLM, "from_pretrained", lambda *_, **__: (network, WHOLE))
+    file = broken.gguf(tmp_path / "some.gguf")
     load(str(file), device="cpu").network.save_pretrained(tmp_path / "saved")
     assert "quantization_config" not in json.loads((tmp_path / "saved" / "config.json").read_text())
 

@@ -7,7 +7,6 @@ from typing import Any
 import torch
 
 from headpursuit.models import (
-    FLAGS,
     Certificate,
     LanguageModel,
     TokenizerFacts,
@@ -60,6 +59,8 @@ class Diagnosis:
     """Attention implementation."""
     anatomy: str
     certificate: Certificate
+    flags: dict[str, str]
+    """Flags of the model and its files, and what each means."""
     tokenizer: TokenizerFacts
     unembedding: UnembeddingFacts
     vision: VisionFacts | None
@@ -79,7 +80,7 @@ class Diagnosis:
             ("anatomy", self.anatomy),
             ("without heads", self.certificate.skipped or "no layer"),
             ("certificate", str(replace(self.certificate, flags={}, skipped="")).removeprefix("certified: ")),
-            *((f"flag {flag}", self._meaning(flag)) for flag in sorted(self.certificate.flags)),
+            *((f"flag {flag}", self._meaning(flag)) for flag in sorted(self.flags)),
             *([("vision", _vision(self.vision))] if self.vision else []),
             ("tokenizer", _tokenizer(self.tokenizer)),
             ("unembedding", _unembedding(self.unembedding)),
@@ -89,7 +90,8 @@ class Diagnosis:
         ]
 
     def _meaning(self, flag: str) -> str:
-        return f"{self.certificate.flags[flag]} of {self.certificate.n_attentions} attentions: {FLAGS[flag]}"
+        count, all_of_them = self.certificate.flags[flag], self.certificate.n_attentions
+        return f"{count} of {all_of_them} attentions: {self.flags[flag]}"
 
 
 def diagnose(model: LanguageModel) -> Diagnosis:
@@ -109,6 +111,7 @@ def diagnose(model: LanguageModel) -> Diagnosis:
         attention=str(network.config._attn_implementation),
         anatomy=anatomy.summary(),
         certificate=certificate,
+        flags=model.flags,
         tokenizer=tokenizer_facts(model),
         unembedding=facts,
         vision=vision_facts(model),

@@ -25,7 +25,8 @@ SCOPE_HELP = "Which tokens the edit acts on: all, prompt, generated, image, text
 ModelArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
-        metavar="MODEL", help="smollm2-135m, smollava-135m (sees), a hub id, a local folder, or a GGUF file."
+        metavar="MODEL",
+        help="smollm2-135m, smollava-135m (sees), a hub id, a local folder (also of an adapter), or a GGUF file.",
     ),
 ]
 CaptureArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="CAPTURE", help="A folder written by `capture`.")]

@@ -16,15 +16,18 @@ from transformers import PreTrainedModel
 
 from headpursuit.models.anatomy import (
     Anatomy,
+    AnatomyError,
     HeadSite,
     Probe,
     locate,
+    overflow_in,
     poison_all,
     probe_input,
     with_flags,
 )
 from headpursuit.models.certificate import Certificate, certify
 from headpursuit.models.compiled import plain_network, uncompiled
+from headpursuit.models.finite import unusable_weights
 from headpursuit.models.model_cache import cache_folder
 from headpursuit.models.sharding import is_sharded
 from headpursuit.storage import read_json, write_json
@@ -74,9 +77,30 @@ def certified(
 
 def _measure(network: PreTrainedModel, probe: Probe | None = None, beside: Probe | None = None) -> Known:
     inputs = probe_input(network) if probe is None else probe
-    poisonings = poison_all(network, inputs)
-    anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
-    return anatomy, certify(network, anatomy, inputs, poisonings, beside)
+    try:
+        poisonings = poison_all(network, inputs)
+        anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
+        return anatomy, certify(network, anatomy, inputs, poisonings, beside)
+    except AnatomyError as error:
+        reason = _not_finite(network, inputs)
+        if reason:  # the rest is what follows from that
+            raise AnatomyError(reason) from error
+        raise
+
+
+def _not_finite(network: PreTrainedModel, probe: Probe) -> str:
+    """Why nothing can be told of a network whose values are no numbers; empty if they are."""
+    weights = unusable_weights(network)
+    if weights:
+        return f"the weights of {type(network).__name__} are not finite: {weights}"
+    place = overflow_in(network, probe)
+    dtype = str(network.dtype).removeprefix("torch.")
+    other = "bfloat16 or float32" if network.dtype is torch.float16 else "another dtype"
+    return (
+        f"values overflow {dtype} at {place}, so no head can be seen behind it; load the model as {other}"
+        if place
+        else ""
+    )
 
 
 def certificates_folder() -> Path:

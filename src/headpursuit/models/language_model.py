@@ -8,7 +8,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from headpursuit.conversations import Conversation
-from headpursuit.models.anatomy import Anatomy, Probe, input_device
+from headpursuit.models.anatomy import FLAGS, Anatomy, Probe, input_device
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.certified import certified
 from headpursuit.models.chat import Chat
@@ -23,6 +23,8 @@ class LanguageModel:
     """What `load` returns; build it yourself around a transformers model that you already have.
 
     The network is put into eval mode, and the tokenizer pads on the left, with the end token if it has none of its own.
+    Whether every weight came from a file cannot be told of a network that is there already: `load` asks transformers
+    and refuses what is not whole, and a network of your own needs that from you (`output_loading_info=True`).
     """
 
     network: PreTrainedModel
@@ -34,6 +36,8 @@ class LanguageModel:
     """Commit of a hub model."""
     processor: Any = None
     """Of a vision-language model: transformers' processor, of which the tokenizer is a part."""
+    file_flags: tuple[tuple[str, str], ...] = ()
+    """Flags of the files it was loaded from, and what each means here: tensors left out, an adapter merged."""
 
     def __post_init__(self) -> None:
         self.network.eval()
@@ -54,12 +58,26 @@ class LanguageModel:
 
     @property
     def certificate(self) -> Certificate:
-        """What was measured when the heads were certified."""
-        return self._certified()[1]
+        """Measurements that certify the heads; flags of the files concern every attention."""
+        return self._flagged(self._certified()[1])
+
+    @property
+    def flags(self) -> dict[str, str]:
+        """Limits of claims about this model: flags of its anatomy and of its files, and what each means.
+
+        Raises:
+            AnatomyError: If the heads cannot be found or certified.
+        """
+        return {flag: FLAGS[flag] for flag in sorted(self.anatomy.flags)} | dict(self.file_flags)
 
     def examine(self) -> tuple[Anatomy, Certificate]:
         """Locate and certify the heads anew, whatever was found before."""
-        return self._certified(fresh=True)
+        anatomy, certificate = self._certified(fresh=True)
+        return anatomy, self._flagged(certificate)
+
+    def _flagged(self, certificate: Certificate) -> Certificate:
+        flags = {name: certificate.n_attentions for name, _ in self.file_flags}
+        return replace(certificate, flags=certificate.flags | flags) if flags else certificate
 
     def _certified(self, fresh: bool = False) -> tuple[Anatomy, Certificate]:
         return certified(self.network, self._probe if self.sees_images else None, keep=bool(self.name), fresh=fresh)

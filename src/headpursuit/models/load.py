@@ -1,8 +1,8 @@
 """From a name to a model with certified heads."""
 
 import os
-import struct
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,27 @@ import torch
 import transformers
 from huggingface_hub.utils import logging as hub_logging
 from packaging.version import Version
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 from transformers.utils import logging
 
+from headpursuit.models.adapters import peft_library
+from headpursuit.models.checkpoints import (
+    Adapter,
+    Loaded,
+    Place,
+    check_kind,
+    check_tokenizer,
+    check_whole,
+    explained,
+    has_tokenizer,
+    loaded_network,
+    merged,
+    place_of,
+    read_tokenizer,
+)
 from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_folder
 from headpursuit.models.embedded import EMBEDDED, embedded_folder, forget_gguf
+from headpursuit.models.finite import unusable_weights
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import find_processor
 
@@ -37,11 +53,14 @@ def load(
     """Load a language model and its tokenizer, or a vision-language model and its processor.
 
     A checkpoint that transformers knows as an image-text-to-text model is loaded as one if its image processor is
-    there; GGUF files are text models. The heads are located and certified when they are first needed.
+    there; GGUF files are text models. The base of a PEFT adapter is loaded, and the adapter merged into it. The heads
+    are located and certified when they are first needed.
+
+    Every weight comes from the files, or the checkpoint is refused; what the files hold beside is in `file_flags`.
 
     Args:
         name: `smollm2-135m` (the embedded model), `smollava-135m` (the demo model, which sees), a Hugging Face hub id,
-            a local folder, or a GGUF file.
+            a local folder (of a model, of one GGUF file, or of a PEFT adapter), or a GGUF file.
         device: `auto` takes a GPU if there is one, else the CPU; or any torch device.
         dtype: `auto` is float32 on a CPU and the checkpoint's own on a GPU; or float32, bfloat16, float16.
         revision: Branch, tag or commit of a hub model.
@@ -54,7 +73,9 @@ def load(
     Raises:
         FileNotFoundError: If a local path does not exist.
         OSError: If a hub model cannot be had.
-        ValueError: If the checkpoint is no such model, an option is unknown, or the device is not there.
+        ValueError: If the checkpoint is no such model, is not whole, or holds weights that are not finite; if an option
+            is unknown, or the device is not there.
+        ExtraMissing: If it is an adapter and peft is not installed.
     """
     if (device_map or tp_plan) and device != "auto":
         raise ValueError(f"device {device!r} and device_map or tp_plan exclude each other; give one of them")
@@ -65,42 +86,73 @@ def load(
     device = _device(device)
     if dtype not in ("auto", *_DTYPES):
         raise ValueError(f"unknown dtype {dtype!r}; choose auto, {', '.join(_DTYPES)}")
-    options: dict[str, Any] = {"revision": revision} if revision else {}
     placed = {key: value for key, value in (("device_map", device_map), ("tp_plan", tp_plan)) if value}
-    source, gguf = _source(name)
-    if gguf:
-        options["gguf_file"] = gguf
-    wanted: Any = _DTYPES.get(dtype, torch.float32 if device == "cpu" or gguf else "auto")
-    # Where a model cannot be placed as asked, torch and accelerate raise whatever comes.
-    expected = (
-        OSError,
-        ValueError,
-        KeyError,
-        ImportError,
-        struct.error,
-        *((RuntimeError, TypeError) if placed else ()),
-    )
-    try:
-        config = None if gguf else AutoConfig.from_pretrained(source, **options)
-        processor = None if config is None else find_processor(config, source, options)
-        tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(source, **options)
+    place = _place(name)
+    if place.is_adapter:
+        how: dict[str, Any] = {"device": device, "dtype": dtype, "weights": weights, **placed}
+        return _adapted(name, place, revision, {**how, "device": "auto"} if placed else how)
+    options: dict[str, Any] = {"revision": revision} if revision else {}
+    if place.gguf:
+        options["gguf_file"] = place.gguf
+    wanted: Any = _DTYPES.get(dtype, torch.float32 if device == "cpu" or place.gguf else "auto")
+    with explained(name, place, revision, (EMBEDDED, DEMO_VLM)):
+        # A GGUF file is parsed anew each time something is asked of it.
+        config = None if place.gguf and weights else AutoConfig.from_pretrained(place.source, **options)
+        processor = None
+        if config is not None and not place.gguf:
+            check_kind(config)
+            processor = find_processor(config, place.source, options)
+        tokenizer = processor.tokenizer if processor else read_tokenizer(place.source, options)
         kind = AutoModelForImageTextToText if processor else AutoModelForCausalLM
         if not weights:
             with torch.device("meta"):
-                config = config or AutoConfig.from_pretrained(source, **options)
-                return LanguageModel(kind.from_config(config), tokenizer, name, processor=processor)
-        if tp_plan:
-            _check_divisible(config)
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Passing `tp_plan` directly", FutureWarning)
-            network = kind.from_pretrained(source, dtype=wanted, **options, **placed)
-    except expected as error:
-        raise _explained(name, error) from error
-    if gguf:
+                loaded = Loaded(kind.from_config(config))
+        else:
+            if tp_plan:
+                _check_divisible(config)
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Passing `tp_plan` directly", FutureWarning)
+                loaded = loaded_network(kind, place.source, dtype=wanted, **options, **placed)
+    network, flags = loaded.network, check_whole(name, loaded)
+    check_tokenizer(name, tokenizer, network)
+    if not weights:
+        return LanguageModel(network, tokenizer, name, processor=processor)
+    _check_finite(name, network)
+    if place.gguf:
         forget_gguf(network)
     if not placed:
         torch.nn.Module.to(network, device)
-    return LanguageModel(network, tokenizer, name, getattr(network.config, "_commit_hash", None), processor)
+    return LanguageModel(network, tokenizer, name, getattr(network.config, "_commit_hash", None), processor, flags)
+
+
+def _adapted(name: str, place: Place, revision: str | None, options: dict[str, Any]) -> LanguageModel:
+    """The base of an adapter, loaded and changed by it."""
+    peft_library()
+    adapter = Adapter.read(Path(place.source))
+    if Path(adapter.base).expanduser().is_dir() and place_of(adapter.base).is_adapter:
+        raise ValueError(f"{name} is an adapter for {adapter.base}, which is an adapter too; merge that one first")
+    try:
+        base = load(adapter.base, revision=revision or adapter.revision, **options)
+    except (OSError, ValueError) as error:
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(
+            f"{name} is an adapter for another model, which its adapter_config.json names as base_model_name_or_path: "
+            f"{error}"
+        ) from error
+    if not options["weights"]:
+        return replace(base, name=name)
+    with explained(name, place):
+        network = merged(base.network, adapter)
+        tokenizer = read_tokenizer(place.source, {}) if has_tokenizer(adapter.folder) else base.tokenizer
+    _check_finite(name, network)
+    flags = (*base.file_flags, adapter.flag)
+    return replace(base, network=network, tokenizer=tokenizer, name=name, revision=None, file_flags=flags)
+
+
+def _check_finite(name: str, network: torch.nn.Module) -> None:
+    reason = unusable_weights(network)
+    if reason:
+        raise ValueError(f"cannot use {name!r}: {reason}")
 
 
 def _check_divisible(config: Any) -> None:
@@ -119,24 +171,10 @@ def quiet() -> None:
     hub_logging.set_verbosity_error()
 
 
-def _source(name: str) -> tuple[str, str | None]:
-    """What `from_pretrained` takes: folder or hub id, and the GGUF file within."""
-    path = Path(name).expanduser()
-    if name == EMBEDDED:
-        return str(embedded_folder()), None
-    if name == DEMO_VLM:
-        return str(demo_vlm_folder()), None
-    if path.is_file() and path.suffix == ".gguf":
-        return str(path.parent), path.name
-    if path.is_dir():
-        if not (path / "config.json").is_file():
-            raise FileNotFoundError(f"{name} is no model folder: it has no config.json")
-        return str(path), None
-    if path.is_file():
-        raise ValueError(f"{name} is a file, but not a .gguf file; give the folder that holds config.json")
-    if path.suffix == ".gguf" or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise FileNotFoundError(f"there is no model at {name}")
-    return name, None
+def _place(name: str) -> Place:
+    """Where a model is; our own are made at the first call."""
+    own = {EMBEDDED: embedded_folder, DEMO_VLM: demo_vlm_folder}
+    return Place(str(own[name]())) if name in own else place_of(name)
 
 
 def _device(device: str) -> str:
@@ -154,15 +192,3 @@ def _device(device: str) -> str:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"device {device!r} cannot be used here: {reason}") from error
     return device
-
-
-def _explained(name: str, error: Exception) -> Exception:
-    """One line that says what was tried, of the same kind as the error."""
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if isinstance(error, OSError) and not Path(name).expanduser().exists():
-        ours = f"neither {EMBEDDED!r} nor {DEMO_VLM!r}"
-        known = f"it is no local folder, no GGUF file, {ours}, and could not be had from the hub"
-        return OSError(f"cannot load {name!r}: {known} ({first})")
-    if isinstance(error, OSError):
-        return OSError(f"cannot load {name!r}: {first}")
-    return ValueError(f"cannot load {name!r} as a language model: {first}")

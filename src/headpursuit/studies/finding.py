@@ -7,7 +7,7 @@ from typing import Any
 
 from headpursuit.analysis import Capture, Ranking, count_of, explain, versions
 from headpursuit.concepts import Concept, load_concept
-from headpursuit.models import FLAGS, LanguageModel, batches, tokens_of
+from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.studies.arms import ArmRunner, PlannedArm
 from headpursuit.studies.doses import head_counts
 from headpursuit.studies.identity import check_asked
@@ -81,7 +81,7 @@ def described(model: LanguageModel, config: StudyConfig, found: FoundHeads) -> d
         "ranking": found.rankings[0],
         "notes": found.notes,
         "versions": versions() | {"device": model.device.type, "dtype": model.dtype},
-        "flags": {flag: FLAGS[flag] for flag in sorted(model.anatomy.flags)},
+        "flags": model.flags,
     }
 
 

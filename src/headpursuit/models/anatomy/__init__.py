@@ -3,6 +3,7 @@
 from headpursuit.models.anatomy.flags import with_flags
 from headpursuit.models.anatomy.flow import same_values
 from headpursuit.models.anatomy.locate import locate
+from headpursuit.models.anatomy.overflow import overflow_in
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import (
     Probe,
@@ -39,6 +40,7 @@ __all__ = [
     "input_device",
     "is_norm",
     "locate",
+    "overflow_in",
     "poison_all",
     "probe_input",
     "projection",

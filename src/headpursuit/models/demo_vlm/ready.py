@@ -8,8 +8,9 @@ import torch
 from safetensors.torch import load
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlavaForConditionalGeneration, LlavaProcessor
 
+from headpursuit.models.checkpoints import whole_network
 from headpursuit.models.demo_vlm.parts import IMAGE_TOKEN, assemble, processor_for
-from headpursuit.models.embedded import embedded_folder
+from headpursuit.models.embedded import EMBEDDED, embedded_folder
 from headpursuit.models.model_cache import is_kept, kept_model
 
 DEMO_VLM = "smollava-135m"
@@ -36,7 +37,8 @@ def demo_vlm_is_cached() -> bool:
 def put_together(dtype: torch.dtype) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
     """The language model in a dtype, its weights not to be trained, with an untrained tower and projector before it."""
     folder = embedded_folder()
-    language_model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).requires_grad_(False)
+    language_model, _ = whole_network(AutoModelForCausalLM, EMBEDDED, str(folder), dtype=dtype)
+    language_model.requires_grad_(False)
     processor = processor_for(AutoTokenizer.from_pretrained(folder))
     return assemble(language_model, processor.tokenizer.convert_tokens_to_ids(IMAGE_TOKEN)), processor
 

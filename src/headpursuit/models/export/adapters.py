@@ -1,32 +1,17 @@
 """PEFT adapters: written without touching the network, and loaded by PEFT itself to be compared."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from headpursuit.extras import ExtraMissing
+from headpursuit.models.adapters import put_on
 from headpursuit.models.export.plan import ScaledProjection
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.weights import weights_at_hand
-
-
-def peft_library() -> ModuleType:
-    """The package peft, which only adapters need.
-
-    Raises:
-        ExtraMissing: If it is not installed.
-    """
-    try:
-        import peft
-    except ImportError as error:
-        raise ExtraMissing("adapters", "peft", "export", error) from error
-    return peft
 
 
 def config_of(model: LanguageModel, scaled: Sequence[ScaledProjection]) -> dict[str, Any]:
@@ -63,13 +48,11 @@ def adapter_on(network: nn.Module, folder: Path, paths: Sequence[str]) -> Iterat
         folder: The adapter.
         paths: The modules that it wraps.
     """
-    library = peft_library()
     with _restored(network):
-        with ExitStack() as stack, warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
+        with ExitStack() as stack:
             for path in paths:  # adapters go where the weights are, which must not be nowhere
                 stack.enter_context(weights_at_hand(network.get_submodule(path)))
-            library.PeftModel.from_pretrained(network, str(folder))
+            put_on(network, folder)
         yield
 
 

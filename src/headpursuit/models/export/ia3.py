@@ -8,8 +8,9 @@ from pathlib import Path
 
 from transformers.pytorch_utils import Conv1D
 
-from headpursuit.models.export.adapters import config_of, peft_library, write_adapter
-from headpursuit.models.export.plan import ScaledProjection
+from headpursuit.models.adapters import peft_library
+from headpursuit.models.export.adapters import config_of, write_adapter
+from headpursuit.models.export.plan import ScaledProjection, check_in_range
 from headpursuit.models.language_model import LanguageModel
 
 
@@ -27,4 +28,5 @@ def write_ia3(model: LanguageModel, scaled: Sequence[ScaledProjection], folder: 
         feedforward_modules=paths,
         fan_in_fan_out=any(isinstance(network.get_submodule(path), Conv1D) for path in paths),
     )
-    write_adapter(config, {f"{one.path}.ia3_l": one.factors[None].to(network.dtype) for one in scaled}, folder)
+    tensors = {f"{one.path}.ia3_l": check_in_range(one.factors[None].to(network.dtype), one) for one in scaled}
+    write_adapter(config, tensors, folder)

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headpursuit.models.export.adapters import config_of, peft_library, write_adapter
-from headpursuit.models.export.plan import ScaledProjection, input_axis
+from headpursuit.models.adapters import peft_library
+from headpursuit.models.export.adapters import config_of, write_adapter
+from headpursuit.models.export.plan import ScaledProjection, check_in_range, input_axis
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.weights import weights_at_hand
 
@@ -59,4 +60,4 @@ def _factors(module: Any, one: ScaledProjection) -> tuple[Float[Tensor, "rank wi
         weight = module.weight.detach()
         taken = weight.index_select(axis, columns.to(weight.device))
     b = (taken if axis == 1 else taken.T) * (one.factors[columns] - 1).to(weight.device)
-    return a.to(weight.dtype), b.to(weight.dtype)
+    return a.to(weight.dtype), check_in_range(b.to(weight.dtype), one)

@@ -96,6 +96,21 @@ def _by_projection(factors: dict[HeadSite, Tensor]) -> tuple[ScaledProjection, .
     return tuple(ScaledProjection(path, values) for path, (_, values) in found.items() if (values != 1).any())
 
 
+def check_in_range(values: Tensor, one: ScaledProjection) -> Tensor:
+    """Refuse scaled values that their dtype cannot hold; exported, they would be infinite.
+
+    Raises:
+        ValueError: Naming the projection, the scale and the dtype.
+    """
+    if values.isfinite().all():
+        return values
+    scale = max(one.factors.tolist(), key=abs)
+    raise ValueError(
+        f"scaled by {scale:g}, {one.path} overflows {str(values.dtype).removeprefix('torch.')}, which ends at "
+        f"{torch.finfo(values.dtype).max:,.0f}; scale less, or export with --dtype bfloat16 or float32"
+    )
+
+
 def input_axis(module: nn.Module) -> int:
     """The axis of a projection's weight that its input runs along."""
     return 0 if isinstance(module, Conv1D) else 1

@@ -11,7 +11,8 @@ from accelerate.utils import has_offloaded_params
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
-from headpursuit.models.export.plan import ScaledProjection, input_axis
+from headpursuit.models.checkpoints import whole_network
+from headpursuit.models.export.plan import ScaledProjection, check_in_range, input_axis
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.storage import read_json, write_json
 
@@ -51,12 +52,11 @@ def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
     """What was written, placed and computing as the model it was written from."""
     network = model.network
     placed = {"device_map": network.hf_device_map} if hasattr(network, "hf_device_map") else {}
-    again = AutoModelForCausalLM.from_pretrained(
-        folder, dtype=network.dtype, attn_implementation=network.config._attn_implementation, **placed
-    )
+    how = {"dtype": network.dtype, "attn_implementation": network.config._attn_implementation}
+    again, flags = whole_network(AutoModelForCausalLM, str(folder), str(folder), **how, **placed)
     if not placed:
         nn.Module.to(again, model.device)
-    return LanguageModel(again, AutoTokenizer.from_pretrained(folder), str(folder))
+    return LanguageModel(again, AutoTokenizer.from_pretrained(folder), str(folder), file_flags=flags)
 
 
 @contextmanager
@@ -84,7 +84,8 @@ def _scaled_in_place(module: Any, one: ScaledProjection) -> Iterator[None]:
     columns = one.columns.to(weight.device)
     kept = weight.index_select(axis, columns)
     try:
-        weight.index_copy_(axis, columns, _multiplied(kept, one.factors[one.columns], axis))
+        scaled = check_in_range(_multiplied(kept, one.factors[one.columns], axis), one)
+        weight.index_copy_(axis, columns, scaled)
         yield
     finally:
         weight.index_copy_(axis, columns, kept)
@@ -94,7 +95,7 @@ def _scaled_in_place(module: Any, one: ScaledProjection) -> Iterator[None]:
 def _scaled_when_fetched(module: Any, one: ScaledProjection) -> Iterator[None]:
     hook = module._hf_hook
     kept = hook.weights_map
-    hook.weights_map = _Multiplied(kept, one.factors, input_axis(module))
+    hook.weights_map = _Multiplied(kept, one, input_axis(module))
     try:
         yield
     finally:
@@ -109,12 +110,14 @@ def _multiplied(weight: Tensor, factors: Tensor, axis: int) -> Tensor:
 class _Multiplied(Mapping[str, Any]):
     """accelerate's store of a projection's parameters, with the weight multiplied on its way out."""
 
-    def __init__(self, stored: Mapping[str, Any], factors: Tensor, axis: int) -> None:
-        self._stored, self._factors, self._axis = stored, factors, axis
+    def __init__(self, stored: Mapping[str, Any], one: ScaledProjection, axis: int) -> None:
+        self._stored, self._one, self._axis = stored, one, axis
 
     def __getitem__(self, name: str) -> Any:
         value = self._stored[name]
-        return _multiplied(value, self._factors, self._axis) if name == "weight" else value
+        return (
+            check_in_range(_multiplied(value, self._one.factors, self._axis), self._one) if name == "weight" else value
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._stored)

@@ -6,7 +6,8 @@ from itertools import islice
 from pathlib import Path
 
 from headpursuit.heads import Edit
-from headpursuit.models.export.adapters import adapter_on, peft_library
+from headpursuit.models.adapters import peft_library
+from headpursuit.models.export.adapters import adapter_on
 from headpursuit.models.export.card import card
 from headpursuit.models.export.compare import MOST_PROMPTS, PROMPTS, Difference, Outputs, difference, outputs_of
 from headpursuit.models.export.ia3 import write_ia3

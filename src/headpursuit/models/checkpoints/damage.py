@@ -1,0 +1,137 @@
+"""Damaged files of a checkpoint: pointers in place of files, files that are cut off or empty, parts that are missing.
+
+Looked at only when loading has failed: what transformers does not read may be as it likes.
+"""
+
+import json
+import pickle
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from gguf import GGUFReader
+
+from headpursuit.models.checkpoints.gguf_tensors import n_parts
+from headpursuit.models.checkpoints.places import ADAPTER_CONFIG, WEIGHTS
+from headpursuit.models.checkpoints.tokenizers import TOKEN_FILES
+
+_LFS = b"version https://git-lfs"
+_WEB = (b"<!doctype", b"<html")
+
+_CONFIGS = ("config.json", ADAPTER_CONFIG, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_OF_IMAGES = ("processor_config.json", "preprocessor_config.json")
+_ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+
+
+def damage_in(folder: Path, gguf: str = "") -> str:
+    """The first file of a checkpoint that cannot be what it should be, and what to do; empty if none is seen.
+
+    Args:
+        folder: Where the checkpoint is.
+        gguf: The GGUF file in it, if that is all there is to it.
+    """
+    files = [folder / gguf] if gguf else _files(folder)
+    found = (_damage(file) for file in files if file.is_file())
+    return next((one for one in found if one), "") or ("" if gguf else _missing_parts(folder))
+
+
+def _files(folder: Path) -> list[Path]:
+    """Files of a folder that are read, weights last; `.bin` files are not read beside safetensors."""
+    weights = next((found for pattern in WEIGHTS if (found := sorted(folder.glob(pattern)))), [])
+    indices = sorted(folder.glob("*.index.json"))
+    named = [folder / name for name in (*_CONFIGS, *_OF_IMAGES, *TOKEN_FILES)]
+    return [*named, *indices, *weights, *(folder / name for name in _ADAPTER_WEIGHTS)]
+
+
+def _damage(file: Path) -> str:
+    with file.open("rb") as content:
+        start = content.read(64)
+    if not start.strip():
+        return f"{file} is empty; fetch it again"
+    if start.startswith(_LFS):
+        return f"{file} is a Git LFS pointer, not the file itself; fetch it with: git lfs pull"
+    if start.lower().startswith(_WEB):
+        return f"{file} is a web page, not the file itself; fetch it again, signed in if the model asks for that"
+    reason = _CHECKS.get(file.suffix.lower(), _nothing)(file, start)
+    return f"{file} {reason}" if reason else ""
+
+
+def _nothing(_file: Path, _start: bytes) -> str:
+    return ""
+
+
+def _json(file: Path, _start: bytes) -> str:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        return f"is no valid JSON ({error}); is it cut off? fetch it again"
+    return "" if isinstance(content, dict) or "vocab" in file.name else "holds no JSON object; fetch it again"
+
+
+def _safetensors(file: Path, start: bytes) -> str:
+    size, length = file.stat().st_size, struct.unpack_from("<Q", start.ljust(8, b"\0"))[0]
+    if start[8:9] != b"{":
+        return "is no safetensors file; fetch it again"
+    if size < 8 + length:
+        return f"is cut off: it ends within its header, after {size:,} bytes; fetch it again"
+    try:
+        with file.open("rb") as content:
+            header: dict[str, Any] = json.loads(content.read(8 + length)[8:])
+        ends = [one["data_offsets"][1] for name, one in header.items() if name != "__metadata__"]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "has a damaged header; fetch it again"
+    full = 8 + length + max(ends, default=0)
+    return f"is cut off: {size:,} of {full:,} bytes are there; fetch it again" if size < full else ""
+
+
+def _torch(file: Path, start: bytes) -> str:
+    if start.startswith(b"PK"):
+        if not zipfile.is_zipfile(file):
+            return f"is cut off: it ends after {file.stat().st_size:,} bytes, without its table; fetch it again"
+    elif start[:1] != pickle.PROTO:
+        return "is no file that torch wrote; fetch it again"
+    return ""
+
+
+def _gguf(file: Path, start: bytes) -> str:
+    if not start.startswith(b"GGUF"):
+        return "is no GGUF file; fetch it again"
+    try:
+        parts = n_parts(GGUFReader(file))
+    except Exception as error:  # whatever reading past the end of a file raises
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"is cut off or damaged ({first}, after {file.stat().st_size:,} bytes); fetch it again"
+    return f"is one of {parts} parts: join them with llama-gguf-split --merge FIRST OUT" if parts > 1 else ""
+
+
+_CHECKS: dict[str, Callable[[Path, bytes], str]] = {
+    ".json": _json,
+    ".safetensors": _safetensors,
+    ".bin": _torch,
+    ".gguf": _gguf,
+}
+
+
+def _missing_parts(folder: Path) -> str:
+    """Parts of the weights that an index names and the folder lacks."""
+    for index, named in _named_parts(folder):
+        absent = [name for name in named if not (folder / name).is_file()]
+        if absent:
+            count = f"{len(absent)} of the {len(named)} files it names"
+            return f"{index}: {count} are not there ({_some(absent)}); fetch them"
+    return ""
+
+
+def _named_parts(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    for index in sorted(folder.glob("*.index.json")):
+        content = json.loads(index.read_text(encoding="utf-8"))
+        named = content.get("weight_map") if isinstance(content, dict) else None
+        if isinstance(named, dict):
+            yield index, sorted({str(name) for name in named.values()})
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,56 @@
+"""Tensors of a GGUF file that transformers passes over without a word."""
+
+import re
+from pathlib import Path
+
+from gguf import MODEL_ARCH_NAMES, GGUFReader, get_tensor_name_map
+from transformers import PreTrainedModel
+
+_PLAIN = re.compile(
+    r"blk\.(\d+)\.((attn_(output|q|k|v|qkv)|ffn_(up|down|gate))\.(weight|bias))|rope_(freqs|factors_\w+)\.weight"
+)
+"""Names that are compared: experts and state spaces are put together from several tensors, and a name says little."""
+
+
+def left_by_the_reader(file: Path, network: PreTrainedModel) -> set[str]:
+    """Tensors of the file that stand for none of the network's, called as the network would call them if it can."""
+    reader = GGUFReader(file)
+    names = {tensor.name for tensor in reader.tensors if _PLAIN.fullmatch(tensor.name)}
+    ours = _names_in_network(str(reader.fields["general.architecture"].contents()), network)
+    return {_called(name, ours) for name in names - ours.keys()} if ours else set()
+
+
+def n_parts(reader: GGUFReader) -> int:
+    """Into how many files a model was divided, by the header of one of them."""
+    count = reader.fields.get("split.count")
+    return 1 if count is None else int(count.contents())
+
+
+def _names_in_network(architecture: str, network: PreTrainedModel) -> dict[str, str]:
+    """Name in the network by name in the file; empty if the architecture is not in gguf's tables."""
+    known = next((arch for arch, name in MODEL_ARCH_NAMES.items() if name == architecture), None)
+    if known is None:
+        return {}
+    names, found = list(network.state_dict()), {}
+    tables = get_tensor_name_map(
+        known, 1 + max((int(n) for name in names for n in re.findall(r"\.(\d+)\.", name)), default=0)
+    )
+    prefix = f"{network.base_model_prefix}."
+    for name in names:
+        stem, _, kind = name.rpartition(".")
+        given = tables.get_name(stem) or tables.get_name(stem.removeprefix(prefix))
+        if given is not None:
+            found[f"{given}.{kind}"] = name
+    return found
+
+
+def _called(name: str, ours: dict[str, str]) -> str:
+    """By the names of the same part of a block that the network has."""
+    match = re.fullmatch(r"blk\.(\d+)\.(\w+)\.(\w+)", name)
+    if match is None:
+        return name
+    part = re.compile(rf"blk\.\d+\.{match[2]}\.\w+")
+    like = next((ours[one] for one in ours if part.fullmatch(one)), None)
+    return (
+        name if like is None else re.sub(r"\.\d+\.", f".{match[1]}.", like, count=1).rpartition(".")[0] + f".{match[3]}"
+    )
