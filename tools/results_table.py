@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from headpursuit.studies import CaptioningResult, StudyResult, load_result
-from headpursuit.studies.captioning import CaptionArm
+from headpursuit.studies.experiments.captions import CaptionArm
 from headpursuit.studies.results import ArmKind, ArmSummary, Estimate
 
 COLUMNS = ("study", "heads", "scale", "target, unedited", "edited", "same layers", "any layer", "unrelated", "verdict")

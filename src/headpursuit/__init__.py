@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from headpursuit.concepts import Concept, load_concept
     from headpursuit.heads import Edit, Head
     from headpursuit.models import Chat, Export, LanguageModel, answer, export, load, rescale, verify_export
+    from headpursuit.registry import load_result
     from headpursuit.report import draw_arms, draw_heatmap
     from headpursuit.sharing import pull, push
     from headpursuit.studies import StudyConfig, StudyResult, study
@@ -69,6 +70,7 @@ _HOME = {
     "load": "models",
     "load_concept": "concepts",
     "load_edit": "analysis",
+    "load_result": "registry",
     "pull": "sharing",
     "push": "sharing",
     "rank": "analysis",
@@ -107,6 +109,7 @@ __all__ = [
     "load",
     "load_concept",
     "load_edit",
+    "load_result",
     "pull",
     "push",
     "rank",

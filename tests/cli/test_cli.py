@@ -12,9 +12,10 @@ import torch
 from typed import assert_refused, run
 
 from headpursuit.analysis import CaptureConfig, RankConfig, RankedHead, Ranking
-from headpursuit.cli import analyse, options, studies
+from headpursuit.cli import analyse, options, running, studies
 from headpursuit.heads import Head
 from headpursuit.studies import StudyConfig, usual_config
+from headpursuit.studies.shown import ranking_shown
 
 WORDS = (" red", " green", " blue", "red")
 
@@ -110,7 +111,7 @@ def test_rank_says_how_many_heads_chance_does_not_explain(folder, prompts, words
 
 def test_a_ranking_of_before_there_were_q_values_is_shown(capsys):
     entries = (RankedHead(Head(0, 1), 0.5, 0.1, 1.0),)
-    analyse.print_ranking(Ranking("hues", entries, RankConfig(), "tiny", None, "", (" red",)), 10)
+    running.show_parts(ranking_shown(Ranking("hues", entries, RankConfig(), "tiny", None, "", (" red",)), 10))
     assert "L0H1" in capsys.readouterr().out
 
 

@@ -10,7 +10,7 @@ from headpursuit.concepts import Concept
 from headpursuit.models import answer
 from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig
-from headpursuit.studies.rankers import RankersConfig, RankersResult
+from headpursuit.studies.experiments.rankers import RankersConfig, RankersResult
 from headpursuit.studies.tasks import Question, Task
 
 
@@ -53,7 +53,7 @@ def test_one_task_ends_with_a_table_sentences_and_a_page(folder, tmp_path):
     found = RankersResult.load(tmp_path / "out")
     assert found.config.scales == "-20"
     page = (tmp_path / "out" / "report.html").read_text()
-    assert f"written: {tmp_path / 'out' / 'report.html'}" in result.stdout
+    assert f"report: {tmp_path / 'out' / 'report.html'}" in result.stdout
     for row in found.tasks[0].rows:
         assert row.ranker in page
     assert found.tasks[0].sentences[1].replace("'", "&#39;") in page

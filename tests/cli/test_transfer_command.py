@@ -6,8 +6,8 @@ import yaml
 from typed import assert_refused, run
 
 from headpursuit.models import answer
+from headpursuit.studies.experiments.transfer import TransferResult
 from headpursuit.studies.tasks import declared
-from headpursuit.studies.transfer import TransferResult
 
 
 @pytest.fixture(scope="module")

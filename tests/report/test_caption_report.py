@@ -8,9 +8,9 @@ from test_report import EVIL, Page, page_of
 
 from headpursuit.report import captioning, render, thumbnails
 from headpursuit.studies import CaptioningResult, usual_config
-from headpursuit.studies.captioning import CaptionArm, CaptionExample
-from headpursuit.studies.captioning.result import KIND
-from headpursuit.studies.captioning.sheets import cell_of, sheet_of
+from headpursuit.studies.experiments.captions import CaptionArm, CaptionExample
+from headpursuit.studies.experiments.captions.result import KIND
+from headpursuit.studies.experiments.captions.sheets import cell_of, sheet_of
 from headpursuit.studies.results import Damage, Estimate, Verdict
 
 BASE_FREQUENCY = 0.8

@@ -5,9 +5,9 @@ import pytest
 
 from headpursuit.records import from_record, to_record
 from headpursuit.report import render_harness
-from headpursuit.studies.harness import HarnessConfig, HarnessResult
-from headpursuit.studies.harness.changes import Change
-from headpursuit.studies.harness.result import KIND, HarnessArm, HarnessRow
+from headpursuit.studies.experiments.lm_eval import HarnessConfig, HarnessResult
+from headpursuit.studies.experiments.lm_eval.changes import Change
+from headpursuit.studies.experiments.lm_eval.result import KIND, HarnessArm, HarnessRow
 
 
 def row(task, change, controls=(0.01, -0.02)):

@@ -6,7 +6,7 @@ import pytest
 from headpursuit.analysis import RankConfig
 from headpursuit.report import render_sensitivity
 from headpursuit.report.sensitivity import completeness_chart
-from headpursuit.studies.sensitivity import SensitivityConfig, study_sensitivity
+from headpursuit.studies.experiments.sensitivity import SensitivityConfig, study_sensitivity
 
 CONFIG = SensitivityConfig("planted", "cap", "tiny-planted", ranking=RankConfig(n_draws=3), repeats=2, suggestions=3)
 

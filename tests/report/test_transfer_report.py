@@ -6,8 +6,7 @@ import pytest
 
 from headpursuit.report.matrices import MatrixRow, matrix_picture
 from headpursuit.report.transfer import render_transfer
-from headpursuit.studies.results import Estimate
-from headpursuit.studies.transfer import (
+from headpursuit.studies.experiments.transfer import (
     Column,
     EffectCell,
     Overlap,
@@ -18,7 +17,8 @@ from headpursuit.studies.transfer import (
     by_effect,
     by_overlap,
 )
-from headpursuit.studies.transfer.result import KIND
+from headpursuit.studies.experiments.transfer.result import KIND
+from headpursuit.studies.results import Estimate
 
 NAMES = ["digits", "counting", "words"]
 EFFECTS = {("digits", "digits"): 0.9, ("digits", "counting"): 0.62, ("words", "words"): 0.31, ("words", "digits"): 0.99}

@@ -19,8 +19,8 @@ from headpursuit.studies import (
     study_captions,
     usual_config,
 )
-from headpursuit.studies.captioning.scoring import CaptionScorer
 from headpursuit.studies.captions import concept_places, without_words
+from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.results import Arm, Damage
 from headpursuit.studies.tasks import Question, captioning, load_task
 

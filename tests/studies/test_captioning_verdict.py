@@ -6,10 +6,10 @@ import pytest
 
 from headpursuit.records import from_record, to_record
 from headpursuit.studies import usual_config
-from headpursuit.studies.captioning import CaptionArm
-from headpursuit.studies.captioning.judging import effect, judge, kept_cider, signs_of_damage
-from headpursuit.studies.captioning.sheets import CaptionSheet, cell_of, sheet_of
-from headpursuit.studies.captioning.study import thresholds_of
+from headpursuit.studies.experiments.captions import CaptionArm
+from headpursuit.studies.experiments.captions.judging import effect, judge, kept_cider, signs_of_damage
+from headpursuit.studies.experiments.captions.sheets import CaptionSheet, cell_of, sheet_of
+from headpursuit.studies.experiments.captions.study import thresholds_of
 from headpursuit.studies.results import Damage, Estimate
 
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from headpursuit.models import HarnessFigure
-from headpursuit.studies.harness.changes import Change, change_of
-from headpursuit.studies.harness.result import HarnessRow
-from headpursuit.studies.harness.saying import sentence_of
+from headpursuit.studies.experiments.lm_eval.changes import Change, change_of
+from headpursuit.studies.experiments.lm_eval.result import HarnessRow
+from headpursuit.studies.experiments.lm_eval.saying import sentence_of
 
 
 def mean_figure(scores, **fields):

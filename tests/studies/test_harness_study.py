@@ -6,7 +6,7 @@ from harness_data import keep_short, task_folder, word_model
 from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head
 from headpursuit.models.harness import asking
-from headpursuit.studies.harness import HarnessConfig, HarnessResult, evaluating, harness_study
+from headpursuit.studies.experiments.lm_eval import HarnessConfig, HarnessResult, evaluating, harness_study
 
 pytest.importorskip("lm_eval", reason="needs the extra lm-eval")
 

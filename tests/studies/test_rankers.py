@@ -16,10 +16,10 @@ from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig
 from headpursuit.studies import arms as running
 from headpursuit.studies.effect import effect, signs_of_damage
+from headpursuit.studies.experiments.rankers import RankersConfig, RankersResult, compare_rankers
+from headpursuit.studies.experiments.rankers.judging import places
+from headpursuit.studies.experiments.rankers.settings import command
 from headpursuit.studies.metrics import contains
-from headpursuit.studies.rankers import RankersConfig, RankersResult, compare_rankers
-from headpursuit.studies.rankers.judging import places
-from headpursuit.studies.rankers.settings import command
 from headpursuit.studies.results import Arm
 from headpursuit.studies.statistics import bootstrap
 from headpursuit.studies.summaries import summarise
@@ -269,7 +269,9 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(finished, model, tas
     with noting(stop=3), pytest.raises(KeyboardInterrupt):
         compared(model, task, tmp_path / "rankers")
     monkeypatch.setattr("headpursuit.studies.ranked.capture", None)  # made before
-    monkeypatch.setattr("headpursuit.studies.rankers.measuring._scored", lambda *_: pytest.fail("scored again"))
+    monkeypatch.setattr(
+        "headpursuit.studies.experiments.rankers.measuring._scored", lambda *_: pytest.fail("scored again")
+    )
     with noting() as begun:
         result = compared(model, task, tmp_path / "rankers", resume=True)
     assert [name for name, _, _ in begun] == [name for name, _, _ in finished[2]][2:]
@@ -419,7 +421,7 @@ def test_settings_come_back_from_json_and_the_command_names_them(tmp_path):
     config = tiny_config(questions=4, seed=3)
     assert from_record(RankersConfig, json.loads(json.dumps(to_record(config)))) == config
     assert command(config, tmp_path / "out") == (
-        "headpursuit rankers tiny tiny --n-draws 3 --seed 3 --rankers "
+        "headpursuit rankers tiny tiny --rankers "
         "logit-lens,linear-probe,nonlinear-probe,gradient-answer,random --heads 1,3 --scales -2,0 --questions 4 "
-        "--draws 2 -o out"
+        "--draws 2 --n-draws 3 --seed 3 -o out"
     )

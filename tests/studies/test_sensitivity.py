@@ -12,9 +12,9 @@ from headpursuit.analysis import RankConfig, Ranking, rank
 from headpursuit.concepts import Concept
 from headpursuit.models import tokens_of, vocabulary_words
 from headpursuit.storage import read_json
-from headpursuit.studies.sensitivity import SensitivityConfig, SensitivityResult, run, study_sensitivity
-from headpursuit.studies.sensitivity.conclusion import conclude
-from headpursuit.studies.sensitivity.variants import plan_variants
+from headpursuit.studies.experiments.sensitivity import SensitivityConfig, SensitivityResult, run, study_sensitivity
+from headpursuit.studies.experiments.sensitivity.conclusion import conclude
+from headpursuit.studies.experiments.sensitivity.variants import plan_variants
 
 CONFIG = SensitivityConfig(
     "planted", "cap", "tiny-planted", ranking=RankConfig(n_draws=8), repeats=3, additions="20,50", suggestions=5
@@ -180,7 +180,7 @@ def second_breaks(compare):
 def test_an_interrupted_one_goes_on_with_what_is_kept(finished, model, captured, tmp_path, monkeypatch):
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr("headpursuit.studies.sensitivity.run.compare", second_breaks(run.compare))
+        patch.setattr("headpursuit.studies.experiments.sensitivity.run.compare", second_breaks(run.compare))
         with pytest.raises(KeyboardInterrupt):
             study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT)
     assert [file.name for file in (out / "draws").iterdir()] == ["1.json"]

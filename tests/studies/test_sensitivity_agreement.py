@@ -3,7 +3,7 @@ import random
 import pytest
 from scipy import stats
 
-from headpursuit.studies.sensitivity.agreement import chance_overlap, over_draws, overlap, stable_from
+from headpursuit.studies.experiments.sensitivity.agreement import chance_overlap, over_draws, overlap, stable_from
 from headpursuit.studies.statistics import spearman
 
 

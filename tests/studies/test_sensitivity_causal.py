@@ -12,8 +12,8 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
 from headpursuit.models import answer, rescale
 from headpursuit.studies import arms as running
+from headpursuit.studies.experiments.sensitivity import SensitivityConfig, SensitivityResult, study_sensitivity
 from headpursuit.studies.metrics import contains
-from headpursuit.studies.sensitivity import SensitivityConfig, SensitivityResult, study_sensitivity
 from headpursuit.studies.tasks import Question, Task
 
 N_NEW = 3
@@ -120,7 +120,7 @@ def test_measured_edits_are_kept_when_it_is_interrupted(finished, model, capture
 def test_other_questions_are_not_gone_on_with(finished, model, captured, task, tmp_path):
     out = tmp_path / "out"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("headpursuit.studies.sensitivity.run.measure", lambda *_: 1 / 0)
+        patch.setattr("headpursuit.studies.experiments.sensitivity.run.measure", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT, task=task)
     other = replace(task, questions=task.questions[2:])

@@ -5,8 +5,14 @@ import tiny
 
 from headpursuit.concepts import Concept
 from headpursuit.models import WordKind, tokens_of, vocabulary_words
-from headpursuit.studies.sensitivity import read_synonyms
-from headpursuit.studies.sensitivity.lists import known_words, look_alikes, together, with_spellings, with_words
+from headpursuit.studies.experiments.sensitivity import read_synonyms
+from headpursuit.studies.experiments.sensitivity.lists import (
+    known_words,
+    look_alikes,
+    together,
+    with_spellings,
+    with_words,
+)
 
 VOCABULARY = (" Red", "Red", " Green", " blue", " Sky", "Sky", " Oak", "Oak", " Hat", " sea", " cow")
 CONCEPT = Concept("hues", ("Red", "ultramarine", "Green", "blue"))

@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
-from headpursuit.studies.captioning.judging import effect as caption_effect
-from headpursuit.studies.captioning.scoring import CaptionScorer
 from headpursuit.studies.effect import counted, effect
+from headpursuit.studies.experiments.captions.judging import effect as caption_effect
+from headpursuit.studies.experiments.captions.scoring import CaptionScorer
+from headpursuit.studies.experiments.transfer.effects import Answered, HeadSet, cells_of
 from headpursuit.studies.results import Arm, Damage
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Question, Task
-from headpursuit.studies.transfer.effects import Answered, HeadSet, cells_of
 
 N = 10
 RED = Concept("hues", ("red",))

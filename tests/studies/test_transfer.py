@@ -15,9 +15,9 @@ from headpursuit.images import ImagePrompt
 from headpursuit.models import answer, rescale
 from headpursuit.records import from_record
 from headpursuit.studies import arms as running
+from headpursuit.studies.experiments.transfer import TransferConfig, TransferResult, TransferTask, find_tasks, transfer
 from headpursuit.studies.ranked import evidence_of
 from headpursuit.studies.results import Arm
-from headpursuit.studies.transfer import TransferConfig, TransferResult, TransferTask, find_tasks, n_runs, transfer
 
 NAMES = ["one", "again", "other"]
 
@@ -65,7 +65,7 @@ def test_each_distinct_set_of_heads_answers_each_task_once(made, tasks):
     assert sum(not edit for edit, _ in begun) == 3
     assert sorted(p.name for p in (folder / "arms").iterdir()) == sorted(NAMES)
     assert {len(list((folder / "arms" / name).iterdir())) for name in NAMES} == {len(sets)}
-    assert n_runs(tiny_config()) == 3 * (1 + 3 * 3) >= len(begun)
+    assert len(begun) <= 3 * (1 + 3 * 3)
 
 
 def test_arms_hold_what_the_edited_model_answers(made, tasks, model):

@@ -6,11 +6,11 @@ import pytest
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
+from headpursuit.studies.experiments.transfer import by_effect
+from headpursuit.studies.experiments.transfer.effects import Answered, HeadSet, cells_of
+from headpursuit.studies.experiments.transfer.sentences import sentences_of
 from headpursuit.studies.results import Arm, Damage
 from headpursuit.studies.tasks import Question, Task
-from headpursuit.studies.transfer import by_effect
-from headpursuit.studies.transfer.effects import Answered, HeadSet, cells_of
-from headpursuit.studies.transfer.sentences import sentences_of
 
 N, N_UNRELATED = 20, 10
 BASE, ONE, TWO = Edit({}), Edit({"L1H1": -1}), Edit({"L2H2": -1})

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headpursuit.studies.transfer import TransferConfig, TransferTask, find_tasks, read_tasks
+from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask, find_tasks, read_tasks
 
 
 def written(folder, text, name="transfer.yaml"):

@@ -11,7 +11,7 @@ from headpursuit.analysis import Capture, RankConfig  # noqa: E402
 from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage  # noqa: E402
 from headpursuit.models import answer  # noqa: E402
 from headpursuit.studies import image_classification  # noqa: E402
-from headpursuit.studies.transfer import TransferConfig, TransferTask, transfer  # noqa: E402
+from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask, transfer  # noqa: E402
 
 ASK = "<image> w5 w9"
 

@@ -5,8 +5,8 @@ import tiny
 from headpursuit.analysis import RankConfig
 from headpursuit.concepts import Concept
 from headpursuit.models import answer
+from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask
 from headpursuit.studies.tasks import Question, Task
-from headpursuit.studies.transfer import TransferConfig, TransferTask
 
 N_NEW = 3
 

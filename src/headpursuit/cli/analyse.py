@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from headpursuit.cli import options
+from headpursuit.cli import options, running
 from headpursuit.cli.console import notes, one_line_errors, print_table, progress, quoted, say
 from headpursuit.cli.opening import open_captured, open_model
 
@@ -167,6 +167,7 @@ def rank(
     from headpursuit.analysis import rank as run
     from headpursuit.concepts import load_concept
     from headpursuit.storage import refuse_existing
+    from headpursuit.studies.shown import ranking_shown
 
     words = load_concept(concept)
     if output is not None:
@@ -187,36 +188,9 @@ def rank(
     if as_json:
         typer.echo(json.dumps(ranking.to_json(), ensure_ascii=False, indent=1))
     else:
-        print_ranking(ranking, top)
+        running.show_parts(ranking_shown(ranking, top))
     if output is not None:
         _save(ranking, output)
-
-
-def print_ranking(ranking: "Ranking", top: int) -> None:
-    """The best heads as a table, which words stood for the concept, and how many heads chance does not explain."""
-    own = (f">{ranking.ranker}",) if ranking.ranker else ()
-    rows = [
-        (
-            *(str(i), str(e.head)),
-            *((f"{e.ranker_score:.3g}",) if own else ()),
-            *(f"{e.explained:.3f}", f"{e.specificity:.3f}", f"{e.z:.1f}", _small(e.p), _small(e.q)),
-        )
-        for i, e in enumerate(ranking.entries[:top], 1)
-    ]
-    title = f"{ranking.concept}: best {len(rows)} of {len(ranking.entries)} heads by {ranking.score}"
-    print_table(title, (">", "head", *own, ">explained", ">specificity", ">z", ">p", ">q"), rows)
-    dropped = f"; {len(ranking.dropped_words)} words have no token of their own" if ranking.dropped_words else ""
-    say(f"{len(ranking.tokens)} tokens stand for the concept{dropped}")
-    if ranking.has_q:
-        alike = " of the same form and frequency" if ranking.config.null == "matched" else ""
-        say(
-            f"{len(ranking.found()) or 'no'} of {len(ranking.entries)} heads are explained better by the concept than "
-            f"by as many random tokens{alike}, at a false-discovery rate of 5 % (q <= 0.05)"
-        )
-
-
-def _small(probability: float | None) -> str:
-    return "–" if probability is None else f"{probability:.2g}"
 
 
 def _save(ranking: "Ranking", output: Path) -> None:

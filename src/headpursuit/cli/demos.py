@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from headpursuit.cli.console import one_line_errors, say
-from headpursuit.cli.studies import run_study
-from headpursuit.cli.verdicts import show
+from headpursuit.cli.running import show
+from headpursuit.cli.studies import run_study, study_of
 
 if TYPE_CHECKING:
     from headpursuit.studies import StudyConfig
@@ -83,6 +83,6 @@ def _run_or_show(config: "StudyConfig", output: Path) -> None:
 
     if (output / MANIFEST).exists():
         say(f"{output} holds a finished demo; remove it to run it again")
-        show(load_result(output), output)
+        show(study_of(config), load_result(output), output)
         return
     run_study(config, output, resume=output.exists())

@@ -1,18 +1,13 @@
 """lm-eval: what an edit does on tasks of lm-evaluation-harness."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from headpursuit.cli import options
-from headpursuit.cli.console import one_line_errors, print_table, progress, say
+from headpursuit.cli import options, running
+from headpursuit.cli.console import one_line_errors
 from headpursuit.cli.editing import edit_from
-from headpursuit.cli.opening import open_model
-
-if TYPE_CHECKING:
-    from headpursuit.studies.harness import HarnessResult
-    from headpursuit.studies.harness.result import HarnessRow
 
 
 @one_line_errors
@@ -45,10 +40,8 @@ def lm_eval(
     ] = False,
 ) -> None:
     """Measure an edit's damage on tasks of lm-evaluation-harness, beside random heads."""
-    from headpursuit.models import harness_tasks
-    from headpursuit.report import render_harness
-    from headpursuit.studies.harness import HarnessConfig, harness_study
-    from headpursuit.studies.harness.result import KIND
+    from headpursuit.registry import experiment
+    from headpursuit.studies.experiments.lm_eval import HarnessConfig
 
     saved = edit_from(edit, ranking, heads, scale)
     config = HarnessConfig(
@@ -66,43 +59,4 @@ def lm_eval(
         dtype=dtype,
         revision=revision,
     )
-    KIND.check(output, config, resume=resume)
-    loaded_tasks = harness_tasks(config.tasks, config.include_path)
-    loaded_tasks.check_scope(saved.edit)
-    loaded = open_model(model, device=device, dtype=dtype, revision=revision)
-    with progress() as advance:
-        result = harness_study(loaded, saved, config, output, tasks=loaded_tasks, resume=resume, progress=advance)
-    _show(result)
-    say(f"written: {render_harness(output)}")
-
-
-def _show(result: "HarnessResult") -> None:
-    scales = " ".join(f"{head} x {scale:g}" for head, scale in result.arms[1].scales.items())
-    columns = ("task", "metric", ">items", ">base", ">edit", ">change", ">95 %, sign test", ">random heads")
-    print_table(f"{scales}: figures of lm-eval (standard errors in brackets)", columns, map(_cells, result.rows))
-    for warning in result.warnings:
-        say(f"lm-eval warned: {warning}")
-    say(result.sentence, "bold")
-
-
-def _cells(row: "HarnessRow") -> tuple[str, ...]:
-    change = row.change
-    if change.low is None or change.high is None:
-        interval = "-"
-    else:
-        interval = f"{change.low:+.3f} to {change.high:+.3f}" + ("" if change.paired else ", unpaired")
-        interval += "" if change.p is None else f", p {change.p:.2g}"
-    return (
-        row.task,
-        row.metric,
-        str(row.n_items),
-        _figure(row.base, row.base_stderr),
-        _figure(row.edit, row.edit_stderr),
-        f"{change.value:+.3f}",
-        interval,
-        f"{sum(row.controls) / len(row.controls):+.3f}" if row.controls else "-",
-    )
-
-
-def _figure(value: float, stderr: float | None) -> str:
-    return f"{value:.3f}" if stderr is None else f"{value:.3f} ({stderr:.3f})"
+    running.run_experiment(experiment("lm_eval"), config, output, resume=resume, saved=saved)

@@ -1,16 +1,11 @@
 """sensitivity: how much a ranking depends on its word list."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from headpursuit.cli import options
-from headpursuit.cli.console import one_line_errors, print_table, progress, say
-from headpursuit.cli.opening import open_captured
-
-if TYPE_CHECKING:
-    from headpursuit.studies.sensitivity import Agreement, SensitivityConfig, SensitivityResult
+from headpursuit.cli import options, running
+from headpursuit.cli.console import one_line_errors
 
 
 @one_line_errors
@@ -47,13 +42,15 @@ def sensitivity(
     model: options.CapturedModelOption = None,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
+    revision: options.RevisionOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished one in the output folder.")
     ] = False,
 ) -> None:
     """Ask how much a ranking depends on its word list: fewer words, wrong words, other words, other spellings."""
     from headpursuit.analysis import Capture, RankConfig
-    from headpursuit.studies.sensitivity import SensitivityConfig
+    from headpursuit.registry import experiment
+    from headpursuit.studies.experiments.sensitivity import SensitivityConfig
 
     identity = Capture.load(capture).identity
     ranking = RankConfig(
@@ -71,7 +68,7 @@ def sensitivity(
         concept=concept,
         capture=str(capture),
         model=model or identity.model,
-        revision=None if model else identity.revision,
+        revision=revision if model or revision else identity.revision,
         ranking=ranking,
         heads=heads,
         fractions=fractions,
@@ -90,60 +87,4 @@ def sensitivity(
         device=device,
         dtype=dtype,
     )
-    _run(config, model, output, resume=resume)
-
-
-def _run(config: "SensitivityConfig", model: str | None, output: Path, *, resume: bool) -> None:
-    """Check what can be checked without the model, run, print, and write the page."""
-    from headpursuit.concepts import load_concept
-    from headpursuit.report import render_sensitivity
-    from headpursuit.studies import find_task, usual_config
-    from headpursuit.studies.sensitivity import check_inputs, read_synonyms, study_sensitivity
-    from headpursuit.studies.sensitivity.result import KIND
-
-    words = load_concept(config.concept)
-    task = find_task(usual_config(config.task, config.model or "captured")) if config.task else None
-    check_inputs(words, task, config)
-    if config.synonyms:
-        read_synonyms(config.synonyms, words)
-    KIND.check(output, config, resume=resume)
-    captured, loaded = open_captured(Path(config.capture), model, config.device, config.dtype, None)
-    with progress() as advance:
-        result = study_sensitivity(
-            loaded, captured, config, output, concept=words, task=task, resume=resume, progress=advance
-        )
-    _show(result)
-    say(f"\nreport: {render_sensitivity(output)}")
-
-
-def _show(result: "SensitivityResult") -> None:
-    k, more = result.edit_heads, result.more_heads
-    columns = ["list", ">draws", ">tokens", f">best {k}", f">best {more}", ">Spearman"]
-    columns += [">effect", ">broken"] if result.measured else []  # what else there is does not fit into 80 columns
-    print_table(
-        f"{result.concept}: agreement with the ranking of the full list ({result.n_known} words, {result.n_tokens} "
-        f"tokens); by chance {result.chance:.2f} of the best {k}, {result.chance_more:.2f} of the best {more}",
-        columns,
-        [_row(a) for a in result.agreements],
-    )
-    if result.suggestions:
-        words = ", ".join(f"{s.word} {s.score:.2f}" for s in result.suggestions)
-        say(f"words that may be missing (nothing was added): {words}")
-    for remark in result.remarks:
-        say(remark)
-    say(f"\n{result.outcome.upper()}: {result.sentence}", "bold")
-    if result.measured:
-        say(result.measured.sentence, "bold")
-
-
-def _row(a: "Agreement") -> tuple[str, ...]:
-    effect = (f"{a.effect.target.value:.2f}", f"{a.effect.broken:.0%}") if a.effect else ()
-    return (
-        a.label,
-        str(a.n_draws),
-        f"{a.n_tokens:.0f}",
-        str(a.overlap),
-        f"{a.overlap_more.value:.2f}",
-        f"{a.spearman.value:.2f}",
-        *effect,
-    )
+    running.run_experiment(experiment("sensitivity"), config, output, resume=resume)

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from headpursuit.cli import options
+from headpursuit.cli import options, running
 from headpursuit.cli.console import one_line_errors, print_table, progress, say
 from headpursuit.cli.opening import open_model
-from headpursuit.cli.verdicts import show
 
 if TYPE_CHECKING:
-    from headpursuit.studies import CaptioningResult, StudyConfig, StudyResult
+    from headpursuit.studies import StudyConfig
 
 ResumeOption = Annotated[bool, typer.Option("--resume", help="Go on with an unfinished study in the output folder.")]
 
@@ -255,19 +254,12 @@ def show_plan(config: "StudyConfig") -> None:
 
 def run_study(config: "StudyConfig", output: Path, *, resume: bool) -> None:
     """Run a study of any kind and show it."""
-    from headpursuit.concepts import load_concept
-    from headpursuit.studies import CAPTIONING, find_task, study_captions
-    from headpursuit.studies import study as study_answers
-    from headpursuit.studies.captioning.result import KIND as CAPTIONS
-    from headpursuit.studies.results.study_result import KIND as ANSWERS
+    running.run_experiment(study_of(config), config, output, resume=resume)
 
-    task = find_task(config)
-    _ = task.words, load_concept(config.other_concept)  # what is missing is said before the model is loaded
-    (CAPTIONS if config.task == CAPTIONING else ANSWERS).check(output, config, resume=resume)
-    model = open_model(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
-    say(str(model.certificate))
-    run: Callable[..., StudyResult | CaptioningResult]
-    run = study_captions if config.task == CAPTIONING else study_answers
-    with progress() as advance:
-        result = run(model, config, output, task=task, resume=resume, progress=advance)
-    show(result, output)
+
+def study_of(config: "StudyConfig") -> Any:
+    """The experiment that a study's settings are of."""
+    from headpursuit.registry import experiment
+    from headpursuit.studies import CAPTIONING
+
+    return experiment("captions" if config.task == CAPTIONING else "answers")

@@ -13,10 +13,10 @@ from headpursuit.report.rankers import render_rankers
 from headpursuit.report.sensitivity import render_sensitivity
 from headpursuit.report.transfer import render_transfer
 from headpursuit.storage import MANIFEST, read_json
-from headpursuit.studies.harness.result import KIND as HARNESS
-from headpursuit.studies.rankers.result import KIND as RANKERS
-from headpursuit.studies.sensitivity.result import KIND as SENSITIVITY
-from headpursuit.studies.transfer.result import KIND as TRANSFER
+from headpursuit.studies.experiments.lm_eval.result import KIND as HARNESS
+from headpursuit.studies.experiments.rankers.result import KIND as RANKERS
+from headpursuit.studies.experiments.sensitivity.result import KIND as SENSITIVITY
+from headpursuit.studies.experiments.transfer.result import KIND as TRANSFER
 
 _PAGES: Mapping[str, Callable[[Path], Path]] = {
     ATLAS: render_atlas,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.report import captioning, pictures, wording
-from headpursuit.studies.captioning import CaptioningResult
+from headpursuit.studies.experiments.captions import CaptioningResult
 from headpursuit.studies.results import ArmKind, Estimate, StudyResult
 
 ArmDot = tuple[ArmKind, str, Estimate]

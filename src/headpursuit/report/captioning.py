@@ -8,8 +8,8 @@ from typing import Any
 
 from headpursuit.report import wording
 from headpursuit.report.tables import KeyFigure
-from headpursuit.studies.captioning import CaptionArm, CaptionExample, CaptioningResult, Direction
 from headpursuit.studies.captions import concept_places
+from headpursuit.studies.experiments.captions import CaptionArm, CaptionExample, CaptioningResult, Direction
 from headpursuit.studies.results import ArmKind, Estimate
 
 SHOWN = 12

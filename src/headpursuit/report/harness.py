@@ -12,8 +12,8 @@ from markupsafe import Markup
 from headpursuit.report import pictures, wording
 from headpursuit.report.pages import PAGE, templates
 from headpursuit.storage import write_bytes
-from headpursuit.studies.harness import HarnessResult
-from headpursuit.studies.harness.result import HarnessRow
+from headpursuit.studies.experiments.lm_eval import HarnessResult
+from headpursuit.studies.experiments.lm_eval.result import HarnessRow
 
 _MOST_DRAWN = 30
 """Figures in the picture; the table holds all."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.report import pictures
-from headpursuit.studies.transfer import Clustering
+from headpursuit.studies.experiments.transfer import Clustering
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from headpursuit.report import pictures
 from headpursuit.report.pages import PAGE, templates
 from headpursuit.storage import write_bytes
-from headpursuit.studies.rankers import RankersResult, TaskComparison
+from headpursuit.studies.experiments.rankers import RankersResult, TaskComparison
 from headpursuit.studies.results import Estimate
 
 _COLOURS = {"usual": "#5e3c99", "other": "#767c86"}

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from headpursuit.report import pictures, wording
 from headpursuit.report.pages import FIGURES, PAGE, templates
 from headpursuit.storage import write_bytes
+from headpursuit.studies.experiments.sensitivity import Agreement, SensitivityResult
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.sensitivity import Agreement, SensitivityResult
 
 _VERB = {"suppress": "falls", "enhance": "rises"}
 

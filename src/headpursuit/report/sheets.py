@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from headpursuit.studies.captioning import CaptionCell, CaptionSheet
+from headpursuit.studies.experiments.captions import CaptionCell, CaptionSheet
 from headpursuit.studies.results import DoseCell, DoseSheet
 
 

@@ -11,7 +11,7 @@ from headpursuit.report import wording
 from headpursuit.report.matrices import MatrixRow, matrix_picture
 from headpursuit.report.pages import FIGURES, PAGE, templates
 from headpursuit.storage import write_bytes
-from headpursuit.studies.transfer import EffectCell, TransferResult
+from headpursuit.studies.experiments.transfer import EffectCell, TransferResult
 
 MARKS = {"acts": "★", "does not act": "", "breaks": "✕", "nothing to lose": "–"}
 """What stands beside an effect."""

@@ -1,12 +1,12 @@
 """Experiments with controls: tasks, arms, statistics and a verdict in plain words."""
 
-from headpursuit.studies.captioning import CaptioningResult, study_captions
-from headpursuit.studies.finished import load_result
+from headpursuit.registry import load_result
+from headpursuit.studies.experiments.answers.study import study
+from headpursuit.studies.experiments.captions import CaptioningResult, study_captions
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import StudyConfig, StudyResult
 from headpursuit.studies.settings import find_task, usual_config
-from headpursuit.studies.study import study
 from headpursuit.studies.tasks import CAPTIONING, Task, image_classification, load_task, task_names, usual_settings
 
 __all__ = [

@@ -1,6 +1,5 @@
 """What is asked for: a study's settings, its task, and the command line that says the same."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from difflib import get_close_matches
@@ -8,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.analysis import RankConfig
+from headpursuit.concepts import load_concept
 from headpursuit.images import ImageSet, Split, load_images
 from headpursuit.images.drawing import limited
+from headpursuit.studies.kernel import command_line, settings_of
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.tasks import (
@@ -162,19 +163,14 @@ def _images(config: StudyConfig) -> ImageSet:
     return replace(found, images=tuple(parts))
 
 
-def command(config: StudyConfig, path: Path) -> str:
-    """The command line that runs a study, with every setting that is not the default."""
-    words = ["headpursuit", "study", config.task, config.model]
-    usual = usual_config(config.task, config.model, concept=config.concept)
-    plain = asdict(config) | asdict(config.ranking)
-    defaults = asdict(usual) | asdict(usual.ranking)
-    for name, value in plain.items():
-        if name not in ("task", "model", "ranking", "seed", "concept") and value != defaults[name]:
-            flag = name.replace("_", "-")
-            words += (
-                [f"--{flag}" if value else f"--no-{flag}"] if isinstance(value, bool) else [f"--{flag}", str(value)]
-            )
-    if config.concept:
-        words += ["--concept", config.concept]
-    words += ["--seed", str(config.seed), "-o", path.name or "study"]
-    return shlex.join(words)
+def prepare(config: StudyConfig) -> dict[str, Any]:
+    """What a study needs beside the model; whatever is missing is refused before one is loaded."""
+    task = find_task(config)
+    _ = task.words, load_concept(config.other_concept)
+    return {"task": task}
+
+
+def command(config: StudyConfig, folder: Path) -> str:
+    """What to type to run a study again, with every setting that its task does not have by default."""
+    usual = settings_of(usual_config(config.task, config.model, concept=config.concept)) | {"concept": ""}
+    return command_line("study", config, folder, arguments=["task", "model"], usual=usual)

@@ -1,0 +1,54 @@
+"""Run an experiment for a terminal: what can be checked first, the model, progress, what was found, and its page."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headpursuit.cli.console import print_table, progress, say
+from headpursuit.cli.opening import open_model
+
+if TYPE_CHECKING:
+    from headpursuit.studies.kernel import Experiment, Shown
+
+
+def run_experiment(experiment: "Experiment[Any]", config: Any, output: Path, *, resume: bool, **given: Any) -> None:
+    """Run an experiment, or go on with it, and show what it found.
+
+    Args:
+        experiment: Which.
+        config: Its settings.
+        output: The folder of the results.
+        resume: Go on with what is unfinished there.
+        given: What takes the place of what is prepared of the settings.
+    """
+    experiment.kind.check(output, config, resume=resume)
+    prepared = experiment.prepare(config) | given
+    wanted, model = experiment.model(config, prepared), None
+    if wanted is not None:
+        try:
+            model = open_model(wanted.name, revision=wanted.revision, device=wanted.device, dtype=wanted.dtype)
+        except OSError as error:
+            raise OSError("; ".join(filter(None, [str(error), wanted.advice]))) from error
+        say(str(model.certificate))
+    with progress() as advance:
+        result = experiment.run(model, config, output, **prepared, resume=resume, progress=advance)
+    show(experiment, result, output)
+
+
+def show(experiment: "Experiment[Any]", result: Any, output: Path) -> None:
+    """What was found, and the page."""
+    from headpursuit.report import render_anything
+
+    show_parts(experiment.shown(result))
+    say(f"\nreport: {render_anything(output)}")
+
+
+def show_parts(parts: "Iterable[Shown]") -> None:
+    """Tables and lines."""
+    from headpursuit.studies.kernel import Table
+
+    for part in parts:
+        if isinstance(part, Table):
+            print_table(part.title, part.columns, part.rows)
+        else:
+            say(part.text, "bold" if part.strong else "")

@@ -1,0 +1,80 @@
+"""A finished study of captions, as it is read back from disk."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from headpursuit.analysis import Ranking
+from headpursuit.studies.experiments.captions.figures import CaptionArm
+from headpursuit.studies.experiments.captions.sheets import CaptionSheet
+from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.results import ArmKind, HeadNote, StudyConfig, Verdict
+from headpursuit.studies.results.study_result import ranking_in
+from headpursuit.studies.tasks import Direction
+
+
+@dataclass(frozen=True)
+class CaptionExample:
+    """One held-out image and what every arm wrote about it."""
+
+    image_name: str
+    thumbnail: str
+    """The image, small: a file in the study's folder."""
+    references: tuple[str, ...]
+    captions: dict[str, str]
+    """By arm name."""
+
+
+@dataclass(frozen=True)
+class CaptioningResult:
+    """A finished study of captions: a concept switched down, and up."""
+
+    config: StudyConfig
+    concept: str
+    words: tuple[str, ...]
+    """The concept's."""
+    request: str
+    """What the model was asked about each image."""
+    model_summary: str
+    """Heads of the model in words."""
+    certificate: str
+    command: str
+    """How to run the study again."""
+    ranking: Ranking
+    notes: tuple[HeadNote, ...]
+    """One per head, best tokens first."""
+    sheets: dict[Direction, CaptionSheet]
+    """What the doses were chosen by."""
+    arms: tuple[CaptionArm, ...]
+    """Base first, then all of one direction, then all of the other."""
+    verdicts: dict[Direction, Verdict]
+    examples: tuple[CaptionExample, ...]
+    """Every held-out image."""
+    versions: dict[str, str]
+    """Packages, device and dtype it ran with."""
+    flags: dict[str, str] = field(default_factory=dict)
+    """What limits statements about what the model's heads write, by flag, and what that means."""
+    remarks: tuple[str, ...] = ()
+    """What could not be measured, one sentence each."""
+
+    @property
+    def base(self) -> CaptionArm:
+        """The unedited model."""
+        return self.arms[0]
+
+    def edit(self, direction: Direction) -> CaptionArm:
+        """The arm that is judged."""
+        return self.arms_of(direction, "edit")[0]
+
+    def arms_of(self, direction: Direction, kind: ArmKind | None = None) -> tuple[CaptionArm, ...]:
+        """The arms of a direction, all or of one kind."""
+        own = (arm for arm in self.arms if arm.direction == direction)
+        return tuple(arm for arm in own if kind is None or arm.kind == kind)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "CaptioningResult":
+        """Read a finished study; see `ResultKind.load`."""
+        return KIND.load(path)
+
+
+KIND = ResultKind("captioning study", StudyConfig, CaptioningResult, "study.json", {"ranking": ranking_in})
+"""A study of captions on disk."""

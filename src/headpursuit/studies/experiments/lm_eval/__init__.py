@@ -1,0 +1,8 @@
+"""What an edit does on tasks of lm-evaluation-harness, beside random heads."""
+
+from headpursuit.studies.experiments.lm_eval.evaluating import harness_study
+from headpursuit.studies.experiments.lm_eval.experiment import EXPERIMENT
+from headpursuit.studies.experiments.lm_eval.result import HarnessResult
+from headpursuit.studies.experiments.lm_eval.settings import HarnessConfig
+
+__all__ = ["EXPERIMENT", "HarnessConfig", "HarnessResult", "harness_study"]

@@ -1,0 +1,8 @@
+"""Which way of ranking heads finds those that matter? Compared by what editing them does."""
+
+from headpursuit.studies.experiments.rankers.comparison import compare_rankers
+from headpursuit.studies.experiments.rankers.experiment import EXPERIMENT
+from headpursuit.studies.experiments.rankers.result import RankersResult, TaskComparison
+from headpursuit.studies.experiments.rankers.settings import RankersConfig
+
+__all__ = ["EXPERIMENT", "RankersConfig", "RankersResult", "TaskComparison", "compare_rankers"]

@@ -1,0 +1,137 @@
+"""Compare rankers: rank heads in many ways on some prompts, edit the best of each, and measure on others."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from headpursuit.analysis.rankers import DEFAULT
+from headpursuit.models import LanguageModel, batches, tokens_of
+from headpursuit.storage import versions
+from headpursuit.studies.experiments.rankers.judging import Judged, compare, places
+from headpursuit.studies.experiments.rankers.measuring import Run
+from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, TaskComparison, seconds_in
+from headpursuit.studies.experiments.rankers.settings import RankersConfig, command
+from headpursuit.studies.experiments.rankers.wording import over_tasks
+from headpursuit.studies.identity import check_asked
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.results import Estimate, StudyConfig
+from headpursuit.studies.statistics import widened
+from headpursuit.studies.tasks import Task
+
+
+def compare_rankers(
+    model: LanguageModel,
+    config: RankersConfig,
+    path: Path | str,
+    *,
+    tasks: Sequence[Task] | None = None,
+    studies: Sequence[StudyConfig] | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> RankersResult:
+    """Compare ways to rank heads by what editing the best heads of each does on questions that none of them saw.
+
+    Every ranker scores all heads on the task's ranking prompts, most from one capture. For each number of heads and
+    each scale the best heads are edited, equal sets of heads once, and the held-out questions answered. A ranker's
+    figure is the largest effect among the scales that break nothing else, and 0 where all do.
+
+    Args:
+        model: The model.
+        config: Tasks, rankers, heads and scales; see `RankersConfig`.
+        path: The folder of the results. Every finished part is kept there at once.
+        tasks: What `config.find_tasks()` returned, or tasks of one's own, which `config.tasks` then only name.
+        studies: How each task's questions are put; by default as in a study of it.
+        resume: Go on with a comparison of the same config in that folder.
+        progress: Told about every stage.
+
+    Raises:
+        FileExistsError: If the folder exists and `resume` is not asked for.
+        ValueError: If the config cannot be carried out, differs from the one to resume, no ranker beside the default
+            suits a task, or the unedited model leaves nothing to suppress.
+        AnatomyError: If the model's heads cannot be certified.
+    """
+    folder = Path(path)
+    tasks = config.find_tasks() if tasks is None else [config.prepared(task) for task in tasks]
+    studies = [config.study(name) for name in config.tasks] if studies is None else studies
+    KIND.check(folder, config, resume=resume)
+    for task, study in zip(tasks, studies, strict=True):
+        _check_feasible(model, task, study, config)
+    KIND.begin(folder, config)
+    judged = []
+    for task, study in zip(tasks, studies, strict=True):
+        place = folder / task.name
+        place.mkdir(exist_ok=True)
+        check_asked(model, task, [task.words], place, study)
+        stage = partial(_told, progress, f"{task.name}: " if len(tasks) > 1 else "")
+        run = Run(model, task, task.words, config, study, place, stage)
+        orders, left_out = run.ranked()
+        if len(orders) == 1 and left_out:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+            raise ValueError(f"{task.name}: nothing can be compared with {DEFAULT}; {reasons}")
+        judged.append(compare(run, orders, left_out, *run.measured(orders)))
+    result = _result(model, config, folder, judged)
+    return KIND.finish(folder, result, tasks=list(config.tasks), model=config.model)
+
+
+def _told(progress: Progress, prefix: str, stage: str, done: int, total: int) -> None:
+    progress(prefix + stage, done, total)
+
+
+def _check_feasible(model: LanguageModel, task: Task, study: StudyConfig, config: RankersConfig) -> None:
+    """Find out before anything is written whether heads, words and prompts fit the model.
+
+    Raises:
+        ValueError: If they do not.
+    """
+    config.counts(model.anatomy.n_heads)
+    tokens_of(model, task.words, config.ranking.multi_token)
+    asked = task.ranking_questions
+    for what, prompts in (("ranking prompts", [q.prompt for q in asked]), ("held-out questions", task.heldout)):
+        if not prompts:
+            raise ValueError(f"{task.name} has no {what}")
+    for prompts in ([q.prompt for q in task.heldout], [q.prompt for q in asked]):
+        batches(model, prompts, config.batch_size, chat=study.chat, room=study.max_new_tokens)
+    batches(model, task.neutral_texts, config.batch_size)
+
+
+def _result(model: LanguageModel, config: RankersConfig, folder: Path, judged: Sequence[Judged]) -> RankersResult:
+    found = tuple(one.comparison for one in judged)
+    everywhere = [r.ranker for r in found[0].rows if all(r.ranker in {row.ranker for row in t.rows} for t in found)]
+    mean_ranks = _mean_places(found, everywhere)
+    pooled = {name: _pooled(name, judged) for name in everywhere[1:]}
+    return RankersResult(
+        config,
+        model.anatomy.summary(),
+        str(model.certificate),
+        command(config, folder),
+        versions() | {"device": model.device.type, "dtype": model.dtype},
+        found,
+        mean_ranks,
+        pooled,
+        over_tasks(mean_ranks, pooled, len(found)) if len(found) > 1 else (),
+        seconds_in(folder),
+    )
+
+
+def _mean_places(found: Sequence[TaskComparison], names: Sequence[str]) -> dict[str, float]:
+    """Mean place of each ranker over tasks and numbers of heads."""
+    taken: dict[str, list[float]] = {name: [] for name in names}
+    for task in found:
+        rows = {row.ranker: row for row in task.rows if row.ranker in taken}
+        for i in range(len(task.rows[0].figures)):
+            for name, place in places({n: row.figures[i].effect.value for n, row in rows.items()}).items():
+                taken[name].append(place)
+    return {name: float(np.mean(values)) for name, values in taken.items()}
+
+
+def _pooled(name: str, judged: Sequence[Judged]) -> Estimate:
+    """A ranker's effect minus the default's, averaged over tasks, whose facts are resampled apart."""
+    default = judged[0].comparison.rows[0].ranker
+    rows = [{row.ranker: row.mean.value for row in one.comparison.rows} for one in judged]
+    value = float(np.mean([row[name] - row[default] for row in rows]))
+    # Tasks with as many facts are resampled with the same numbers; shuffled, they are apart.
+    rng = np.random.default_rng(0)
+    drawn = np.mean([rng.permutation(one.resampled[name] - one.resampled[default]) for one in judged], axis=0)
+    return widened(value, drawn, min(one.n_facts for one in judged))

@@ -1,0 +1,205 @@
+"""From arms to figures: the effect of each ranker's heads within the allowed damage, with paired intervals."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from headpursuit.analysis.rankers import DEFAULT, RANKERS
+from headpursuit.heads import Edit
+from headpursuit.studies.base import asked_of, check_base
+from headpursuit.studies.effect import Asked, counted, effect, effects, signs_of_damage
+from headpursuit.studies.experiments.rankers.measuring import Orders, Run
+from headpursuit.studies.experiments.rankers.result import (
+    Contrast,
+    RankedCell,
+    RankerFigure,
+    RankerRow,
+    SharedHeads,
+    TaskComparison,
+)
+from headpursuit.studies.experiments.rankers.wording import of_task
+from headpursuit.studies.results import Arm, ArmSummary
+from headpursuit.studies.scoring import score
+from headpursuit.studies.statistics import resampled_means, widened
+from headpursuit.studies.summaries import summarise
+from headpursuit.studies.verdict import few_questions
+
+CONTRASTS = (
+    ("nonlinear-probe", "linear-probe"),
+    ("nonnegative", DEFAULT),
+    ("gradient-answer", "direct-attribution"),
+    ("alignment", "direct-attribution"),
+)
+"""Pairs that differ in one thing: linearity, signs, what lies behind the head, and the length of what it writes."""
+
+Draws = Float[np.ndarray, " n_resamples"]
+"""One figure in every resample of the facts."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A task's figures, and what averages over tasks need of them."""
+
+    comparison: TaskComparison
+    resampled: dict[str, Draws]
+    """By ranker, the mean effect over numbers of heads."""
+    n_facts: int
+    """How many facts are resampled."""
+
+
+def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, arms: Mapping[Edit, Arm]) -> Judged:
+    """Figures of every ranker on one task.
+
+    Raises:
+        ValueError: If the unedited model leaves nothing to suppress.
+    """
+    before, *after = summarise(run.task, run.concept, [base, *arms.values()], run.config.seed, run.questions)
+    asked = asked_of(run.task, run.study)
+    check_base(before, asked)
+    summaries = dict(zip(arms, after, strict=True))
+    in_resamples = _effects(run, base, arms)
+    reached = {
+        edit: effect(before, arm, asked.direction)
+        for edit, arm in summaries.items()
+        if not signs_of_damage(before, arm, asked.thresholds)
+    }
+    n_facts = len({q.fact for q in run.questions if q.group == "target"})
+    counts = run.config.counts(run.model.anatomy.n_heads)
+    found = {name: _figures(run, several, counts, reached, in_resamples) for name, several in orders.items()}
+    means = {name: np.mean([figure[1] for figure in figures], axis=0) for name, figures in found.items()}
+    rows = tuple(_row(name, orders[name][0], found, means, counts, n_facts) for name in orders)
+    contrasts = tuple(
+        Contrast(one, other, widened(_value(found[one]) - _value(found[other]), means[one] - means[other], n_facts))
+        for one, other in CONTRASTS
+        if one in found and other in found
+    )
+    cells = _cells(run, orders, before, summaries, asked)
+    groups = [q.group for q in run.questions]
+    comparison = TaskComparison(
+        task=run.task.name,
+        concept=run.concept.name,
+        direction=asked.direction,
+        counted=asked.metric.counted,
+        n_ranking_prompts=len(run.task.ranking_questions),
+        n_target=groups.count("target"),
+        n_unrelated=groups.count("unrelated"),
+        base=before.target.score,
+        rows=rows,
+        contrasts=contrasts,
+        overlap=shared_heads(orders, counts[-1]),
+        cells=cells,
+        left_out=dict(left_out),
+        sentences=(*of_task(rows, contrasts, cells, asked), *filter(None, [few_questions(before)])),
+    )
+    return Judged(comparison, means, n_facts)
+
+
+def shared_heads(orders: Orders, n_heads: int) -> SharedHeads:
+    """How much of their best heads rankers share; random ones are left out."""
+    top = {name: set(several[0][:n_heads]) for name, several in orders.items() if RANKERS[name].kind != "random"}
+    shared = tuple(tuple(len(one & other) / n_heads for other in top.values()) for one in top.values())
+    n_all = len(next(iter(orders.values()))[0])
+    return SharedHeads(n_heads, tuple(top), shared, n_heads / n_all)
+
+
+def places(effects: Mapping[str, float]) -> dict[str, float]:
+    """The place of each ranker, 1 for the largest effect; equal ones share the mean of their places."""
+    values = {name: round(value, 9) for name, value in effects.items()}
+    return {
+        name: 1 + sum(other > value for other in values.values()) + (list(values.values()).count(value) - 1) / 2
+        for name, value in values.items()
+    }
+
+
+_Figure = tuple[float, Draws, float | None, int, int]
+"""Effect, the same in every resample, best scale, draws of which every scale breaks something, draws."""
+
+
+def _figures(
+    run: Run,
+    several: Sequence[tuple],
+    counts: Sequence[int],
+    reached: Mapping[Edit, float],
+    effects: Mapping[Edit, Draws],
+) -> list[_Figure]:
+    """One ranker's figures, few heads first; `reached` holds the edits that break nothing."""
+    found = []
+    for count in counts:
+        best: list[Edit | None] = []
+        for order in several:
+            fit = [edit for edit in run.edits(order) if len(edit) == count and edit in reached]
+            best.append(max(fit, key=lambda edit: reached[edit], default=None))
+        nothing = np.zeros_like(next(iter(effects.values())))
+        value = float(np.mean([0.0 if edit is None else reached[edit] for edit in best]))
+        drawn = np.mean([nothing if edit is None else effects[edit] for edit in best], axis=0)
+        only = best[0] if len(best) == 1 else None
+        scale = None if only is None else next(iter(only.values()))
+        found.append((value, drawn, scale, best.count(None), len(best)))
+    return found
+
+
+def _row(
+    name: str,
+    order: tuple,
+    found: Mapping[str, list[_Figure]],
+    means: Mapping[str, Draws],
+    counts: Sequence[int],
+    n_facts: int,
+) -> RankerRow:
+    figures = []
+    for count, (value, drawn, scale, broken, n_draws), (usual, beside, *_) in zip(
+        counts, found[name], found[DEFAULT], strict=True
+    ):
+        better = None if name == DEFAULT else widened(value - usual, drawn - beside, n_facts)
+        figures.append(RankerFigure(count, widened(value, drawn, n_facts), better, scale, broken, n_draws))
+    mean, usual = _value(found[name]), _value(found[DEFAULT])
+    better = None if name == DEFAULT else widened(mean - usual, means[name] - means[DEFAULT], n_facts)
+    top = tuple(str(head) for head in order[: counts[-1]])
+    return RankerRow(name, RANKERS[name].what, top, tuple(figures), widened(mean, means[name], n_facts), better)
+
+
+def _value(figures: Sequence[_Figure]) -> float:
+    return float(np.mean([value for value, *_ in figures]))
+
+
+def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]:
+    """`effect` of every arm in every resample of the target questions' facts."""
+    chosen = [i for i, q in enumerate(run.questions) if q.group == "target"]
+    questions = [run.questions[i] for i in chosen]
+
+    def scored(arm: Arm) -> tuple[list[float], list[str]]:
+        answers = [arm.answers[i] for i in chosen]
+        return score(run.task, run.concept, questions, answers), answers
+
+    before, _ = scored(base)
+    rows = [before, *(counted(*scored(arm), before, run.task.direction) for arm in arms.values())]
+    means = resampled_means(np.asarray(rows), [q.fact for q in questions], run.config.seed)
+    return {
+        edit: np.asarray(effects(means[:, 0], means[:, number], run.task.direction))
+        for number, edit in enumerate(arms, start=1)
+    }
+
+
+def _cells(
+    run: Run, orders: Orders, base: ArmSummary, summaries: Mapping[Edit, ArmSummary], asked: Asked
+) -> tuple[RankedCell, ...]:
+    chosen: dict[Edit, list[str]] = {}
+    for name, several in orders.items():
+        for order in several:
+            for edit in run.edits(order):
+                chosen.setdefault(edit, []).append(name)
+    return tuple(
+        RankedCell(
+            arm.heads,
+            next(iter(edit.values())),
+            effect(base, arm, asked.direction),
+            tuple(signs_of_damage(base, arm, asked.thresholds)),
+            arm.target.score.value,
+            arm.unrelated.score.value if arm.unrelated else None,
+            arm.damage.perplexity / base.damage.perplexity,
+            tuple(dict.fromkeys(chosen[edit])),
+        )
+        for edit, arm in summaries.items()
+    )

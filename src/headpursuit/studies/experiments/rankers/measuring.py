@@ -1,0 +1,112 @@
+"""What is measured: every ranker's scores on ranking prompts, and every set of best heads on held-out questions."""
+
+import json
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from headpursuit.analysis.rankers import Evidence, Ranker, Unsuited, order_of
+from headpursuit.concepts import Concept
+from headpursuit.heads import Edit, Head, parse_scope
+from headpursuit.models import LanguageModel
+from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.experiments.rankers.settings import RankersConfig
+from headpursuit.studies.kernel import Parts
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.ranked import capture_config, captured, evidence_of
+from headpursuit.studies.results import Arm, StudyConfig
+from headpursuit.studies.tasks import Question, Task, drawn
+
+Orders = dict[str, tuple[tuple[Head, ...], ...]]
+"""By ranker, all heads from best to worst; several times for random ones."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One task of a comparison, while it is measured."""
+
+    model: LanguageModel
+    task: Task
+    concept: Concept
+    config: RankersConfig
+    study: StudyConfig
+    folder: Path
+    progress: Progress
+
+    def ranked(self) -> tuple[Orders, dict[str, str]]:
+        """Score all heads by every ranker; and which rankers do not suit, and why."""
+        evidence = self._evidence()
+        orders: Orders = {}
+        left_out: dict[str, str] = {}
+        rankers = self.config.all_rankers
+        parts = Parts(self.folder / "scores", dict[str, Any], self.progress, "rank", len(rankers))
+        for ranker in rankers:
+            found = parts.part(ranker.name, partial(_scored, ranker, evidence, self.config))
+            if "left_out" in found:
+                left_out[ranker.name] = found["left_out"]
+            else:
+                orders[ranker.name] = tuple(
+                    order_of({Head.parse(name): score for name, score in scores.items()}) for scores in found["scores"]
+                )
+        return orders, left_out
+
+    def measured(self, orders: Orders) -> tuple[Arm, dict[Edit, Arm]]:
+        """The base, and every set of best heads at every scale, each run once whoever chose it."""
+        edits = list(dict.fromkeys(self.edits(order) for order in self._all(orders)))
+        planned = list(dict.fromkeys(edit for group in edits for edit in group))
+        runner = ArmRunner(self.model, self.task, self.study, silent, self.questions)
+        parts = Parts(self.folder / "arms", Arm, self.progress, "edit", 1 + len(planned))
+        base = parts.part("base", partial(runner.run, "base", "base", Edit({})))
+        names = {edit: name_of(edit) for edit in planned}
+        return base, {e: parts.part(name, partial(runner.run, name, "dose", e)) for e, name in names.items()}
+
+    def edits(self, order: tuple[Head, ...]) -> tuple[Edit, ...]:
+        """The edits of one order of heads, few heads first, for each number the scales as given."""
+        return tuple(
+            Edit.uniform(order[:count], scale, parse_scope(self.config.scope))
+            for count in self.config.counts(len(order))
+            for scale in self.config.all_scales
+        )
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """Held-out questions that every arm answers: all, or so many of each group, drawn at random."""
+        if not self.config.questions:
+            return self.task.heldout
+        return drawn(self.task.heldout, self.config.questions, self.config.seed)
+
+    @staticmethod
+    def _all(orders: Orders) -> Iterable[tuple[Head, ...]]:
+        return (order for several in orders.values() for order in several)
+
+    def _evidence(self) -> Evidence:
+        ours = self.config
+        study = replace(self.study, ranking=ours.ranking, batch_size=ours.batch_size, seed=ours.seed)
+        settings = capture_config(study, ours.samples)
+        prompts = captured(self.model, self.task, settings, self.folder, self.progress)
+        return evidence_of(self.model, self.task, self.concept, study, prompts)
+
+
+def name_of(edit: Edit) -> str:
+    """What an arm is called: `3x-1-` and a hash of its heads, so that equal sets of heads are one arm."""
+    heads = json.dumps([str(head) for head in edit])
+    return f"{len(edit)}x{next(iter(edit.values())):g}-{sha256(heads.encode()).hexdigest()[:12]}"
+
+
+def _scored(ranker: Ranker, evidence: Evidence, config: RankersConfig) -> dict[str, Any]:
+    """Scores of one ranker by head, and how long they took; or why there are none."""
+    started = time.perf_counter()
+    n_draws = config.draws if ranker.kind == "random" else 1
+    try:
+        drawn = [ranker.score(replace(evidence, seed=evidence.seed + draw)) for draw in range(n_draws)]
+    except Unsuited as error:
+        return {"left_out": str(error), "seconds": 0.0}
+    if not all(math.isfinite(score) for scores in drawn for score in scores.values()):
+        return {"left_out": "some of its scores are infinite or undefined", "seconds": 0.0}
+    named = [{str(head): score for head, score in scores.items()} for scores in drawn]
+    return {"scores": named, "seconds": round(time.perf_counter() - started, 3)}

@@ -1,0 +1,111 @@
+"""What a comparison of rankers says, in sentences."""
+
+from collections.abc import Mapping, Sequence
+
+from headpursuit.analysis.rankers import DEFAULT, RANKERS
+from headpursuit.studies.effect import Asked
+from headpursuit.studies.experiments.rankers.result import Contrast, RankedCell, RankerRow
+from headpursuit.studies.percent import percent
+from headpursuit.studies.results import Estimate
+
+
+def of_task(
+    rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: Sequence[RankedCell], asked: Asked
+) -> tuple[str, ...]:
+    """Which score does best, whether one is better than the default, and whether linear ones lose heads."""
+    return (
+        _best(rows, asked),
+        better_than_default({r.ranker: r.better for r in rows}),
+        _linearity(rows, contrasts, cells),
+    )
+
+
+def better_than_default(differences: Mapping[str, Estimate | None]) -> str:
+    """Whether some score does better than the default, with an interval that excludes 0."""
+    compared = {n: d for n, d in differences.items() if d is not None and RANKERS[n].kind != "random"}
+    better = {name: d for name, d in compared.items() if d.low > 0}
+    worse = [name for name, d in compared.items() if d.high < 0]
+    if not compared:
+        return f"Nothing was compared with {DEFAULT}."
+    n_chance = len(compared) * 0.025
+    if better:
+        listed = "; ".join(f"{n} ({d.value:+.2f}, {d.low:+.2f} to {d.high:+.2f})" for n, d in _sorted(better))
+        start = f"Better than {DEFAULT}, with intervals that exclude 0: {listed}."
+    else:
+        start = f"No score does better than {DEFAULT} with an interval that excludes 0."
+    end = f"Worse with such an interval: {', '.join(worse)}. " if worse else ""
+    chance = f"Of {len(compared)} comparisons, about {n_chance:.1f} would lie above 0 like this by chance alone."
+    return f"{start} {end}{chance}"
+
+
+def over_tasks(mean_ranks: Mapping[str, float], pooled: Mapping[str, Estimate], n_tasks: int) -> tuple[str, ...]:
+    """Mean places, and the averages over tasks."""
+    scored = {name: rank for name, rank in mean_ranks.items() if RANKERS[name].kind != "random"}
+    first = min(scored, key=lambda name: scored[name])
+    places = f"Over {n_tasks} tasks and all numbers of heads, {first} has the best mean place ({scored[first]:.1f}"
+    rest = ")" if first == DEFAULT else f"; {DEFAULT}: {scored[DEFAULT]:.1f})"
+    return f"{places}{rest} of {len(mean_ranks)} rankers.", f"On average over tasks: {better_than_default(pooled)}"
+
+
+def _best(rows: Sequence[RankerRow], asked: Asked) -> str:
+    scored = [row for row in rows if RANKERS[row.ranker].kind != "random"]
+    best, usual = max(scored, key=lambda row: round(row.mean.value, 9)), scored[0]
+    chance = next((row for row in rows if RANKERS[row.ranker].kind == "random"), None)
+    beside = f"; random heads {percent(chance.mean.value)}" if chance else ""
+    verb = "lower" if asked.direction == "suppress" else "raise"
+    what = f"{verb} the target score ({asked.metric.counted})"
+    if best.ranker == usual.ranker:
+        return (
+            f"{DEFAULT}, the default, does most: on average over numbers of heads its best heads {what} by "
+            f"{percent(usual.mean.value)} without damage{beside}."
+        )
+    return (
+        f"{best.ranker} does most: on average over numbers of heads its best heads {what} by "
+        f"{percent(best.mean.value)} without damage; those of {DEFAULT}, the default, by "
+        f"{percent(usual.mean.value)}{beside}."
+    )
+
+
+def _linearity(rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: Sequence[RankedCell]) -> str:
+    """Do scores that see more than a linear map find heads that do more?"""
+    probes = next((c for c in contrasts if (c.one, c.other) == ("nonlinear-probe", "linear-probe")), None)
+    nonlinear = [row for row in rows if RANKERS[row.ranker].kind == "nonlinear"]
+    linear = [row for row in rows if RANKERS[row.ranker].kind == "linear"]
+    if not nonlinear:
+        return "Whether linear methods lose heads was not asked: no nonlinear ranker was compared."
+    ahead = [row.ranker for row in nonlinear if row.better is not None and row.better.low > 0]
+    gains = probes is not None and probes.difference.low > 0
+    if ahead or gains:
+        who = ", ".join(dict.fromkeys([*ahead, *(["nonlinear-probe"] if gains else [])]))
+        start = f"Linear methods lose heads here: {who} finds heads that do more"
+    else:
+        start = "Linear methods lose no heads that shows here: no nonlinear ranker does surely more"
+    between = ""
+    if probes is not None:
+        d = probes.difference
+        between = (
+            f"; the effect of the nonlinear probe's heads minus that of the linear probe's is {d.value:+.2f} "
+            f"({d.low:+.2f} to {d.high:+.2f})"
+        )
+    return f"{start}{between}.{_found_by_nonlinear_alone(linear, nonlinear, cells)}"
+
+
+def _found_by_nonlinear_alone(
+    linear: Sequence[RankerRow], nonlinear: Sequence[RankerRow], cells: Sequence[RankedCell]
+) -> str:
+    """Heads among the best of nonlinear rankers and of no linear one, and what the best of them does by itself."""
+    known = {head for row in linear for head in row.top}
+    alone = [head for head in dict.fromkeys(h for row in nonlinear for h in row.top) if head not in known]
+    if not alone:
+        return " Every head among their best is among those of a linear one too."
+    named = ", ".join(alone[:6]) + (f" and {len(alone) - 6} more" if len(alone) > 6 else "")
+    single = {c.heads[0]: c.effect for c in cells if len(c.heads) == 1 and c.heads[0] in alone and not c.signs}
+    own = ""
+    if single:
+        head = max(single, key=lambda name: single[name])
+        own = f"; of those edited by themselves {head} does most, {single[head]:.0%}"
+    return f" Among their best heads, but among no linear ranker's: {named}{own}."
+
+
+def _sorted(differences: Mapping[str, Estimate]) -> list[tuple[str, Estimate]]:
+    return sorted(differences.items(), key=lambda item: -item[1].value)

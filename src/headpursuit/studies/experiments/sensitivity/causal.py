@@ -1,0 +1,92 @@
+"""Whether the lists' edits do the same to the model: every different set of heads is measured once."""
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+from headpursuit.heads import Edit, Head
+from headpursuit.models import LanguageModel
+from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.base import asked_of, check_base
+from headpursuit.studies.effect import Thresholds, effect, signs_of_damage
+from headpursuit.studies.experiments.sensitivity.agreement import over_draws
+from headpursuit.studies.experiments.sensitivity.conclusion import conclude_effects
+from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
+from headpursuit.studies.experiments.sensitivity.result import Draw, Effect, Measured
+from headpursuit.studies.kernel import Parts
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.results import Arm, ArmSummary, StudyConfig
+from headpursuit.studies.summaries import summarise
+from headpursuit.studies.tasks import Direction, Question, Task, drawn
+
+
+def measure(
+    model: LanguageModel,
+    task: Task,
+    config: SensitivityConfig,
+    draws: Sequence[Draw],
+    folder: Path,
+    progress: Progress,
+) -> tuple[Measured, dict[str, Effect]]:
+    """Measure the edit of every list on held-out questions; also the effects by label.
+
+    Every arm is kept in the folder as it finishes.
+
+    Raises:
+        ValueError: If the unedited model knows too few answers to lose any.
+    """
+    questions = questions_of(task, config)
+    study = StudyConfig(
+        task.name,
+        config.model,
+        max_new_tokens=config.max_new_tokens,
+        batch_size=config.batch_size,
+        chat=config.chat,
+        seed=config.seed,
+    )
+    runner = ArmRunner(model, task, study, silent, questions)
+    edits = _edits(draws, config.scale)
+    parts = Parts(folder / "arms", Arm, progress, "edits", 1 + len(edits))
+    arms = [parts.part("base", partial(runner.run, "base", "base", Edit({})))]
+    check_base(summarise(task, task.words, arms, config.seed, questions)[0], asked_of(task, study))
+    arms += [parts.part(name, partial(runner.run, name, "edit", edit)) for name, edit in edits.values()]
+    base, *edited = summarise(task, task.words, arms, config.seed, questions)
+    by_heads = dict(zip(edits, edited, strict=True))
+    effects = {
+        label: _effect(base, [by_heads[frozenset(draw.heads)] for draw in group], task.direction, config.seed)
+        for label, group in groupby(draws, key=lambda draw: draw.label)
+    }
+    measured = Measured(
+        task.name,
+        task.direction,
+        len(questions),
+        base,
+        tuple(edited),
+        tuple(effect(base, arm, task.direction) for arm in edited),
+        tuple(tuple(signs_of_damage(base, arm, Thresholds())) for arm in edited),
+        conclude_effects(draws, effects, config.stable, task.direction),
+    )
+    return measured, effects
+
+
+def questions_of(task: Task, config: SensitivityConfig) -> tuple[Question, ...]:
+    """Held-out questions that every edit answers: so many of each group, drawn at random."""
+    return drawn(task.heldout, config.questions, config.seed)
+
+
+def _edits(draws: Sequence[Draw], scale: float) -> dict[frozenset[str], tuple[str, Edit]]:
+    """Every different set of heads, with the name of its arm; the full list's first."""
+    sets = dict.fromkeys(frozenset(draw.heads) for draw in draws)
+    return {
+        heads: (f"edit-{number}", Edit.uniform(map(Head.parse, heads), scale)) for number, heads in enumerate(sets, 1)
+    }
+
+
+def _effect(base: ArmSummary, arms: Sequence[ArmSummary], direction: Direction, seed: int) -> Effect:
+    changes = [arm.unrelated.score_change.value for arm in arms if arm.unrelated and arm.unrelated.score_change]
+    return Effect(
+        over_draws([effect(base, arm, direction) for arm in arms], seed, fraction=False),
+        over_draws(changes, seed, fraction=False) if changes else None,
+        sum(bool(signs_of_damage(base, arm, Thresholds())) for arm in arms) / len(arms),
+    )

@@ -1,0 +1,186 @@
+"""What one task's heads do to another's questions: arms to cells."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from headpursuit.heads import Edit
+from headpursuit.studies.effect import Thresholds, effect, signs_of_damage
+from headpursuit.studies.experiments.transfer.overlap import holm
+from headpursuit.studies.results import Arm, ArmSummary, Estimate
+from headpursuit.studies.scoring import metric_of
+from headpursuit.studies.summaries import p_value, summarise
+from headpursuit.studies.tasks import Task
+
+CellWord = Literal["acts", "does not act", "breaks", "nothing to lose"]
+"""The heads lower the score, and random ones do not; they do not; the model falls apart; it had no score to lose."""
+
+
+@dataclass(frozen=True)
+class HeadSet:
+    """The heads of one task, and the random heads that they are compared with."""
+
+    name: str
+    """The task's."""
+    edit: Edit
+    matched: tuple[Edit, ...]
+    """As many random heads of the same layers, one edit for each draw."""
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """All of them."""
+        return (self.edit, *self.matched)
+
+
+@dataclass(frozen=True)
+class EffectCell:
+    """One task's heads, edited while another task's held-out questions are answered."""
+
+    row: str
+    """Whose heads."""
+    column: str
+    """Whose questions."""
+    effect: Estimate
+    """Fraction of the unedited model's score that is lost; answers that fell silent are not lost. Its interval takes
+    the unedited model's score as given."""
+    matched: tuple[float, ...]
+    """The same with random heads of the same layers, each draw."""
+    p: float
+    """Permutation p-value over questions against those draws."""
+    p_adjusted: float
+    """The same, corrected for the number of cells (Holm)."""
+    score: Estimate
+    """Score under the edit."""
+    unrelated: Estimate | None
+    """Right answers to the column's unrelated questions under the edit."""
+    signs: tuple[str, ...]
+    """What the edit breaks there, in words."""
+    word: CellWord
+
+    @property
+    def random(self) -> float:
+        """Mean effect of the draws of random heads."""
+        return sum(self.matched) / len(self.matched)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A task's held-out questions, without an edit and with random heads edited."""
+
+    name: str
+    n_questions: int
+    counted: str
+    """What its score is the fraction of, or the mean of."""
+    base: Estimate
+    """Score of the unedited model: for most tasks the fraction of right answers."""
+    base_unrelated: Estimate | None
+    random: tuple[float, ...]
+    """Effect of every draw of random heads, of all rows."""
+
+    @property
+    def lost(self) -> str:
+        """What an edit takes."""
+        return "right answers" if self.counted.startswith("answers") else "score"
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A task's held-out questions, answered under every edit."""
+
+    task: Task
+    arms: Mapping[Edit, Arm]
+    """The base, which is the edit of nothing, comes first."""
+    thresholds: Thresholds = Thresholds()
+
+
+def cells_of(
+    answered: Mapping[str, Answered], sets: Sequence[HeadSet], seed: int
+) -> tuple[tuple[EffectCell, ...], tuple[Column, ...]]:
+    """Every row's heads on every column's questions.
+
+    Args:
+        answered: By the names of the tasks, in the order of the columns.
+        sets: Of each row.
+        seed: Of the bootstrap and the permutations.
+    """
+    found = [_column(name, given, sets, seed) for name, given in answered.items()]
+    cells = [cell for of_column, _ in found for cell in of_column]
+    adjusted = holm([cell.p for cell in cells])
+    columns, rows = {column.name: column for _, column in found}, [one.name for one in sets]
+    judged = [
+        _judged(cell, p, columns[cell.column], answered[cell.column].thresholds)
+        for cell, p in zip(cells, adjusted, strict=True)
+    ]
+    return tuple(sorted(judged, key=lambda cell: rows.index(cell.row))), tuple(columns.values())
+
+
+def effect_interval(base: ArmSummary, arm: ArmSummary) -> Estimate:
+    """`effect` with its 95 % interval: that of the paired change, divided by the base's rate.
+
+    Where no question or every question changed, resampling sees no spread; there the exact limits of the arm's own rate
+    stand in.
+    """
+    value, before = effect(base, arm), base.target.score.value
+    change = arm.target.score_change
+    if not before or change is None:
+        return Estimate(value, 0.0, 0.0)
+    if change.low == change.high:
+        score = arm.target.score
+        low, high = ((score.value - limit) / before for limit in (score.high, score.low))
+    else:
+        low, high = ((change.value - limit) / before for limit in (change.high, change.low))
+    return Estimate(value, value + low, value + high)
+
+
+def _column(name: str, given: Answered, sets: Sequence[HeadSet], seed: int) -> tuple[list[EffectCell], Column]:
+    task, edits = given.task, list(given.arms)
+    summaries = dict(zip(edits, summarise(task, task.words, list(given.arms.values()), seed), strict=True))
+    base = summaries[edits[0]]
+    column = Column(
+        name,
+        base.target.n_questions,
+        metric_of(task).counted,
+        base.target.score,
+        base.unrelated.score if base.unrelated else None,
+        tuple(effect(base, summaries[edit]) for edit in dict.fromkeys(edit for one in sets for edit in one.matched)),
+    )
+    return [_cell(one, name, given, summaries, seed) for one in sets], column
+
+
+def _cell(heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit, ArmSummary], seed: int) -> EffectCell:
+    """A cell that is not judged yet."""
+    base, summary = next(iter(summaries.values())), summaries[heads.edit]
+    drawn = [replace(given.arms[edit], kind="matched") for edit in heads.matched]
+    unedited = replace(next(iter(given.arms.values())), kind="base")
+    compared = [unedited, replace(given.arms[heads.edit], kind="edit"), *drawn]
+    p = p_value(given.task, given.task.words, compared, "matched", seed)
+    return EffectCell(
+        heads.name,
+        column,
+        effect_interval(base, summary),
+        tuple(effect(base, summaries[edit]) for edit in heads.matched),
+        p,
+        p,
+        summary.target.score,
+        summary.unrelated.score if summary.unrelated else None,
+        tuple(signs_of_damage(base, summary, given.thresholds)),
+        "does not act",
+    )
+
+
+def _judged(cell: EffectCell, p_adjusted: float, column: Column, t: Thresholds) -> EffectCell:
+    """The cell with its word.
+
+    In this order: a base that is hardly ever right has nothing to lose; an edit with signs of damage breaks the model;
+    a fall that is large enough, whose whole interval is above the mean of the random draws, above each of them, and
+    significant over questions, acts; anything else does not.
+    """
+    word: CellWord = "does not act"
+    above_random = cell.effect.low > max(0.0, cell.random) and cell.effect.value > max(cell.matched)
+    if column.base.value < t.weakest_base:
+        word = "nothing to lose"
+    elif cell.signs:
+        word = "breaks"
+    elif cell.effect.value >= t.smallest_effect and above_random and p_adjusted < t.significance:
+        word = "acts"
+    return replace(cell, p_adjusted=p_adjusted, word=word)

@@ -1,0 +1,69 @@
+"""A finished transfer, as it is read back from disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from headpursuit.studies.experiments.transfer.clustering import Clustering
+from headpursuit.studies.experiments.transfer.config import TransferConfig
+from headpursuit.studies.experiments.transfer.effects import Column, EffectCell
+from headpursuit.studies.experiments.transfer.overlap import Overlap
+from headpursuit.studies.kernel import ResultKind
+
+
+@dataclass(frozen=True)
+class RankedTask:
+    """One task, and the heads that were found with it."""
+
+    name: str
+    task: str
+    """What it is a task of, with its data and what is asked."""
+    concept: str
+    n_words: int
+    """Words of the concept."""
+    n_prompts: int
+    """Prompts that heads were ranked on."""
+    heads: tuple[str, ...]
+    """The best, best first; these are edited."""
+    ranker: str = ""
+    """What put them in order; empty: the score of the config's ranking."""
+
+
+@dataclass(frozen=True)
+class TransferResult:
+    """Which tasks share heads, and whose heads act on whose questions."""
+
+    config: TransferConfig
+    model_summary: str
+    """Heads of the model in words."""
+    certificate: str
+    command: str
+    """How to run it again."""
+    n_heads: int
+    """Of the model."""
+    tasks: tuple[RankedTask, ...]
+    overlaps: tuple[Overlap, ...]
+    """Of every pair of tasks."""
+    cells: tuple[EffectCell, ...]
+    """Row by row, columns in the order of the tasks."""
+    columns: tuple[Column, ...]
+    effect_tree: Clustering
+    overlap_tree: Clustering
+    sentences: tuple[str, ...]
+    """What was found, in plain words; the first says the most."""
+    remarks: tuple[str, ...]
+    """What readers of the figures should know."""
+    versions: dict[str, str]
+    """Packages, device and dtype it ran with."""
+
+    def cell(self, row: str, column: str) -> EffectCell:
+        """What the heads of `row` do to the questions of `column`."""
+        return next(cell for cell in self.cells if (cell.row, cell.column) == (row, column))
+
+    @classmethod
+    def load(cls, path: Path | str) -> "TransferResult":
+        """Read a finished transfer; see `ResultKind.load`."""
+        return KIND.load(path)
+
+
+KIND = ResultKind("transfer", TransferConfig, TransferResult)
+"""A transfer on disk."""

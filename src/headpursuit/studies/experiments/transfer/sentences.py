@@ -1,0 +1,116 @@
+"""What a transfer found, in plain words; "no" is an answer."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from headpursuit.studies.effect import Thresholds
+from headpursuit.studies.experiments.transfer.effects import Column, EffectCell
+from headpursuit.studies.experiments.transfer.overlap import Overlap
+from headpursuit.studies.percent import percent
+
+
+def sentences_of(
+    overlaps: Sequence[Overlap], cells: Sequence[EffectCell], columns: Sequence[Column]
+) -> tuple[str, ...]:
+    """One sentence on everything, then whether heads act at home, where they carry over, and what they share."""
+    lost = {column.name: column.lost for column in columns}
+    return (_summary(cells), *_at_home(cells, lost), *_carried(cells, lost), *_shared(overlaps))
+
+
+def _summary(cells: Sequence[EffectCell]) -> str:
+    """How many of the pairs that could show a transfer show one."""
+    abroad = [cell for cell in cells if cell.row != cell.column]
+    at_home = _acting_at_home(cells)
+    telling = [cell for cell in abroad if cell.row in at_home and cell.word in ("acts", "does not act")]
+    carried = sum(cell.word == "acts" for cell in telling)
+    if not telling:
+        return "No edit surely acts on its own task without breaking the model, so nothing can be said about transfer."
+    silent = len(abroad) - len(telling)
+    rest = f"; {silent} more tell nothing, as the edit does not act at home, breaks the model, or has nothing to take"
+    return (
+        f"Of {len(telling)} cases in which heads that act on their own task are edited on another's questions, the "
+        f"edit carries over in {carried or 'none'}{rest if silent else ''}."
+    )
+
+
+def _acting_at_home(cells: Sequence[EffectCell]) -> set[str]:
+    return {cell.row for cell in cells if cell.row == cell.column and cell.word == "acts"}
+
+
+def _home(cells: Sequence[EffectCell], name: str) -> EffectCell:
+    return next(cell for cell in cells if cell.row == cell.column == name)
+
+
+def _at_home(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[str]:
+    """Whether each task's heads act on its own questions: only then is there something to carry over."""
+    for cell in (cell for cell in cells if cell.row == cell.column):
+        if cell.word == "acts":
+            yield f"The heads of {cell.row} act on its own questions: {_takes(cell, lost)}."
+        elif cell.word == "nothing to lose":
+            yield f"The unedited model scores next to nothing on {cell.row}: there is nothing to lose."
+        elif cell.word == "breaks":
+            yield f"Edited on its own questions, the heads of {cell.row} break the model: {'; '.join(cell.signs)}."
+        else:
+            yield (
+                f"The heads of {cell.row} do not surely act on its own questions ({_takes(cell, lost)}), so that "
+                "they do nothing elsewhere would say nothing about transfer."
+            )
+
+
+def _carried(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[str]:
+    at_home = _acting_at_home(cells)
+    for cell in (cell for cell in cells if cell.row != cell.column):
+        where = f"to {cell.column}"
+        if cell.word == "acts":
+            yield f"The heads of {cell.row} carry over {where}: {_takes(cell, lost)}{_of_own(cell, cells)}."
+        elif cell.word == "does not act" and cell.row in at_home:
+            yield f"The heads of {cell.row} do not carry over {where}: {_takes(cell, lost)}."
+        elif cell.word == "breaks":
+            yield f"Whether the heads of {cell.row} carry over {where} cannot be told: {'; '.join(cell.signs)}."
+
+
+def _takes(cell: EffectCell, lost: Mapping[str, str]) -> str:
+    effect, what = cell.effect, lost[cell.column]
+    interval = f"{percent(effect.low)} to {percent(effect.high)}"
+    return (
+        f"they take {percent(effect.value)} of the {what} (95 % interval {interval}), "
+        f"random heads of the same layers {percent(cell.random)}"
+    )
+
+
+def _of_own(cell: EffectCell, cells: Sequence[EffectCell]) -> str:
+    """How that compares with what the column's own heads take."""
+    own = _home(cells, cell.column)
+    if own.word != "acts":
+        return ""
+    return f"; its own heads take {own.effect.value:.0%}"
+
+
+def _shared(overlaps: Sequence[Overlap]) -> Iterator[str]:
+    """Which pairs share more heads than chance."""
+    level = Thresholds.significance
+    for overlap in (o for o in overlaps if o.p_adjusted < level):
+        yield (
+            f"{overlap.tasks[0]} and {overlap.tasks[1]} share {_count(len(overlap.shared))}, more than chance "
+            f"({overlap.expected:.2g} expected, p = {overlap.p_adjusted:.2g} after Holm's correction)"
+            f"{_in_layers(overlap, level)}{_words(overlap)}."
+        )
+    others = [f"{o.tasks[0]} and {o.tasks[1]} ({len(o.shared)})" for o in overlaps if o.p_adjusted >= level]
+    if others:
+        yield f"No more heads than chance are shared by {'; '.join(others)}."
+
+
+def _count(n: int) -> str:
+    return f"{n} edited head{'s' if n != 1 else ''}"
+
+
+def _in_layers(overlap: Overlap, level: float) -> str:
+    p = f"p = {overlap.p_in_layers_adjusted:.2g}"
+    if overlap.p_in_layers_adjusted < level:
+        return f", and more than sets that keep their layers ({p})"
+    return f", but no more than sets that keep their layers might ({p})"
+
+
+def _words(overlap: Overlap) -> str:
+    if not overlap.shared_words:
+        return ""
+    return f"; their concepts have {overlap.shared_words} word{'s' if overlap.shared_words != 1 else ''} in common"
