@@ -27,7 +27,7 @@ def tab(chromium, address, **changes):
     page.on("request", lambda request: hosts.add(urlparse(request.url).hostname))
     query = urlencode({"concept": WORDS, "prompt": PROMPT, "tokens": 6, **changes})
     page.goto(f"{address}?{query}", timeout=PATIENCE)
-    page.wait_for_selector("#hp-heatmap .hp-cell")
+    page.wait_for_selector("#hp-heatmap .head")
     yield page
     context.close()
     assert problems == []
@@ -40,7 +40,7 @@ def type_concept(page, text):
 
 
 def colours(page):
-    return page.eval_on_selector_all("#hp-heatmap .hp-cell", "cells => cells.map(c => c.style.background)")
+    return page.eval_on_selector_all("#hp-heatmap .head", "cells => cells.map(c => getComputedStyle(c).fill)")
 
 
 def answered(page, arm="edit"):

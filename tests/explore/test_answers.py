@@ -5,7 +5,7 @@ import pytest
 import tiny
 
 from headpursuit.explore import Question, ask
-from headpursuit.explore.drawing import segments
+from headpursuit.explore.fragments import segments
 from headpursuit.heads import Edit, Head
 from headpursuit.models import answer, rescale
 

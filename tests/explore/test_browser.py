@@ -52,7 +52,7 @@ def test_a_built_in_list_is_chosen(chromium, address):
 
 def test_a_clicked_head_shows_its_tokens_and_a_reload_keeps_everything(chromium, address):
     with tab(chromium, address, scale=2.5, score="explained", random=0) as page:
-        page.click('#hp-heatmap .hp-cell[data-head="L1H2"]')
+        page.click('#hp-heatmap .head[data-head="L1H2"]')
         page.wait_for_selector('#hp-detail .hp-head[data-head="L1H2"] .hp-atoms li')
         page.wait_for_function("window.location.search.includes('head=L1H2')")
         tokens = page.inner_text("#hp-detail .hp-atoms")
@@ -132,7 +132,7 @@ def test_everything_can_be_done_with_the_keyboard(chromium, address):
         page.wait_for_selector('#hp-heatmap .hp-map[data-ranked="w99, w100"]')
         for _ in range(40):
             page.keyboard.press("Tab")
-            if page.evaluate("document.activeElement.matches('.hp-cell')"):
+            if page.evaluate("document.activeElement.matches('.head')"):
                 break
         first = page.evaluate("document.activeElement.dataset.head")
         page.keyboard.press("ArrowRight" if not first.endswith("3") else "ArrowLeft")

@@ -53,7 +53,7 @@ def test_an_uploaded_image_is_answered_about_until_a_reload(chromium, seeing, se
         assert answered(page) == expected(seeing, edit, ImagePrompt("w5 w9", file), chat=True)
         assert page.is_visible("#hp-answers .hp-picture img")
         page.reload()
-        page.wait_for_selector("#hp-heatmap .hp-cell")
+        page.wait_for_selector("#hp-heatmap .head")
         page.click("#hp-ask")
         assert answered(page) == expected(seeing, edit, "w5 w9", chat=True)
         assert "No image was given" in page.inner_text("#hp-answers .hp-picture")

@@ -8,7 +8,7 @@ import tiny
 from captured import PROMPTS
 
 from headpursuit.analysis import SavedEdit
-from headpursuit.explore import View, drawing
+from headpursuit.explore import View, fragments
 from headpursuit.explore.answers import Answer, Damage, Table
 from headpursuit.explore.screen import Screen, begin_answers, screen
 from headpursuit.explore.typed import typed_concept
@@ -29,7 +29,7 @@ def test_a_concept_shows_its_words_every_head_and_the_edit(bench):
     assert found.audit.count('class="hp-chip"') == 3
     assert re.search(r"hp-dropped.*no-such-word", found.audit, re.S)
     assert "3 tokens stand for them; 1 words are dropped" in found.audit
-    cells = re.findall(r'class="hp-cell( hp-best)?" data-head="(L\dH\d)"', found.heatmap)
+    cells = re.findall(r'class="head(?: negative)?( edited)?" data-head="(L\dH\d)"', found.heatmap)
     assert sorted(name for _, name in cells) == sorted(map(str, bench.heads))
     ranking = bench.rank(typed_concept(VIEW.concept))
     assert {name for best, name in cells if best} == set(map(str, ranking.top(2)))
@@ -80,12 +80,15 @@ def test_script_tags_are_text_everywhere(bench):
     concept = typed_concept(f"w20,{EVIL}")
     found = screen(bench, PLACE, View(concept=f"w20,{EVIL}", head="L1H2"))
     table = Table({"base": Answer(f"{EVIL} w20", finished=True), "edit": Answer(EVIL)}, Damage(9.0, 1.0, 0.0, (EVIL,)))
-    fragments = [part for part in found.parts()[:6] if part] + [drawing.answers(table, concept), drawing.message(EVIL)]
-    assert len(fragments) == 7
-    for fragment in fragments:
+    drawn = [part for part in found.parts()[:6] if part] + [
+        fragments.answers(table, concept),
+        fragments.message(EVIL),
+    ]
+    assert len(drawn) == 7
+    for fragment in drawn:
         assert "<script" not in fragment
-    assert "<mark>w20</mark>" in fragments[-2]
-    assert "The model falls apart" in fragments[-2]
+    assert "<mark>w20</mark>" in drawn[-2]
+    assert "The model falls apart" in drawn[-2]
 
 
 def test_answers_are_those_of_the_edit_on_the_screen(bench):
@@ -102,14 +105,14 @@ def test_random_heads_that_cannot_be_drawn_are_missed_aloud(bench):
     whole_layer = View(concept=VIEW.concept, prompt=VIEW.prompt, picked="L0H0 L0H1 L0H2 L0H3", tokens=2)
     table = list(begin_answers(bench, whole_layer))[-1]
     assert set(table.answers) == {"base", "edit"}
-    assert "the layers of the edit have not as many others" in drawing.answers(table, None)
+    assert "the layers of the edit have not as many others" in fragments.answers(table, None)
 
 
 def test_a_model_that_sees_says_what_it_saw():
     table = Table({"base": Answer("w5", finished=True)})
-    assert "hp-picture" not in drawing.answers(table, None)
-    assert "No image was given" in drawing.answers(table, None, "")
-    assert 'src="data:image/png' in drawing.answers(table, None, "data:image/png;base64,x")
+    assert "hp-picture" not in fragments.answers(table, None)
+    assert "No image was given" in fragments.answers(table, None, "")
+    assert 'src="data:image/png' in fragments.answers(table, None, "data:image/png;base64,x")
 
 
 def test_the_edit_says_how_it_is_shipped(bench):

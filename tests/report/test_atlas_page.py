@@ -9,7 +9,9 @@ from browser import CHROMIUM, driven
 from made_atlas import CONCEPTS, HEADS, SPECIFICITY, TOKENS, Q, made_atlas
 
 from headpursuit.analysis import diff_atlases
-from headpursuit.report import render_anything, render_atlas, render_atlas_diff
+from headpursuit.report import render
+
+TIP = "L1H0\ncountries: specificity 0.600\ncountries: explained 0.800\ncountries: q 0.002\n·France"
 
 
 class Page(HTMLParser):
@@ -26,7 +28,7 @@ class Page(HTMLParser):
         attrs = dict(attrs)
         self.tags.append(tag)
         self.ids += [attrs["id"]] if "id" in attrs else []
-        self._in_data = attrs.get("id") == "atlas-data"
+        self._in_data = attrs.get("id") == "page-data"
         if tag == "tr":
             self.rows.append("")
 
@@ -43,7 +45,7 @@ class Page(HTMLParser):
         return next(row for row in self.rows if row.startswith(str(head)))
 
 
-def page_of(folder, render=render_atlas):
+def page_of(folder):
     return render(folder).read_text(encoding="utf-8")
 
 
@@ -87,17 +89,17 @@ def test_the_data_are_those_of_the_atlas(folder):
 
 
 def test_the_script_finds_what_it_asks_for(folder, diff_folder):
-    for text in (page_of(folder), page_of(diff_folder, render_atlas_diff)):
+    for text in (page_of(folder), page_of(diff_folder)):
         page = Page(text)
-        guarded = {"score", "only", "shown-name"}
+        guarded = {"score", "only", "shown-name", "all"}
         asked = set(re.findall(r'byId\("([\w-]+)"\)', text)) - guarded
         assert asked <= set(page.ids)
-    assert guarded <= set(Page(page_of(folder)).ids)
+    assert guarded - {"all"} <= set(Page(page_of(folder)).ids)
 
 
 @pytest.mark.parametrize("kind", ["atlas", "diff"])
 def test_everything_is_inside_and_escaped(kind, folder, diff_folder):
-    text = page_of(folder) if kind == "atlas" else page_of(diff_folder, render_atlas_diff)
+    text = page_of(folder) if kind == "atlas" else page_of(diff_folder)
     assert "default-src 'none'" in text
     assert not re.findall(r'(?:src|href)="(?!data:|#|https://arxiv)', text)
     assert "<script>alert" not in text
@@ -118,7 +120,7 @@ def test_values_that_are_no_numbers_are_left_blank(tmp_path):
     assert columns["countries"]["z"][1] is None
     # Of z the largest are drawn darkest, as random dictionaries that hardly vary.
     assert (columns["colours"]["z"][0], columns["colours"]["z"][2]) == (1000, -1000)
-    assert not re.search(r"NaN|Infinity", re.search(r'id="atlas-data">(.*?)</script>', text).group(1))
+    assert not re.search(r"NaN|Infinity", re.search(r'id="page-data">(.*?)</script>', text).group(1))
 
 
 def test_changes_that_are_no_numbers_are_left_blank(tmp_path):
@@ -126,9 +128,9 @@ def test_changes_that_are_no_numbers_are_left_blank(tmp_path):
     specificity[0, 0], specificity[:, 1] = torch.nan, torch.inf
     tokens = TOKENS | {HEADS[2]: ((" France",), (7,), (torch.nan,))}
     diff_atlases(made_atlas(), made_atlas(tokens, specificity=specificity)).save(tmp_path / "diff")
-    text = page_of(tmp_path / "diff", render_atlas_diff)
+    text = page_of(tmp_path / "diff")
     page = Page(text)
-    assert not re.search(r"NaN|Infinity", re.search(r'id="atlas-data">(.*?)</script>', text).group(1))
+    assert not re.search(r"NaN|Infinity", re.search(r'id="page-data">(.*?)</script>', text).group(1))
     assert not re.search(r"[+−-]?\b(nan|inf)\b", text)
     assert page.data["sortable"]["explained"][page.data["heads"].index("L1H0")] is None
     assert any(row.startswith("countries00L1H0–") for row in page.rows)
@@ -136,18 +138,18 @@ def test_changes_that_are_no_numbers_are_left_blank(tmp_path):
 
 def test_the_level_of_a_page_is_that_of_its_findings(tmp_path):
     diff_atlases(made_atlas(), made_atlas(), level=0.01).save(tmp_path / "diff")
-    assert "q ≤ 0.01 in one" in page_of(tmp_path / "diff", render_atlas_diff)
+    assert "q ≤ 0.01 in one" in page_of(tmp_path / "diff")
 
 
 def test_a_page_can_be_drawn_again_and_the_folder_stays_whole(folder, diff_folder):
     for path, name in ((folder, "atlas.html"), (diff_folder, "diff.html")):
-        assert render_anything(path) == path / name
+        assert render(path) == path / name
         first = (path / name).read_bytes()
-        assert render_anything(path).read_bytes() == first
+        assert render(path).read_bytes() == first
 
 
 def test_what_changed_most_comes_first_and_is_marked(diff_folder):
-    text = page_of(diff_folder, render_atlas_diff)
+    text = page_of(diff_folder)
     page = Page(text)
     assert [row[:4] for row in page.rows if re.match(r"L\dH\d", row)][:2] == ["L1H0", "L0H0"]
     assert '<bdi class="token new">&lt;i&gt;Paris</bdi>' in text
@@ -161,7 +163,7 @@ def test_what_changed_most_comes_first_and_is_marked(diff_folder):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_searching_sorting_and_choosing_in_a_browser(folder, tmp_path):
-    found = driven(render_atlas(folder), "visit-atlas.js", tmp_path)
+    found = driven(render(folder), "visit-atlas.js", tmp_path)
     every = [str(head) for head in HEADS]
     assert found["start"][:2] == [every, "4 of 4 heads"]
     assert found["colours"] == [["L0H0"], "colours", "1 of 4 heads"]
@@ -175,9 +177,9 @@ def test_searching_sorting_and_choosing_in_a_browser(folder, tmp_path):
     assert found["explained"] == ["L1H0", "L0H0", "L0H1", "L1H1"]
     assert (found["up"], found["head"], found["sorted"]) == (found["explained"][::-1], every, "ascending")
     assert found["shares"] == ["100.0", "12.5"]
-    assert found["title"][0].startswith("countries: explained, darkest at 0.800")
-    assert found["title"][1:] == ["countries: explained", "L1H0 0.800 ·France"]
-    assert found["negative"] == ["negative", ""]
+    assert found["title"][0].startswith("countries: explained, full colour at 0.800")
+    assert found["title"][1:] == ["countries: explained", TIP]
+    assert found["negative"] == [True, False]
     assert found["out"] == [True, False]
     assert found["order"] == ["L1", "L0"]
     assert (found["moved"], found["down"], found["stops"]) == ("L1H1", "L0H1", 1)
@@ -192,7 +194,7 @@ def test_searching_sorting_and_choosing_in_a_browser(folder, tmp_path):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 def test_a_comparison_in_a_browser(diff_folder, tmp_path):
-    found = driven(render_atlas_diff(diff_folder), "visit-atlas-diff.js", tmp_path)
+    found = driven(render(diff_folder), "visit-atlas-diff.js", tmp_path)
     assert found["start"] == ["L1H0", "words changed", "100.0"]
     assert (found["token"], found["concept"]) == (["L1H0"], ["L1H1"])
     assert found["order"] == ["L1H0", "L0H0", "L0H1", "L1H1"]

@@ -6,7 +6,9 @@ import pytest
 from finished_study import estimate, notes_for, png, ranking
 from test_report import EVIL, Page, page_of
 
-from headpursuit.report import captioning, render, thumbnails
+from headpursuit.report import render
+from headpursuit.report.pages import captions
+from headpursuit.report.parts import thumbnails
 from headpursuit.studies import CaptioningResult, usual_config
 from headpursuit.studies.experiments.captions import CaptionArm, CaptionExample
 from headpursuit.studies.experiments.captions.result import KIND
@@ -165,12 +167,12 @@ def test_each_sheet_has_heads_down_and_scales_across(rendered):
 
 def test_both_edits_are_outlined(rendered):
     _, _, page = rendered
-    assert sorted(page.data["edited"]) == [[1, 2], [4, 0]]
+    assert sorted(page.data["edited"]) == ["L1H2", "L4H0"]
 
 
 def test_captions_stand_side_by_side_with_the_concept_marked(rendered):
     result, folder, _ = rendered
-    assert captioning.columns(result) == (
+    assert captions.columns(result) == (
         "base",
         *("suppress", "enhance", "suppress-matched-1", "enhance-matched-1"),
     )
@@ -181,7 +183,7 @@ def test_captions_stand_side_by_side_with_the_concept_marked(rendered):
 
 def test_what_a_model_wrote_is_escaped():
     page = page_of(caption_study(text=f"{EVIL} a red </mark><script>alert(3)</script>", request=EVIL))
-    assert page.count("script") == 3
+    assert page.count("script") == 2
     assert page.count("img") == 0
     assert "alert(3)" in page.text
     assert page.count("mark") == 1 + 5 * 30
@@ -194,7 +196,7 @@ def test_silence_is_said():
 
 
 def test_the_page_is_bounded_in_images_and_pictures(tmp_path, monkeypatch):
-    monkeypatch.setattr(captioning, "MOST", 14)
+    monkeypatch.setattr(captions, "MOST", 14)
     one = len("data:image/png;base64,") + 4 * -(-len(png()) // 3)
     monkeypatch.setattr(thumbnails, "MOST_BYTES", 3 * one)
     page = Page(render(save(caption_study(), tmp_path / "study")).read_text(encoding="utf-8"))
@@ -207,5 +209,5 @@ def test_the_page_is_bounded_in_images_and_pictures(tmp_path, monkeypatch):
 def test_the_order_is_that_of_the_names_hashes():
     result = caption_study()
     turned = replace(result, examples=tuple(reversed(result.examples)))
-    assert captioning.images_of(turned) == captioning.images_of(result)
-    assert captioning.images_of(result)[0].image_name != "scene 0"
+    assert captions.images_of(turned) == captions.images_of(result)
+    assert captions.images_of(result)[0].image_name != "scene 0"

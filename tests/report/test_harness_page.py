@@ -4,7 +4,8 @@ import re
 import pytest
 
 from headpursuit.records import from_record, to_record
-from headpursuit.report import render_harness
+from headpursuit.report import render
+from headpursuit.report.pages import lm_eval
 from headpursuit.studies.experiments.lm_eval import HarnessConfig, HarnessResult
 from headpursuit.studies.experiments.lm_eval.changes import Change
 from headpursuit.studies.experiments.lm_eval.result import KIND, HarnessArm, HarnessRow
@@ -36,13 +37,13 @@ def finished(tmp_path):
 
 def test_the_page_says_what_was_found_and_loads_nothing(finished):
     result, folder = finished
-    page = render_harness(folder).read_text()
+    page = render(folder).read_text()
     for expected in (result.sentence, "Truncating 3 tokens", result.command, "−0.200", "−0.300 to −0.100", "$un$known"):
         assert expected in page
     assert "&lt;b&gt;countries" in page
     assert page.count("data:image/svg+xml") == 1
-    assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert render_harness(folder).read_text() == page
+    assert not re.search(r'(src|href)="(?!data:|#|https://arxiv\.org)', page)
+    assert render(folder).read_text() == page
     assert HarnessResult.load(folder) == result
 
 
@@ -51,7 +52,7 @@ def test_something_else_is_refused(finished):
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {"kind": "study"}))
     with pytest.raises(ValueError, match="is no lm-eval run"):
-        render_harness(folder)
+        lm_eval.page(folder)
 
 
 def test_settings_come_back(finished):

@@ -6,9 +6,10 @@ import pytest
 from finished_study import classification, png, save, study_result
 from test_report import EVIL, Page, page_of
 
-from headpursuit.report import figures, render, thumbnails
-from headpursuit.report.confusions import class_rows, confusions
-from headpursuit.report.examples import examples_of
+from headpursuit.report import figures, render
+from headpursuit.report.parts import thumbnails
+from headpursuit.report.parts.confusions import class_rows, confusions
+from headpursuit.report.parts.examples import examples_of
 from headpursuit.studies import StudyResult
 
 
@@ -88,7 +89,7 @@ def test_a_picture_elsewhere_is_not_taken_into_the_page(tmp_path):
     (tmp_path / "secret.png").write_bytes(png())
     evil = replace(result, examples=(replace(result.examples[0], thumbnail="../secret.png"),))
     with pytest.raises(ValueError, match=r"its image ../secret.png lies elsewhere"):
-        thumbnails.embedded(folder, [examples_of(evil, "target")[0]])
+        thumbnails.embedded(folder, [examples_of(evil, "target")[0].thumbnail])
 
 
 def test_the_confusion_of_controls_is_their_mean():
@@ -152,7 +153,7 @@ def test_what_an_image_set_says_is_text_and_nothing_else(rendered):
         examples=tuple(replace(e, image_name=EVIL, label=EVIL, thumbnail="") for e in result.examples),
     )
     page = page_of(evil)
-    assert len(page.scripts) == 3
+    assert len(page.scripts) == 2
     assert page.count("img") == 0
     assert EVIL in page.text
 

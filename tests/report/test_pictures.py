@@ -8,13 +8,12 @@ from dataclasses import replace
 
 import matplotlib
 import pytest
-from finished_study import ranking, study_result
+from finished_study import ranking, save, study_result
 
 import headpursuit as hp
 from headpursuit.heads import Head
-from headpursuit.report import heatmap, pictures
-from headpursuit.report.arms import arms_chart
-from headpursuit.report.heatmaps import grid
+from headpursuit.report import heatmap, pictures, render
+from headpursuit.report.heatmap import grid
 
 
 def test_the_grid_has_each_head_in_its_cell_and_blanks_elsewhere():
@@ -118,7 +117,7 @@ def test_the_users_settings_neither_change_nor_matter(tmp_path):
     with matplotlib.rc_context({"font.size": 30, "xtick.labelsize": 30, "axes.labelcolor": "red"}):
         before = dict(matplotlib.rcParams)
         assert heatmap(ranked, tmp_path / "b.png").read_bytes() == first
-        arms_chart(result, tmp_path / "arms.png")
+        pictures.write(hp.draw_arms(result), tmp_path / "arms.png")
         assert dict(matplotlib.rcParams) == before
 
 
@@ -126,10 +125,9 @@ def test_figures_for_notebooks_are_the_pictures_that_are_written(tmp_path):
     ranked, result = ranking((3, 3)), study_result(n_controls=1)
     for figure, path in (
         (hp.draw_heatmap(ranked, heads=(Head(1, 0),)), heatmap(ranked, tmp_path / "map.png", heads=(Head(1, 0),))),
-        (hp.draw_arms(result), arms_chart(result, tmp_path / "arms.png")),
+        (hp.draw_arms(result), render(save(result, tmp_path / "study")).parent / "figures" / "arms.png"),
     ):
-        with pictures.style():
-            pictures.write(figure, tmp_path / "shown.png")
+        pictures.write(figure, tmp_path / "shown.png")
         assert (tmp_path / "shown.png").read_bytes() == path.read_bytes()
 
 

@@ -4,8 +4,8 @@ import planted_words
 import pytest
 
 from headpursuit.analysis import RankConfig
-from headpursuit.report import render_sensitivity
-from headpursuit.report.sensitivity import completeness_chart
+from headpursuit.report import pictures, render
+from headpursuit.report.pages.sensitivity import draw_completeness
 from headpursuit.studies.experiments.sensitivity import SensitivityConfig, study_sensitivity
 
 CONFIG = SensitivityConfig("planted", "cap", "tiny-planted", ranking=RankConfig(n_draws=3), repeats=2, suggestions=3)
@@ -21,7 +21,7 @@ def finished(tmp_path_factory):
 
 def test_the_page_says_what_was_found(finished):
     result, folder = finished
-    page = render_sensitivity(folder)
+    page = render(folder)
     text = page.read_text()
     assert page == folder / "report.html"
     for expected in (
@@ -39,12 +39,12 @@ def test_the_page_says_what_was_found(finished):
 
 def test_the_page_loads_nothing_and_is_the_same_every_time(finished):
     _, folder = finished
-    first = render_sensitivity(folder).read_bytes()
-    assert render_sensitivity(folder).read_bytes() == first
+    first = render(folder).read_bytes()
+    assert render(folder).read_bytes() == first
     assert not re.findall(rb'(?:src|href)="https?://(?!arxiv)', first)
     assert {f.name for f in (folder / "figures").iterdir()} == {"completeness.png", "completeness.svg"}
 
 
 def test_an_unknown_picture_format_is_refused(finished, tmp_path):
     with pytest.raises(ValueError, match="cannot draw 'x.gif'"):
-        completeness_chart(finished[0], tmp_path / "x.gif")
+        pictures.write(draw_completeness(finished[0]), tmp_path / "x.gif")

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from headpursuit.report.matrices import MatrixRow, matrix_picture
-from headpursuit.report.transfer import render_transfer
+from headpursuit.report import pictures, render
+from headpursuit.report.pages import transfer
+from headpursuit.report.parts.matrices import MatrixRow, draw_matrix
 from headpursuit.studies.experiments.transfer import (
     Column,
     EffectCell,
@@ -73,7 +74,7 @@ def folder(tmp_path):
 
 
 def test_the_page_says_everything_and_loads_nothing(folder):
-    page = render_transfer(folder).read_text(encoding="utf-8")
+    page = render(folder).read_text(encoding="utf-8")
     text = re.sub(r"<[^>]+>", " ", page)
     for expected in ("Of 3 cases, one &lt;carries&gt; over.", "And more.", "0.62 ★", "0.99 ✕", "0.61 to 0.63"):
         assert expected in text
@@ -87,11 +88,11 @@ def test_the_page_says_everything_and_loads_nothing(folder):
 
 
 def test_pictures_are_the_same_every_time(folder):
-    render_transfer(folder)
+    render(folder)
     names = [f"{kind}.{ending}" for kind in ("effects", "overlaps") for ending in ("png", "svg")]
     before = {name: (folder / "figures" / name).read_bytes() for name in names}
     page = (folder / "report.html").read_bytes()
-    render_transfer(folder)
+    render(folder)
     assert before == {name: (folder / "figures" / name).read_bytes() for name in names}
     assert page == (folder / "report.html").read_bytes()
 
@@ -116,17 +117,17 @@ def test_pictures_follow_the_tree(folder, monkeypatch):
     tree = result().effect_tree
     rows = [MatrixRow(name, (0.1, 0.2, 0.3), tuple(f"{name} {other}" for other in NAMES)) for name in NAMES]
     below = MatrixRow("random", (0.0,) * 3, tuple(f"random {other}" for other in NAMES))
-    matrix_picture(tree, rows, folder / "picture.svg", label="effect", below=(below,))
+    pictures.write(draw_matrix(tree, rows, label="effect", below=(below,)), folder / "picture.svg")
     expected = {(y, x): f"{row} {c}" for y, row in enumerate((*tree.order, "random")) for x, c in enumerate(tree.order)}
     assert written == expected
     places = [NAMES.index(name) for name in tree.order]
     assert places != [0, 1, 2]
     assert drawn[0] == [[(0.1, 0.2, 0.3)[place] for place in places]] * 3 + [[0.0] * 3]
     with pytest.raises(ValueError, match="cannot draw 'picture.gif'"):
-        matrix_picture(tree, rows, folder / "picture.gif", label="effect")
+        pictures.write(draw_matrix(tree, rows, label="effect"), folder / "picture.gif")
 
 
 def test_an_unfinished_transfer_has_no_page(folder):
     (folder / "manifest.json").unlink()
     with pytest.raises(ValueError, match="unfinished; continue it with --resume"):
-        render_transfer(folder)
+        transfer.page(folder)

@@ -5,5 +5,5 @@ found.shown = el("shown").value;
 found.order = Array.from(el("table").tBodies[0].rows).map((row) => row.cells[0].textContent);
 type("");
 found.share = share("L1H1");
-cell("L1H1").click();
+point(cell("L1H1"), "click");
 found.detail = el("detail").textContent;

@@ -23,10 +23,11 @@ found.sorted = document.querySelector("th[data-sort=head]").getAttribute("aria-s
 pick("shown", "countries");
 pick("score", "explained");
 found.shares = [share("L1H0"), share("L0H0")];
-found.title = [el("legend").textContent, el("shown-name").textContent, cell("L1H0").title];
+point(cell("L1H0"), "pointerover");
+found.title = [el("map").querySelector(".map-legend").textContent, el("shown-name").textContent, tip()];
 pick("score", "specificity");
-found.negative = [cell("L0H0").className.trim(), cell("L1H0").className.trim()];
-found.order = Array.from(el("map").tBodies[0].rows).map((row) => row.cells[0].textContent);
+found.negative = ["L0H0", "L1H0"].map((head) => cell(head).classList.contains("negative"));
+found.order = Array.from(el("map").querySelectorAll(".layer")).map((name) => name.textContent);
 
 cell("L0H0").focus();
 press("ArrowUp");
@@ -35,8 +36,8 @@ press("ArrowRight");
 found.moved = focused();
 press("ArrowDown");
 found.down = focused();
-found.stops = cells().filter((button) => button.tabIndex === 0).length;
+found.stops = cells().filter((one) => one.getAttribute("tabindex") === "0").length;
 found.hidden = el("detail").hidden;
-document.activeElement.click();
+press("Enter");
 found.detail = [el("detail").hidden, el("detail").textContent, el("detail").querySelectorAll("script").length];
 found.pressed = cell("L0H1").getAttribute("aria-pressed");

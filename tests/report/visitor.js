@@ -1,15 +1,17 @@
 const found = {};
 const el = (id) => document.getElementById(id);
-const cells = () => Array.from(el("map").querySelectorAll("button"));
-const cell = (head) => cells().find((button) => button.title.startsWith(head + " "));
+const cells = () => Array.from(el("map").querySelectorAll(".head"));
+const cell = (head) => cells().find((one) => one.dataset.head === head);
 const share = (head) => cell(head).style.getPropertyValue("--share");
 const press = (key) =>
   document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-const focused = () => document.activeElement.title.slice(0, 4);
+const point = (target, kind) => target.dispatchEvent(new PointerEvent(kind, { bubbles: true }));
+const tip = () => document.querySelector(".head-tip").textContent;
+const focused = () => document.activeElement.dataset.head;
 
 function rows() {
   const shown = Array.from(el("table").tBodies[0].rows).filter((row) => !row.hidden);
-  return shown.map((row) => row.cells[0].textContent);
+  return shown.map((row) => row.querySelector("th").firstChild.textContent.trim());
 }
 function type(text) {
   el("query").value = text;

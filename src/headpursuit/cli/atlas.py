@@ -57,7 +57,7 @@ def build(
 ) -> None:
     """Name every head of a captured model by its tokens and by the concepts it is specific for."""
     from headpursuit.analysis import AtlasConfig, RankConfig, build_atlas
-    from headpursuit.report import render_atlas
+    from headpursuit.report import render
     from headpursuit.storage import refuse_existing
 
     refuse_existing(output)
@@ -78,7 +78,7 @@ def build(
         atlas = build_atlas(loaded, captured, config, chosen, progress=advance)
     atlas.save(output)
     _print_atlas(atlas)
-    say(f"written: {render_atlas(output)}")
+    say(f"written: {render(output)}")
 
 
 @app.command("diff")
@@ -91,7 +91,7 @@ def diff(
 ) -> None:
     """Say which heads changed their words most between two atlases of one architecture."""
     from headpursuit.analysis import Atlas, diff_atlases
-    from headpursuit.report import render_atlas_diff
+    from headpursuit.report import render
     from headpursuit.storage import refuse_existing
 
     if output is not None:
@@ -100,7 +100,7 @@ def diff(
     _print_diff(found, top)
     if output is not None:
         found.save(output)
-        say(f"written: {render_atlas_diff(output)}")
+        say(f"written: {render(output)}")
 
 
 def _concepts(named: str, builtin: bool) -> "tuple[Concept, ...]":

@@ -29,7 +29,7 @@ def demo(
     that was trained on rendered scenes.
     """
     from headpursuit.models import EMBEDDED
-    from headpursuit.report import render_together
+    from headpursuit.report import render_tabs
     from headpursuit.studies import StudyConfig
 
     if not vision:
@@ -39,7 +39,7 @@ def demo(
     parts = {name: folder / name for name in _VISION}
     for name, settings in _VISION.items():
         _run_or_show(_vision_config(settings), parts[name])
-    say(f"\nboth studies: {render_together(folder, 'Head Pursuit on rendered scenes', parts)}", "bold")
+    say(f"\nboth studies: {render_tabs(folder, 'Head Pursuit on rendered scenes', parts)}", "bold")
 
 
 _VISION: dict[str, dict[str, object]] = {

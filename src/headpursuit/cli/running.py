@@ -37,10 +37,10 @@ def run_experiment(experiment: "Experiment[Any]", config: Any, output: Path, *, 
 
 def show(experiment: "Experiment[Any]", result: Any, output: Path) -> None:
     """What was found, and the page."""
-    from headpursuit.report import render_anything
+    from headpursuit.report import render
 
     show_parts(experiment.shown(result))
-    say(f"\nreport: {render_anything(output)}")
+    say(f"\nreport: {render(output)}")
 
 
 def show_parts(parts: "Iterable[Shown]") -> None:

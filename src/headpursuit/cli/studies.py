@@ -226,9 +226,9 @@ def report(
     ],
 ) -> None:
     """Render the page and pictures of a finished study of any kind, or of an atlas, again, without the model."""
-    from headpursuit.report import render_anything
+    from headpursuit.report import render
 
-    say(f"written: {render_anything(folder)}")
+    say(f"written: {render(folder)}")
 
 
 def show_plan(config: "StudyConfig") -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import gradio as gr
 
-from headpursuit.explore import drawing
+from headpursuit.explore import fragments
 from headpursuit.explore.study_runs import offered_studies
 from headpursuit.explore.view import MOST_HEADS, MOST_TOKENS, SCALES, View, scopes_of
 from headpursuit.explore.visits import CONTROLS, Visits
 from headpursuit.explore.workbench import Workbench
+from headpursuit.report.heatmap import map_style
+from headpursuit.report.page import own_file
 
 _SYSTEM = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "sans-serif")
 _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mono", "monospace")
@@ -29,6 +31,7 @@ _ANSWER_SOON = """() => {
   window.answerSoon = setTimeout(() => document.querySelector("#hp-ask").click(), 600);
 }"""
 """While the slider moves, by the pointer or by arrow keys, nothing is asked."""
+_CHOOSE = """headMap(element, (cell) => cell.getAttribute("aria-label"), (name) => trigger("click", { name }));"""
 _MARK_STOPPED = """() => {
   const answers = document.querySelector("#hp-answers [data-state=running]");
   if (answers) answers.dataset.state = "stopped";
@@ -38,7 +41,7 @@ _MARK_STOPPED = """() => {
 def look() -> dict[str, Any]:
     """How the page looks, as `launch` takes it: system fonts, nothing from elsewhere."""
     theme = gr.themes.Default(primary_hue="violet", font=_SYSTEM, font_mono=_MONO)
-    return {"theme": theme, "css": _file("page.css")}
+    return {"theme": theme, "css": str(map_style()) + _file("page.css")}
 
 
 def page(bench: Workbench, capture: Path, output: Path, origin: str = "") -> gr.Blocks:
@@ -52,7 +55,7 @@ def page(bench: Workbench, capture: Path, output: Path, origin: str = "") -> gr.
     """
     visits = Visits(bench, capture, output)
     with gr.Blocks(title="Head Pursuit", analytics_enabled=False, delete_cache=(600, 3600)) as blocks:
-        gr.HTML(drawing.about(bench, origin))
+        gr.HTML(fragments.about(bench, origin))
         parts = _components(bench, visits.usual)
         controls = [parts["image"], *(parts[name] for name in CONTROLS)]
         shown = [parts[name] for name in _SHOWN]
@@ -93,10 +96,10 @@ def _concept_part(usual: View) -> dict[str, Any]:
         max_lines=1,
         elem_id="hp-concept",
     )
-    lists = gr.HTML(drawing.lists(), elem_id="hp-lists", js_on_load=_file("page.js"))
+    lists = gr.HTML(fragments.lists(), elem_id="hp-lists", js_on_load=_file("page.js"))
     score = gr.Radio(["specificity", "explained"], value=usual.score, label="Colours show", elem_id="hp-score")
     audit = gr.HTML(elem_id="hp-audit")
-    heatmap = gr.HTML(elem_id="hp-heatmap", js_on_load=_file("page.js"))
+    heatmap = gr.HTML(elem_id="hp-heatmap", js_on_load=str(own_file("heatmap.js")) + _CHOOSE)
     return {"concept": concept, "lists": lists, "score": score, "audit": audit, "heatmap": heatmap}
 
 

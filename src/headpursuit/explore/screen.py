@@ -6,7 +6,7 @@ from pathlib import Path
 
 from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept
-from headpursuit.explore import drawing, recipes
+from headpursuit.explore import fragments, recipes
 from headpursuit.explore.answers import Question, Table, ask
 from headpursuit.explore.jobs import Job
 from headpursuit.explore.typed import meant_concept, typed_concept, typed_heads
@@ -51,22 +51,22 @@ def screen(bench: Workbench, capture: Path, view: View, image: Path | None = Non
     audit = None
     try:
         concept = typed_concept(view.concept)
-        audit = drawing.audit(bench.audit(concept), meant_concept(view.concept))
+        audit = fragments.audit(bench.audit(concept), meant_concept(view.concept))
         ranking = bench.rank(concept, view.score)
         edit = edit_of(bench, ranking, view)
-        looked_at = drawing.head(bench, bench.detail(Head.parse(view.head))) if view.head else drawing.no_head()
+        looked_at = fragments.head(bench, bench.detail(Head.parse(view.head))) if view.head else fragments.no_head()
         return Screen(
             "",
             audit,
-            drawing.heatmap(ranking, edit, view.head),
-            drawing.ranking_table(ranking),
+            fragments.heatmap(ranking, edit, view.head),
+            fragments.ranking_table(ranking),
             looked_at,
-            drawing.export(edit, ranking, recipes.shipping(bench.model, view)),
+            fragments.export(edit, ranking, recipes.shipping(bench.model, view)),
             recipes.commands(bench.model, capture, concept, view, edit),
             recipes.python(bench.model, capture, concept, view, edit, image),
         )
     except mendable() as error:
-        return Screen(drawing.message(str(error)), audit)
+        return Screen(fragments.message(str(error)), audit)
 
 
 def edit_of(bench: Workbench, ranking: Ranking, view: View) -> Edit:
@@ -118,10 +118,10 @@ def heard(job: Job[Table], concept: Concept, picture: str | None) -> Iterator[st
     Args:
         job: The job.
         concept: Its words are marked.
-        picture: As `drawing.answers` takes it.
+        picture: As `fragments.answers` takes it.
     """
     try:
         for table in job:
-            yield drawing.answers(table, concept, picture)
+            yield fragments.answers(table, concept, picture)
     except mendable() as error:
-        yield drawing.message(str(error))
+        yield fragments.message(str(error))

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from headpursuit.explore import drawing
+from headpursuit.explore import fragments
 from headpursuit.explore.jobs import Jobs
 from headpursuit.explore.screen import begin_answers, heard, screen
 from headpursuit.explore.study_runs import Stage, run_study, study_config
@@ -52,7 +52,7 @@ class Visits:
         try:
             view = _view(values)
         except mendable() as error:
-            return [gr.skip(), drawing.message(str(error)), *[gr.skip()] * 7]
+            return [gr.skip(), fragments.message(str(error)), *[gr.skip()] * 7]
         shown = screen(self._bench, self._capture, view, Path(image) if image else None).parts()
         return [view.query(self.usual), *(gr.skip() if part is None else part for part in shown)]
 
@@ -67,9 +67,9 @@ class Visits:
         try:
             view = _view(values)
             job = begin_answers(self._bench, view, Path(image) if image else None)
-            picture = drawing.thumbnail(Path(image)) if image else picture
+            picture = fragments.thumbnail(Path(image)) if image else picture
         except mendable() as error:
-            yield drawing.message(str(error))
+            yield fragments.message(str(error))
             return
         self._jobs.begin(_visitor(request), "answers", job)
         yield from heard(job, typed_concept(view.concept), picture)
@@ -98,16 +98,16 @@ class Visits:
             dose = {"sweep": True} if sweep else {"heads": str(int(heads)), "scale": scale}
             config = study_config(self._bench, task, concept.strip(), controls=int(controls), scope=scope, **dose)
             job = self._jobs.begin(_visitor(request), "study", run_study(self._bench, config, self._output))
-            yield drawing.stage(None, text="begins"), gr.DownloadButton(visible=False)
+            yield fragments.stage(None, text="begins"), gr.DownloadButton(visible=False)
             for shown in job:
-                yield drawing.stage(shown), gr.skip()
+                yield fragments.stage(shown), gr.skip()
         except mendable() as error:
-            yield drawing.stage(None, "failed", str(error)), gr.skip()
+            yield fragments.stage(None, "failed", str(error)), gr.skip()
             return
         if shown is None or shown.folder is None:
-            yield drawing.stage(None, "cancelled", "called off; nothing was kept"), gr.skip()
+            yield fragments.stage(None, "cancelled", "called off; nothing was kept"), gr.skip()
             return
-        yield drawing.stage(shown, "finished"), gr.DownloadButton(value=_to_download(shown.folder), visible=True)
+        yield fragments.stage(shown, "finished"), gr.DownloadButton(value=_to_download(shown.folder), visible=True)
 
     def cancel_study(self, request: gr.Request) -> None:
         """Call this visitor's study off."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from headpursuit.files import Row, check_text
 from headpursuit.images import columns
-from headpursuit.images.drawing import Entry, are_splits, splits_of
 from headpursuit.images.opening import SUFFIXES, image_files
+from headpursuit.images.splits import Entry, are_splits, splits_of
 from headpursuit.images.tables import NAMES, described, table_of
 
 

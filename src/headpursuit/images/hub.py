@@ -9,8 +9,8 @@ from typing import Any
 
 from headpursuit.hub import data_set, datasets_library
 from headpursuit.images import columns
-from headpursuit.images.drawing import Entry, splits_of
 from headpursuit.images.prompt import StoredImage
+from headpursuit.images.splits import Entry, splits_of
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from importlib import import_module
 from pathlib import Path
 
 from headpursuit.images.class_words import words_of
-from headpursuit.images.drawing import Entry, drawn, labels_of, limited
 from headpursuit.images.folders import folder_entries
 from headpursuit.images.hub import HubSource, hub_entries, hub_images
 from headpursuit.images.image_set import ImageSet
 from headpursuit.images.named import NAMED
 from headpursuit.images.opening import image_files
 from headpursuit.images.prompt import ImageSource
+from headpursuit.images.splits import Entry, drawn, labels_of, limited
 
 _OURS = ("digits", "scenes", "counts")
 """Sets that need no download."""

@@ -1,26 +1,9 @@
-"""Reports of finished studies of every kind: an HTML page and pictures, made from what is on disk."""
+"""Pages and pictures of finished results of every kind, made from what is on disk."""
 
-from headpursuit.report.anything import render_anything
-from headpursuit.report.arms import draw_arms
-from headpursuit.report.atlas import render_atlas
-from headpursuit.report.atlas_diff import render_atlas_diff
-from headpursuit.report.harness import render_harness
-from headpursuit.report.heatmaps import draw_heatmap, heatmap
+from headpursuit.report.arms_picture import draw_arms
+from headpursuit.report.heatmap_picture import draw_heatmap, heatmap
 from headpursuit.report.pages import render
-from headpursuit.report.sensitivity import render_sensitivity
-from headpursuit.report.summary import figures
-from headpursuit.report.together import render_together
+from headpursuit.report.parts.summary import figures
+from headpursuit.report.tabs import render_tabs
 
-__all__ = [
-    "draw_arms",
-    "draw_heatmap",
-    "figures",
-    "heatmap",
-    "render",
-    "render_anything",
-    "render_atlas",
-    "render_atlas_diff",
-    "render_harness",
-    "render_sensitivity",
-    "render_together",
-]
+__all__ = ["draw_arms", "draw_heatmap", "figures", "heatmap", "render", "render_tabs"]

@@ -4,19 +4,15 @@ matplotlib is imported only when something is drawn, and never through pyplot: n
 setting of the user's is changed.
 """
 
+import base64
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from headpursuit.report import colours
 from headpursuit.storage import write_bytes
-
-DIVERGING = "PuOr"
-"""Orange below zero, purple above: told apart with every kind of colour vision."""
-SEQUENTIAL = "Purples"
-BLANK = "#d4d4d4"
-"""Where a layer has no such head."""
 
 # Without these the files would carry the time and the version of the drawing library, and differ each time.
 _METADATA: dict[str, dict[str, None]] = {
@@ -53,9 +49,37 @@ def style() -> Iterator[None]:
         yield
 
 
-def write(figure: Any, path: Path) -> None:
-    """Write a figure atomically, the same bytes every time."""
-    kind = path.suffix.lower()
+def colour_map(diverging: bool) -> Any:
+    """Colours of values as matplotlib takes them, the same as in the page's map."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    ends = [colours.LOW, colours.ZERO, colours.HIGH] if diverging else [colours.ZERO, colours.HIGH]
+    return LinearSegmentedColormap.from_list("heads", [light for light, _ in ends])
+
+
+def write(figure: Any, path: Path) -> Path:
+    """Write a figure atomically, the same bytes every time.
+
+    Raises:
+        ValueError: If the format is unknown.
+    """
+    check_format(path)
+    write_bytes(path, _drawn(figure, path.suffix.lower()))
+    return path
+
+
+def embedded(figure: Any) -> str:
+    """A figure as the address of an SVG that holds it."""
+    return data_address(_drawn(figure, ".svg"), "svg+xml")
+
+
+def data_address(image: bytes, kind: str) -> str:
+    """An address that holds an image of a kind: `png`, or `svg+xml`."""
+    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+
+
+def _drawn(figure: Any, ending: str) -> bytes:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format=kind[1:], dpi=160, metadata=_METADATA[kind])
-    write_bytes(path, buffer.getvalue())
+    with style():
+        figure.savefig(buffer, format=ending[1:], dpi=160, metadata=_METADATA[ending])
+    return buffer.getvalue()

@@ -1,11 +1,12 @@
-"""How numbers, tokens and arms are written, on the page and in the pictures."""
+"""Numbers, tokens and names as they are written, on pages and in pictures."""
 
 import math
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
-from headpursuit.studies.results import ArmSummary, Estimate, StudyResult
-from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.results import Estimate
 
 LONGEST_TOKEN = 32
 """Characters; a longer token is cut."""
@@ -27,9 +28,10 @@ def change(value: float, decimals: int = 2) -> str:
     return text.replace("-", "−") if any(c in "123456789" for c in text) else text.lstrip("+-")
 
 
-def interval(estimate: Estimate) -> str:
-    """The ends of a 95 % interval."""
-    return f"{rate(estimate.low)} to {rate(estimate.high)}".replace("-", "−")
+def interval(estimate: Estimate, signed: bool = False) -> str:
+    """The ends of a 95 % interval; `signed` if it is that of a difference."""
+    low, high = map(change if signed else rate, (estimate.low, estimate.high))
+    return f"{low} to {high}".replace("-", "−")
 
 
 def score(value: float) -> str:
@@ -80,35 +82,9 @@ def answer(text: str) -> str:
     return shown.replace("↵", " ↵ ").strip() if shown else ""
 
 
-def target_scores(result: StudyResult) -> str:
-    """What the score of the target outputs is, as a heading."""
-    counted = METRICS[result.metric].counted
-    return counted if counted.startswith(("tox", "pos", "neg", "token", "words")) else f"fraction of {counted}"
-
-
-TITLES = {
-    "base": "unedited model",
-    "image": "ranked heads, image positions only",
-    "text": "ranked heads, all but image positions",
-    "matched": "random heads, same layers",
-    "random": "random heads, any layer",
-}
-"""What arms do that are called alike in every study."""
-
-
-def arm_title(arm: ArmSummary, result: StudyResult) -> str:
-    """What an arm does, in words."""
-    return {
-        **TITLES,
-        "edit": f"ranked heads × {number(result.scale)}",
-        "dose": _other_dose(arm),
-        "other": f"best heads for {result.config.other_concept}",
-    }[arm.kind]
-
-
-def _other_dose(arm: ArmSummary) -> str:
-    kind = "random heads, same layers" if arm.name.endswith("-matched") else "ranked heads"
-    return f"{len(arm.heads)} {kind}"
+def short_name(model: str) -> str:
+    """A model's name without its owner or folder."""
+    return Path(model).name or model or "a model"
 
 
 def mean(values: Sequence[float]) -> float:
@@ -129,3 +105,10 @@ def _visible(character: str) -> str:
     if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Zs"):
         return f"\\u{ord(character):04x}"
     return character
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    each.__name__: each
+    for each in (rate, change, interval, score, z_score, amount, p_value, number, token, answer, mean, short_name)
+}
+"""What templates write with, by name."""

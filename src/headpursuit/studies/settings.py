@@ -9,7 +9,7 @@ from typing import Any
 from headpursuit.analysis import RankConfig
 from headpursuit.concepts import load_concept
 from headpursuit.images import ImageSet, Split, load_images
-from headpursuit.images.drawing import limited
+from headpursuit.images.splits import limited
 from headpursuit.studies.kernel import command_line, settings_of
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.scoring import check_metric

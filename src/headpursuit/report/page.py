@@ -1,0 +1,95 @@
+"""The frame of every page, and how a page reaches the disk.
+
+Everything is inside the file: no font, script, style or picture is loaded from elsewhere, and the page's content policy
+forbids it. Whatever is put into a template is escaped. The frame knows no kind of page: a page is a template with what
+it shows.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from headpursuit.report import pictures, wording
+from headpursuit.storage import write_bytes
+
+PAGE = "report.html"
+FIGURES = "figures"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page before it is written."""
+
+    template: str
+    """Extends `page.html.j2`."""
+    title: str
+    content: Mapping[str, Any]
+    """What the template shows, by name."""
+    data: Any = None
+    """What the script reads, as JSON."""
+    style: Markup = Markup()
+    """What its own parts look like, after the frame's style."""
+    script: Markup = Markup()
+    """A page without any forbids scripts."""
+    figures: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
+    """What draws the pictures that are kept beside the page, by name; in a template `picture(NAME)` is its address."""
+    name: str = PAGE
+
+    def text(self) -> str:
+        """The page as HTML; the same content gives the same page."""
+        shown = {
+            "page_title": self.title,
+            "style": own_file("style.css") + self.style,
+            "script": self.script,
+            "data": self.data,
+            "picture": lambda name: pictures.embedded(self.figures[name]()),
+        }
+        return templates("report").get_template(self.template).render(shown | dict(self.content))
+
+    def write(self, folder: Path) -> Path:
+        """Write the page and its pictures into a folder, over any that are there; nothing if one cannot be made.
+
+        Returns:
+            The path of the page. Beside it: `figures/NAME` of every picture, as .png and .svg.
+        """
+        # Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark.
+        content = self.text().encode("utf-8", "replace")
+        drawn = {name: draw() for name, draw in self.figures.items()}
+        if drawn:
+            (folder / FIGURES).mkdir(exist_ok=True)
+        for name, figure in drawn.items():
+            for ending in ("png", "svg"):
+                pictures.write(figure, folder / FIGURES / f"{name}.{ending}")
+        write_bytes(folder / self.name, content)
+        return folder / self.name
+
+
+@cache
+def templates(folder: str) -> Environment:
+    """The templates in a folder of the package; whatever is put into them is escaped."""
+    environment = Environment(
+        loader=PackageLoader("headpursuit", folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(wording.FILTERS)
+    environment.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "separators": (",", ":")}
+    return environment
+
+
+def fragment(template: str, **content: Any) -> Markup:
+    """A piece of a page."""
+    return Markup(templates("report").get_template(template).render(content))
+
+
+def own_file(name: str) -> Markup:
+    """A style or script of this package, as it is."""
+    return Markup(resources.files("headpursuit.report").joinpath(name).read_text(encoding="utf-8"))

@@ -1,0 +1,36 @@
+"""Arms and scores in words."""
+
+from headpursuit.report.wording import number
+from headpursuit.studies.results import ArmSummary, StudyResult
+from headpursuit.studies.scoring import METRICS
+
+
+def target_scores(result: StudyResult) -> str:
+    """What the score of the target outputs is, as a heading."""
+    counted = METRICS[result.metric].counted
+    return counted if counted.startswith(("tox", "pos", "neg", "token", "words")) else f"fraction of {counted}"
+
+
+TITLES = {
+    "base": "unedited model",
+    "image": "ranked heads, image positions only",
+    "text": "ranked heads, all but image positions",
+    "matched": "random heads, same layers",
+    "random": "random heads, any layer",
+}
+"""What arms do that are called alike in every study."""
+
+
+def arm_title(arm: ArmSummary, result: StudyResult) -> str:
+    """What an arm does, in words."""
+    return {
+        **TITLES,
+        "edit": f"ranked heads × {number(result.scale)}",
+        "dose": _other_dose(arm),
+        "other": f"best heads for {result.config.other_concept}",
+    }[arm.kind]
+
+
+def _other_dose(arm: ArmSummary) -> str:
+    kind = "random heads, same layers" if arm.name.endswith("-matched") else "ranked heads"
+    return f"{len(arm.heads)} {kind}"
