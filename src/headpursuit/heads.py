@@ -3,7 +3,10 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Literal, TypeAlias, get_args
+
+from headpursuit.given import listed
 
 Kind: TypeAlias = Literal["self", "cross"]
 """What a head attends to: the text it is part of, or something else (an encoder's output, an image)."""
@@ -68,6 +71,22 @@ def site_order(name: str) -> tuple[int, str]:
     return int(name[1:].rstrip("X")), name[-1:] if name.endswith("X") else ""
 
 
+def heads_of(given: "Iterable[Head | str] | Head") -> tuple[Head, ...]:
+    """Heads in the order given; they may be given by name, and one alone.
+
+    Raises:
+        TypeError: If one is neither a head nor a name; the error has its number.
+        ValueError: If there are none, or a name is not of the form `L12H3`.
+    """
+    found = listed(given, "head", Head | str, "a head like 'L24H3', or a list of heads")
+    return tuple(Head.parse(head) if isinstance(head, str) else head for head in found)
+
+
+def edit_of(given: "GivenEdit") -> "Edit":
+    """An edit, also from scales alone; see `Edit`."""
+    return given if isinstance(given, Edit) else Edit(given)
+
+
 def _head(name: Head | str) -> Head:
     if isinstance(name, str):
         return Head.parse(name)
@@ -87,10 +106,21 @@ class Edit(Mapping[Head, float]):
     def __init__(
         self, scales: Mapping[Head, float | int] | Mapping[str, float | int], scope: Scope | Sequence[int] | None = None
     ) -> None:
-        named: dict[Head, float | int] = {_head(head): scale for head, scale in scales.items()}
-        for head, scale in named.items():
+        if not isinstance(scales, Mapping):
+            raise TypeError(
+                f'an edit maps heads to scales, like {{"L24H3": -1}}, but a {type(scales).__name__} was given; of a '
+                "ranking take ranking.edit(heads=2), of a saved edit its edit"
+            )
+        named: dict[Head, float | int] = {}
+        for name, scale in scales.items():
+            head = _head(name)
+            if not _is_number(scale):
+                raise TypeError(f"the scale of {head} is {scale!r}; it must be a number")
             if not -_LARGEST < scale < _LARGEST:
                 raise ValueError(f"the scale of {head} is {scale}; it must be a finite number")
+            if head in named:
+                raise ValueError(f"{head} is named twice; give each head one scale")
+            named[head] = scale
         self._scales = {head: float(named[head]) for head in sorted(named)}
         given = scales.scope if isinstance(scales, Edit) else "all"
         self._scope = given if scope is None else _checked(scope)
@@ -101,9 +131,11 @@ class Edit(Mapping[Head, float]):
         return self._scope
 
     @classmethod
-    def uniform(cls, heads: Iterable[Head], scale: float | int, scope: Scope | Sequence[int] = "all") -> "Edit":
+    def uniform(
+        cls, heads: Iterable[Head | str] | Head, scale: float | int, scope: Scope | Sequence[int] = "all"
+    ) -> "Edit":
         """The same scale for every head."""
-        return cls(dict.fromkeys(heads, scale), scope)
+        return cls(dict.fromkeys(heads_of(heads), scale), scope)
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Edit":
@@ -154,6 +186,10 @@ class Edit(Mapping[Head, float]):
         return f"Edit({self.to_json()})"
 
 
+GivenEdit: TypeAlias = Edit | Mapping[Head, float | int] | Mapping[str, float | int]
+"""An edit, or scales alone, which act everywhere: `{"L29H2": -1}`."""
+
+
 def parse_scope(text: str) -> Scope:
     """Read a scope as one types it: `all`, `prompt`, `generated`, `image`, `text`, or positions like `0,-1`.
 
@@ -170,7 +206,7 @@ def parse_scope(text: str) -> Scope:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _checked(scope: Any) -> Scope:

@@ -1,6 +1,10 @@
-"""Which errors the user can do something about: those are told in one line, wherever they are met."""
+"""Errors and notes that the user can do something about: they are told in one line, wherever they are met."""
 
 import sys
+
+
+class Note(UserWarning):
+    """What a user may want to mend, although nothing stops for it; the command line says it in one line."""
 
 
 def mendable() -> tuple[type[Exception], ...]:

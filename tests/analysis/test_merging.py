@@ -86,7 +86,7 @@ def test_captures_in_other_batches_and_of_a_model_that_moved_merge(model, whole)
 
 
 def test_nothing_to_merge_is_refused():
-    with pytest.raises(ValueError, match="there are no captures to merge"):
+    with pytest.raises(ValueError, match="there are no captures; give"):
         merge([])
 
 

@@ -50,7 +50,7 @@ def test_concept_is_frozen_and_hashable():
 @pytest.mark.parametrize(
     ("name", "words", "message"),
     [
-        ("fruit", (), "concept 'fruit' has no words; give at least one"),
+        ("fruit", (), "there are no words; give the words of 'fruit', each as a text"),
         ("  ", ("pear",), "the concept's name is '  '; give it one that tables can show, like 'countries'"),
         ("fruit", ("pear", " "), "word 2 of 'fruit' is blank; leave it out"),
     ],
@@ -63,8 +63,8 @@ def test_concept_refuses_what_is_empty(name, words, message):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("pear", "the words of 'fruit' are one string; give several, like ('pear',)"),
-        (("pear", 3), "word 2 of 'fruit' is 3, but words are strings"),
+        (b"pear", "the words are of type bytes (b'pear'); give the words of 'fruit', each as a text"),
+        (("pear", 3), "word 2 is of type int (3); give the words of 'fruit', each as a text"),
     ],
 )
 def test_concept_refuses_what_are_no_words(words, message, monkeypatch):

@@ -2,12 +2,21 @@
 
 import json
 import threading
+import warnings
 from datetime import date, datetime
 
 import pytest
 import tiny
+import torch
 import transformers
+from safetensors import safe_open
+from safetensors.torch import save_file
+from tokenizers.processors import TemplateProcessing
 
+import headpursuit as hp
+from headpursuit.analysis import check_place, merge
+from headpursuit.mendable import Note
+from headpursuit.models import Framing, answer, batches
 from headpursuit.models.chat import Chat, chat_of, parse_template_args
 from headpursuit.models.templates import settings_of
 
@@ -166,3 +175,197 @@ def test_settings_of_a_frame_need_the_chat_template(given, named):
     assert chat_of(False) is False
     assert isinstance(chat_of(True, **given), Chat)
     json.dumps(chat_of(True, **given).template)
+
+
+def leading(model, token="<s>"):
+    """The tokenizer puts a token before every text."""
+    number = model.tokenizer.convert_tokens_to_ids(token)
+    model.tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single=f"{token} $A", special_tokens=[(token, number)]
+    )
+    return model
+
+
+def ids_of(model, prompt, chat=False):
+    return batches(model, [prompt], 1, chat=chat)[0].input_ids[0].tolist()
+
+
+@pytest.mark.parametrize("chat", [False, True])
+@pytest.mark.parametrize("text", ["Hi", "<s>Hi"])
+def test_the_first_token_stands_there_once_whoever_writes_it(text, chat):
+    model = leading(chatty())
+    first = model.tokenizer.bos_token_id
+    ids = ids_of(model, text, chat)
+    assert ids[0] == first and ids.count(first) == 1
+    assert ids == ids_of(model, "Hi", chat)
+
+
+def test_a_typed_first_token_stays_where_nobody_else_writes_it():
+    model = chatty(ONLY_USERS)
+    for chat in (False, True):
+        assert ids_of(model, "<s>Hi", chat) == model.tokenizer.encode("<s>Hi", add_special_tokens=False)
+        assert len(ids_of(model, "Hi", chat)) == len(ids_of(model, "<s>Hi", chat)) - 1
+
+
+def test_a_first_token_that_is_no_bos_stands_there_once_too():
+    model = chatty()
+    model.tokenizer.add_special_tokens({"cls_token": "[CLS]"})
+    model.network.resize_token_embeddings(len(model.tokenizer))
+    model.tokenizer.bos_token = None
+    leading(model, "[CLS]")
+    assert ids_of(model, "[CLS]Hi") == ids_of(model, "Hi")
+
+
+def test_a_mark_that_begins_every_message_is_not_taken_for_the_first_token():
+    model = chatty(MARKED.replace("{{ bos_token }}", ""))
+    model.tokenizer.bos_token = "<|im_start|>"
+    ids = ids_of(model, "<|im_start|>user\nHi<|im_end|>", True)
+    assert ids.count(model.tokenizer.convert_tokens_to_ids("<|im_start|>")) == 3
+
+
+FRAMED = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+
+
+@pytest.mark.parametrize(
+    ("prompts", "chat", "note"),
+    [
+        (["Hi", "a < b", "<|other|>"], True, ""),
+        (["Hi", FRAMED], False, ""),
+        (
+            ["Hi", FRAMED, FRAMED, FRAMED],
+            True,
+            "3 of 4 prompts already hold the template's <|im_start|> and wear the frame twice: leave the chat template "
+            "(--chat) out, or give the bare texts",
+        ),
+        (["Hi", "the end<|im_end|>"], True, "1 of 2 prompts already holds the template's <|im_end|> and wears the fr"),
+        (["<s>Hi", "Hi"], False, "1 of 2 prompts begin with <s>, which is written before every prompt anyway: it stan"),
+        (["<s>Hi", "Hi"], True, "1 of 2 prompts begin with <s>"),
+        (
+            ["<s>" + FRAMED],
+            True,
+            "wears the frame twice: leave the chat template (--chat) out, or give the bare texts",
+        ),
+    ],
+)
+def test_prompts_that_wear_their_frame_are_counted(prompts, chat, note):
+    found = Framing.of(leading(chatty()), chat).note(prompts)
+    assert found.startswith(note) or note in found
+    assert bool(found) == bool(note)
+
+
+def test_frames_of_plain_text_are_known_by_what_follows_the_message():
+    model = chatty("{% for m in messages %}[INST] {{ m.content }} [/INST]{% endfor %}")
+    assert "1 of 2 prompts already holds the template's [/INST]" in Framing.of(model, True).note(
+        ["[INST] a [/INST]", "b"]
+    )
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda model, prompts: answer(model, prompts, max_new_tokens=1, chat=True),
+        lambda model, prompts: hp.capture(model, prompts, hp.CaptureConfig(chat=True)),
+        lambda model, prompts: hp.effects(model, {"L1H2": 0}, prompts, chat=True),
+    ],
+    ids=["answer", "capture", "effects"],
+)
+def test_whoever_reads_prompts_tells_of_their_frames(run):
+    with pytest.warns(Note, match="1 of 2 prompts already holds the template's <|im_start|>"):
+        run(chatty(), ["Hi", FRAMED])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(chatty(), ["Hi", "Ho"])
+
+
+def test_a_chat_reaches_what_is_read():
+    model = chatty()
+    frame = Chat("Be brief.", {"enable_thinking": False})
+    text = model.as_message("Hi", chat=frame)
+    assert ids_of(model, "Hi", frame) == model.tokenizer.encode(text, add_special_tokens=False)
+    config = hp.CaptureConfig(chat=True, system="Be brief.", template_args="enable_thinking=false")
+    assert config.frame == frame
+    by_hand = hp.capture(model, [text])
+    assert torch.equal(hp.capture(model, ["Hi"], config).moments["L1"].total, by_hand.moments["L1"].total)
+    assert not torch.equal(
+        hp.capture(model, ["Hi"], hp.CaptureConfig(chat=True)).moments["L1"].total, by_hand.moments["L1"].total
+    )
+    with pytest.raises(ValueError, match="--system would do nothing without the chat template; add --chat"):
+        hp.CaptureConfig(system="Be brief.")
+
+
+def test_a_capture_keeps_the_date_its_prompts_were_written_at(tmp_path):
+    model = chatty(DATED)
+    captured = hp.capture(model, ["Hi"], hp.CaptureConfig(chat=True), output=tmp_path / "cap")
+    assert captured.config.date == date.today().isoformat()
+    assert hp.Capture.load(tmp_path / "cap").config == captured.config
+    assert hp.capture(chatty(), ["Hi"], hp.CaptureConfig(chat=True)).config.date == ""
+
+
+def test_captures_of_earlier_versions_stay_readable(tmp_path):
+    hp.capture(chatty(), ["Hi"], hp.CaptureConfig(chat=True), output=tmp_path / "cap")
+    manifest = json.loads((tmp_path / "cap" / "manifest.json").read_text())
+    for name in ("system", "template_args", "date"):
+        del manifest["config"][name]
+    (tmp_path / "cap" / "manifest.json").write_text(json.dumps(manifest))
+    assert hp.Capture.load(tmp_path / "cap").config == hp.CaptureConfig(chat=True)
+
+
+class Stop(Exception):
+    """The power goes."""
+
+
+@pytest.mark.parametrize("aged", [False, True])
+def test_a_capture_resumed_on_another_day_writes_the_first_days_prompts(tmp_path, monkeypatch, aged):
+    model, prompts, place = chatty(DATED if not aged else MARKED), [f"Hi {i}" for i in range(6)], tmp_path / "cap"
+    config = hp.CaptureConfig(chat=True, batch_size=2)
+
+    def on(day):
+        monkeypatch.setattr("headpursuit.models.language_model.today", lambda: day)
+
+    def stop(done, _):
+        if done >= 4:
+            raise Stop
+
+    monkeypatch.setattr("headpursuit.analysis.capturing.CHECKPOINT_SECONDS", 0)
+    on("2020-02-29")
+    whole = hp.capture(model, prompts, config)
+    with pytest.raises(Stop):
+        hp.capture(model, prompts, config, output=place, progress=stop)
+    if aged:  # as a version without these settings left it
+        state = next((tmp_path / ".cap.unfinished").glob("*.safetensors"))
+        with safe_open(state, "pt") as kept:
+            tensors, said = {name: kept.get_tensor(name) for name in kept.keys()}, kept.metadata()  # noqa: SIM118
+        task = {k: v for k, v in json.loads(said["task"]).items() if k not in ("system", "template_args", "date")}
+        save_file(tensors, state, metadata=said | {"task": json.dumps(task)})
+    on("2020-03-01")
+    check_place(place, model.name, prompts, config, resume=True)
+    resumed = hp.capture(model, prompts, config, output=place, resume=True)
+    assert resumed.config == whole.config
+    assert resumed.config.date == ("" if aged else "2020-02-29")
+    assert all(torch.equal(resumed.moments[site].total, whole.moments[site].total) for site in whole.moments)
+
+
+def test_a_capture_is_not_resumed_at_a_date_that_it_was_not_begun_at(tmp_path, monkeypatch):
+    model, prompts, place = chatty(DATED), [f"Hi {i}" for i in range(6)], tmp_path / "cap"
+
+    def stop(*_):
+        raise Stop
+
+    monkeypatch.setattr("headpursuit.analysis.capturing.CHECKPOINT_SECONDS", 0)
+    with pytest.raises(Stop):
+        hp.capture(model, prompts, hp.CaptureConfig(chat=True, date="2020-02-29"), output=place, progress=stop)
+    other = hp.CaptureConfig(chat=True, date="2020-03-01")
+    for go_on in (
+        lambda: check_place(place, model.name, prompts, other, resume=True),
+        lambda: hp.capture(model, prompts, other, output=place, resume=True),
+    ):
+        with pytest.raises(ValueError, match="was begun with date '2020-02-29', now '2020-03-01'"):
+            go_on()
+
+
+def test_captures_of_other_dates_are_not_merged():
+    one, other = (
+        hp.capture(chatty(DATED), ["Hi"], hp.CaptureConfig(chat=True, date=day)) for day in ("2020-02-29", "2020-03-01")
+    )
+    with pytest.raises(ValueError, match="date is 2020-03-01"):
+        merge([one, other])

@@ -1,6 +1,6 @@
 """A capture: what a run over prompts recorded of every head, in memory and on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import reduce
 from operator import add
@@ -11,21 +11,20 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from headpursuit.analysis.samples import Samples
+from headpursuit.given import listed
 from headpursuit.heads import site_order
-from headpursuit.models import Identity, Positions
+from headpursuit.models import ChatSettings, Identity, Positions
 from headpursuit.pursuit import Moments
 from headpursuit.records import from_record
 from headpursuit.storage import new_folder, read_manifest, understood
 
 
 @dataclass(frozen=True)
-class CaptureConfig:
+class CaptureConfig(ChatSettings):
     """How a capture was made; saved beside it."""
 
     positions: Positions = "last"
     """Which positions: the `last` of the prompt, the whole `prompt`, its `image`, the `generated` answer, or `all`."""
-    chat: bool = False
-    """Whether prompts were put into the chat template."""
     max_new_tokens: int = 16
     """Length of the answers, where they are captured."""
     batch_size: int = 32
@@ -34,6 +33,7 @@ class CaptureConfig:
     """How many positions, a uniform sample of all, are kept one by one: the l1 rule needs some. 0 keeps none."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("samples", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
@@ -115,16 +115,16 @@ def moments_from_tensors(tensors: dict[str, Tensor], count: int) -> dict[str, Mo
     return {site: Moments(tensors[f"second.{site}"], tensors[f"total.{site}"], count) for site in sites}
 
 
-def merge(captures: Sequence[Capture]) -> Capture:
+def merge(captures: Iterable[Capture] | Capture) -> Capture:
     """One capture that equals a capture over all prompts: moments add up, samples stay uniform.
 
     Prompts are numbered on: those of the second capture follow those of the first.
 
     Raises:
+        TypeError: If one is no capture.
         ValueError: If there are none, or they are of different models or made with different settings.
     """
-    if not captures:
-        raise ValueError("there are no captures to merge")
+    captures = listed(captures, "capture", Capture, "a list of captures, as `Capture.load` reads them")
     first, n_prompts, samples = captures[0], 0, []
     for number, one in enumerate(captures, start=1):
         _check_mergeable(first, one, number)

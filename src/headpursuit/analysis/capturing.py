@@ -7,15 +7,15 @@ the same bytes at the end. Several processes (`accelerate launch`, `torchrun`) s
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from headpursuit.analysis.captures import Capture, CaptureConfig
 from headpursuit.analysis.processes import Processes
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
-from headpursuit.analysis.recording import Recording, check_begun_with
-from headpursuit.images import Prompt
-from headpursuit.models import Identity, LanguageModel, MixedBatch, identify, read_mixed
+from headpursuit.analysis.recording import Recording, begun_at, check_begun_with
+from headpursuit.images import GivenPrompts, Prompt, prompt_stream
+from headpursuit.models import Identity, LanguageModel, MixedBatch, identify, read_mixed, tell_of_frames
 from headpursuit.storage import refuse_existing, versions
 
 CHECKPOINT_SECONDS = 30.0
@@ -23,7 +23,7 @@ CHECKPOINT_SECONDS = 30.0
 
 
 def check_place(
-    output: Path | str, model: str, prompts: Collection[Prompt], config: CaptureConfig, *, resume: bool = False
+    output: Path | str, model: str, prompts: GivenPrompts, config: CaptureConfig, *, resume: bool = False
 ) -> None:
     """Check before the model is loaded that a capture can be written to a folder, or go on to it.
 
@@ -42,14 +42,16 @@ def check_place(
     """
     state = _state_folder(output, resume)
     files = sorted(state.glob("*.safetensors")) if state else []
-    known = {"model": model, **asdict(config), "prompts": sha256_of_prompts(prompts)} if files else {}
+    known = {"model": model, **asdict(config), "prompts": sha256_of_prompts(prompt_stream(prompts))} if files else {}
+    if not config.date:
+        known.pop("date", None)  # it goes on with the date that it was begun with
     for file in files:
         check_begun_with(file, known)
 
 
 def capture(
     model: LanguageModel,
-    prompts: Collection[Prompt],
+    prompts: GivenPrompts,
     config: CaptureConfig | None = None,
     *,
     output: Path | str | None = None,
@@ -63,7 +65,8 @@ def capture(
 
     Args:
         model: The model.
-        prompts: Texts, and texts with an image: a list, or what `read_prompts` returns, which reads a file as it goes.
+        prompts: Texts, and texts with an image: any iterable, one alone, or what `read_prompts` returns, which reads a
+            file as it goes.
         config: Positions and the like; see `CaptureConfig`.
         output: A folder to write. What was recorded is kept beside it every 30 seconds until it is there.
         resume: Go on with an interrupted capture to `output`. It ends with the same bytes as an uninterrupted one.
@@ -72,6 +75,7 @@ def capture(
 
     Raises:
         FileNotFoundError: If an image is missing.
+        TypeError: If one is no prompt; the text has its number.
         ValueError: If prompts or images cannot be read, nothing was captured, a head wrote infinite or undefined
             values, or `resume` finds a capture of other prompts, another model or other settings.
         FileExistsError: If `output` exists, or an unfinished capture to it and `resume` was not asked for.
@@ -79,10 +83,13 @@ def capture(
     """
     config, processes = config or CaptureConfig(), Processes.of(model)
     identity = identify(model)
+    prompts = prompt_stream(prompts)
     stream = sha256_of_prompts(prompts)
+    state = _state_folder(output, resume)
+    config = _dated(model, config, state, processes)
+    tell_of_frames(model, prompts, config.frame)
     task = {**asdict(identity), **asdict(config), "prompts": stream, "processes": processes.count}
     recording = Recording(stream, config.samples)
-    state = _state_folder(output, resume)
     processes.wait()  # before any of them writes what the others would take for an earlier run's
     file = state / f"{processes.index}.safetensors" if state else None
     if file and file.exists():
@@ -110,6 +117,17 @@ def capture(
     return captured
 
 
+def _dated(model: LanguageModel, config: CaptureConfig, state: Path | None, processes: Processes) -> CaptureConfig:
+    """The config with the date of all its prompts, where their template writes it: today's, or that of its state."""
+    today = model.dated(config.frame)
+    if today is None or today.date == config.date:
+        return config
+    begun = (
+        next((date for file in sorted(state.glob("*.safetensors")) if (date := begun_at(file))), "") if state else ""
+    )
+    return replace(config, date=processes.agreed(begun or today.date))
+
+
 def _batches(
     model: LanguageModel, prompts: Collection[Prompt], config: CaptureConfig, done: int, processes: Processes
 ) -> Iterator[MixedBatch]:
@@ -118,7 +136,7 @@ def _batches(
         prompts,
         config.positions,
         batch_size=config.batch_size,
-        chat=config.chat,
+        chat=config.frame,
         max_new_tokens=config.max_new_tokens,
         wanted=lambda number: number >= done and number % processes.count == processes.index,
     )

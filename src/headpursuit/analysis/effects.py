@@ -1,16 +1,25 @@
 """Direct and indirect effects of an edit, over prompts: for all its heads together, and for each by itself."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from headpursuit.concepts import Concept
-from headpursuit.heads import Edit
-from headpursuit.images import Prompt
-from headpursuit.models import LanguageModel, LogitChanges, MultiToken, is_approximate, logit_changes, tokens_of
+from headpursuit.concepts import Words, concept_of
+from headpursuit.heads import Edit, GivenEdit, edit_of
+from headpursuit.images import GivenPrompts, prompts_of
+from headpursuit.models import (
+    Chat,
+    LanguageModel,
+    LogitChanges,
+    MultiToken,
+    is_approximate,
+    logit_changes,
+    tell_of_frames,
+    tokens_of,
+)
 
 TOGETHER = "together"
 """Names the effect of all heads of an edit."""
@@ -64,31 +73,34 @@ class Effects:
 @torch.no_grad()
 def effects(
     model: LanguageModel,
-    edit: Edit,
-    prompts: Sequence[Prompt],
-    concept: Concept | None = None,
+    edit: GivenEdit,
+    prompts: GivenPrompts,
+    concept: Words | None = None,
     *,
     multi_token: MultiToken = "drop",
     batch_size: int = 32,
-    chat: bool = False,
+    chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Effects:
     """Measure what an edit does to the token that follows each prompt, and by which way.
 
     Args:
         model: The model.
-        edit: The edit.
-        prompts: Texts, and texts with an image.
-        concept: Words whose probability mass is followed.
+        edit: The edit; also a plain mapping like `{"L29H2": -1}`.
+        prompts: Texts, and texts with an image; one alone is one prompt.
+        concept: Words whose probability mass is followed, as for `rank`.
         multi_token: What becomes of words of several tokens.
         batch_size: Prompts per batch.
-        chat: Put each prompt into the chat template.
+        chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the prompts done and all prompts.
 
     Raises:
+        TypeError: If the edit, a prompt or the concept is something else.
         ValueError: If the edit is empty or acts on generated tokens only, a head does not exist, the prompts cannot be
             read, or the concept has no token.
     """
+    edit, prompts = edit_of(edit), prompts_of(prompts)
+    concept = None if concept is None else concept_of(concept)
     if all(scale == 1 for scale in edit.values()):
         raise ValueError(
             "the edit changes nothing: it names no head, or every scale is 1; there is no effect to measure"
@@ -98,6 +110,7 @@ def effects(
     ids = None if concept is None else torch.tensor(tokens_of(model, concept, multi_token).token_ids)
     parts = [edit, *(Edit({head: scale}, edit.scope) for head, scale in edit.items())] if len(edit) > 1 else [edit]
     names = [TOGETHER, *map(str, edit)] if len(edit) > 1 else [str(next(iter(edit)))]
+    tell_of_frames(model, prompts, chat)
     rows: list[list[Tensor]] = [[] for _ in parts]
     bases, done = [], 0
     for found in logit_changes(model, parts, prompts, batch_size=batch_size, chat=chat):
@@ -113,7 +126,7 @@ def effects(
         concept.name if concept else None,
         len(prompts),
         float(torch.cat(bases).mean()) if concept else None,
-        tuple(_effect(name, torch.cat(kept), concept) for name, kept in zip(names, rows, strict=True)),
+        tuple(_effect(name, torch.cat(kept), concept is not None) for name, kept in zip(names, rows, strict=True)),
         is_approximate(model, list(edit)),
     )
 
@@ -136,7 +149,7 @@ def _mass(logits: Tensor, ids: Tensor | None) -> Tensor:
     return logits.softmax(-1)[:, ids.to(logits.device)].sum(-1)
 
 
-def _effect(name: str, figures: Tensor, concept: Concept | None) -> Effect:
+def _effect(name: str, figures: Tensor, followed: bool) -> Effect:
     kl, along, square, mass, direct = figures.mean(0).tolist()
     share = along / square if square > 0 else 0.0
-    return Effect(name, max(kl, 0.0), share, *((mass, direct) if concept else (None, None)))
+    return Effect(name, max(kl, 0.0), share, *((mass, direct) if followed else (None, None)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.readings import Reading, read
-from headpursuit.heads import Head
+from headpursuit.heads import Head, heads_of
 from headpursuit.models import LanguageModel, token_text
 from headpursuit.pursuit import Rule, pursue
 
@@ -41,7 +41,7 @@ def explain(
     model: LanguageModel,
     capture: Capture,
     *,
-    heads: Iterable[Head] | None = None,
+    heads: Iterable[Head | str] | Head | None = None,
     n_atoms: int = 20,
     rule: Rule = "l2",
     centre: bool = True,
@@ -54,7 +54,7 @@ def explain(
     Args:
         model: The model that was captured.
         capture: The capture.
-        heads: Only these; all if None.
+        heads: Only these, by name or as `Head`; all if None.
         n_atoms: Tokens per head.
         rule: How the pursuit chooses atoms; see `pursue`.
         centre: Subtract what each head writes on average first.
@@ -63,8 +63,10 @@ def explain(
         progress: Told how many heads are explained, and of how many.
 
     Raises:
+        TypeError: If one of the heads is none.
         ValueError: See `read` and `pursue`.
     """
+    heads = None if heads is None else heads_of(heads)
     if reading is None:
         reading = read(model, capture, rule=rule, centre=centre, gain=gain, heads=heads)
     elif heads is not None:

@@ -48,6 +48,13 @@ class Processes:
         if self.group is not None:
             dist.barrier(self.group)
 
+    def agreed(self, text: str) -> str:
+        """What the first process says, in all of them."""
+        said = [text]
+        if self.group is not None:
+            dist.broadcast_object_list(said, src=0, group=self.group)
+        return said[0]
+
     def add(self, moments: dict[str, Moments]) -> dict[str, Moments]:
         """Moments of all processes together, in main memory."""
         here = {site: Moments(m.second.cpu(), m.total.cpu(), m.count) for site, m in moments.items()}

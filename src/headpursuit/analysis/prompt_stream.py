@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headpursuit.conversations import Conversation
-from headpursuit.images import ImagePrompt, Prompt, StoredImage
+from headpursuit.images import ImagePrompt, Prompt, StoredImage, checked
 from headpursuit.images.opening import open_image
 
 _READ = 1 << 16
@@ -15,9 +15,13 @@ _READ = 1 << 16
 
 
 def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
-    """Hash of all prompts in order, and of what their images hold."""
+    """Hash of all prompts in order, and of what their images hold.
+
+    Raises:
+        TypeError: If one is no prompt; the text has its number.
+    """
     digest = hashlib.sha256()
-    for prompt in prompts:
+    for prompt in checked(prompts):
         if isinstance(prompt, str):
             digest.update(f"{len(prompt)} {prompt}".encode(errors="surrogatepass"))
         elif isinstance(prompt, Conversation):

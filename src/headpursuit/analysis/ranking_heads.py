@@ -9,22 +9,24 @@ from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.nulls import explained_by_each, null_dictionaries
 from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, Score
 from headpursuit.analysis.readings import Reading, read
-from headpursuit.concepts import Concept
+from headpursuit.concepts import Words, concept_of
 from headpursuit.heads import Head
 from headpursuit.models import ConceptTokens, LanguageModel, token_text, tokens_of
 from headpursuit.pursuit import Scores, q_values
 
 
-def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankConfig | None = None) -> Ranking:
+def rank(model: LanguageModel, capture: Capture, concept: Words, config: RankConfig | None = None) -> Ranking:
     """Rank all heads for a concept.
 
     Args:
         model: The model that was captured.
         capture: The capture.
-        concept: The words.
+        concept: A concept; the name of a built-in one or a file of words; a list of words; or `{name: words}`.
         config: Score and options; see `RankConfig`.
 
     Raises:
+        FileNotFoundError: If there is no such concept.
+        TypeError: If a word is no text.
         ValueError: If the capture is of another model or holds too little (see `read`), the concept has no token in the
             vocabulary, or there are too few random dictionaries for a z-score.
 
@@ -33,7 +35,7 @@ def rank(model: LanguageModel, capture: Capture, concept: Concept, config: RankC
         vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
     """
     config = config or RankConfig()
-    return rank_each(model, capture, [tokens_of(model, concept, config.multi_token)], config)[0]
+    return rank_each(model, capture, [tokens_of(model, concept_of(concept), config.multi_token)], config)[0]
 
 
 def rank_each(

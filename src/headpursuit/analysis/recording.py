@@ -97,7 +97,17 @@ def check_begun_with(file: Path, known: dict[str, Any]) -> None:
     """
     with _opened(file) as (state, _):
         begun = json.loads(state["task"])
-        _check_begun_with(file, begun, begun | known)
+        _check_begun_with(file, begun, _ADDED | begun | known)
+
+
+def begun_at(file: Path) -> str:
+    """The date that the prompts of a state are written at; empty if their template writes none.
+
+    Raises:
+        ValueError: If it is no state.
+    """
+    with _opened(file) as (state, _):
+        return str(json.loads(state["task"]).get("date", ""))
 
 
 @contextmanager
@@ -112,11 +122,16 @@ def _opened(file: Path) -> Iterator[tuple[dict[str, str], Any]]:
 
 
 def _check_begun_with(file: Path, begun: dict[str, Any], now: dict[str, Any]) -> None:
+    begun = _ADDED | begun
     if begun != now:
         raise ValueError(
             f"the unfinished capture in {file.parent} was begun with {_difference(begun, now)}; "
             "resume it with what it was begun with, or remove that folder"
         )
+
+
+_ADDED = {"system": "", "template_args": "", "date": ""}
+"""Settings that states of earlier versions lack, and what they had instead."""
 
 
 def _difference(begun: dict[str, Any], now: dict[str, Any]) -> str:

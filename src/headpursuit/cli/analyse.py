@@ -41,6 +41,9 @@ def capture(
     max_new_tokens: Annotated[int, typer.Option(help="Length of the answers, where they are captured.")] = 16,
     batch_size: options.BatchOption = 32,
     chat: options.ChatOption = False,
+    system: options.SystemOption = "",
+    template_args: options.TemplateArgsOption = "",
+    date: options.DateOption = "",
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
     device_map: options.DeviceMapOption = None,
@@ -73,7 +76,14 @@ def capture(
     if skip_bad:
         texts = readable(texts, lambda line: notes.print(line, markup=False, soft_wrap=True))
     config = CaptureConfig(
-        positions=positions, chat=chat, max_new_tokens=max_new_tokens, batch_size=batch_size, samples=samples
+        positions=positions,
+        chat=chat,
+        system=system,
+        template_args=template_args,
+        date=date,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        samples=samples,
     )
     check_place(output, model, texts, config, resume=resume)
     check_files(texts)

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from headpursuit.mendable import mendable
+from headpursuit.mendable import Note, mendable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -30,7 +31,8 @@ def one_line_errors(command: F) -> F:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            return command(*args, **kwargs)
+            with _told_notes():
+                return command(*args, **kwargs)
         except KeyboardInterrupt:
             _fail("interrupted; nothing half-written is left (a capture or study goes on with --resume)", 130)
         except Exception as error:
@@ -41,6 +43,24 @@ def one_line_errors(command: F) -> F:
             _fail((str(error) or type(error).__name__) + advice, 2)
 
     return run  # type: ignore[return-value]
+
+
+@contextmanager
+def _told_notes() -> Iterator[None]:
+    """Say each of the library's notes once, in a line on stderr; other warnings stay as they are."""
+    told, shown = set[str](), warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **others: Any) -> None:
+        if not issubclass(category, Note):
+            shown(message, category, *place, **others)
+        elif str(message) not in told:
+            told.add(str(message))
+            notes.print(Text(f"note: {visible(str(message))}"), soft_wrap=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Note)
+        warnings.showwarning = show
+        yield
 
 
 _OUT_OF_MEMORY = "can't allocate memory"

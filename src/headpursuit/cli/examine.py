@@ -52,6 +52,9 @@ def effects(
     multi_token: options.MultiTokenOption = "drop",
     batch_size: options.BatchOption = 32,
     chat: options.ChatOption = False,
+    system: options.SystemOption = "",
+    template_args: options.TemplateArgsOption = "",
+    date: options.DateOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
@@ -62,7 +65,9 @@ def effects(
     from headpursuit.analysis import check_chat, read_prompts
     from headpursuit.analysis import effects as run
     from headpursuit.concepts import load_concept
+    from headpursuit.models import chat_of
 
+    frame = chat_of(chat, system, template_args, date)
     saved, texts = edit_from(edit, ranking, heads, scale), list(read_prompts(prompts, column))
     check_chat(texts, chat)
     words = load_concept(concept) if concept else None
@@ -76,7 +81,7 @@ def effects(
             words,
             multi_token=multi_token,
             batch_size=batch_size,
-            chat=chat,
+            chat=frame,
             progress=partial(advance, "effects"),
         )
     if as_json:

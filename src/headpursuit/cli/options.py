@@ -68,6 +68,20 @@ ColumnOption: TypeAlias = Annotated[
 ]
 BatchOption: TypeAlias = Annotated[int, typer.Option(help="Prompts per batch.")]
 ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")]
+SystemOption: TypeAlias = Annotated[
+    str, typer.Option("--system", help="A system prompt, in the chat template.", show_default=False)
+]
+TemplateArgsOption: TypeAlias = Annotated[
+    str,
+    typer.Option(help="Settings of the chat template, like enable_thinking=false; or JSON.", show_default=False),
+]
+DateOption: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        help="Now, to a chat template that writes date or time, like 2026-07-14.",
+        show_default="the day on which it is begun",
+    ),
+]
 SkipBadOption: TypeAlias = Annotated[
     bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, instead of stopping at the first.")
 ]

@@ -39,6 +39,7 @@ def rankers(
     seed: options.SeedOption = 0,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
+    date: options.DateOption = "",
     revision: options.RevisionOption = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an unfinished comparison in the output folder.")
@@ -66,6 +67,7 @@ def rankers(
         seed=seed,
         device=device,
         dtype=dtype,
+        date=date,
     )
     folder = output or Path(f"rankers-{Path(model).name}")
     running.run_experiment(experiment("rankers"), config, folder, resume=resume)

@@ -48,6 +48,13 @@ def transfer(
     dtype: Annotated[
         options.DtypeChoice | None, typer.Option(show_default="auto", help="auto is float32 on a CPU.")
     ] = None,
+    date: Annotated[
+        str | None,
+        typer.Option(
+            help="Now, to a chat template that writes date or time, like 2026-07-14.",
+            show_default="the day on which it is begun",
+        ),
+    ] = None,
     revision: options.RevisionOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished transfer.")] = False,
 ) -> None:
@@ -68,6 +75,7 @@ def transfer(
         "seed": seed,
         "device": device,
         "dtype": dtype,
+        "date": date,
         "revision": revision,
     }
     rows, settings = read_tasks(tasks)

@@ -5,5 +5,6 @@ known.
 """
 
 from headpursuit.concepts.concept import Concept, builtin_concepts, load_concept
+from headpursuit.concepts.given import Words, concept_of, concepts_of
 
-__all__ = ["Concept", "builtin_concepts", "load_concept"]
+__all__ = ["Concept", "Words", "builtin_concepts", "concept_of", "concepts_of", "load_concept"]

@@ -14,7 +14,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from headpursuit.files import check_text, lines_of
+from headpursuit.files import lines_of
+from headpursuit.given import listed
 
 _DATA = Path(__file__).parent / "data"
 _HEADER = re.compile(r"#\s*(description|source)\s*:\s*(.*)", re.IGNORECASE)
@@ -48,17 +49,10 @@ class Concept:
     def __post_init__(self) -> None:
         if not self.name.strip():
             raise ValueError(f"the concept's name is {self.name!r}; give it one that tables can show, like 'countries'")
-        if isinstance(self.words, str):
-            raise TypeError(f"the words of {self.name!r} are one string; give several, like ({self.words!r},)")
-        words = tuple(self.words)
+        words = listed(self.words, "word", str, f"the words of {self.name!r}, each as a text")
         for position, word in enumerate(words, start=1):
-            if not isinstance(word, str):
-                raise TypeError(f"word {position} of {self.name!r} is {word!r}, but words are strings")
             if not word.strip():
                 raise ValueError(f"word {position} of {self.name!r} is blank; leave it out")
-            check_text(word, f"word {position} of {self.name!r}")
-        if not words:
-            raise ValueError(f"concept {self.name!r} has no words; give at least one")
         object.__setattr__(self, "name", self.name.strip())
         object.__setattr__(self, "words", tuple(dict.fromkeys(word.strip() for word in words)))
 
@@ -86,6 +80,11 @@ def load_concept(name_or_path: str | os.PathLike[str]) -> Concept:
         ValueError: If the path is a folder, or the file is not UTF-8 text, holds no words, or has a word of
             more than 200 characters.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise TypeError(
+            f"a concept is loaded by its name or its file, but a {type(name_or_path).__name__} was given; words of "
+            "your own are a concept without a file: Concept('name', words)"
+        )
     given = os.fspath(name_or_path)
     if given in builtin_concepts():
         return _read(_DATA / f"{given}.txt")

@@ -1,6 +1,6 @@
 """A prompt about an image."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -8,6 +8,7 @@ from typing import TypeAlias
 from PIL.Image import Image
 
 from headpursuit.conversations import Conversation
+from headpursuit.given import collected, each, listed
 
 
 @dataclass(frozen=True)
@@ -40,3 +41,33 @@ class ImagePrompt:
 
 Prompt: TypeAlias = str | ImagePrompt | Conversation
 """What a model reads: text, text with an image, or the messages of a chat."""
+
+GivenPrompts: TypeAlias = Iterable[Prompt] | ImagePrompt | Conversation
+"""Prompts in any iterable; one alone, such as a text, is one prompt."""
+
+_GIVEN = ("prompt", Prompt, "a text, an ImagePrompt, a Conversation, or a list of these")
+
+
+def prompts_of(given: GivenPrompts) -> tuple[Prompt, ...]:
+    """Prompts in the order given.
+
+    Raises:
+        TypeError: If one is no prompt; the error has its number.
+        ValueError: If there are none, or a text holds what no text can.
+    """
+    return listed(given, *_GIVEN)
+
+
+def prompt_stream(given: GivenPrompts) -> Collection[Prompt]:
+    """`prompts_of`, but what reads its prompts as it is gone through stays as it is: see `checked`."""
+    return collected(given, *_GIVEN)
+
+
+def checked(prompts: Iterable[Prompt]) -> Iterable[Prompt]:
+    """Prompts one by one, with the errors of `prompts_of`."""
+    return each(prompts, *_GIVEN)
+
+
+def texts_of(given: Iterable[str]) -> tuple[str, ...]:
+    """`prompts_of` where no image can be read."""
+    return listed(given, "prompt", str, "a text, or a list of texts")

@@ -4,7 +4,7 @@ from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError
 from headpursuit.models.batches import batches
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
-from headpursuit.models.chat import Chat, chat_of, parse_template_args
+from headpursuit.models.chat import Chat, ChatSettings, chat_of
 from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_is_cached
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
@@ -17,6 +17,7 @@ from headpursuit.models.facts import (
     unembedding_facts,
     vision_facts,
 )
+from headpursuit.models.framing import Framing, tell_of_frames
 from headpursuit.models.gradients import scale_gradients
 from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks
 from headpursuit.models.identity import (
@@ -58,6 +59,7 @@ __all__ = [
     "Applied",
     "Certificate",
     "Chat",
+    "ChatSettings",
     "ConceptTokens",
     "DEMO_VLM",
     "Difference",
@@ -65,6 +67,7 @@ __all__ = [
     "Export",
     "FLAGS",
     "Format",
+    "Framing",
     "HarnessAnswers",
     "HarnessFigure",
     "HarnessTasks",
@@ -101,7 +104,6 @@ __all__ = [
     "load",
     "log_probabilities",
     "logit_changes",
-    "parse_template_args",
     "quiet",
     "read_mixed",
     "readout",
@@ -109,6 +111,7 @@ __all__ = [
     "scale_gradients",
     "spell",
     "stream_answer",
+    "tell_of_frames",
     "token_forms",
     "token_text",
     "tokenizer_facts",

@@ -10,9 +10,10 @@ from jaxtyping import Int
 from torch import Tensor
 
 from headpursuit.conversations import Conversation
-from headpursuit.files import check_text
-from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.images import GivenPrompts, ImagePrompt, prompts_of
 from headpursuit.images.opening import image_size
+from headpursuit.models.chat import Chat
+from headpursuit.models.framing import Framing
 from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import placeholder_of
@@ -68,10 +69,10 @@ class Batches:
 
 def batches(
     model: LanguageModel,
-    prompts: Sequence[Prompt],
+    prompts: GivenPrompts,
     batch_size: int,
     *,
-    chat: bool = False,
+    chat: Chat | bool = False,
     room: int = 0,
     first: int = 0,
 ) -> Batches:
@@ -83,34 +84,34 @@ def batches(
         model: The model.
         prompts: Texts, and texts with an image.
         batch_size: Prompts per batch.
-        chat: Put each prompt as a user's message into the model's chat template.
+        chat: Put each prompt as a user's message into the model's chat template; a `Chat` also has its system prompt
+            and settings. Special tokens that the tokenizer or the template writes anyway stand there once.
         room: Tokens that must still fit into the context behind each prompt.
         first: Number of the first prompt, where these are some of many.
 
     Raises:
         FileNotFoundError: If an image is missing.
+        TypeError: If one is no prompt; the text has its number.
         ValueError: No prompts, an empty prompt, a prompt longer than the context, no chat template; or an image that
             cannot be read, a text that does not say where it goes, or a model that reads none.
     """
-    if not prompts:
-        raise ValueError("there are no prompts")
+    prompts = prompts_of(prompts)
     if batch_size < 1:
         raise ValueError(f"the batch size is {batch_size}; it must be at least 1")
+    frame = Framing.of(model, chat)
     seen = {i: prompt for i, prompt in enumerate(prompts) if isinstance(prompt, ImagePrompt)}
     ids = {
-        i: encode(model, first + i, prompt, chat)
-        for i, prompt in enumerate(prompts)
-        if not isinstance(prompt, ImagePrompt)
+        i: encode(frame, first + i, prompt) for i, prompt in enumerate(prompts) if not isinstance(prompt, ImagePrompt)
     }
-    check_pictures(model, {first + i: prompt for i, prompt in seen.items()}, chat)
+    check_pictures(frame, {first + i: prompt for i, prompt in seen.items()})
     for i, tokens in ids.items():
         check_length(model, first + i, len(tokens), room)
     makers: list[Callable[[], Batch]] = []
     for part in _parts(model, {i: (len(tokens),) for i, tokens in ids.items()}, batch_size):
         makers.append(lambda part=part: _pad(model, part, ids, first))  # type: ignore[misc]
-    sizes = {i: (_n_words(model, prompt, chat), *image_size(prompt.image)) for i, prompt in seen.items()}
+    sizes = {i: (_n_words(frame, prompt), *image_size(prompt.image)) for i, prompt in seen.items()}
     for part in _parts(model, sizes, batch_size):
-        makers.append(lambda part=part: _open(model, part, seen, first, chat, room))  # type: ignore[misc]
+        makers.append(lambda part=part: _open(frame, part, seen, first, room))  # type: ignore[misc]
     return Batches(makers)
 
 
@@ -123,9 +124,9 @@ def _parts(model: LanguageModel, sizes: Mapping[int, tuple[int, ...]], batch_siz
     return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
 
 
-def _n_words(model: LanguageModel, prompt: ImagePrompt, chat: bool) -> int:
+def _n_words(frame: Framing, prompt: ImagePrompt) -> int:
     """Tokens of the text around an image, and one for the image, which takes as many as its size asks for."""
-    return len(model.tokenizer.encode(text_of(model, prompt, chat), add_special_tokens=False))
+    return len(frame.model.tokenizer.encode(text_of(frame, prompt), add_special_tokens=False))
 
 
 def context_length(model: LanguageModel) -> int:
@@ -142,26 +143,25 @@ def check_length(model: LanguageModel, number: int, n_tokens: int, room: int) ->
         raise ValueError(f"prompt {number + 1} takes {n_tokens} tokens{extra}, but the context holds {context}")
 
 
-def encode(model: LanguageModel, number: int, prompt: str | Conversation, chat: bool) -> list[int]:
+def encode(frame: Framing, number: int, prompt: str | Conversation) -> list[int]:
     """The tokens of a text, or of a conversation in its template.
 
     Raises:
         ValueError: If it is empty, has a token that the model lacks or a place for an image, cannot be put into a
             chat template, or has to be.
     """
-    if isinstance(prompt, Conversation) and not chat:
+    if isinstance(prompt, Conversation) and frame.chat is None:
         raise ValueError(
             f"prompt {number + 1} is a conversation, which only the chat template can write; give --chat (chat=True)"
         )
     said = str(prompt)
     if not said.strip():
         raise ValueError(f"prompt {number + 1} is empty")
-    check_text(said, f"prompt {number + 1}")
     try:
-        text = model.as_message(prompt) if chat else said
+        model, text = frame.model, frame.text(prompt)
     except ValueError as error:
         raise ValueError(f"prompt {number + 1}: {error}") from error
-    if not chat or model.wants_special(text):
+    if frame.adds_special(text):
         ids = _without_end(model, text)
     else:
         ids = model.tokenizer.encode(text, add_special_tokens=False)
@@ -208,12 +208,11 @@ def _pad(model: LanguageModel, indices: list[int], ids: dict[int, list[int]], fi
     return Batch(numbers, torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device))
 
 
-def _open(
-    model: LanguageModel, indices: list[int], prompts: dict[int, ImagePrompt], first: int, chat: bool, room: int
-) -> Batch:
+def _open(frame: Framing, indices: list[int], prompts: dict[int, ImagePrompt], first: int, room: int) -> Batch:
     """Open the pictures of some prompts, and make what the model is given."""
     numbers = tuple(first + i for i in indices)
-    given = read_pictures(model, {first + i: prompts[i] for i in indices}, chat)
+    model = frame.model
+    given = read_pictures(frame, {first + i: prompts[i] for i in indices})
     ids, mask = given.pop("input_ids"), given.pop("attention_mask")
     for number, n_tokens in zip(numbers, mask.sum(1).tolist(), strict=True):
         check_length(model, number, n_tokens, room)

@@ -11,9 +11,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from headpursuit.images import Prompt
+from headpursuit.images import GivenPrompts, Prompt, prompt_stream
 from headpursuit.models.anatomy import HeadSite, check_positions, visited
 from headpursuit.models.batches import Batch, batches
+from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.image_batches import image_positions
 from headpursuit.models.image_positions import ImagePositions
@@ -57,11 +58,11 @@ class MixedBatch:
 
 def read_mixed(
     model: LanguageModel,
-    prompts: Collection[Prompt],
+    prompts: GivenPrompts,
     positions: Positions = "last",
     *,
     batch_size: int = 32,
-    chat: bool = False,
+    chat: Chat | bool = False,
     max_new_tokens: int = 16,
     wanted: Callable[[int], bool] = lambda _: True,
 ) -> Iterator[MixedBatch]:
@@ -73,7 +74,7 @@ def read_mixed(
         positions: `last`: each prompt's last token. `prompt`: all its tokens. `generated`: the tokens of the model's
             greedy answer. `image`: the tokens that stand for the prompt's image. `all`: prompt and answer.
         batch_size: Prompts per batch.
-        chat: Put each prompt into the chat template.
+        chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         max_new_tokens: Length of the answers, where they are captured.
         wanted: Which batches to read, by number: others are somebody else's, or were read before.
 
@@ -89,6 +90,7 @@ def read_mixed(
         raise ValueError(f"unknown positions {positions!r}; choose {', '.join(get_args(Positions))}")
     if positions == "image":
         ImagePositions.of(model.network)
+    prompts = prompt_stream(prompts)
     answering = positions in ("generated", "all")
     room = max_new_tokens if answering else 0
     number = 0
@@ -108,7 +110,7 @@ def read_mixed(
 
 
 def _checked(
-    model: LanguageModel, prompts: Collection[Prompt], batch_size: int, chat: bool, room: int
+    model: LanguageModel, prompts: Collection[Prompt], batch_size: int, chat: Chat | bool, room: int
 ) -> Iterator[tuple[int, list[Prompt]]]:
     """The prompts by windows, each with its first prompt's number; if they are several, all are tokenized first."""
     windows = list(islice(_windows(prompts), 2)) or [(0, [])]

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +46,38 @@ class Chat:
             raise ValueError(
                 f"cannot read {self.date!r} as a date; write it like 2026-07-14, or with the time, 2026-07-14T09:30"
             ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatSettings:
+    """A frame as settings, which all configs with prompts have.
+
+    Raises:
+        ValueError: If settings cannot be read, or would do nothing.
+    """
+
+    chat: bool = False
+    """Put prompts into the chat template."""
+    system: str = ""
+    """The system prompt, in the chat template."""
+    template_args: str = ""
+    """Settings of the chat template, like `enable_thinking=false`, several with commas; or a JSON object."""
+    date: str = ""
+    """What a chat template that writes the date or time takes for now, like `2026-07-14`; if empty, the day on which
+    the run is begun."""
+
+    def __post_init__(self) -> None:
+        _ = self.frame
+
+    @property
+    def frame(self) -> Chat | bool:
+        """What the chat template is told; False without one."""
+        return chat_of(self.chat, self.system, self.template_args, self.date)
+
+    @property
+    def chat_settings(self) -> dict[str, Any]:
+        """These settings by name, for another config."""
+        return {each.name: getattr(self, each.name) for each in fields(ChatSettings)}
 
 
 def chat_of(chat: bool, system: str = "", template_args: str = "", date: str = "") -> Chat | bool:

@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
-from headpursuit.images import Prompt
+from headpursuit.images import GivenPrompts
 from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, visited
 from headpursuit.models.batches import Batch, batches
+from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.image_batches import image_positions
 from headpursuit.models.language_model import LanguageModel
@@ -42,7 +43,12 @@ class LogitChanges:
 
 @torch.no_grad()
 def logit_changes(
-    model: LanguageModel, edits: Sequence[Edit], prompts: Sequence[Prompt], *, batch_size: int = 32, chat: bool = False
+    model: LanguageModel,
+    edits: Sequence[Edit],
+    prompts: GivenPrompts,
+    *,
+    batch_size: int = 32,
+    chat: Chat | bool = False,
 ) -> Iterator[tuple[LogitChanges, ...]]:
     """Measure total and direct change of the next-token logits, a batch of prompts at a time.
 
@@ -56,7 +62,7 @@ def logit_changes(
         edits: The edits, each measured by itself.
         prompts: Texts, and texts with an image.
         batch_size: Prompts per batch.
-        chat: Put each prompt into the chat template.
+        chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
 
     Yields:
         For each batch one result per edit.

@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headpursuit.images import Prompt
+from headpursuit.images import GivenPrompts, prompts_of
 from headpursuit.models.anatomy import HeadSite, check_positions
 from headpursuit.models.anatomy.sites import side_by_side
 from headpursuit.models.batches import Batch, batches
+from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.sharding import is_sharded, whole_tensor
@@ -20,11 +21,11 @@ from headpursuit.models.sharding import is_sharded, whole_tensor
 
 def scale_gradients(
     model: LanguageModel,
-    prompts: Sequence[Prompt],
+    prompts: GivenPrompts,
     targets: Sequence[Sequence[int]],
     *,
     batch_size: int = 32,
-    chat: bool = False,
+    chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Float[Tensor, "n_prompts n_heads"]]:
     """Derivative of the next token's log-probability with respect to every head's scale, at scale 1.
@@ -38,7 +39,7 @@ def scale_gradients(
         prompts: Texts, and texts with an image.
         targets: For each prompt the token ids whose probabilities are added up.
         batch_size: Prompts per batch.
-        chat: Put each prompt into the chat template.
+        chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the prompts done and all prompts.
 
     Returns:
@@ -53,6 +54,7 @@ def scale_gradients(
     Differences: 1. of the log-probability of given tokens, not of a loss over a data set. 2. signed: a head whose scale
         raises the probability is one to turn down.
     """
+    prompts = prompts_of(prompts)
     if len(targets) != len(prompts) or not all(targets):
         raise ValueError("every prompt needs at least one token whose probability is followed")
     if is_sharded(model.network):

@@ -13,18 +13,20 @@ from headpursuit.images import ImagePrompt
 from headpursuit.images.opening import check_image, open_image
 from headpursuit.models.anatomy import text_decoder
 from headpursuit.models.compiled import uncompiled
+from headpursuit.models.framing import Framing
 from headpursuit.models.image_positions import ImagePositions
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import placeholder_of, processed
 
 
-def check_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], chat: bool) -> None:
+def check_pictures(frame: Framing, prompts: Mapping[int, ImagePrompt]) -> None:
     """Look at prompts with images before anything runs: files by their first bytes, and texts for where images go.
 
     Raises:
         FileNotFoundError: If an image is missing.
         ValueError: If an image is none, a text does not say where its image goes, or the model reads no images.
     """
+    model = frame.model
     for number, prompt in prompts.items():
         if model.processor is None:
             raise ValueError(
@@ -34,7 +36,7 @@ def check_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], cha
         with _naming(number):
             if not isinstance(prompt.image, Image):
                 check_image(prompt.image)
-            text_of(model, prompt, chat)
+            text_of(frame, prompt)
 
 
 @contextmanager
@@ -47,24 +49,20 @@ def _naming(number: int) -> Iterator[None]:
         raise kind(f"prompt {number + 1}: {error}") from error
 
 
-def text_of(model: LanguageModel, prompt: ImagePrompt, chat: bool) -> str:
+def text_of(frame: Framing, prompt: ImagePrompt) -> str:
     """A prompt's text with a placeholder for its image.
 
     Raises:
         ValueError: If the text is empty, or nothing says where the image goes.
     """
-    placeholder = placeholder_of(model.processor)
-    if chat:
-        text = model.as_message(prompt.text, with_image=True)
-        if placeholder not in text:
+    placeholder = placeholder_of(frame.model.processor)
+    text = frame.text(prompt.text, with_image=True)
+    if placeholder not in text:
+        if frame.chat is not None:
             raise ValueError(f"the chat template puts no image into the text; write {placeholder} and leave --chat out")
-    else:
-        text = prompt.text
-        if placeholder not in text:
-            raise ValueError(
-                f"the text does not say where its image goes; write {placeholder} there, or use the chat template "
-                "(--chat)"
-            )
+        raise ValueError(
+            f"the text does not say where its image goes; write {placeholder} there, or use the chat template (--chat)"
+        )
     if text.count(placeholder) != 1:
         raise ValueError(f"the text has {text.count(placeholder)} places for one image; write {placeholder} once")
     if not prompt.text.replace(placeholder, "").strip():
@@ -72,7 +70,7 @@ def text_of(model: LanguageModel, prompt: ImagePrompt, chat: bool) -> str:
     return text
 
 
-def read_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], chat: bool) -> dict[str, Tensor]:
+def read_pictures(frame: Framing, prompts: Mapping[int, ImagePrompt]) -> dict[str, Tensor]:
     """Open the images of some prompts; what the model is given for them, padded on the left.
 
     Raises:
@@ -83,9 +81,8 @@ def read_pictures(model: LanguageModel, prompts: Mapping[int, ImagePrompt], chat
     for number, prompt in prompts.items():
         with _naming(number):
             images.append(open_image(prompt.image))
-    texts = [text_of(model, prompt, chat) for prompt in prompts.values()]
-    special = not chat or model.wants_special(texts[0])
-    return processed(model.processor, model.network, texts, images, special=special)
+    texts, model = [text_of(frame, prompt) for prompt in prompts.values()], frame.model
+    return processed(model.processor, model.network, texts, images, special=frame.adds_special(texts[0]))
 
 
 def image_positions(model: LanguageModel, batch: Any) -> Bool[Tensor, "n_prompts n_tokens"]:

@@ -1,11 +1,11 @@
 """Multiply what chosen heads write, while a block of code runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from transformers import PreTrainedModel
 
-from headpursuit.heads import Edit, Head
+from headpursuit.heads import GivenEdit, edit_of
 from headpursuit.models.certified import certified
 from headpursuit.models.compiled import OptimizedModule, plain_network
 from headpursuit.models.language_model import LanguageModel
@@ -15,7 +15,7 @@ from headpursuit.models.scaling import Applied, rescale_sites
 @contextmanager
 def rescale(
     model: LanguageModel | PreTrainedModel | OptimizedModule,
-    edit: Edit | Mapping[Head, float] | Mapping[str, float],
+    edit: GivenEdit,
     *,
     prompt_length: int | None = None,
 ) -> Iterator[Applied]:
@@ -40,6 +40,7 @@ def rescale(
         A counter of the forward passes that were edited.
 
     Raises:
+        TypeError: If the edit is neither an edit nor a mapping of heads to scales.
         ValueError: If the edit names a head that the model does not have; nothing is changed then. Inside the block, if
             `generate` is asked for guidance, assisted decoding or continuous batching, which an edit cannot follow.
         AnatomyError: If the model's heads cannot be certified.
@@ -48,8 +49,8 @@ def rescale(
     """
     if prompt_length is not None and prompt_length < 0:
         raise ValueError(f"the prompt length is {prompt_length}; it is a number of tokens, 0 or more")
+    edit = edit_of(edit)
     network = plain_network(model.network if isinstance(model, LanguageModel) else model)
     anatomy = model.anatomy if isinstance(model, LanguageModel) else certified(network)[0]
-    edit = edit if isinstance(edit, Edit) else Edit(edit)
     with rescale_sites(network, anatomy, edit, prompt_length) as applied:
         yield applied

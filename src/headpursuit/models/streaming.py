@@ -9,6 +9,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from headpursuit.images import Prompt
 from headpursuit.models.batches import batches
+from headpursuit.models.chat import Chat
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.image_positions import image_token_id
 from headpursuit.models.language_model import LanguageModel
@@ -22,7 +23,7 @@ def stream_answer(
     tell: Callable[[str], None],
     *,
     max_new_tokens: int = 12,
-    chat: bool = False,
+    chat: Chat | bool = False,
 ) -> str:
     """`answer` for one prompt, told as it grows.
 
@@ -31,7 +32,7 @@ def stream_answer(
         prompt: Text, or text with an image.
         tell: Called after each token with the answer so far. An error it raises ends the answer and passes through.
         max_new_tokens: Length of the answer.
-        chat: Put the prompt into the chat template.
+        chat: Put the prompt into the chat template; a `Chat` also has its system prompt and settings.
 
     Returns:
         The whole answer, as `answer` gives it.

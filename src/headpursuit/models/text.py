@@ -1,6 +1,6 @@
 """Answers to prompts, and how likely a text is."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from headpursuit.images import Prompt
+from headpursuit.images import GivenPrompts, prompts_of
 from headpursuit.models.batches import Batch, batches
+from headpursuit.models.chat import Chat
+from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.image_positions import image_token_id
 from headpursuit.models.language_model import LanguageModel
@@ -48,14 +50,30 @@ def end_ids(model: LanguageModel, image_id: int | None) -> list[int]:
 
 def answer(
     model: LanguageModel,
-    prompts: Sequence[Prompt],
+    prompts: GivenPrompts,
     *,
     max_new_tokens: int = 12,
     batch_size: int = 64,
-    chat: bool = False,
+    chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """Greedy answers, without special tokens, in the order of the prompts."""
+    """Greedy answers, without special tokens, in the order of the prompts.
+
+    Args:
+        model: The model.
+        prompts: Texts, and texts with an image; one alone is one prompt.
+        max_new_tokens: Length of the answers.
+        batch_size: Prompts per batch.
+        chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
+        progress: Called after each batch with the prompts done and all prompts.
+
+    Raises:
+        FileNotFoundError: If an image is missing.
+        TypeError: If one is no prompt; the text has its number.
+        ValueError: If there are no prompts, or they cannot be read (see `batches`).
+    """
+    prompts = prompts_of(prompts)
+    tell_of_frames(model, prompts, chat)
     answers, done = [""] * len(prompts), 0
     for batch in batches(model, prompts, batch_size, chat=chat, room=max_new_tokens):
         full = continue_batch(model, batch, max_new_tokens)
@@ -76,7 +94,7 @@ def read_logits(model: LanguageModel, batch: Batch, **options: Any) -> Float[Ten
 
 
 def log_probabilities(
-    model: LanguageModel, texts: Sequence[Prompt], batch_size: int = 8
+    model: LanguageModel, texts: GivenPrompts, batch_size: int = 8
 ) -> Iterator[tuple[Float[Tensor, "n_predictions vocab"], Int[Tensor, " n_predictions"]]]:
     """Log-probabilities of every next token of the texts, a batch at a time, and which token came."""
     for batch in batches(model, texts, batch_size):

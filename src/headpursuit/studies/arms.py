@@ -101,7 +101,7 @@ class ArmRunner:
                 self._prompts,
                 max_new_tokens=self._config.max_new_tokens,
                 batch_size=self._config.batch_size,
-                chat=self._config.chat,
+                chat=self._config.frame,
                 progress=lambda done, total: self._progress(f"arm {name}", done, total),
             )
             touched = applied.n_forwards

@@ -103,7 +103,7 @@ def _check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, C
     for concept in concepts:
         tokens_of(model, concept, config.ranking.multi_token)
     for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
-        batches(model, prompts, config.batch_size, chat=config.chat, room=config.max_new_tokens)
+        batches(model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
     batches(model, task.neutral_texts, config.batch_size)
 
 

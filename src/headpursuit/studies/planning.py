@@ -95,7 +95,7 @@ class _Meter:
             self._model,
             max_new_tokens=config.max_new_tokens,
             batch_size=config.batch_size,
-            chat=config.chat,
+            chat=config.frame,
         )
         if self._seconds_each is None:
             some = list(prompts[: _BATCHES * config.batch_size])
@@ -140,7 +140,7 @@ class _Meter:
     def _size(self, prompts: Sequence[Prompt]) -> tuple[int, int]:
         """Batches, and tokens as far as a few batches tell."""
         config: Any = self._config
-        found = batches(self._model, prompts, config.batch_size, chat=config.chat, room=config.max_new_tokens)
+        found = batches(self._model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
         first = list(islice(found, _BATCHES))
         tokens = sum(int(batch.attention_mask.sum()) for batch in first)
         return len(found), round(tokens * len(prompts) / max(1, sum(len(batch.indices) for batch in first)))

@@ -21,10 +21,10 @@ def capture_config(config: StudyConfig, samples: int | None = None) -> CaptureCo
     needed = SAMPLES if config.ranker or config.ranking.rule == "l1" else 0
     return CaptureConfig(
         positions=config.positions,
-        chat=config.chat,
         max_new_tokens=config.max_new_tokens,
         batch_size=config.batch_size,
         samples=needed if samples is None else samples,
+        **config.chat_settings,
     )
 
 
@@ -59,7 +59,7 @@ def evidence_of(model: LanguageModel, task: Task, concept: Concept, config: Stud
         tuple(q.fact for q in task.ranking_questions),
         config.ranking,
         config.batch_size,
-        config.chat,
+        config.frame,
         config.seed,
     )
 

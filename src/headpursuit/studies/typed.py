@@ -1,10 +1,12 @@
 """Settings that were written by hand, as the types they have."""
 
+import json
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 
 def typed(wanted: Any, value: Any, what: str) -> Any:
-    """A setting as its type; numbers may be written for text, whole numbers for fractions, and lists for text.
+    """A setting as its type; text may be written as a number, list or mapping, a fraction as a whole number.
 
     Args:
         wanted: The type, as a dataclass's field names it; of other than plain types the value is taken as it is.
@@ -23,6 +25,8 @@ def typed(wanted: Any, value: Any, what: str) -> Any:
         return value
     if str in kinds and isinstance(value, list):
         return ",".join(map(str, value))
+    if str in kinds and isinstance(value, Mapping):
+        return json.dumps(value)
     if type(value) in (int, float) and str in kinds:
         return f"{value:g}" if isinstance(value, float) else str(value)
     if type(value) is int and float in kinds:

@@ -23,7 +23,7 @@ from headpursuit.analysis.explaining import explain
 from headpursuit.analysis.ranking_heads import score_each
 from headpursuit.analysis.rankings import RankConfig
 from headpursuit.analysis.readings import read
-from headpursuit.concepts import Concept, builtin_concepts, load_concept
+from headpursuit.concepts import Concept, Words, builtin_concepts, concepts_of
 from headpursuit.heads import Head
 from headpursuit.models import ConceptTokens, LanguageModel, spell, token_text, vocabulary_sha256
 from headpursuit.pursuit import Scores, benjamini_hochberg, pooled_p
@@ -34,7 +34,7 @@ def build_atlas(
     model: LanguageModel,
     capture: Capture,
     config: AtlasConfig | None = None,
-    concepts: Sequence[Concept] | None = None,
+    concepts: Iterable[Words] | Words | None = None,
     *,
     progress: Callable[[str, int, int], None] = lambda *_: None,
 ) -> Atlas:
@@ -48,14 +48,16 @@ def build_atlas(
         model: The model that was captured.
         capture: The capture; moments suffice, samples are needed by the l1 rule alone.
         config: Options.
-        concepts: All built-in ones if None.
+        concepts: Each as `rank` takes one, or `{name: words, ...}`; all built-in ones if None.
         progress: Told the stage, how much of it is done, and of how much.
 
     Raises:
+        FileNotFoundError: If there is no such concept.
+        TypeError: If a concept or one of its words is something else.
         ValueError: If two concepts have one name, no concept has a token in the vocabulary, or as `rank` and `explain`.
     """
     config = config or AtlasConfig()
-    chosen = check_concepts([load_concept(name) for name in builtin_concepts()] if concepts is None else concepts)
+    chosen = check_concepts(concepts_of(builtin_concepts() if concepts is None else concepts))
     lists, left_out = _spelled(model, chosen, config.ranking)
     rule = config.ranking.rule
     reading = read(model, capture, rule=rule, centre=config.ranking.centre, gain=config.ranking.gain)

@@ -16,7 +16,7 @@ from headpursuit.analysis.samples import Samples
 from headpursuit.concepts import Concept
 from headpursuit.heads import Head
 from headpursuit.images import Prompt
-from headpursuit.models import HeadSite, LanguageModel, tokens_of, unembedding, write_weights
+from headpursuit.models import Chat, HeadSite, LanguageModel, tokens_of, unembedding, write_weights
 from headpursuit.pursuit import Dictionary
 
 
@@ -45,7 +45,7 @@ class Evidence:
     config: RankConfig
     """Atoms, random dictionaries and tokens of the concept; rule, centring and score are the rankers' own."""
     batch_size: int = 32
-    chat: bool = False
+    chat: Chat | bool = False
     seed: int = 0
     """Of random heads, folds and shuffles."""
 

@@ -1,11 +1,11 @@
 """Ship an edit: write it, load it back from disk, compare it with the live edit, and only then let it count."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, GivenEdit, edit_of
+from headpursuit.images import texts_of
 from headpursuit.models.adapters import peft_library
 from headpursuit.models.export.adapters import adapter_on
 from headpursuit.models.export.card import card
@@ -27,11 +27,11 @@ _WRITERS = {"weights": write_checkpoint, "ia3": write_ia3, "lora": write_lora}
 
 def export(
     model: LanguageModel,
-    edit: Edit,
+    edit: GivenEdit,
     path: Path | str,
     format: Format = "weights",  # noqa: A002
     *,
-    prompts: Collection[str] | None = None,
+    prompts: Iterable[str] | None = None,
     concept: str = "",
     study: str = "",
 ) -> Export:
@@ -41,11 +41,11 @@ def export(
 
     Args:
         model: The model that the edit is for.
-        edit: Heads and scales, of scope `all`.
+        edit: Heads and scales, of scope `all`; also a plain mapping like `{"L29H2": -1}`.
         path: The folder to write.
         format: `weights`: a plain checkpoint, exact up to rounding of the scaled weights. `ia3`: a PEFT adapter of a
             few KB, exact, also for quantised models. `lora`: a PEFT adapter, equal up to rounding.
-        prompts: What to compare on, the first 64; by default a few short ones.
+        prompts: Texts to compare on, the first 64; by default a few short ones.
         concept: What the edit is about, for the model card.
         study: What a study measured for it, Markdown, for the model card.
 
@@ -56,7 +56,7 @@ def export(
         ExtraMissing: If an adapter is asked for and peft is not installed.
         OSError: If the disk is too full; nothing is left on it then.
     """
-    folder, texts = Path(path), _chosen(prompts)
+    folder, edit, texts = Path(path), edit_of(edit), _chosen(prompts)
     refuse_existing(folder)
     scaled = plan(model.network, model.anatomy, edit, format)
     if format != "weights":
@@ -84,7 +84,7 @@ def export(
 
 
 def verify_export(
-    path: Path | str, model: LanguageModel | None = None, *, prompts: Collection[str] | None = None
+    path: Path | str, model: LanguageModel | None = None, *, prompts: Iterable[str] | None = None
 ) -> Difference:
     """Compare an exported folder with the live edit again.
 
@@ -105,9 +105,7 @@ def verify_export(
     return verify(written, path, model or load(base.model, revision=base.revision, dtype=base.dtype), prompts)
 
 
-def verify(
-    written: Export, path: Path | str, model: LanguageModel, prompts: Collection[str] | None = None
-) -> Difference:
+def verify(written: Export, path: Path | str, model: LanguageModel, prompts: Iterable[str] | None = None) -> Difference:
     """`verify_export` for a manifest that was read and a model that was loaded."""
     written.check_base(model)
     plan(model.network, model.anatomy, written.edit, written.format)
@@ -117,8 +115,8 @@ def verify(
         return _judged(difference(outputs_of(exported, texts), live, base, model.network.dtype), written.format)
 
 
-def _chosen(prompts: Collection[str] | None) -> tuple[str, ...]:
-    return PROMPTS if prompts is None else tuple(islice(prompts, MOST_PROMPTS))
+def _chosen(prompts: Iterable[str] | None) -> tuple[str, ...]:
+    return PROMPTS if prompts is None else texts_of(prompts)[:MOST_PROMPTS]
 
 
 def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str]) -> tuple[Outputs, Outputs]:

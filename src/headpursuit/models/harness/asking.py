@@ -7,10 +7,12 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from headpursuit.heads import Edit
+from headpursuit.models.chat import Chat
 from headpursuit.models.harness.answers import HarnessAnswers, figures_of
 from headpursuit.models.harness.finding import HarnessTasks, harness_library
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.rescale import rescale
+from headpursuit.models.templates import clock_at
 
 _BOOTSTRAP = 1_000
 """Resamples behind lm-eval's standard errors, for metrics that are no mean; its own 100,000 take minutes each."""
@@ -24,7 +26,7 @@ def ask_harness(
     batch_size: int = 8,
     limit: int | None = None,
     num_fewshot: int | None = None,
-    chat: bool = False,
+    chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> HarnessAnswers:
     """Run tasks once, with lm-eval's wrapper of a transformers model, while heads are rescaled.
@@ -38,20 +40,23 @@ def ask_harness(
         batch_size: Requests per batch.
         limit: Only so many items of each task, the first ones.
         num_fewshot: Examples in each prompt; by default what each task says.
-        chat: Put prompts into the chat template.
+        chat: Put prompts into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each request with the requests done and all requests.
 
     Raises:
         ExtraMissing: If lm-eval is not installed.
-        ValueError: If the edit's scope cannot be followed, the edit touched nothing, the tokenizer has no end token, or
-            lm-eval refuses a task.
+        ValueError: If the edit's scope cannot be followed, the edit touched nothing, the tokenizer has no end token,
+            the chat template cannot write what it is told, or lm-eval refuses a task.
     """
     harness_library()
     from lm_eval.evaluator import simple_evaluate
 
     tasks.check_scope(edit)
+    frame = model.dated(chat)
+    if frame is not None:
+        model.as_message("a question", chat=frame)  # lm-eval would only warn, and leave the system prompt out
     with _as_loaded(tasks), rescale(model, edit) as applied, _quietly() as warnings:
-        wrapped = _wrapped(model, batch_size)
+        wrapped = _wrapped(model, batch_size, frame)
         if progress:
             wrapped.set_cache_hook(_Counter(tasks, progress))
         try:
@@ -61,7 +66,8 @@ def ask_harness(
                 task_manager=tasks.manager,
                 limit=limit,
                 num_fewshot=num_fewshot,
-                apply_chat_template=chat,
+                apply_chat_template=frame is not None,
+                system_instruction=frame.system or None if frame else None,
                 bootstrap_iters=_BOOTSTRAP,
             )
         except AssertionError as error:  # how lm-eval says that a task does not fit a model
@@ -72,18 +78,30 @@ def ask_harness(
     return HarnessAnswers(figures_of(found), touched, tuple(warnings))
 
 
-def _wrapped(model: LanguageModel, batch_size: int) -> Any:
+def _wrapped(model: LanguageModel, batch_size: int, frame: Chat | None) -> Any:
     from lm_eval.models.huggingface import HFLM
 
     if model.tokenizer.eos_token_id is None:
         raise ValueError(
             f"the tokenizer of {model.name or 'this model'} has no end token, which lm-eval needs; set its eos_token"
         )
+    told = frame or Chat()
+
+    class Framed(HFLM):
+        def apply_chat_template(self, *args: Any, **kwargs: Any) -> Any:
+            with clock_at(told.moment):
+                return super().apply_chat_template(*args, **kwargs)
+
     level = logging.getLogger("lm_eval.models.huggingface")
     before = level.level
     level.setLevel(logging.ERROR)  # it warns that a model in hand is not loaded by name
     try:
-        return HFLM(pretrained=model.network, tokenizer=model.tokenizer, batch_size=batch_size)
+        return Framed(
+            pretrained=model.network,
+            tokenizer=model.tokenizer,
+            batch_size=batch_size,
+            chat_template_args=dict(told.template),
+        )
     finally:
         level.setLevel(before)
 

@@ -1,6 +1,6 @@
 """Tasks of lm-evaluation-harness, found by name and loaded with their data."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from headpursuit.extras import ExtraMissing
+from headpursuit.given import listed
 from headpursuit.heads import Edit
 
 
@@ -58,7 +59,7 @@ def harness_library() -> ModuleType:
     return lm_eval
 
 
-def harness_tasks(names: Sequence[str], include_path: Path | str | None = None) -> HarnessTasks:
+def harness_tasks(names: Iterable[str], include_path: Path | str | None = None) -> HarnessTasks:
     """Load tasks with their data, which lm-eval fetches where they are not local.
 
     Args:
@@ -73,8 +74,7 @@ def harness_tasks(names: Sequence[str], include_path: Path | str | None = None) 
     harness_library()
     from lm_eval.tasks import TaskManager
 
-    if not names:
-        raise ValueError("name at least one task of lm-eval, like hellaswag")
+    names = listed(names, "task", str, "at least one task of lm-eval, like hellaswag")
     if include_path is not None and not Path(include_path).is_dir():
         raise FileNotFoundError(f"there is no folder {include_path} with tasks")
     manager = TaskManager(include_path=None if include_path is None else str(include_path))

@@ -70,6 +70,8 @@ class ResultKind(Generic[R]):
         with understood(folder / _CONFIG, f"config of a {self.name}"):
             was = dict(_leaves(to_record(from_record(self.config, read_json(folder / _CONFIG)))))
         now = dict(_leaves(to_record(config)))
+        # Without a date of its own, it goes on at the one that it was begun at.
+        now |= {name: was.get(name) for name, value in now.items() if name.rpartition(".")[2] == "date" and not value}
         changed = [f"{n} was {was.get(n)!r}, is {now.get(n)!r}" for n in was | now if was.get(n) != now.get(n)]
         if changed:
             raise ValueError(

@@ -7,11 +7,11 @@ from typing import get_args
 from headpursuit.analysis import RankConfig, Score, count_of
 from headpursuit.analysis.rankers import find_ranker
 from headpursuit.heads import parse_scope
-from headpursuit.models import Positions
+from headpursuit.models import ChatSettings, Positions
 
 
 @dataclass(frozen=True)
-class StudyConfig:
+class StudyConfig(ChatSettings):
     """Everything that decides a study's outcome; saved as `config.json`.
 
     These are the defaults of text tasks; see `usual_config` for those of every task.
@@ -35,8 +35,6 @@ class StudyConfig:
     ranking: RankConfig = field(default_factory=RankConfig)
     positions: Positions = "last"
     """Positions of the ranking prompts that are captured."""
-    chat: bool = False
-    """Put prompts into the chat template."""
     max_new_tokens: int = 12
     """Length of the answers."""
     batch_size: int = 64
@@ -77,6 +75,7 @@ class StudyConfig:
     """Further numbers or percentages of heads that are measured on the held-out questions, like `8,16,32`."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for heads in (self.heads, *self.dose_heads, *self.also_heads):
             count_of(heads, 10**9)
         parse_scope(self.scope)

@@ -5,9 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from headpursuit.concepts import Concept
-from headpursuit.models import LanguageModel
+from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.base import asked_of, check_base
+from headpursuit.studies.dates import dated
 from headpursuit.studies.effect import effect
 from headpursuit.studies.finding import described, find_heads, measured
 from headpursuit.studies.percent import percent
@@ -52,6 +53,7 @@ def study(
     """
     if config.task == CAPTIONING:
         raise ValueError("captions are studied by headpursuit.studies.study_captions")
+    config = dated(model, config, Path(path), chat=config.chat)
     task = task or find_task(config)
     task = task.split_for(sweep=config.sweep)
     check_metric(task)
@@ -79,11 +81,17 @@ def study(
         verdict=judge(summaries, p_matched, p_random, asked),
         classes=dict(task.classes),
         sheet=sheet,
-        remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out))),
+        remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out, _worn(model, task, config)))),
         metric=asked.metric.name,
         direction=task.direction,
     )
     return KIND.finish(found.folder, result, task=task.name, model=config.model)
+
+
+def _worn(model: LanguageModel, task: Task, config: StudyConfig) -> str:
+    """What to know about held-out questions that wear their frame already, in a sentence."""
+    note = Framing.of(model, config.frame).note(question.prompt for question in task.heldout)
+    return f"Of the held-out questions, {note}." if note else ""
 
 
 def _reproduced(sheet: DoseSheet, summaries: Sequence[ArmSummary], direction: Direction, config: StudyConfig) -> str:

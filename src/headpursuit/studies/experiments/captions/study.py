@@ -9,6 +9,7 @@ from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes
+from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.captions.figures import CaptionArm
 from headpursuit.studies.experiments.captions.judging import CaptionThresholds, judge
 from headpursuit.studies.experiments.captions.plan import direction_of, plan_caption_arms
@@ -55,6 +56,7 @@ def study_captions(
     """
     if config.task != CAPTIONING:
         raise ValueError(f"{config.task} is no study of captions; run it with headpursuit.study")
+    config = dated(model, config, Path(path), chat=config.chat)
     task = (task or find_task(config)).split_for(sweep=True)
     lines = thresholds_of(config)
     found = find_heads(KIND, model, task, config, Path(path), resume=resume, progress=progress)

@@ -16,6 +16,7 @@ from headpursuit.models import (
     harness_tasks,
 )
 from headpursuit.pursuit.controls import random_heads
+from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.lm_eval.changes import change_of
 from headpursuit.studies.experiments.lm_eval.result import KIND, HarnessArm, HarnessResult, HarnessRow
 from headpursuit.studies.experiments.lm_eval.saying import sentence_of
@@ -56,6 +57,7 @@ def harness_study(
         AnatomyError: If the model's heads cannot be certified.
     """
     folder = Path(path)
+    config = dated(model, config, folder, chat=config.chat)
     KIND.check(folder, config, resume=resume)
     saved.check(model)
     tasks = tasks or harness_tasks(config.tasks, config.include_path)
@@ -115,7 +117,7 @@ def _asked(
         batch_size=config.batch_size,
         limit=config.limit,
         num_fewshot=config.num_fewshot,
-        chat=config.chat,
+        chat=config.frame,
         progress=progress,
     )
 

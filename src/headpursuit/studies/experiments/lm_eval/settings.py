@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headpursuit.models import ChatSettings
 from headpursuit.studies.kernel import command_line
 
 EDIT = "edit.json"
@@ -12,7 +13,7 @@ EDIT = "edit.json"
 
 
 @dataclass(frozen=True)
-class HarnessConfig:
+class HarnessConfig(ChatSettings):
     """Everything that decides what is found; saved as `config.json`."""
 
     model: str
@@ -29,8 +30,6 @@ class HarnessConfig:
     """A folder with further tasks."""
     controls: int = 3
     """Draws of random heads of the edit's layers."""
-    chat: bool = False
-    """Whether prompts are put into the chat template."""
     seed: int = 0
     """Of the draws and the resampling; what lm-eval draws has lm-eval's own seeds."""
     device: str = "auto"
@@ -38,6 +37,7 @@ class HarnessConfig:
     revision: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         smallest = {"limit": 1, "num_fewshot": 0, "batch_size": 1, "controls": 0}
         for name, least in smallest.items():
             value = getattr(self, name)

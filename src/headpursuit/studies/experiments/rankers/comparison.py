@@ -9,6 +9,7 @@ import numpy as np
 from headpursuit.analysis.rankers import DEFAULT
 from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.storage import versions
+from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.rankers.judging import Judged, compare, places
 from headpursuit.studies.experiments.rankers.measuring import Run
 from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, TaskComparison, seconds_in
@@ -53,6 +54,7 @@ def compare_rankers(
         AnatomyError: If the model's heads cannot be certified.
     """
     folder = Path(path)
+    config = dated(model, config, folder, chat=any(config.study(name).chat for name in config.tasks))
     tasks = config.find_tasks() if tasks is None else [config.prepared(task) for task in tasks]
     studies = [config.study(name) for name in config.tasks] if studies is None else studies
     KIND.check(folder, config, resume=resume)
@@ -92,7 +94,7 @@ def _check_feasible(model: LanguageModel, task: Task, study: StudyConfig, config
         if not prompts:
             raise ValueError(f"{task.name} has no {what}")
     for prompts in ([q.prompt for q in task.heldout], [q.prompt for q in asked]):
-        batches(model, prompts, config.batch_size, chat=study.chat, room=study.max_new_tokens)
+        batches(model, prompts, config.batch_size, chat=study.frame, room=study.max_new_tokens)
     batches(model, task.neutral_texts, config.batch_size)
 
 

@@ -1,7 +1,7 @@
 """What is asked for when rankers are compared."""
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from headpursuit.analysis import RankConfig, count_of
@@ -44,6 +44,8 @@ class RankersConfig:
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
+    date: str = ""
+    """What chat templates that write the date or time take for now; if empty, the day on which the run is begun."""
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -97,7 +99,7 @@ class RankersConfig:
     def study(self, task: str) -> StudyConfig:
         """How a task's questions are put and its ranking prompts captured: as in a study of it."""
         of_images = {"data": self.data} if self.data and is_image_task(task) else {}
-        return usual_config(
+        found = usual_config(
             task,
             self.model,
             revision=self.revision,
@@ -109,6 +111,7 @@ class RankersConfig:
             dtype=self.dtype,
             **of_images,
         )
+        return replace(found, date=self.date) if found.chat else found
 
     def find_tasks(self) -> tuple[Task, ...]:
         """The tasks; nothing is known of a model yet.

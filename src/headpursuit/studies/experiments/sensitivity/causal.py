@@ -42,8 +42,8 @@ def measure(
         config.model,
         max_new_tokens=config.max_new_tokens,
         batch_size=config.batch_size,
-        chat=config.chat,
         seed=config.seed,
+        **config.chat_settings,
     )
     runner = ArmRunner(model, task, study, silent, questions)
     edits = _edits(draws, config.scale)

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headpursuit.analysis import RankConfig, count_of
+from headpursuit.models import ChatSettings
 from headpursuit.studies.kernel import command_line
 
 
 @dataclass(frozen=True)
-class SensitivityConfig:
+class SensitivityConfig(ChatSettings):
     """Everything that decides the outcome, beside the capture; saved as `config.json`."""
 
     concept: str
@@ -39,7 +40,6 @@ class SensitivityConfig:
     """What the heads are multiplied by there."""
     questions: int = 60
     """Held-out questions of each group that every edit answers, at most."""
-    chat: bool = False
     max_new_tokens: int = 12
     batch_size: int = 64
     seed: int = 0
@@ -48,6 +48,7 @@ class SensitivityConfig:
     dtype: str = "auto"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         count_of(self.heads, 10**9)
         for name in ("repeats", "questions", "max_new_tokens", "batch_size"):
             if getattr(self, name) < 1:

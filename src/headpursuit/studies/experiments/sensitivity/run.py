@@ -9,6 +9,7 @@ from typing import Any
 from headpursuit.analysis import Capture, Ranking, Suggestions, count_of, rank_each, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
+from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.sensitivity.agreement import chance_overlap
 from headpursuit.studies.experiments.sensitivity.causal import measure, questions_of
 from headpursuit.studies.experiments.sensitivity.comparing import agreements, compare, n_top
@@ -64,6 +65,7 @@ def study_sensitivity(
             task is about other words, or the config differs from the one to resume.
     """
     folder, concept = Path(path), concept or load_concept(config.concept)
+    config = dated(model, config, folder, chat=config.chat)
     task = task or (load_task(config.task) if config.task else None)
     check_inputs(concept, task, config)
     synonyms = read_synonyms(config.synonyms, concept) if config.synonyms else {}

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,19 @@ from headpursuit.studies.typed import typed
 
 _SHARED = frozenset(
     {"task", "model", "revision", "heads", "scale", "scope", "controls", "other_concept", "ranking", "batch_size"}
-    | {"seed", "device", "dtype", "sweep", "sweep_questions", "effect", "doses", "scales", "enhance_scales", "also"}
+    | {
+        "seed",
+        "device",
+        "dtype",
+        "date",
+        "sweep",
+        "sweep_questions",
+        "effect",
+        "doses",
+        "scales",
+        "enhance_scales",
+        "also",
+    }
 )
 """Settings of a study that a task of a transfer cannot have for itself."""
 
@@ -99,6 +111,8 @@ class TransferConfig:
     """Seed of everything random, the ranking's dictionaries included."""
     device: str = "auto"
     dtype: str = "auto"
+    date: str = ""
+    """What chat templates that write the date or time take for now; if empty, the day on which the run is begun."""
 
     def __post_init__(self) -> None:
         if len(self.tasks) < 2:
@@ -121,7 +135,7 @@ class TransferConfig:
         """One task's settings as those of a study."""
         images = {"images": self.images, "selection_images": self.selection_images}
         shared = {name: most for name, most in images.items() if most is not None}
-        return usual_config(
+        found = usual_config(
             task.task,
             self.model,
             revision=self.revision,
@@ -136,6 +150,7 @@ class TransferConfig:
             dtype=self.dtype,
             **(shared | dict(task.settings)),
         )
+        return replace(found, date=self.date) if found.chat else found
 
     @classmethod
     def of(cls, model: str, tasks: Sequence[TransferTask], settings: Mapping[str, Any]) -> "TransferConfig":

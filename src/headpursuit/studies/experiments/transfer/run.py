@@ -12,6 +12,7 @@ from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.base import asked_of
+from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.transfer.clustering import by_effect, by_overlap
 from headpursuit.studies.experiments.transfer.config import TransferConfig, command
 from headpursuit.studies.experiments.transfer.effects import Answered, HeadSet, cells_of
@@ -60,6 +61,7 @@ def transfer(
         AnatomyError: If the model's heads cannot be certified.
     """
     folder = Path(path)
+    config = dated(model, config, folder, chat=any(config.study_of(task).chat for task in config.tasks))
     tasks = {name: task.split_for(sweep=False) for name, task in (tasks or find_tasks(config)).items()}
     studies = {task.name: config.study_of(task) for task in config.tasks}
     if list(tasks) != list(studies):
@@ -138,7 +140,7 @@ def _check_feasible(model: LanguageModel, task: Task, config: StudyConfig) -> No
     tokens_of(model, task.words, config.ranking.multi_token)
     check_ranker(model, task, config)
     for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
-        batches(model, prompts, config.batch_size, chat=config.chat, room=config.max_new_tokens)
+        batches(model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
     batches(model, task.neutral_texts, config.batch_size)
 
 
