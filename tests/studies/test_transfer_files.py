@@ -59,7 +59,7 @@ def test_the_config_that_is_written_can_be_given_again(tmp_path):
     ("text", "reason"),
     [
         ("tasks: [{name: a}]", "each of the tasks needs a key task"),
-        ("tasks: [{task: x, heads: 3}]", "the task x has no setting 'heads'; it can have ranker, positions, chat"),
+        ("tasks: [{task: x, heads: 3}]", "the task x has no setting 'heads'; it can have chat, system, "),
         ("tasks: [{task: x, name: 'A b'}]", "'A b' cannot name a task"),
         ("tasks: [{task: captioning, data: scenes}]", "captioning has figures of its own"),
         ("tasks: [{task: x, images: many}]", "the task x, images: expected int, found 'many'"),
