@@ -278,22 +278,11 @@ def test_an_interrupted_comparison_goes_on_where_it_stopped(finished, model, tas
     assert replace(result, seconds={}) == replace(finished[0], seconds={})
 
 
-def test_what_is_there_is_not_overwritten(finished, model, task, tmp_path):
-    with pytest.raises(FileExistsError, match="exists already; .* continue what is unfinished in it"):
-        compared(model, task, finished[1])
-    with pytest.raises(FileExistsError, match="is finished; see it with"):
-        compared(model, task, finished[1], resume=True)
+def test_other_questions_cannot_go_on(model, task, tmp_path):
     with noting(stop=2), pytest.raises(KeyboardInterrupt):
         compared(model, task, tmp_path / "rankers")
-    with pytest.raises(ValueError, match="is unfinished; continue it with --resume"):
-        RankersResult.load(tmp_path / "rankers")
-    with pytest.raises(ValueError, match=r"begun with other settings \(draws was 2, is 3\)"):
-        compared(model, task, tmp_path / "rankers", tiny_config(draws=3), resume=True)
     with pytest.raises(ValueError, match="begun with other questions"):
         compared(model, replace(task, questions=task.questions[1:]), tmp_path / "rankers", resume=True)
-    (tmp_path / "photos").mkdir()
-    with pytest.raises(FileExistsError, match="is no rankers"):
-        compared(model, task, tmp_path / "photos", resume=True)
 
 
 def test_a_screen_asks_some_questions_of_each_group(model, task, tmp_path):

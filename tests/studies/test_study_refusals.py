@@ -1,4 +1,3 @@
-import json
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -9,7 +8,6 @@ from tiny_study import N_NEW
 from headpursuit.analysis import RankConfig
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models.scaling import Applied
-from headpursuit.records import from_record, to_record
 from headpursuit.studies import StudyConfig, study
 from headpursuit.studies import arms as running
 from headpursuit.studies.settings import command
@@ -62,10 +60,6 @@ def test_a_missing_concept_is_refused_before_anything_is_written(model, config, 
 def test_settings_that_cannot_be_are_refused(changes, reason):
     with pytest.raises(ValueError, match=reason):
         StudyConfig("countries-qa", "m", **changes)
-
-
-def test_settings_come_back_from_json(config):
-    assert from_record(StudyConfig, json.loads(json.dumps(to_record(config)))) == config
 
 
 def test_the_command_names_what_is_not_the_default(tmp_path):

@@ -44,36 +44,6 @@ def test_a_study_interrupted_while_capturing_leaves_no_half_capture(model, confi
     assert study(model, config, tmp_path / "study", resume=True).concept == "colours"
 
 
-def test_another_config_cannot_be_resumed(model, config, tmp_path):
-    with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
-        study(model, config, tmp_path / "study")
-    with pytest.raises(ValueError, match=r"study was begun with other settings \(\w+ was .*, is .*\); give those"):
-        study(model, replace(config, scale=-1.0), tmp_path / "study", resume=True)
-
-
-def test_an_unfinished_study_is_not_begun_again_without_being_asked_to(model, config, tmp_path):
-    with breaking_in("edit"), pytest.raises(KeyboardInterrupt):
-        study(model, config, tmp_path / "study")
-    with pytest.raises(FileExistsError, match="exists already; .* continue what is unfinished in it with --resume"):
-        study(model, config, tmp_path / "study")
-
-
-@pytest.mark.parametrize(
-    ("resume", "reason"), [(False, "exists already"), (True, "is finished; see it with `headpursuit report")]
-)
-def test_a_finished_study_is_not_run_again(finished, model, config, resume, reason):
-    with breaking_in(None) as begun, pytest.raises(FileExistsError, match=reason):
-        study(model, config, finished[1], resume=resume)
-    assert not begun
-
-
-def test_an_unfinished_study_is_not_read(model, config, tmp_path):
-    with breaking_in("random-1"), pytest.raises(KeyboardInterrupt):
-        study(model, config, tmp_path / "study")
-    with pytest.raises(ValueError, match="study is unfinished; continue it with --resume"):
-        StudyResult.load(tmp_path / "study")
-
-
 @pytest.fixture
 def copied(finished, tmp_path):
     folder = tmp_path / "study"
@@ -129,9 +99,3 @@ def test_other_questions_or_words_cannot_go_on_with_a_study(model, config, task,
         ):
             study(model, config, tmp_path / "study", task=other, resume=True)
     study(model, config, tmp_path / "study", task=task, resume=True)
-
-
-def test_a_folder_of_something_else_is_not_taken_for_a_study(model, config, tmp_path):
-    (tmp_path / "photos").mkdir()
-    with pytest.raises(FileExistsError, match="photos exists and is no study"):
-        study(model, config, tmp_path / "photos", resume=True)

@@ -119,18 +119,10 @@ def test_an_interrupted_transfer_goes_on_where_it_stopped(made, model, tasks, tm
     result, _, begun = made
     with noting(stop_at=4) as before, pytest.raises(KeyboardInterrupt):
         transfer(model, tiny_config(), tmp_path / "out", tasks=tasks)
-    with pytest.raises(ValueError, match="unfinished; continue it with --resume"):
-        TransferResult.load(tmp_path / "out")
-    with pytest.raises(FileExistsError, match="continue what is unfinished in it with --resume"):
-        transfer(model, tiny_config(), tmp_path / "out", tasks=tasks)
-    with pytest.raises(ValueError, match=r"other settings \(settings.controls was 2, is 1\)"):
-        transfer(model, tiny_config(controls=1), tmp_path / "out", tasks=tasks, resume=True)
     with noting() as after:
         again = transfer(model, tiny_config(), tmp_path / "out", tasks=tasks, resume=True)
     assert before + after == begun
     assert again == result
-    with pytest.raises(FileExistsError, match="is finished"):
-        transfer(model, tiny_config(), tmp_path / "out", tasks=tasks, resume=True)
 
 
 def test_other_questions_of_the_same_name_cannot_go_on(model, tasks, tmp_path):

@@ -1,5 +1,7 @@
 """The command `headpursuit`."""
 
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -13,13 +15,10 @@ from headpursuit.cli import (
     examine,
     exploring,
     exporting,
-    harness,
-    rankers,
-    sensitivity,
     sharing,
     studies,
-    transfer,
 )
+from headpursuit.registry import NAMES
 
 app = typer.Typer(
     name="headpursuit",
@@ -44,11 +43,10 @@ app.command("pull")(sharing.pull)
 app.command("study")(studies.study)
 app.command("sweep")(studies.sweep)
 app.command("plan")(studies.plan)
-app.command("lm-eval")(harness.lm_eval)
-app.command("transfer")(transfer.transfer)
-app.command("rankers")(rankers.rankers)
 app.command("report")(studies.report)
-app.command("sensitivity")(sensitivity.sensitivity)
+for _name in NAMES.values():
+    if find_spec(f"headpursuit.cli.{_name}"):
+        app.command(_name.replace("_", "-"))(getattr(import_module(f"headpursuit.cli.{_name}"), _name))
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(concepts.app, name="concepts")
 

@@ -1,0 +1,114 @@
+"""A tiny run of every experiment: what the contract is tried on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import planted_words
+import pytest
+import test_rankers
+import tiny
+import tiny_captions
+import tiny_study
+import transfer_tasks
+
+from headpursuit.analysis import RankConfig, SavedEdit
+from headpursuit.heads import Edit
+from headpursuit.models import HarnessAnswers, HarnessFigure, HarnessTasks
+from headpursuit.registry import experiment
+from headpursuit.studies.experiments.lm_eval import HarnessConfig, evaluating
+from headpursuit.studies.experiments.sensitivity import SensitivityConfig
+from headpursuit.studies.tasks import load_task
+
+
+@dataclass(frozen=True)
+class Case:
+    """One experiment with its settings, and what it is given instead of what its settings name."""
+
+    name: str
+    model: Any
+    config: Any
+    other: Any
+    """Settings that are not the same."""
+    given: dict[str, Any]
+
+    def run(self, folder, *, config=None, resume=False, progress=lambda *_: None):
+        return experiment(self.name).run(
+            self.model, config or self.config, folder, **self.given, resume=resume, progress=progress
+        )
+
+
+def _answers(place):
+    tiny_study.declare_task(place)
+    config = tiny_study.tiny_config(place, sweep=True, heads="1%", scale=-1.0, doses="1,2", scales="-20")
+    task = load_task(str(place / "tiny-qa.yaml"))
+    return Case("answers", tiny.word_model(), config, replace(config, seed=1), {"task": task})
+
+
+def _captions(place):
+    config = tiny_captions.config(place, doses="1", scales="-20")
+    given = {"task": tiny_captions.task()}
+    return Case("captions", tiny_captions.model(), config, replace(config, seed=1), given)
+
+
+def _sensitivity(place):
+    model, ranking = planted_words.planted_model(), RankConfig(n_draws=3)
+    captured = planted_words.captured_of(model)
+    captured.save(place / "cap")
+    config = SensitivityConfig(
+        "planted",
+        str(place / "cap"),
+        "tiny",
+        ranking=ranking,
+        repeats=2,
+        fractions="20,50",
+        additions="",
+        suggestions=3,
+    )
+    given = {"capture": captured, "concept": planted_words.CONCEPT, "task": None}
+    return Case("sensitivity", model, config, replace(config, repeats=3), given)
+
+
+def _transfer(_):
+    model, config = tiny.word_model(), transfer_tasks.tiny_config()
+    return Case("transfer", model, config, replace(config, controls=1), {"tasks": transfer_tasks.three_tasks(model)})
+
+
+def _rankers(_):
+    model, config = tiny.word_model(), test_rankers.tiny_config(rankers="logit-lens,random")
+    given = {"tasks": [test_rankers.tiny_task(model)], "studies": [test_rankers.STUDY]}
+    return Case("rankers", model, config, replace(config, draws=3), given)
+
+
+def _lm_eval(_):
+    edit = Edit({"L0H0": 0.7, "L2H1": 0.5})
+    config = HarnessConfig("tiny", ("t",), edit.to_json(), controls=2)
+    return Case(
+        "lm_eval",
+        tiny.word_model(),
+        config,
+        replace(config, seed=1),
+        {"saved": SavedEdit(edit), "tasks": HarnessTasks((), (), None)},
+    )
+
+
+CASES: dict[str, Callable[..., Case]] = {
+    "answers": _answers,
+    "captions": _captions,
+    "sensitivity": _sensitivity,
+    "transfer": _transfer,
+    "rankers": _rankers,
+    "lm_eval": _lm_eval,
+}
+
+
+def without_lm_eval(patch: pytest.MonkeyPatch) -> None:
+    """What lm-evaluation-harness, which need not be installed, would say: figures that hang on how much is edited."""
+
+    def ask(model, tasks, edit, **_):
+        scores = tuple(float(i % 5 >= 2 * len(edit)) for i in range(20))
+        figure = HarnessFigure("t", "acc", "none", sum(scores) / 20, 0.1, True, 20, tuple(range(20)), scores, asked="x")
+        return HarnessAnswers((figure,), 3 * len(edit), ())
+
+    patch.setattr(evaluating, "ask_harness", ask)
+    patch.setattr(evaluating, "versions", lambda *more: {"torch": "2"} | dict.fromkeys(more, "0.4"))

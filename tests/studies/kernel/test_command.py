@@ -1,0 +1,154 @@
+"""The command that a result prints reaches the program as the settings of that result, whatever they are."""
+
+import json
+import shlex
+from dataclasses import fields, is_dataclass, replace
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import planted_words
+import pytest
+from typed import run
+
+from headpursuit.analysis import RankConfig
+from headpursuit.cli import running
+from headpursuit.records import to_record
+from headpursuit.registry import NAMES, experiment
+from headpursuit.studies import usual_config
+from headpursuit.studies.experiments.lm_eval import HarnessConfig
+from headpursuit.studies.experiments.rankers import RankersConfig
+from headpursuit.studies.experiments.sensitivity import SensitivityConfig
+from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask
+
+WRITTEN = {
+    "heads": "3",
+    "scope": "0,-1",
+    "doses": "1,2%",
+    "scales": "0,-4",
+    "enhance_scales": "1.5,4",
+    "also": "3,4",
+    "other_concept": "numbers",
+    "concept": "shapes",
+    "ranker": "alignment",
+    "rankers": "logit-lens,random",
+    "fractions": "20,40",
+    "additions": "30",
+    "dtype": "bfloat16",
+    "device": "cpu",
+    "revision": "a branch",
+    "data": "a folder/with spaces",
+    "ask": "What's this?",
+    "scorer": "vader",
+    "synonyms": "some words.txt",
+    "include_path": "tasks of mine",
+}
+"""Text that has a grammar of its own."""
+
+TOGETHER = [{"heads", "scale", "ranker"}, {"sweep", "ranking.score"}]
+"""Of these settings, those of one group refuse those of the other beside them."""
+
+
+def other_than(kind, value, name):
+    """A value of a field's type that is not its default."""
+    if name in WRITTEN:
+        return WRITTEN[name]
+    if get_origin(kind) is Literal:
+        return next(word for word in get_args(kind) if word != value)
+    kind = next((each for each in get_args(kind) if each is not type(None)), kind)
+    if kind is bool:
+        return not value
+    if kind is int:
+        return (value or 0) + 3
+    if kind is float:
+        return value - 1 if value < 0 else value + 0.05
+    assert kind is str, f"{name} is {kind}: write a value for it"
+    return f"another {name}"
+
+
+def variations(config, fixed):
+    """Each setting alone off its default, then all of them that can stand beside each other."""
+    own = changes_of(config, fixed)
+    ranking = {f"ranking.{name}": value for name, value in changes_of(getattr(config, "ranking", None), fixed).items()}
+    own |= {name: value for name, value in ranking.items() if name != "ranking.seed"}
+    for name in own:
+        yield name, changed(config, {name: own[name]})
+    for group in TOGETHER:
+        yield "all", changed(config, {name: value for name, value in own.items() if name not in group})
+
+
+def changes_of(config, fixed):
+    if config is None:
+        return {}
+    hints = get_type_hints(type(config))
+    plain = [f.name for f in fields(config) if f.name not in fixed and not is_dataclass(getattr(config, f.name))]
+    return {name: other_than(hints[name], getattr(config, name), name) for name in plain}
+
+
+def changed(config, changes):
+    """The seed of a ranking is that of all else."""
+    own = {name: value for name, value in changes.items() if "." not in name}
+    if {"heads", "scale"} & set(own) and hasattr(config, "sweep"):
+        own["sweep"] = False  # which chooses them
+    inside = {name.removeprefix("ranking."): value for name, value in changes.items() if "." in name}
+    if isinstance(getattr(config, "ranking", None), RankConfig):
+        inside |= {"seed": own["seed"]} if "seed" in own else {}
+        own["ranking"] = replace(config.ranking, **inside)
+    return replace(config, **own)
+
+
+EDIT = {"scales": {"L1H2": -1.0}, "scope": "all"}
+TASKS = (TransferTask("one", "countries-qa", {"chat": True}), TransferTask("two", "months"))
+STUDIES = {
+    task: (usual_config(task, "a model", **given), {"task", "model", *given})
+    for task, given in {
+        "countries-qa": {},
+        "image-classification": {"data": "digits"},
+        "captioning": {"data": "scenes", "concept": "colours", "sweep": True, "heads": "1%", "scale": -1.0},
+    }.items()
+}
+BEGINNINGS = {
+    "answers": [STUDIES["countries-qa"], STUDIES["image-classification"]],
+    "captions": [STUDIES["captioning"]],
+    "sensitivity": [(SensitivityConfig("countries", "cap", "a model"), {"concept", "capture", "model"})],
+    "transfer": [(TransferConfig("a model", TASKS), {"model", "tasks"})],
+    "rankers": [
+        # Score, rule and centring are each ranker's own.
+        (RankersConfig(("countries-qa", "months"), "a model"), {"tasks", "model", "score", "rule", "centre"})
+    ],
+    "lm_eval": [(HarnessConfig("a model", ("arc_easy", "m.yaml"), EDIT), {"model", "tasks", "edit"})],
+}
+"""Of every experiment some settings, and the fields that cannot be anything else here."""
+
+CASES = [
+    pytest.param(name, config, id=f"{name}-{i}-{what}")
+    for name, beginnings in BEGINNINGS.items()
+    for i, (usual, fixed) in enumerate(beginnings)
+    for what, config in [("nothing", usual), *variations(usual, fixed)]
+]
+
+
+def test_every_experiment_is_tried():
+    assert set(BEGINNINGS) == set(NAMES.values())
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Where the commands are typed: beside what they read."""
+    place = tmp_path_factory.mktemp("a place")
+    planted_words.captured_of(planted_words.planted_model()).save(place / "cap")
+    (place / "the results").mkdir()
+    (place / "the results" / "edit.json").write_text(json.dumps(EDIT))
+    return place
+
+
+@pytest.mark.parametrize(("name", "config"), CASES)
+def test_the_command_is_accepted_and_asks_for_the_same(name, config, place, monkeypatch):
+    asked = []
+    monkeypatch.setattr(running, "run_experiment", lambda *given, **_: asked.append(given))
+    monkeypatch.chdir(place)
+    (place / "the results" / "config.json").write_text(json.dumps(to_record(config)))
+    words = shlex.split(experiment(name).command(config, place / "the results"))
+    typed = run(*words[1:])
+    assert typed.exit_code == 0, typed.output
+    found, again, output = asked[0]
+    assert (found.name, again) == (experiment(name).name, config)
+    assert output.name in ("the results", "the results-again")
