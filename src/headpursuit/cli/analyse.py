@@ -62,6 +62,7 @@ def capture(
     )
     from headpursuit.analysis import capture as run
     from headpursuit.images import is_hub
+    from headpursuit.images.folders import other_files
 
     of_images = is_hub(prompts) or Path(prompts).is_dir()
     if of_images and ask is None:
@@ -72,6 +73,8 @@ def capture(
     if ask is not None and column is not None:
         raise ValueError("--column goes with a file of prompts; the images of --ask have none")
     texts: Collection[Prompt] = read_prompts(prompts, column) if ask is None else ask_about(prompts, ask)
+    if ask is not None and not is_hub(prompts) and (others := other_files(Path(prompts))):
+        notes.print(others, markup=False, soft_wrap=True)
     check_chat(texts, chat)
     if skip_bad:
         texts = readable(texts, lambda line: notes.print(line, markup=False, soft_wrap=True))

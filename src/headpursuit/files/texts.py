@@ -116,7 +116,7 @@ def _check_head(path: Path, head: bytes) -> None:
 def _sixteen_bits(head: bytes) -> str:
     """UTF-16 without a byte order mark, by its zero bytes: every other byte of spaces and digits is one."""
     zeros = [head[half::2].count(0) for half in (0, 1)]
-    if max(zeros) < max(1, len(head) // 20) or min(zeros) * 4 > max(zeros):
+    if max(zeros) < max(2, len(head) // 20) or min(zeros) * 4 > max(zeros):
         return ""
     return "UTF-16LE" if zeros[1] > zeros[0] else "UTF-16BE"
 

@@ -1,5 +1,6 @@
 """Images in a folder: sub-folders are labels, or a table says what is known of each image."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +27,30 @@ def folder_entries(folder: Path) -> list[Entry]:
         return _entries(folder, folder)
     splits = splits_of(inside)
     return [replace(entry, split=split) for name, split in splits.items() for entry in _entries(folder / name, folder)]
+
+
+def other_files(folder: Path) -> str:
+    """Files of a folder and its sub-folders that are not called like images, in a sentence; empty if there are none.
+
+    What begins with a dot, and what lies in the folder itself, is not counted.
+    """
+    inside = (path.relative_to(folder) for path in sorted(folder.rglob("*")) if path.is_file())
+    others = [
+        name
+        for name in inside
+        if len(name.parts) > 1
+        and name.suffix.lower() not in SUFFIXES
+        and name.name.lower() not in NAMES
+        and not any(part.startswith(".") for part in name.parts)
+    ]
+    if not others:
+        return ""
+    endings = Counter(name.suffix.lower() or "no ending" for name in others)
+    kinds = ", ".join(f"{count} {ending}" for ending, count in sorted(endings.items()))
+    return (
+        f"{len(others)} files in {folder} were left out, because they are not called like images "
+        f"({kinds:.100}; the first is {others[0].as_posix()})"
+    )
 
 
 def _entries(part: Path, folder: Path) -> list[Entry]:

@@ -49,6 +49,8 @@ class ImageSet:
     """Asks for a caption."""
     skipped: tuple[str, ...] = ()
     """Why images were left out, a line for each."""
+    remarks: tuple[str, ...] = ()
+    """What else was not read, a sentence each."""
 
     def of(self, split: Split) -> tuple[LabelledImage, ...]:
         """The images of one split."""

@@ -1,17 +1,19 @@
 """From a name to a set of images."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
 from headpursuit.images.class_words import words_of
-from headpursuit.images.folders import folder_entries
+from headpursuit.images.folders import folder_entries, other_files
 from headpursuit.images.hub import HubSource, hub_entries, hub_images
 from headpursuit.images.image_set import ImageSet
 from headpursuit.images.named import NAMED
 from headpursuit.images.opening import image_files
 from headpursuit.images.prompt import ImageSource
 from headpursuit.images.splits import Entry, drawn, labels_of, limited
+from headpursuit.images.tables import table_of
 
 _OURS = ("digits", "scenes", "counts")
 """Sets that need no download."""
@@ -54,7 +56,7 @@ def load_images(
         return limited(getattr(import_module("headpursuit.images.rendered"), name)(), limit, seed)
     found = _found(name)
     images, skipped = drawn(name, found[0], heldout=heldout, limit=limit, seed=seed, skip_bad=skip_bad)
-    return ImageSet(found[1].name, images, found[1].classes, found[1].question, found[1].caption_request, skipped)
+    return replace(found[1], images=images, skipped=skipped)
 
 
 def image_sources(name: str) -> list[ImageSource]:
@@ -96,7 +98,9 @@ def _found(name: str) -> tuple[Sequence[Entry], ImageSet]:
     labels = labels_of(entries)
     if len(labels) == 1 and not any(entry.captions for entry in entries):
         raise ValueError(f"all images of {name} have the label {labels[0]!r}; there must be two labels at least")
-    return entries, ImageSet(name, (), {label: words_of(label) for label in labels})
+    of_folder = not is_hub(name) and table_of(Path(name)) is None
+    remarks = tuple(f"{each}." for each in [other_files(Path(name)) if of_folder else ""] if each)
+    return entries, ImageSet(name, (), {label: words_of(label) for label in labels}, remarks=remarks)
 
 
 def _hub_source(name: str) -> HubSource:

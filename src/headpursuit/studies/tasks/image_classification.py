@@ -33,11 +33,11 @@ def image_classification(images: ImageSet) -> Task:
 
 
 def left_out(images: ImageSet) -> tuple[str, ...]:
-    """Which images could not be used, in a sentence."""
+    """Which images and files could not be used, in sentences."""
     if not images.skipped:
-        return ()
+        return images.remarks
     first = "; ".join(images.skipped[:3]) + ("; and others" if len(images.skipped) > 3 else "")
-    return (f"{len(images.skipped)} images were left out, because they cannot be opened: {first}.",)
+    return (f"{len(images.skipped)} images were left out, because they cannot be opened: {first}.", *images.remarks)
 
 
 def _check(images: ImageSet) -> None:

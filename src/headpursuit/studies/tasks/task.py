@@ -173,12 +173,12 @@ def parse_questions(text: str, origin: str) -> tuple[Question, ...]:
 def _question(row: Mapping[str, Any]) -> Question:
     if not isinstance(row, Mapping):
         raise TypeError("it is no JSON object")
-    question = Question(**{**row, "answers": _answers(row["answers"])})
     for name in ("prompt", "subject", "fact", "label", "image_name"):
-        value = getattr(question, name)
+        value = row.get(name, "")
         if not isinstance(value, str) or (name == "prompt" and not value.strip()):
             raise TypeError(f"{name} is {value!r:.60}, where text belongs")
         check_text(value, name)
+    question = Question(**{**row, "answers": _answers(row["answers"])})
     for value, allowed in ((question.group, get_args(Group)), (question.split, get_args(Split))):
         if value not in allowed:
             raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
