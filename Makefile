@@ -1,4 +1,4 @@
-# make demo | test | check | docs | browser | notebooks | bench | pictures. Each sets up what it needs in .venv; nothing to edit.
+# make demo | test | check | fuzz | docs | browser | notebooks | bench | pictures. Each sets up what it needs in .venv; nothing to edit.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test check matrix docs browser chromium notebooks bench pictures setup clean
+.PHONY: demo test check fuzz matrix docs browser chromium notebooks bench pictures setup clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/headpursuit demo
@@ -22,6 +22,9 @@ check: $(DEV_STAMP)
 	$(MAKE) test
 	$(MAKE) matrix
 	$(MAKE) docs
+
+fuzz: $(DEV_STAMP)
+	$(BIN)/python -m pytest -m "slow or not slow" tests/strangers/test_fuzz.py
 
 matrix: $(DEV_STAMP)
 	$(BIN)/python -m pytest -m matrix tests/matrix

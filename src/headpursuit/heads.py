@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Literal, TypeAlias, get_args
 
+from headpursuit.files import shown
 from headpursuit.given import listed
 
 Kind: TypeAlias = Literal["self", "cross"]
@@ -149,11 +150,11 @@ class Edit(Mapping[Head, float]):
         if unknown:
             raise ValueError(f"an edit has no {min(unknown)!r}; it has scales and a scope")
         if not isinstance(scales, Mapping):
-            raise ValueError(f'an edit maps heads to scales, like {{"L12H3": -1}}, but holds {scales!r}')
+            raise ValueError(f'an edit maps heads to scales, like {{"L12H3": -1}}, but holds {scales!r:.60}')
         wrong = {name: scale for name, scale in scales.items() if not _is_number(scale)}
         if wrong:
             name, scale = next(iter(wrong.items()))
-            raise ValueError(f"the scale of {name} is {scale!r}; it must be a number")
+            raise ValueError(f"the scale of {shown(name)} is {scale!r:.60}; it must be a number")
         heads = [Head.parse(name) for name in scales]
         twice = next((head for head in heads if heads.count(head) > 1), None)
         if twice is not None:

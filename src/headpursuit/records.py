@@ -13,6 +13,7 @@ from pathlib import Path
 from types import GenericAlias, NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from headpursuit.files import shown
 from headpursuit.heads import Head
 
 T = TypeVar("T")
@@ -103,7 +104,9 @@ def _checked(wanted: Any, value: Any, path: str) -> Any:
     if origin is not None and issubclass(origin, Mapping):
         _only(isinstance(value, Mapping), value, path, "an object")
         keys, values = inside
-        return {_checked(keys, k, f"{path}: a key"): _checked(values, v, f"{path}: {k}") for k, v in value.items()}
+        return {
+            _checked(keys, k, f"{path}: a key"): _checked(values, v, f"{path}: {shown(k)}") for k, v in value.items()
+        }
     if not isinstance(wanted, type) or (wanted not in _WORDS and isinstance(value, wanted)):
         return value
     return _plain(wanted, value, path)
@@ -152,7 +155,7 @@ def _made(make: Any, path: str) -> Any:
 
 
 def _inside(path: str, name: str) -> str:
-    return f"{path}.{name}" if path else name
+    return f"{path}.{shown(name)}" if path else shown(name)
 
 
 def _only(right: bool, value: Any, path: str, expected: str) -> Any:

@@ -161,8 +161,9 @@ def test_a_million_rows_need_no_more_memory_than_one(tmp_path):
     import tracemalloc
 
     for name in ("p.txt", "p.csv", "p.tsv", "p.jsonl"):
-        row = json.dumps(ROW) if name == "p.jsonl" else f'"{FRANCE}"'
-        file = put(tmp_path, name, "prompt\n" + f"{row}\n" * 20000 if name[2] != "j" else f"{row}\n" * 20000)
+        long = FRANCE * 100
+        row = json.dumps({"prompt": long}) if name == "p.jsonl" else f'"{long}"'
+        file = put(tmp_path, name, "prompt\n" + f"{row}\n" * 400 if name[2] != "j" else f"{row}\n" * 400)
         tracemalloc.start()
         read_prompts(file)
         peak = tracemalloc.get_traced_memory()[1]
@@ -471,7 +472,7 @@ def test_files_that_a_folder_of_labels_leaves_out_are_counted(tmp_path):
 
 def test_an_unfinished_run_of_lm_eval_is_told_as_such(tmp_path):
     put(tmp_path, "config.json", "{}")
-    refused("the run of lm-eval in .* is unfinished; continue it with --resume", HarnessResult.load, tmp_path)
+    refused("is unfinished; continue it with --resume", HarnessResult.load, tmp_path)
 
 
 def test_json_and_yaml_hold_what_they_say():

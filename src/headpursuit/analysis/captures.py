@@ -94,13 +94,43 @@ class Capture:
 
     @classmethod
     def _from_folder(cls, folder: Path, manifest: dict[str, Any]) -> "Capture":
-        moments = moments_from_tensors(load_file(folder / "moments.safetensors"), manifest["n_samples"])
+        about = from_record(_About, {name: manifest[name] for name in _About.__dataclass_fields__})
+        moments = moments_from_tensors(load_file(folder / "moments.safetensors"), about.n_samples)
         samples = None
         if "samples.safetensors" in manifest["files"]:
             samples = Samples.from_tensors(load_file(folder / "samples.safetensors"))
         identity = from_record(Identity, {name: manifest[name] for name in Identity.__dataclass_fields__})
         config = from_record(CaptureConfig, manifest["config"])
-        return cls(moments, samples, config, identity, manifest["n_prompts"], manifest["versions"])
+        _check_whole(moments, samples, manifest.get("sites"))
+        return cls(moments, samples, config, identity, about.n_prompts, about.versions)
+
+
+@dataclass(frozen=True)
+class _About:
+    """What a manifest says beside the identity and the settings."""
+
+    n_prompts: int
+    n_samples: int
+    versions: dict[str, str]
+
+
+def _check_whole(moments: dict[str, Moments], samples: Samples | None, sites: Any) -> None:
+    """Check that there are moments and samples of the heads that the manifest names, and as many of each.
+
+    Raises:
+        TypeError: If not; `understood` adds the folder's name.
+    """
+    if not isinstance(sites, list) or not moments or sorted(moments) != sorted(map(str, sites)):
+        raise TypeError(f"it has moments of {', '.join(moments) or 'nothing'}, but its manifest names {sites!r:.200}")
+    for site, found in moments.items():
+        n_heads, d_head = found.total.shape if found.total.dim() == 2 else (0, 0)
+        if not n_heads or found.second.shape != (n_heads, d_head, d_head):
+            shapes = f"{tuple(found.second.shape)} and {tuple(found.total.shape)}"
+            raise TypeError(f"the moments of {site} have the shapes {shapes}")
+        if samples is not None and samples.mixed[site].shape != (len(samples), n_heads, d_head):
+            raise TypeError(f"the samples of {site} have the shape {tuple(samples.mixed[site].shape)}")
+    if samples is not None and not samples.prompt_of.shape == samples.position_of.shape == samples.keys.shape:
+        raise TypeError("its samples have not as many prompts as positions")
 
 
 def moments_to_tensors(moments: dict[str, Moments]) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from headpursuit.files.cells import Row, column, text_of
 from headpursuit.files.objects import parse_json, parse_yaml, read_yaml
 from headpursuit.files.tables import TABLES, read_table, rows_of
-from headpursuit.files.texts import check_text, lines_of, read_text
+from headpursuit.files.texts import check_text, lines_of, read_text, shown
 
 __all__ = [
     "TABLES",
@@ -17,5 +17,6 @@ __all__ = [
     "read_text",
     "read_yaml",
     "rows_of",
+    "shown",
     "text_of",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from headpursuit.files.texts import check_text
+from headpursuit.files.texts import check_text, shown
 
 
 class Row(dict[str, Any]):
@@ -29,7 +29,7 @@ def column(row: Mapping[str, Any], name: str) -> Any:
     for depth, part in enumerate(parts):
         if not isinstance(found, Mapping) or part not in found:
             there = (
-                ", ".join(map(str, found)) or "nothing"
+                ", ".join(map(shown, found)) or "nothing"
                 if isinstance(found, Mapping)
                 else f"{found!r:.60}, which has no columns"
             )
@@ -79,5 +79,5 @@ def _remedy(value: Any) -> str:
     if isinstance(value, bool | float):
         return "write it in quotes, as it should be read"
     if isinstance(value, Mapping):
-        return f"name what is meant inside it with a dot ({', '.join(map(str, value)):.100})"
+        return f"name what is meant inside it with a dot ({', '.join(map(shown, value)):.100})"
     return "write it as text"

@@ -79,6 +79,12 @@ def check_text(text: str, where: str) -> None:
         raise ValueError(f"{where}: {half}")
 
 
+def shown(name: object) -> str:
+    """A name from a file, for an error: as it is, or spelled out where it is blank, or no line of text."""
+    text = str(name)
+    return text if text.strip() and text.isprintable() else ascii(text)
+
+
 def half_character(text: str) -> str:
     """A complaint about the first half of a surrogate pair in a text; empty if there is none."""
     try:

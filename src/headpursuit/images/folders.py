@@ -98,7 +98,7 @@ def _from_table(table: Path, folder: Path) -> list[Entry]:
 
 def _file_of(row: Row, file: str) -> str:
     name = row.get(file)
-    if not isinstance(name, str) or not name.strip():
+    if not isinstance(name, str) or not name.strip() or any(c < " " for c in name):
         raise ValueError(f"{row.where}: {file} is {name!r:.80}, not the name of a file")
     check_text(name, f"{row.where}, {file}")
     return name

@@ -44,8 +44,7 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
             raise ValueError(f"{file} declares no {key}; see docs/tasks.md for a complete example")
     metric = one_of(MetricName, declared.get("metric", "contains"), f"{file}, metric")
     direction = one_of(Direction, declared.get("direction", "suppress"), f"{file}, direction")
-    concept = concept_beside(str(declared["concept"]), file)
-    load_concept(concept)  # a missing one is said at once
+    concept = _concept(declared["concept"], file)
     if "questions" in declared:
         questions = parse_questions(_text_beside(declared["questions"], file, "questions"), str(declared["questions"]))
     else:
@@ -76,6 +75,19 @@ def _neutral(given: Any, file: Path) -> tuple[str, ...]:
     if not texts:
         raise ValueError(f"{file}, neutral: there is no text to measure damage on")
     return texts
+
+
+def _concept(given: Any, file: Path) -> str:
+    """A built-in concept's name or the path of a word file, which is there."""
+    if not isinstance(given, str) or not given.strip():
+        raise ValueError(f"{file}, concept: expected a built-in list or a word file beside this one, not {given!r:.60}")
+    name = concept_beside(given, file)
+    try:
+        load_concept(name)
+    except (OSError, ValueError) as error:
+        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
+        raise kind(f"{file}, concept: {error}") from error
+    return name
 
 
 def _text_beside(name: Any, file: Path, key: str) -> str:

@@ -59,7 +59,13 @@ def _settings(name: str, content: Mapping[str, Any]) -> dict[str, Any]:
 def _listed(path: Path, rows: Any) -> list[TransferTask]:
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise ValueError(f"the tasks in {path} are no list of rows; write - task: countries-qa, one for each")
-    return [TransferTask.from_row({key: _beside(path, key, value) for key, value in row.items()}) for row in rows]
+    found = []
+    for number, row in enumerate(rows, start=1):
+        try:
+            found.append(TransferTask.from_row({key: _beside(path, key, value) for key, value in row.items()}))
+        except ValueError as error:
+            raise ValueError(f"{path}, task {number}: {error}") from error
+    return found
 
 
 def _beside(path: Path, key: str, value: Any) -> Any:
