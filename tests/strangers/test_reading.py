@@ -4,13 +4,17 @@ import json
 import re
 
 import pytest
+import tiny
+from captured import assert_same_moments
 from pictures import save_labelled, save_picture
+from typed import assert_refused, run
 
-from headpursuit.analysis import SavedEdit, read_prompts
+from headpursuit.analysis import CaptureConfig, SavedEdit, capture, read_prompts
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.conversations import Conversation, Message
 from headpursuit.files import parse_json, parse_yaml
 from headpursuit.images import ImagePrompt, load_images
+from headpursuit.models.chat import Chat
 from headpursuit.studies import load_task
 from headpursuit.studies.harness import HarnessResult
 from headpursuit.studies.sensitivity.synonyms import read_synonyms
@@ -226,6 +230,44 @@ def test_messages_that_would_be_misread_are_refused(tmp_path, messages, message)
         assert read_prompts(file).n_prompts == 2  # a text is a prompt, whatever its column is called
     else:
         refused(f"line 2, messages: .*{message}", read_prompts, file)
+
+
+def test_a_conversation_is_captured_in_its_template_or_refused(tmp_path):
+    model = tiny.word_model()
+    model.tokenizer.chat_template = "{% for m in messages %}{{ m.content }} {% endfor %}w9"
+    file = put(
+        tmp_path, "p.jsonl", [{"messages": [{"role": "system", "content": "w3"}, {"role": "user", "content": "w4"}]}]
+    )
+    asked = read_prompts(file)
+    found = capture(model, asked, CaptureConfig("prompt", chat=True))
+    assert_same_moments(found, capture(model, ["w3 w4 w9"], CaptureConfig("prompt")))
+    assert model.as_message(next(iter(asked)), chat=Chat("w5")) == "w3 w4 w9"  # a system prompt of its own stays
+    refused(r"prompt 1 is a conversation, .*; give --chat \(chat=True\)", capture, model, asked)
+    model.tokenizer.chat_template = "{{ messages[-1].content }}"
+    file = put(tmp_path, "q.jsonl", [{"messages": [{"role": "user", "content": w} for w in ("w3", "w4")]}])
+    refused(
+        "prompt 1: the chat template leaves messages of the user out",
+        capture,
+        model,
+        read_prompts(file),
+        CaptureConfig(chat=True),
+    )
+
+
+def test_commands_take_a_column_and_refuse_conversations_before_a_model_is_loaded(tmp_path):
+    file = put(tmp_path, "p.csv", "text\na\n")
+    given = ("capture", "no-model", "-o", tmp_path / "cap", "--prompts")
+    assert_refused(run(*given, file), "line 2: there is no column 'prompt'; there is text; name the column")
+    assert_refused(run(*given, file, "--column", "text"), "cannot load 'no-model'")
+    assert_refused(run(*given, tmp_path, "--ask", "a?", "--column", "text"), "--column goes with a file of prompts")
+    talk = put(tmp_path, "t.jsonl", [{"messages": [{"role": "user", "content": "Hi"}]}])
+    edit = put(tmp_path, "e.json", '{"L0H0": 0}')
+    assert_refused(run(*given, talk), "prompt 1 is a conversation, which only the chat template can write; give --chat")
+    assert_refused(run("effects", "no-model", "--edit", edit, "--prompts", talk), "prompt 1 is a conversation")
+    export = ("export", "no-model", "-o", tmp_path / "x", "--edit", edit)
+    assert_refused(run(*export, "--prompts", talk), "images or messages, but an export is compared on texts alone")
+    assert_refused(run(*export, "--column", "text"), "--column is one of the file of prompts; give that with --prompts")
+    assert_refused(run("concepts", "audit", put(tmp_path, "w.txt", "a".encode("utf-16")), "--model", "m"), "UTF-16LE")
 
 
 TASK = """

@@ -48,6 +48,8 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
     if "questions" in declared:
         questions = parse_questions(_text_beside(declared["questions"], file, "questions"), str(declared["questions"]))
     else:
+        if not isinstance(declared["target"], Mapping):
+            raise ValueError(f"{file}, target: expected a group with data, prompts and answers; see docs/tasks.md")
         questions = tuple(questions_of(declared["target"], "target", name, file, seed))
         questions += _unrelated(declared.get("unrelated", "common"), concept, name, file, seed)
     _check_splits(name, questions)
