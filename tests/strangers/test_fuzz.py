@@ -26,8 +26,8 @@ from headpursuit.models import Identity
 from headpursuit.pursuit import Moments
 from headpursuit.storage import sha256_of
 from headpursuit.studies import load_task
-from headpursuit.studies.sensitivity.synonyms import read_synonyms
-from headpursuit.studies.transfer.files import read_tasks
+from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
+from headpursuit.studies.experiments.transfer.files import read_tasks
 
 pytestmark = pytest.mark.usefixtures("as_users_run_it")
 

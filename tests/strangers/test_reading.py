@@ -16,10 +16,10 @@ from headpursuit.files import parse_json, parse_yaml
 from headpursuit.images import ImagePrompt, load_images
 from headpursuit.models.chat import Chat
 from headpursuit.studies import load_task
-from headpursuit.studies.harness import HarnessResult
-from headpursuit.studies.sensitivity.synonyms import read_synonyms
+from headpursuit.studies.experiments.lm_eval.result import HarnessResult
+from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
+from headpursuit.studies.experiments.transfer.files import read_tasks
 from headpursuit.studies.tasks.task import parse_questions
-from headpursuit.studies.transfer.files import read_tasks
 
 HALF = r"half a character \('\\\\?ud83d'\)"
 
@@ -256,15 +256,15 @@ def test_a_conversation_is_captured_in_its_template_or_refused(tmp_path):
 
 def test_commands_take_a_column_and_refuse_conversations_before_a_model_is_loaded(tmp_path):
     file = put(tmp_path, "p.csv", "text\na\n")
-    given = ("capture", "no-model", "-o", tmp_path / "cap", "--prompts")
+    given = ("capture", "./no-model", "-o", tmp_path / "cap", "--prompts")
     assert_refused(run(*given, file), "line 2: there is no column 'prompt'; there is text; name the column")
-    assert_refused(run(*given, file, "--column", "text"), "cannot load 'no-model'")
+    assert_refused(run(*given, file, "--column", "text"), "cannot load './no-model'")
     assert_refused(run(*given, tmp_path, "--ask", "a?", "--column", "text"), "--column goes with a file of prompts")
     talk = put(tmp_path, "t.jsonl", [{"messages": [{"role": "user", "content": "Hi"}]}])
     edit = put(tmp_path, "e.json", '{"L0H0": 0}')
     assert_refused(run(*given, talk), "prompt 1 is a conversation, which only the chat template can write; give --chat")
-    assert_refused(run("effects", "no-model", "--edit", edit, "--prompts", talk), "prompt 1 is a conversation")
-    export = ("export", "no-model", "-o", tmp_path / "x", "--edit", edit)
+    assert_refused(run("effects", "./no-model", "--edit", edit, "--prompts", talk), "prompt 1 is a conversation")
+    export = ("export", "./no-model", "-o", tmp_path / "x", "--edit", edit)
     assert_refused(run(*export, "--prompts", talk), "images or messages, but an export is compared on texts alone")
     assert_refused(run(*export, "--column", "text"), "--column is one of the file of prompts; give that with --prompts")
     assert_refused(run("concepts", "audit", put(tmp_path, "w.txt", "a".encode("utf-16")), "--model", "m"), "UTF-16LE")
