@@ -14,7 +14,7 @@ from headpursuit.concepts import Concept, load_concept
 from headpursuit.conversations import Conversation, Message
 from headpursuit.files import parse_json, parse_yaml
 from headpursuit.images import ImagePrompt, load_images
-from headpursuit.models.chat import Chat
+from headpursuit.models.chat import Chat, parse_template_args
 from headpursuit.studies import load_task
 from headpursuit.studies.experiments.lm_eval.result import HarnessResult
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
@@ -258,7 +258,7 @@ def test_commands_take_a_column_and_refuse_conversations_before_a_model_is_loade
     file = put(tmp_path, "p.csv", "text\na\n")
     given = ("capture", "./no-model", "-o", tmp_path / "cap", "--prompts")
     assert_refused(run(*given, file), "line 2: there is no column 'prompt'; there is text; name the column")
-    assert_refused(run(*given, file, "--column", "text"), "cannot load './no-model'")
+    assert_refused(run(*given, file, "--column", "text"), "there is no model at ./no-model")
     assert_refused(run(*given, tmp_path, "--ask", "a?", "--column", "text"), "--column goes with a file of prompts")
     talk = put(tmp_path, "t.jsonl", [{"messages": [{"role": "user", "content": "Hi"}]}])
     edit = put(tmp_path, "e.json", '{"L0H0": 0}')
@@ -515,6 +515,11 @@ def test_files_that_a_folder_of_labels_leaves_out_are_counted(tmp_path):
 def test_an_unfinished_run_of_lm_eval_is_told_as_such(tmp_path):
     put(tmp_path, "config.json", "{}")
     refused("is unfinished; continue it with --resume", HarnessResult.load, tmp_path)
+
+
+def test_settings_of_a_template_are_read_strictly():
+    refused("the key 'a' stands there twice", parse_template_args, '{"a": 1, "a": 2}')
+    refused(HALF, parse_template_args, '{"a": "\\ud83d"}')
 
 
 def test_json_and_yaml_hold_what_they_say():

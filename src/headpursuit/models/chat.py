@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any
 
+from headpursuit.files import parse_json
+
 _PYTHON = {"True": True, "False": False, "None": None}
 """Values that Python writes in another way than JSON."""
 
@@ -112,9 +114,11 @@ def parse_template_args(text: str) -> dict[str, Any]:
     """
     if text.lstrip().startswith("{"):
         try:
-            found = json.loads(text)
+            found = parse_json(text)
         except json.JSONDecodeError as error:
             raise ValueError(f"cannot read {text!r} as settings of a template: no valid JSON ({error.msg})") from error
+        except ValueError as error:
+            raise ValueError(f"cannot read {text!r:.60} as settings of a template: {error}") from error
         return dict(found)
     settings: dict[str, Any] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
