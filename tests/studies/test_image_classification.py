@@ -103,8 +103,8 @@ def test_a_single_image_cannot_both_rank_heads_and_choose_the_dose():
             "image d of some/digits has the label None",
         ),
         (
-            replace(IMAGES, classes=CLASSES | {"A": ("A",)}),
-            "class 'A' of some/digits has no word",
+            replace(IMAGES, classes=CLASSES | {"blank": ("\u200b",)}),
+            "class 'blank' of some/digits has no word",
         ),
         (replace(IMAGES, images=IMAGES.images[1:]), "some/digits has no selection images"),
         (replace(IMAGES, images=IMAGES.images[:1]), "some/digits has no heldout images"),

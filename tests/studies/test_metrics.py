@@ -9,9 +9,9 @@ from headpursuit.studies.metrics import (
     f1,
     first_named,
     is_empty,
-    normalise,
     repetition,
 )
+from headpursuit.words import normalise
 
 
 @pytest.mark.parametrize(

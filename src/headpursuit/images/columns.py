@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from headpursuit.files import check_text
+from headpursuit.words import compared
 
 FILE = ("file_name", "image_path", "image", "filename", "path")
 IMAGE = ("image", "img", "picture", "jpg", "png")
@@ -36,7 +37,7 @@ def captions_of(value: Any, where: str) -> tuple[str, ...]:
         if not isinstance(caption, str):
             raise ValueError(f"{where}: a caption is a string or a list of strings, not {caption!r:.80}")
         check_text(caption, f"{where}, caption")
-    return tuple(" ".join(caption.split()) for caption in several if caption.strip())
+    return tuple(" ".join(caption.split()) for caption in several if compared(caption))
 
 
 def label_of(value: Any, where: str) -> str:

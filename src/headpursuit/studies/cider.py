@@ -11,11 +11,14 @@ Differences: the tokenizer, see `tokens`.
 """
 
 import math
-import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
+
+import regex
+
+from headpursuit.words import LETTER, MARK, UNSPACED, folded
 
 _LONGEST = 4
 _SIGMA = 6.0
@@ -23,24 +26,29 @@ _SCALE = 10.0
 
 Ngram: TypeAlias = tuple[str, ...]
 
-_TOKEN = re.compile(r"\d[\d,./:]*\d(?!\w)|[\w&]+(?:[-'.][\w&]+)*|[^\w\s]")
-_CLITIC = re.compile(r"(?:n't|'(?:s|re|ve|ll|d|m))$")
-_DROPPED = frozenset("'\"`‘“”.?!,:;-–—()[]{}…")
+_SPACED = rf"[[{LETTER}\p{{M}}_]--{UNSPACED}]"
+_PART = rf"[{_SPACED}&]"
+_TOKEN = regex.compile(
+    rf"{UNSPACED}{MARK}*|\d[\d,./:]*\d(?!{_SPACED})|{_PART}+(?:[-'.]{_PART}+)*|[^\s]", regex.VERSION1
+)
+_CLITIC = regex.compile(r"(?:n't|'(?:s|re|ve|ll|d|m))$")
+_DROPPED = regex.compile(r"[`[\p{P}--[#%*@/\\_\&]]]", regex.VERSION1)
 
 
 def tokens(text: str) -> list[str]:
-    """A caption's words: lower case, without punctuation; `'s` and `n't` are words of their own.
+    """A caption's words as `words.folded` writes them, without punctuation; `'s` and `n't` are words of their own.
 
     Source: `PTBTokenizer` of pycocoevalcap, which runs Stanford CoreNLP 3.4.1 with `-lowerCase` and drops punctuation.
     Differences: made without Java. 1. Words like `cannot` and `gonna` stay whole. 2. Abbreviations never keep their
-    final full stop. 3. Brackets and dashes of all kinds are dropped.
+    final full stop. 3. Brackets and dashes of all kinds are dropped, and the punctuation of all scripts. 4. Of scripts
+    without spaces every character is a word, as in `headpursuit.words`.
     """
     found = []
-    for token in _TOKEN.findall(text.lower().replace("’", "'")):
+    for token in _TOKEN.findall(folded(text)):
         clitic = _CLITIC.search(token)
         if clitic and clitic.start():
             found += [token[: clitic.start()], clitic[0]]
-        elif token not in _DROPPED:
+        elif not _DROPPED.fullmatch(token):
             found.append(token)
     return found
 

@@ -57,7 +57,11 @@ def effect(base: ArmSummary, arm: ArmSummary, direction: Direction = "suppress")
 
 
 def counted(
-    scores: Sequence[float], outputs: Sequence[str], before: Sequence[float], direction: Direction
+    scores: Sequence[float],
+    outputs: Sequence[str],
+    before: Sequence[float],
+    direction: Direction,
+    accepted: Sequence[str] = (),
 ) -> list[float]:
     """Scores as an effect is judged by, paired with the base's: an output without a word keeps what the base scored.
 
@@ -70,10 +74,12 @@ def counted(
         outputs: The outputs, in the same order.
         before: What the base's output to the same question scores.
         direction: Which way the score is to go.
+        accepted: Answers that say something though they may have no word, like `A` or `✓`; see `accepted_answers`.
     """
     if direction == "enhance":
         return list(scores)
-    return [max(now, then) if is_empty(text) else now for now, text, then in zip(scores, outputs, before, strict=True)]
+    silent = [is_empty(text, accepted) for text in outputs]
+    return [max(now, then) if none else now for now, none, then in zip(scores, silent, before, strict=True)]
 
 
 def effects(before: _Rates, after: _Rates, direction: Direction) -> _Rates:

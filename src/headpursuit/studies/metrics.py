@@ -1,51 +1,38 @@
-"""How answers are scored."""
+"""Scores of answers, by the words that they have."""
 
-import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_PUNCTUATION = re.compile(r"[^\w\s]|_")
-
-
-def normalise(text: str) -> str:
-    """Lower case, without punctuation and articles, single spaces.
-
-    Source: the TriviaQA evaluation (Joshi et al. 2017), where punctuation and underscores become spaces, so that
-    `Paris,France` is two words; in the SQuAD evaluation (Rajpurkar et al. 2016) they vanish.
-    Differences: all of Unicode's punctuation and symbols count, not ASCII's and four quotation marks.
-    """
-    return " ".join(_ARTICLES.sub(" ", _PUNCTUATION.sub(" ", text.lower())).split())
+from headpursuit.studies.phrases import phrases
+from headpursuit.words import Depth, compared, depth_of, words
 
 
 def exact_match(answer: str, accepted: Sequence[str]) -> float:
-    """1 if the answer's first line is an accepted one after normalisation, else 0; one without words is none.
+    """1 if the answer's first line is an accepted one, as both are compared, else 0; one without words is none.
 
     Models that are no chat models go on with questions of their own in the lines that follow.
     """
-    said = normalise(_first_line(answer))
-    return float(bool(said) and said in {normalise(a) for a in accepted})
+    return float(any(_first_line(answer, depth_of(a)) == compared(a) != () for a in accepted))
 
 
 def f1(answer: str, accepted: Sequence[str]) -> float:
-    """Token F1 of the answer's first line with the closest accepted answer, 0 to 1."""
-    said = normalise(_first_line(answer)).split()
-    return max(_token_f1(said, normalise(a).split()) for a in accepted)
+    """F1 of the words of the answer's first line and of the closest accepted answer, 0 to 1."""
+    return max(_word_f1(_first_line(answer, depth_of(a)), compared(a)) for a in accepted)
 
 
-def _first_line(answer: str) -> str:
-    return next((line for line in answer.splitlines() if not is_empty(line)), "")
+def _first_line(answer: str, depth: Depth) -> tuple[str, ...]:
+    """The words of the first line that has some."""
+    return next(filter(None, (words(line, depth) for line in answer.splitlines())), ())
 
 
-def _token_f1(found: list[str], expected: list[str]) -> float:
+def _word_f1(found: Sequence[str], expected: Sequence[str]) -> float:
     common = sum((Counter(found) & Counter(expected)).values())
     return 2 * common / (len(found) + len(expected)) if common else 0.0
 
 
-def contains(answer: str, accepted: Sequence[str]) -> float:
+def contains(answer: str, accepted: Iterable[str]) -> float:
     """1 if an accepted answer occurs in the answer as whole words, else 0; so `Niger` is not in `Nigeria`."""
-    padded = f" {normalise(answer)} "
-    return float(any(f" {normalise(a)} " in padded for a in accepted if not is_empty(a)))
+    return float(any(True for _ in phrases(accepted).matches(answer)))
 
 
 def first_named(answer: str, classes: Mapping[str, Sequence[str]]) -> str | None:
@@ -53,20 +40,20 @@ def first_named(answer: str, classes: Mapping[str, Sequence[str]]) -> str | None
 
     Args:
         answer: What a model wrote.
-        classes: The words that name each class.
+        classes: The words that name each class; of classes with the same word, the first by the alphabet has it.
 
     Returns:
         The class, or None if none is named.
     """
-    padded = f" {normalise(answer)} "
-    named = ((label, normalise(word)) for label, words in classes.items() for word in words if not is_empty(word))
-    found = [(padded.find(f" {word} "), -len(word), label) for label, word in named]
-    return min((place for place in found if place[0] >= 0), default=(0, 0, None))[2]
+    first = next(phrases(word for several in classes.values() for word in several).matches(answer), None)
+    if first is None:
+        return None
+    return min(label for label, several in classes.items() if first.phrase in map(compared, several))
 
 
-def is_empty(answer: str) -> bool:
-    """Whether an answer has no word at all."""
-    return not normalise(answer)
+def is_empty(answer: str, expected: Iterable[str] = ()) -> bool:
+    """True for an answer without any word, and without the texts that are expected, such as `A` or `✓`."""
+    return not words(answer) and not contains(answer, expected)
 
 
 def repetition(answer: str) -> float:
@@ -74,6 +61,6 @@ def repetition(answer: str) -> float:
 
     Source: seq-rep-n of Welleck et al. (2020), with n = 2 because answers are short.
     """
-    words = normalise(answer).split()
-    pairs = list(zip(words, words[1:], strict=False))
+    said = words(answer)
+    pairs = list(zip(said, said[1:], strict=False))
     return 1 - len(set(pairs)) / len(pairs) if pairs else 0.0

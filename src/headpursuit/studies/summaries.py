@@ -10,7 +10,7 @@ from headpursuit.studies.metrics import contains, exact_match, f1, first_named, 
 from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary
 from headpursuit.studies.scoring import metric_of, score
 from headpursuit.studies.statistics import bootstrap, permutation_p
-from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.tasks import Question, Task, accepted_answers
 
 
 def summarise(
@@ -45,7 +45,9 @@ def p_value(task: Task, concept: Concept, arms: Sequence[Arm], kind: str, seed: 
 
     def scores(arm: Arm) -> list[float]:
         given = [arm.answers[i] for i in chosen]
-        return [sign * value for value in counted(scored(arm), given, before, task.direction)]
+        return [
+            sign * value for value in counted(scored(arm), given, before, task.direction, accepted_answers(questions))
+        ]
 
     edit = next(arm for arm in arms if arm.kind == "edit")
     controls = [scores(arm) for arm in arms if arm.kind == kind]
@@ -101,6 +103,7 @@ def _summarise_group(
 ) -> GroupSummary:
     """Figures of one group; `before` are the base's answers, None for the base itself."""
     facts = [question.fact for question in questions]
+    accepted = accepted_answers(questions)
     fraction = metric_of(task, questions[0].group).fraction
     scores = score(task, concept, questions, answers)
 
@@ -117,7 +120,7 @@ def _summarise_group(
     if before is not None:
         old = score(task, concept, questions, before)
         is_target = questions[0].group == "target"  # on other questions silence is damage, and counts as such
-        kept = counted(scores, answers, old, task.direction) if is_target else scores
+        kept = counted(scores, answers, old, task.direction, accepted) if is_target else scores
         change = estimate([now - then for now, then in zip(kept, old, strict=True)], fraction=False)
         silenced = float(np.mean(np.subtract(kept, scores)))
     return GroupSummary(
@@ -126,7 +129,7 @@ def _summarise_group(
         exact=compared(exact_match),
         f1=compared(f1),
         concept_rate=estimate([contains(answer, concept.words) for answer in answers]),
-        empty=float(np.mean([is_empty(answer) for answer in answers])),
+        empty=float(np.mean([is_empty(answer, accepted) for answer in answers])),
         repetition=float(np.mean([repetition(answer) for answer in answers])),
         score_change=change,
         silenced=silenced,

@@ -1,14 +1,14 @@
 """Tasks as files: what is asked, what counts, what must stay, and the usual settings, declared in YAML."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from headpursuit.concepts import load_concept
 from headpursuit.files import read_text
-from headpursuit.studies.metrics import normalise
+from headpursuit.studies.metrics import contains
 from headpursuit.studies.tasks.declarations import one_of, read_declaration
-from headpursuit.studies.tasks.groups import compared_words, concept_beside, questions_of
+from headpursuit.studies.tasks.groups import concept_beside, questions_of
 from headpursuit.studies.tasks.task import (
     Direction,
     MetricName,
@@ -117,17 +117,11 @@ def _unrelated(given: Any, concept: str, task: str, file: Path, seed: int) -> tu
     if given == "none":
         return ()
     if given == "common":
-        words = compared_words(concept, file)
-        return tuple(question for question in common_questions() if not _named(question.answers, words))
+        words = load_concept(concept).words
+        return tuple(q for q in common_questions() if not any(contains(answer, words) for answer in q.answers))
     if not isinstance(given, Mapping):
         raise ValueError(f"{file}, unrelated: expected `common`, `none`, or a group like target, not {given!r}")
     return tuple(questions_of(given, "unrelated", task, file, seed))
-
-
-def _named(answers: Sequence[str], words: Collection[str]) -> bool:
-    """Whether an answer names a word, both as they are compared."""
-    said = " | ".join(map(normalise, answers))
-    return any(f" {word} " in f" {said} " for word in words)
 
 
 def common_questions() -> tuple[Question, ...]:

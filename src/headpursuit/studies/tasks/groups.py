@@ -8,10 +8,10 @@ from typing import Any, get_args
 
 from headpursuit.concepts import load_concept
 from headpursuit.files import Row, column, text_of
-from headpursuit.studies.metrics import normalise
 from headpursuit.studies.tasks.declarations import check_mapping, one_of
 from headpursuit.studies.tasks.rows import cell, filled, read_rows, text_in
-from headpursuit.studies.tasks.task import Group, Question, Split
+from headpursuit.studies.tasks.task import Group, Question, Split, check_answers
+from headpursuit.words import compared
 
 
 def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, seed: int) -> Iterator[Question]:
@@ -74,18 +74,18 @@ def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
     return [Row(row, f"{where}, row {number}") for number, row in enumerate(rows, start=1)]
 
 
-def _kept(row: Row, given: Mapping[str, Any], words: Mapping[str, frozenset[str]]) -> bool:
+def _kept(row: Row, given: Mapping[str, Any], words: Mapping[str, frozenset[tuple[str, ...]]]) -> bool:
     """Whether a row passes the filters, of which two compare its answers with words."""
     for name, allowed in (given.get("keep") or {}).items():
         if column(row, name) not in (allowed if isinstance(allowed, list) else [allowed]):
             return False
-    answers = {normalise(answer) for answer in _answers(row, given)} if words else set()
+    answers = {compared(answer) for answer in _answers(row, given)} if words else set()
     return all(bool(answers & found) == (key == "answers_in") for key, found in words.items())
 
 
-def compared_words(concept: str, file: Path) -> frozenset[str]:
+def compared_words(concept: str, file: Path) -> frozenset[tuple[str, ...]]:
     """The words of a concept that is built in, or a file beside the declaration, as they are compared."""
-    return frozenset(normalise(word) for word in load_concept(concept_beside(concept, file)).words) - {""}
+    return frozenset(map(compared, load_concept(concept_beside(concept, file)).words)) - {()}
 
 
 def concept_beside(name: str, file: Path) -> str:
@@ -128,8 +128,9 @@ def _answers(row: Row, given: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     found, where = column(row, given["answers"]), cell(row, given["answers"])
     texts = [text_of(one, where) for one in (found if isinstance(found, list | tuple) else [found])]
-    if not texts or not all(text.strip() for text in texts):
+    if not texts:
         raise ValueError(
-            f"{where}: an accepted answer is empty, so that no output is right; fill it in, or leave it out"
+            f"{where}: there is no accepted answer, so that no output is right; fill it in, or leave it out"
         )
+    check_answers(texts, where)
     return tuple(dict.fromkeys(texts))

@@ -1,13 +1,13 @@
 """image-classification: what is in the image? Heads for the classes' words are ranked on other images."""
 
 from collections.abc import Iterator
-from itertools import filterfalse
 from pathlib import Path
 
 from headpursuit.concepts import Concept
 from headpursuit.images import ImagePrompt, ImageSet, LabelledImage
-from headpursuit.studies.metrics import contains, is_empty, normalise
+from headpursuit.studies.metrics import contains
 from headpursuit.studies.tasks.task import Group, Question, Split, Task, neutral_texts
+from headpursuit.words import compared
 
 
 def image_classification(images: ImageSet) -> Task:
@@ -46,11 +46,8 @@ def _check(images: ImageSet) -> None:
             f"the images of {images.name} have {len(images.classes)} classes; classifying needs at least 2"
         )
     for label, words in images.classes.items():
-        if all(map(is_empty, words)):
-            raise ValueError(
-                f"class {label!r} of {images.name} has no word that an answer can name, as articles are not read; "
-                "rename it"
-            )
+        if not any(map(compared, words)):
+            raise ValueError(f"class {label!r} of {images.name} has no word that an answer can name; rename it")
     for image in images.images:
         if image.label not in images.classes:
             raise ValueError(
@@ -65,8 +62,8 @@ def _shared_words(images: ImageSet) -> tuple[str, ...]:
     """Which words name several classes, in a sentence: answers are booked for one of them."""
     named: dict[str, set[str]] = {}
     for label, words in images.classes.items():
-        for word in filterfalse(is_empty, words):
-            named.setdefault(normalise(word), set()).add(label)
+        for word in filter(None, map(compared, words)):
+            named.setdefault(" ".join(word), set()).add(label)
     shared = [f"{word!r} ({', '.join(sorted(labels))})" for word, labels in named.items() if len(labels) > 1]
     if not shared:
         return ()

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.files import check_text, parse_json, text_of
 from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.words import compared
 
 Group = Literal["target", "unrelated"]
 Split = Literal["ranking", "selection", "heldout"]
@@ -38,6 +39,9 @@ class Question:
     """In a classification: the class that a right answer names first."""
     image_name: str = ""
     """The image's name in its set."""
+
+    def __post_init__(self) -> None:
+        check_answers(self.answers, f"the question {self.text[:60]!r}")
 
     @property
     def text(self) -> str:
@@ -131,6 +135,25 @@ class Task:
         return replace(self, questions=tuple(replace(q, split=split) if which(q) else q for q in self.questions))
 
 
+def check_answers(answers: Iterable[str], where: str) -> None:
+    """Refuse accepted answers without a visible character: no output could be right.
+
+    Raises:
+        ValueError: If there is one; the text says where it stands.
+    """
+    for answer in answers:
+        if not compared(answer):
+            raise ValueError(
+                f"{where}: the accepted answer {answer!a} is empty or invisible, so that no output is right; fill it "
+                "in, or leave it out"
+            )
+
+
+def accepted_answers(questions: Iterable[Question]) -> tuple[str, ...]:
+    """Accepted answers of all questions, each once: who says one of them is not silent, right or wrong."""
+    return tuple(dict.fromkeys(answer for question in questions for answer in question.answers))
+
+
 def _every_other(questions: Iterable[Question]) -> frozenset[str]:
     """The second, fourth, ... of the facts that some questions ask for; in a classification, class by class.
 
@@ -187,10 +210,7 @@ def _question(row: Mapping[str, Any]) -> Question:
 
 def _answers(given: Any) -> tuple[str, ...]:
     """One accepted answer or a list of them."""
-    answers = tuple(text_of(one, "answers") for one in (given if isinstance(given, list) else [given]))
-    if not all(answer.strip() for answer in answers):
-        raise ValueError("answers: an accepted one is empty, so that no output is right")
-    return answers
+    return tuple(text_of(one, "answers") for one in (given if isinstance(given, list) else [given]))
 
 
 def neutral_texts() -> tuple[str, ...]:

@@ -24,6 +24,7 @@ from headpursuit.studies.results import Arm, ArmSummary
 from headpursuit.studies.scoring import score
 from headpursuit.studies.statistics import resampled_means, widened
 from headpursuit.studies.summaries import summarise
+from headpursuit.studies.tasks import accepted_answers
 from headpursuit.studies.verdict import few_questions
 
 CONTRASTS = (
@@ -168,13 +169,14 @@ def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]
     """`effect` of every arm in every resample of the target questions' facts."""
     chosen = [i for i, q in enumerate(run.questions) if q.group == "target"]
     questions = [run.questions[i] for i in chosen]
+    accepted = accepted_answers(questions)
 
     def scored(arm: Arm) -> tuple[list[float], list[str]]:
         answers = [arm.answers[i] for i in chosen]
         return score(run.task, run.concept, questions, answers), answers
 
     before, _ = scored(base)
-    rows = [before, *(counted(*scored(arm), before, run.task.direction) for arm in arms.values())]
+    rows = [before, *(counted(*scored(arm), before, run.task.direction, accepted) for arm in arms.values())]
     means = resampled_means(np.asarray(rows), [q.fact for q in questions], run.config.seed)
     return {
         edit: np.asarray(effects(means[:, 0], means[:, number], run.task.direction))

@@ -24,6 +24,7 @@ from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import check_side
 from headpursuit.studies.tasks import Question, Task, load_task
+from headpursuit.words import compared
 
 _PART = 12
 """Lists that are ranked together: what all lists share is read once for them, and what is done is kept after them."""
@@ -118,7 +119,7 @@ def check_inputs(concept: Concept, task: Task | None, config: SensitivityConfig)
         return
     check_metric(task)
     check_side([config.scale], task.direction, f"--scale is {config.scale:g} for {task.name}")
-    if {w.lower() for w in concept.words} & {w.lower() for w in task.words.words}:
+    if set(map(compared, concept.words)) & set(map(compared, task.words.words)):
         return
     raise ValueError(
         f"{task.name} asks for {task.words.name}, and {concept.name} has none of these words; choose a task about "

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from headpursuit.concepts import Concept
 from headpursuit.files import lines_of
+from headpursuit.words import compared
 
 
 def read_synonyms(path: Path | str, concept: Concept) -> dict[str, tuple[str, ...]]:
@@ -38,11 +39,11 @@ def _parts(row: str, number: int, file: Path) -> list[str]:
 
 
 def _of_concept(rows: Mapping[int, list[str]], concept: Concept, file: Path) -> dict[str, tuple[str, ...]]:
-    written = {word.lower(): word for word in concept.words}
+    written = {compared(word): word for word in concept.words}
     found: dict[str, tuple[str, ...]] = {}
     for word, *synonyms in rows.values():
-        if word.lower() in written:
-            own = written[word.lower()]
+        if compared(word) in written:
+            own = written[compared(word)]
             found[own] = tuple(dict.fromkeys((*found.get(own, ()), *synonyms)))
     if not found:
         first = ", ".join(row[0] for row in list(rows.values())[:3]) or "nothing"

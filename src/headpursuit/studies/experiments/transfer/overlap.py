@@ -18,6 +18,7 @@ from scipy.stats import hypergeom
 from headpursuit.analysis import Ranking
 from headpursuit.heads import Head
 from headpursuit.studies.statistics import spearman
+from headpursuit.words import compared
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def overlaps(
                 *in_layers[i],
                 adjusted[1][i],
                 _spearman(rankings[a], rankings[b]),
-                len({word.lower() for word in words[a]} & {word.lower() for word in words[b]}),
+                len(set(map(compared, words[a])) & set(map(compared, words[b]))),
             )
         )
     return tuple(found)
