@@ -1,4 +1,4 @@
-# make demo | test | check | fuzz | docs | browser | notebooks | bench | pictures. Each sets up what it needs in .venv; nothing to edit.
+# make demo | test | check | real | engines | fuzz | docs | browser | notebooks | bench | pictures. Each sets up what it needs in .venv; nothing to edit.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,13 +6,13 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test check fuzz matrix docs browser chromium notebooks bench pictures setup clean
+.PHONY: demo test check real engines fuzz matrix docs browser chromium notebooks bench pictures setup clean
 
 demo: $(RUN_STAMP)
 	$(BIN)/headpursuit demo
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .
@@ -20,14 +20,22 @@ check: $(DEV_STAMP)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(MAKE) test
+	$(MAKE) engines
+	$(MAKE) real
 	$(MAKE) matrix
 	$(MAKE) docs
+
+real: $(DEV_STAMP)
+	$(BIN)/python -m pytest -m real
+
+engines: $(DEV_STAMP)
+	$(BIN)/python -m pytest -n auto --dist loadfile -m engines
 
 fuzz: $(DEV_STAMP)
 	$(BIN)/python -m pytest -m "slow or not slow" tests/strangers/test_fuzz.py
 
 matrix: $(DEV_STAMP)
-	$(BIN)/python -m pytest -m matrix tests/matrix
+	$(BIN)/python -m pytest -n auto -m matrix tests/matrix
 
 docs: $(VENV)/.installed-docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

@@ -8,7 +8,7 @@ _THREADS = torch.get_num_threads()
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """Tiny tensors are several times slower on many threads, most of all beside other work."""
-    torch.set_num_threads(_THREADS if item.get_closest_marker("slow") else 1)
+    torch.set_num_threads(_THREADS if any(map(item.get_closest_marker, ("slow", "real"))) else 1)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from headpursuit.images import ImagePrompt, load_images
 from headpursuit.models import DEMO_VLM, EMBEDDED, answer, load, rescale
 from headpursuit.models.demo_vlm.evaluate import accuracies
 
+pytestmark = pytest.mark.real
+
 TEXTS = ["The Eiffel Tower is located in the country of", "Two plus two is", "My favourite colour is"]
 
 

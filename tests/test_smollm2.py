@@ -17,6 +17,8 @@ from headpursuit.studies.metrics import contains
 sys.path.insert(0, str(Path(__file__).parent / "pursuit"))
 from oracle import plain_somp  # noqa: E402
 
+pytestmark = pytest.mark.real
+
 THREADS = torch.get_num_threads()
 
 
@@ -39,18 +41,6 @@ def task():
 @pytest.fixture(scope="module")
 def capture(model, task):
     return hp.capture(model, task.ranking_prompts)
-
-
-def test_it_answers_like_a_language_model(model):
-    assert "France" in answer(model, ["The Eiffel Tower is located in the country of"])[0]
-
-
-def test_its_heads_are_certified(model):
-    assert model.anatomy.summary() == "270 heads: layers 0-29 with 9 heads of width 64"
-    certificate = model.certificate
-    assert certificate.identity
-    assert certificate.isolation
-    assert max(certificate.conservation, certificate.silence) < 1e-5
 
 
 @pytest.mark.parametrize("rule", ["l1", "l2"])

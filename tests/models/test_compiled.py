@@ -13,6 +13,8 @@ from headpursuit.models import LanguageModel, read_mixed, rescale
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import certified
 
+pytestmark = pytest.mark.engines
+
 
 class Backend:
     """`backend="eager"`, counting how often compiled code ran."""

@@ -17,10 +17,13 @@ from headpursuit.analysis import Capture, CaptureConfig, capture
 from headpursuit.heads import Edit
 from headpursuit.models import answer, load, rescale
 
-pytestmark = pytest.mark.skipif(
-    not (dist.is_available() and dist.is_gloo_available()),
-    reason="this torch has no gloo to run two processes on a CPU",
-)
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.skipif(
+        not (dist.is_available() and dist.is_gloo_available()),
+        reason="this torch has no gloo to run two processes on a CPU",
+    ),
+]
 
 PROMPTS = [tiny.text_of(range(5 + 9 * i, 6 + 9 * i + 5 * i % 7)) for i in range(13)]
 CONFIG = CaptureConfig("all", batch_size=2, samples=20, max_new_tokens=3)
