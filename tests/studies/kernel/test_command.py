@@ -40,6 +40,8 @@ WRITTEN = {
     "scorer": "vader",
     "synonyms": "some words.txt",
     "include_path": "tasks of mine",
+    "template_args": '{"enable_thinking": false, "tone": "dry, short"}',
+    "date": "2020-02-29",
 }
 """Text that has a grammar of its own."""
 
@@ -88,6 +90,8 @@ def changed(config, changes):
     own = {name: value for name, value in changes.items() if "." not in name}
     if {"heads", "scale"} & set(own) and hasattr(config, "sweep"):
         own["sweep"] = False  # which chooses them
+    if {"system", "template_args", "date"} & set(own) and hasattr(config, "chat"):
+        own["chat"] = True  # without which they would do nothing
     inside = {name.removeprefix("ranking."): value for name, value in changes.items() if "." in name}
     if isinstance(getattr(config, "ranking", None), RankConfig):
         inside |= {"seed": own["seed"]} if "seed" in own else {}
