@@ -3,6 +3,7 @@
 import json
 
 import tiny
+import tiny_vision
 import torch
 import transformers as hf
 from gguf import GGUFWriter
@@ -73,7 +74,7 @@ _GGUF_NAMES = {
 
 
 def gguf(file, change=lambda stored: stored, layers=3, **fields):
-    """The tiny Llama as llama.cpp stores it, with GPT-2's kind of tokenizer: 259 tokens, the rest unused.
+    """The tiny Llama as llama.cpp stores it, with GPT-2's kind of tokenizer: 260 tokens, the rest unused.
 
     Args:
         file: Where.
@@ -81,7 +82,7 @@ def gguf(file, change=lambda stored: stored, layers=3, **fields):
         layers: How many the header names.
         fields: More whole numbers for the header, `__` for dots.
     """
-    network, words = tiny.network("llama"), tiny.tokenizer(["ab"])
+    network, words = tiny.network("llama"), tiny.tokenizer(["abc"])
     stored = {"token_embd.weight": "model.embed_tokens.weight", "output_norm.weight": "model.norm.weight"}
     stored |= {"output.weight": "lm_head.weight"}
     for layer in range(3):
@@ -101,7 +102,7 @@ def gguf(file, change=lambda stored: stored, layers=3, **fields):
     writer.add_tokenizer_model("gpt2")
     pieces = [words.convert_ids_to_tokens(i) for i in range(len(words))]
     writer.add_token_list(pieces + [f"<unused{i}>" for i in range(len(pieces), 300)])
-    writer.add_token_merges(["a b"])
+    writer.add_token_merges(["a b", "ab c"])
     writer.add_bos_token_id(1)
     writer.add_eos_token_id(1)
     for name, number in fields.items():
@@ -136,3 +137,40 @@ def adapter(folder, base, **options):
             parameter.data = 0.1 * torch.randn(parameter.shape)
     adapted.save_pretrained(folder)
     return adapted
+
+
+def edited(change, family="llama", **changes):
+    """A maker of checkpoints whose tensors are changed, and their config."""
+
+    def make(folder):
+        tensors(whole(folder, family), change)
+        return config(folder, **changes) if changes else folder
+
+    return make
+
+
+def configured(family="llama", **changes):
+    """A maker of checkpoints whose config is changed."""
+    return lambda folder: config(whole(folder, family), **changes)
+
+
+def as_gguf(*how, **header):
+    """A maker of GGUF files, each in a folder of its own."""
+
+    def make(folder):
+        folder.mkdir()
+        return gguf(folder / "m.gguf", *how, **header)
+
+    return make
+
+
+def seeing(change=lambda stored: stored):
+    """A maker of LLaVA checkpoints whose tensors are changed."""
+
+    def make(folder):
+        model = tiny_vision.shared("llava")
+        model.network.save_pretrained(folder)
+        model.processor.save_pretrained(folder)
+        return tensors(folder, change)
+
+    return make

@@ -10,7 +10,7 @@ import torch
 import transformers
 from huggingface_hub.utils import logging as hub_logging
 from packaging.version import Version
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, modeling_gguf_pytorch_utils
 from transformers.utils import logging
 
 from headpursuit.models.adapters import peft_library
@@ -168,6 +168,7 @@ def quiet() -> None:
     """Keep transformers' own progress bars and notices off the terminal."""
     logging.set_verbosity_error()
     logging.disable_progress_bar()
+    modeling_gguf_pytorch_utils.tqdm = logging.tqdm  # else its bar is tqdm's own, which the line above does not reach
     hub_logging.set_verbosity_error()
 
 

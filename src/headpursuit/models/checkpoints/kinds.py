@@ -10,7 +10,7 @@ from transformers.models.auto.modeling_auto import (
     MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING,
 )
 
-_ANYWAY = "as it is, `hp.rescale(network, edit)` takes the transformers model itself"
+_ANYWAY = "`hp.rescale(network, edit)` takes the transformers model itself"
 
 
 def check_kind(config: PreTrainedConfig) -> None:
@@ -26,9 +26,7 @@ def check_kind(config: PreTrainedConfig) -> None:
     if kind in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         return
     if kind in MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING or _hears(config, kind):
-        raise ValueError(
-            f"{family} listens; headpursuit has no ears yet, and will not open it without its own; {_ANYWAY}"
-        )
+        raise ValueError(f"{family} listens, and headpursuit has no ears yet; {_ANYWAY}")
     decodes, is_causal = getattr(config, "is_encoder_decoder", False), kind in MODEL_FOR_CAUSAL_LM_MAPPING
     if decodes and is_causal and kind not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
         raise ValueError(

@@ -14,6 +14,11 @@ _WRAPPERS = {
 """Parts of names that wrappers leave behind, and which ones."""
 
 
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Names sorted, with layer 2 before layer 10."""
+    return tuple(sorted(names, key=lambda name: re.sub(r"\d+", lambda number: number[0].zfill(9), name)))
+
+
 def some(names: Sequence[str], most: int = 3) -> str:
     """The first names, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

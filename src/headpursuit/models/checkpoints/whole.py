@@ -17,7 +17,7 @@ from gguf import GGUFReader
 from transformers import PreTrainedModel
 
 from headpursuit.models.checkpoints.gguf_tensors import left_by_the_reader, n_parts
-from headpursuit.models.checkpoints.names import layers_in_words, renamed_in_words, some
+from headpursuit.models.checkpoints.names import in_order, layers_in_words, renamed_in_words, some
 
 LEFT_OUT = "left_out_tensors"
 """The flag of rule 4."""
@@ -75,8 +75,8 @@ def loaded_network(kind: Any, source: str, **options: Any) -> Loaded:
         left |= left_by_the_reader(gguf, network)
     return Loaded(
         network,
-        tuple(sorted(name for name in said["missing_keys"] if not _COMPUTED.search(name))),
-        tuple(sorted(name for name in left if not _COMPUTED.search(name))),
+        in_order(name for name in said["missing_keys"] if not _COMPUTED.search(name)),
+        in_order(name for name in left if not _COMPUTED.search(name)),
         tuple(sorted((name, tuple(found), tuple(wanted)) for name, found, wanted in said["mismatched_keys"])),
         gguf,
     )
@@ -101,9 +101,9 @@ def check_whole(name: str, loaded: Loaded) -> Flags:
     if loaded.mismatched:
         one, found, wanted = loaded.mismatched[0]
         raise ValueError(
-            f"cannot load {name!r}: {len(loaded.mismatched)} of the {len(names)} tensors of {family} have another "
-            f"shape in the file than by the config ({one}: {_shape(found)} in the file, {_shape(wanted)} by the "
-            "config); use the config that the file was saved with"
+            f"cannot load {name!r}: file and config disagree on the shapes of {len(loaded.mismatched)} of the "
+            f"{len(names)} tensors of {family} ({one}: {_shape(found)} in the file, {_shape(wanted)} by the config); "
+            "use the config that the file was saved with"
         )
     if loaded.missing:
         raise ValueError(
