@@ -147,11 +147,13 @@ def test_a_table_lists_every_head_the_best_at_first(plain):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
-def test_pointing_searching_sorting_and_choosing_in_a_browser(plain, tmp_path):
+@pytest.mark.parametrize("width", [1280, 600], ids=["desktop", "small"])
+def test_pointing_searching_sorting_and_choosing_in_a_browser(width, plain, tmp_path):
     result, _ = plain
-    found = driven(render(save(result, tmp_path / "study")), "visit-study.js", tmp_path)
+    found = driven(render(save(result, tmp_path / "study")), "visit-study.js", tmp_path, width)
     entries, names = result.ranking.entries, [str(entry.head) for entry in result.ranking.entries]
     assert found["start"] == [names[:30], "270 of 270 heads, 30 in the table"]
+    assert found["seen"] == 30
     note = next(note for note in result.notes if note.head == names[0])
     tip = found["tip"].split("\n")
     assert tip[0] == f"{names[0]} · edited"

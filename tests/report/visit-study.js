@@ -1,4 +1,5 @@
 found.start = [rows(), el("count").textContent];
+found.seen = Array.from(el("table").tBodies[0].rows).filter((row) => row.getClientRects().length).length;
 const best = rows()[0];
 point(cell(best), "pointerover");
 found.tip = tip();
