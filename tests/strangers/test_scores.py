@@ -355,7 +355,7 @@ def test_scores_do_not_depend_on_case(answer, accepted):
     for metric in ("exact", "f1"):
         for changed in (answer.upper(), answer.lower()):
             assert scored(metric, changed, accepted) == scored(metric, answer, accepted)
-    assume(not set(accepted.casefold().split()) <= {"a", "an", "the", ",", ".", "…", "("})  # letters, see Terms
+    assume(not set(accepted.casefold().split()) <= {"a", "an", "the", ",", ".", "…", "("})  # letters, see Phrases
     for changed in (answer.upper(), answer.lower()):
         assert scored("contains", changed, accepted) == scored("contains", answer, accepted)
 

@@ -27,7 +27,7 @@ class Match:
         return self.found[-1].end
 
 
-class Terms:
+class Phrases:
     """Accepted answers, the words of a concept or of classes: what a text may name.
 
     Each is compared at its own depth (`words.depth_of`). One of articles alone is a letter if it has capitals: `A` of A
@@ -84,10 +84,10 @@ def _is_article(text: str, found: tuple[Word, ...]) -> bool:
 
 
 @lru_cache(maxsize=1 << 10)
-def _phrases(expected: tuple[str, ...]) -> Terms:
-    return Terms(expected)
+def _phrases(expected: tuple[str, ...]) -> Phrases:
+    return Phrases(expected)
 
 
-def phrases(expected: Iterable[str]) -> Terms:
+def phrases(expected: Iterable[str]) -> Phrases:
     """The phrases of expected texts, kept for the next time."""
     return _phrases(tuple(expected))
