@@ -2,7 +2,7 @@ import json
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
 import pytest
 from hypothesis import given
@@ -166,3 +166,28 @@ def test_a_type_with_a_form_of_its_own_is_asked_wherever_it_stands():
 def test_what_is_made_already_is_taken_as_it_is():
     inner = Inner(1.0)
     assert from_record(Outer, to_record(outer()) | {"inner": inner}).inner is inner
+
+
+A = TypeVar("A", Inner, Own)
+
+
+@dataclass(frozen=True)
+class Cell(Generic[A]):
+    held: A
+
+
+@dataclass(frozen=True)
+class Sheet(Generic[A]):
+    first: A
+    cells: tuple[Cell[A], ...]
+    by_word: dict[Word, A | None]
+
+
+@pytest.mark.parametrize(("kind", "held"), [(Inner, Inner(0.5)), (Own, Own(2))])
+def test_a_generic_dataclass_is_read_with_its_variables_filled_in(kind, held):
+    sheet = Sheet(held, (Cell(held),), {Word.GOOD: held, Word.TOO_WEAK: None})
+    both = tuple[Sheet[kind], Sheet[kind] | None]
+    assert from_record(both, to_record((sheet, sheet))) == (sheet, sheet)
+    assert from_record(both, (sheet, None))[0] is sheet
+    with pytest.raises(TypeError, match=r"^\[0\].cells\[0\].held is 7, not"):
+        from_record(both, [to_record(sheet) | {"cells": [{"held": 7}]}, None])

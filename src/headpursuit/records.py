@@ -76,10 +76,19 @@ def _from_fields(kind: Any, content: Any, path: str) -> Any:
 
 
 @cache
-def _fields_of(kind: type) -> dict[str, tuple[Any, bool]]:
-    """The type of each field, and whether it has to be given."""
-    hints = get_type_hints(kind)
-    return {field.name: (hints[field.name], _is_needed(field)) for field in fields(kind) if field.init}
+def _fields_of(kind: Any) -> dict[str, tuple[Any, bool]]:
+    """The type of each field, and whether it has to be given; of `Sheet[Arm]` with the variables filled in."""
+    made = get_origin(kind) or kind
+    given = dict(zip(getattr(made, "__parameters__", ()), get_args(kind), strict=True)) if made is not kind else {}
+    hints = {name: _filled(hint, given) for name, hint in get_type_hints(made).items()}
+    return {field.name: (hints[field.name], _is_needed(field)) for field in fields(made) if field.init}
+
+
+def _filled(hint: Any, given: Mapping[Any, Any]) -> Any:
+    variables = getattr(hint, "__parameters__", ())
+    if not given or not variables:
+        return given.get(hint, hint)
+    return hint[tuple(given[variable] for variable in variables)]
 
 
 def _is_needed(field: "Field[Any]") -> bool:
@@ -101,6 +110,8 @@ def _checked(wanted: Any, value: Any, path: str) -> Any:
         kinds = inside[:1] * len(value) if inside[-1] is Ellipsis else inside
         pairs = enumerate(zip(kinds, value, strict=True))
         return tuple(_checked(kind, each, f"{path}[{i}]") for i, (kind, each) in pairs)
+    if isinstance(origin, type) and is_dataclass(origin):
+        return value if isinstance(value, origin) else _from_fields(wanted, value, path)
     if origin is not None and issubclass(origin, Mapping):
         _only(isinstance(value, Mapping), value, path, "an object")
         keys, values = inside

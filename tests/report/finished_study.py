@@ -15,10 +15,12 @@ from headpursuit.studies.results import (
     Damage,
     DoseCell,
     DoseSheet,
+    DoseWord,
     Estimate,
     Example,
     GroupSummary,
     HeadNote,
+    Outcome,
     StudyConfig,
     StudyResult,
     Verdict,
@@ -172,7 +174,7 @@ def study_result(ranked=None, n_controls=5, **changes):
     ranked = ranked or ranking()
     arms = arms_of(ranked, n_controls)
     verdict = Verdict(
-        "specific",
+        Outcome.SPECIFIC,
         "These 3 heads carry the concept: rescaling them takes 91% of the correct target answers, 8% of the "
         "unrelated ones, and random heads do not do the same.",
         (
@@ -283,7 +285,7 @@ def confusion(seed):
 
 def sheet(arms):
     base, edit = arms[:2]
-    word = {0.0: "too weak", -1.0: "good", -2.0: "over-intervened"}
+    word = {0.0: DoseWord.TOO_WEAK, -1.0: DoseWord.GOOD, -2.0: DoseWord.OVER_INTERVENED}
     reached = {0.0: (0.2, 0.1), -1.0: (0.91, 0.56), -2.0: (1.0, 4.5)}
     cells = tuple(
         DoseCell(

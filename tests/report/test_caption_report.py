@@ -6,14 +6,18 @@ import pytest
 from finished_study import estimate, notes_for, png, ranking
 from test_report import EVIL, Page, page_of
 
+from headpursuit.records import to_record
 from headpursuit.report import render
 from headpursuit.report.pages import captions
 from headpursuit.report.parts import thumbnails
+from headpursuit.storage import MANIFEST, finish_folder, write_json
 from headpursuit.studies import CaptioningResult, usual_config
-from headpursuit.studies.experiments.captions import CaptionArm, CaptionExample
+from headpursuit.studies.experiments.captions import CaptionExample
 from headpursuit.studies.experiments.captions.result import KIND
-from headpursuit.studies.experiments.captions.sheets import cell_of, sheet_of
-from headpursuit.studies.results import Damage, Estimate, Verdict
+from headpursuit.studies.judging.doses import by_preference, cell_of
+from headpursuit.studies.judging.sentences import choice
+from headpursuit.studies.measures import CaptionMeasure
+from headpursuit.studies.results import CaptionArm, Damage, DoseSheet, Estimate, Outcome, Verdict
 
 BASE_FREQUENCY = 0.8
 COLOURS = ("red", "dark blue", "green")
@@ -54,14 +58,16 @@ def arms_of(direction, edited, paper=1.0):
 
 def sheet(direction, base, scales):
     changes = (0.5, 0.1) if direction == "suppress" else (1.2, 2.0)
+    measure = CaptionMeasure(direction)
     cells = [
         cell_of(
-            direction, base, arm(f"{n}x{s}", direction, "dose", change, tuple(f"L1H{i}" for i in range(n)), s, **kept)
+            measure, base, arm(f"{n}x{s}", direction, "dose", change, tuple(f"L1H{i}" for i in range(n)), s, **kept)
         )
         for n in (1, 2)
         for s, change, kept in zip(scales, changes, ({}, {"empty": 0.5} if n == 2 else {}), strict=True)
     ]
-    return sheet_of(direction, base, cells)
+    chosen = by_preference(measure, base, cells)[0]
+    return DoseSheet(base, tuple(cells), *chosen.dose, choice(measure, base, chosen))
 
 
 def caption_study(n_images=30, text=None, **changes):
@@ -78,8 +84,8 @@ def caption_study(n_images=30, text=None, **changes):
         for i in range(n_images)
     )
     verdicts = {
-        "suppress": Verdict("specific", "These 2 heads lower it.", ("Words: 0.80 before.",), 0.001, 0.012),
-        "enhance": Verdict("over-intervened", "These raise it too far.", ("CIDEr fell.",), 0.2, 0.3),
+        "suppress": Verdict(Outcome.SPECIFIC, "These 2 heads lower it.", ("Words: 0.80 before.",), 0.001, 0.012),
+        "enhance": Verdict(Outcome.OVER_INTERVENED, "These raise it too far.", ("CIDEr fell.",), 0.2, 0.3),
     }
     fields = dict(
         config=usual_config("captioning", "smollava-135m", data="scenes", concept="colours", controls=2),
@@ -123,6 +129,36 @@ def test_the_study_comes_back_equal_and_its_pictures_are_drawn(rendered):
     assert CaptioningResult.load(folder) == result
     pictures = {path.name for path in (folder / "figures").iterdir()}
     assert pictures == {"heatmap.png", "heatmap.svg", "arms.png", "arms.svg"}
+
+
+def as_older_versions_wrote(result):
+    """The content with the ratios of each dose in place of effect and damage, and without what was added since."""
+    content = to_record(result)
+    del content["ranking"]
+    for arm in content["arms"]:
+        del arm["silenced"]
+    for verdict in content["verdicts"].values():
+        del verdict["why"]
+    for direction, sheet in content["sheets"].items():
+        del sheet["not_run"]
+        sheet["direction"] = direction
+        for cell, made in zip(sheet["cells"], result.sheets[direction].cells, strict=True):
+            for name in ("effect", "damage", "matched"):
+                del cell[name]
+            base = result.sheets[direction].base
+            cell["frequency"] = made.arm.relative_frequency(base)
+            cell["cider"] = made.arm.kept_cider(base, direction)
+    return content
+
+
+def test_studies_of_older_versions_are_read_and_shown(tmp_path):
+    result = caption_study()
+    folder = save(result, tmp_path / "study")
+    write_json(folder / "study.json", as_older_versions_wrote(result))
+    (folder / MANIFEST).unlink()
+    finish_folder(folder, KIND.name, {})
+    assert CaptioningResult.load(folder) == result
+    assert render(folder).exists()
 
 
 def test_the_page_shows_every_part(rendered):

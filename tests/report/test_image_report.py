@@ -106,7 +106,9 @@ def test_the_confusion_of_controls_is_their_mean():
     assert shown[2].shares[1][2] == pytest.approx(expected)
     row = class_rows(result)[0]
     assert (row.label, row.n_images) == ("three", sum(result.arms[0].confusion.counts[0]))
-    assert row.accuracy[:2] == tuple(arm.confusion.accuracy[0] for arm in result.arms[:2])
+    assert row.accuracy[:2] == tuple(
+        arm.confusion.counts[0][0] / sum(arm.confusion.counts[0]) for arm in result.arms[:2]
+    )
 
 
 def test_answers_are_marked_by_what_they_count(rendered):

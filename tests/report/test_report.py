@@ -16,7 +16,7 @@ from headpursuit.report.pages import answers, captions
 from headpursuit.report.parts import examples
 from headpursuit.storage import new_folder, write_json
 from headpursuit.studies import CaptioningResult
-from headpursuit.studies.results import Verdict
+from headpursuit.studies.results import Outcome, Verdict
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp;{{ 7*7 }}\u2028�"
 
@@ -204,7 +204,7 @@ def test_what_a_model_wrote_is_text_and_nothing_else(plain):
     result, page = plain
     evil = replace(
         result,
-        verdict=Verdict("undecidable", EVIL, (EVIL,), None, None),
+        verdict=Verdict(Outcome.UNDECIDABLE, EVIL, (EVIL,), None, None),
         command=EVIL,
         certificate=EVIL,
         flags={EVIL: EVIL},
@@ -291,7 +291,7 @@ def test_a_study_without_controls_or_dropped_words(plain):
         result,
         arms=result.arms[:2],
         ranking=replace(result.ranking, dropped_words=()),
-        verdict=Verdict("no effect", "Nothing happened.", (), None, None),
+        verdict=Verdict(Outcome.NO_EFFECT, "Nothing happened.", (), None, None),
     )
     text = page_of(result).text
     assert "not computed" in text

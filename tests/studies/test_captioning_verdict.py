@@ -6,11 +6,13 @@ import pytest
 
 from headpursuit.records import from_record, to_record
 from headpursuit.studies import usual_config
-from headpursuit.studies.experiments.captions import CaptionArm
-from headpursuit.studies.experiments.captions.judging import effect, judge, kept_cider, signs_of_damage
-from headpursuit.studies.experiments.captions.sheets import CaptionSheet, cell_of, sheet_of
-from headpursuit.studies.experiments.captions.study import thresholds_of
-from headpursuit.studies.results import Damage, Estimate
+from headpursuit.studies.judging import decide, verdict_of
+from headpursuit.studies.judging.doses import beside_random, by_preference, cell_of, fell_apart
+from headpursuit.studies.judging.sentences import choice, signs_of
+from headpursuit.studies.measures import CaptionMeasure, caption_measure
+from headpursuit.studies.results import CaptionArm, CaptionSheet, Damage, DoseSheet, Estimate
+
+DOWN, UP = CaptionMeasure("suppress"), CaptionMeasure("enhance")
 
 
 def exactly(value):
@@ -45,58 +47,61 @@ BASE = arm(1.0, kind="base", direction=None, scale=None, n_heads=0, frequency_ch
 
 def arms(edit, controls=(0.95, 1.05), base=BASE, **changes):
     """Base, edit, and two draws of both kinds of random heads that reach the given frequencies."""
-    direction = "suppress" if edit < 1 else "enhance"
-    drawn = [arm(rate, kind=kind, direction=direction) for kind in ("matched", "random") for rate in controls]
-    return [base, arm(edit, kind="edit", direction=direction, **changes), *drawn]
+    direction, scale = ("suppress", -1.0) if edit < 1 else ("enhance", 3.0)
+    drawn = [
+        arm(rate, kind=kind, direction=direction, scale=scale) for kind in ("matched", "random") for rate in controls
+    ]
+    return [base, arm(edit, kind="edit", direction=direction, scale=scale, **changes), *drawn]
 
 
-def verdict_of(found, p_matched=0.001, p_random=0.001):
-    return judge(found[1].direction, found, p_matched, p_random)
+def judged(found, p_matched=0.001, p_random=0.001):
+    return verdict_of(decide(CaptionMeasure(found[1].direction), found, p_matched, p_random))
 
 
 def test_effect_and_cider_depend_on_the_direction():
     found = arm(0.25, cider=1.0, without=1.8)
-    assert effect("suppress", BASE, found) == 0.75
-    assert effect("enhance", BASE, found) == -0.75
-    assert kept_cider("suppress", BASE, found) == pytest.approx(0.9)
-    assert kept_cider("enhance", BASE, found) == pytest.approx(0.5)
-    assert effect("enhance", replace(BASE, frequency=exactly(0.0)), found) == 0
+    assert DOWN.effect(BASE, found) == 0.75
+    assert UP.effect(BASE, found) == -0.75
+    assert found.kept_cider(BASE, "suppress") == pytest.approx(0.9)
+    assert found.kept_cider(BASE, "enhance") == pytest.approx(0.5)
+    assert UP.effect(replace(BASE, frequency=exactly(0.0)), found) == 0
 
 
 @pytest.mark.parametrize(
     ("changes", "sign"),
     [
         ({"without": 1.5}, "CIDEr without the concept's words is 75% of the base's"),
-        ({"damage": Damage(21.0, 1.0)}, "perplexity on neutral text is 21 after 10"),
+        ({"damage": Damage(21.0, 1.0)}, "perplexity on neutral text is 2.1 times the base's"),
         ({"damage": Damage(float("nan"), 1.0)}, "perplexity on neutral text is nan"),
-        ({"empty": 0.11}, "11% of the captions are empty"),
-        ({"repetition": 0.21}, "captions repeat themselves (21% of word pairs)"),
+        ({"empty": 0.21}, "21% of the captions are empty"),
+        ({"repetition": 0.36}, "captions repeat themselves (36% of word pairs)"),
         ({"length": exactly(3.9)}, "captions have 49% of the base's words"),
         ({"length": exactly(12.1)}, "captions have 151% of the base's words"),
     ],
 )
 def test_every_sign_of_damage_is_seen_and_makes_an_edit_over_intervened(changes, sign):
-    (found,) = signs_of_damage("suppress", BASE, arm(0.1, **changes))
+    (found,) = signs_of(DOWN.breaks(BASE, arm(0.1, **changes)))
     assert found.startswith(sign)
-    verdict = verdict_of(arms(0.1, **changes))
+    verdict = judged(arms(0.1, **changes))
     assert verdict.outcome == "over-intervened"
     assert sign in verdict.sentence
 
 
-@pytest.mark.parametrize("changes", [{"repetition": 0.21}, {"damage": Damage(21.0, 1.0)}])
+@pytest.mark.parametrize("changes", [{"repetition": 0.36}, {"damage": Damage(21.0, 1.0)}])
 def test_an_enhancement_that_ends_in_babble_is_incoherent(changes):
-    assert verdict_of(arms(2.0, **changes)).outcome == "incoherent"
-    assert verdict_of(arms(2.0, cider=1.0)).outcome == "over-intervened"
+    assert judged(arms(2.0, **changes)).outcome == "incoherent"
+    assert judged(arms(2.0, cider=1.0)).outcome == "over-intervened"
 
 
 def test_what_stays_within_the_lines_is_no_damage():
-    kept = dict(without=1.6, damage=Damage(20.0, 1.0), empty=0.1, repetition=0.19, length=exactly(4.0))
-    assert signs_of_damage("suppress", BASE, arm(0.1, **kept)) == []
+    kept = dict(without=1.6, damage=Damage(20.0, 1.0), empty=0.2, repetition=0.34, length=exactly(4.0))
+    assert DOWN.breaks(BASE, arm(0.1, **kept)) == ()
+    assert DOWN.damage(BASE, arm(0.1, **kept)) == pytest.approx(1)
 
 
 def test_an_enhancement_is_judged_by_the_whole_cider():
-    assert signs_of_damage("enhance", BASE, arm(2.0, cider=2.0, without=0.1)) == []
-    assert signs_of_damage("enhance", BASE, arm(2.0, cider=1.5)) == ["CIDEr is 75% of the base's"]
+    assert UP.breaks(BASE, arm(2.0, cider=2.0, without=0.1)) == ()
+    assert signs_of(UP.breaks(BASE, arm(2.0, cider=1.5))) == ("CIDEr is 75% of the base's",)
 
 
 @pytest.mark.parametrize(
@@ -114,13 +119,13 @@ def test_an_enhancement_is_judged_by_the_whole_cider():
     ],
 )
 def test_the_verdict_follows_from_the_figures(found, outcome, sentence):
-    verdict = verdict_of(found)
+    verdict = judged(found)
     assert (verdict.outcome, sentence in verdict.sentence) == (outcome, True), verdict.sentence
 
 
 @pytest.mark.parametrize(("p_matched", "p_random", "where"), [(0.05, 0.001, "the same"), (0.001, 0.05, "any")])
 def test_both_kinds_of_random_heads_must_be_beaten_over_images(p_matched, p_random, where):
-    verdict = verdict_of(arms(0.2), p_matched, p_random)
+    verdict = judged(arms(0.2), p_matched, p_random)
     assert verdict.outcome == "not specific"
     assert where in verdict.sentence
 
@@ -136,18 +141,18 @@ def test_both_kinds_of_random_heads_must_be_beaten_over_images(p_matched, p_rand
     ],
 )
 def test_a_base_that_leaves_nothing_to_see_is_undecidable(edit, base, reason):
-    verdict = verdict_of(arms(edit, base=replace(BASE, **base)))
+    verdict = judged(arms(edit, base=replace(BASE, **base)))
     assert verdict.outcome == "undecidable"
     assert reason in verdict.sentence
 
 
 def test_there_is_room_up_to_one_in_one_point_six():
-    assert verdict_of(arms(2.0, base=replace(BASE, naming=exactly(0.625)))).outcome == "specific"
+    assert judged(arms(2.0, base=replace(BASE, naming=exactly(0.625)))).outcome == "specific"
 
 
 def test_the_reasons_name_draws_and_other_arms():
     found = [*arms(0.2), arm(0.7, kind="image"), arm(0.6, kind="other"), arm(0.5, kind="dose")]
-    text = " ".join(verdict_of(found).reasons)
+    text = " ".join(judged(found).reasons)
     assert (
         "2 draws of random heads of the same layers: 1.00 words per caption on average (0.95 to 1.05), 0 as far" in text
     )
@@ -157,7 +162,10 @@ def test_the_reasons_name_draws_and_other_arms():
 
 
 def sheet(direction, *found):
-    return sheet_of(direction, BASE, [cell_of(direction, BASE, each) for each in found])
+    measure = CaptionMeasure(direction)
+    cells = [cell_of(measure, BASE, each) for each in found]
+    chosen = by_preference(measure, BASE, cells)[0]
+    return DoseSheet(BASE, tuple(cells), *chosen.dose, choice(measure, BASE, chosen))
 
 
 def unsure(ratio, **changes):
@@ -171,7 +179,7 @@ def test_the_smallest_surely_good_dose_is_chosen():
     assert (found.n_heads, found.scale) == (1, -1.0)
     assert found.sentence == (
         "1 head at scale -1 lowers the concept's frequency by 70% on the selection images, the smallest of all doses "
-        "that surely reach 60% and keep captions whole."
+        "that surely reach 60% and break nothing else."
     )
     assert sheet("enhance", arm(2.5, scale=3.0), arm(1.7, scale=2.0)).scale == 2.0
 
@@ -183,13 +191,14 @@ def test_a_dose_near_the_edge_of_broken_captions_is_not_sure():
 
 
 def test_asked_effect_and_kept_cider_are_settings():
-    lines = thresholds_of(usual_config("captioning", "m", effect=0.75, damage=0.4))
-    assert (lines.needed_fall, lines.needed_rise, lines.kept_cider) == (0.75, 0.75, 0.6)
-    usual = thresholds_of(usual_config("captioning", "m"))
-    assert (usual.needed_fall, usual.needed_rise, usual.kept_cider) == (0.6, 0.6, 0.8)
-    assert cell_of("suppress", BASE, arm(0.3), lines).word == "too weak"
-    assert cell_of("suppress", BASE, arm(0.2, without=1.3), lines).word == "good"
-    assert cell_of("suppress", BASE, arm(0.2, without=1.3), usual).word == "over-intervened"
+    asked = caption_measure("suppress", usual_config("captioning", "m", effect=0.75, damage=0.4))
+    lines = asked.thresholds
+    assert (lines.smallest_effect, lines.asked_effect, lines.cider_loss) == (0.75, 0.75, 0.4)
+    usual = caption_measure("suppress", usual_config("captioning", "m"))
+    assert usual == DOWN
+    assert cell_of(asked, BASE, arm(0.3)).word == "too weak"
+    assert cell_of(asked, BASE, arm(0.2, without=1.3)).word == "good"
+    assert cell_of(usual, BASE, arm(0.2, without=1.3)).word == "over-intervened"
 
 
 def test_of_doses_that_are_not_sure_the_smallest_good_one_is_chosen():
@@ -202,10 +211,10 @@ def test_of_doses_that_are_not_sure_the_smallest_good_one_is_chosen():
     )
     assert [cell.word for cell in found.cells] == ["good", "good", "over-intervened", "too weak"]
     assert (found.n_heads, found.scale) == (1, -1.0)
-    assert found.chosen.frequency == 0.3
+    assert found.chosen.arm.frequency.value == 0.3
     assert found.sentence == (
         "1 head at scale -1 lowers the concept's frequency by 70% on the selection images, the smallest of all doses "
-        "that seem to reach 60% and keep captions whole."
+        "that seem to reach 60% and break nothing else."
     )
 
 
@@ -223,15 +232,53 @@ def test_of_equal_doses_the_smaller_and_milder_is_taken():
 def test_a_sheet_without_a_good_dose_says_so():
     weak = sheet("enhance", arm(1.2, scale=2.0), arm(0.5, scale=3.0))
     assert weak.scale == 2.0
-    assert weak.sentence.startswith("No dose that keeps captions whole makes a large enough rise; 1 head at scale 2")
+    assert weak.sentence == (
+        "No dose reaches 60% without breaking something else; of those that break nothing, 1 head at scale 2 raises "
+        "the concept's frequency by 20%, the most."
+    )
     broken = sheet("suppress", arm(0.0, without=0.0, empty=1.0), arm(0.0, without=1.0, scale=-2.0))
     assert broken.scale == -2.0
     assert broken.sentence == (
-        "Every dose breaks captions; 1 head at scale -2 the least: CIDEr without the concept's words is 50% of the "
-        "base's."
+        "Every dose breaks something else; 1 head at scale -2 breaks the least: CIDEr without the concept's words is "
+        "50% of the base's."
     )
 
 
 def test_a_sheet_comes_back_equal():
     found = sheet("suppress", arm(0.3), arm(0.1, without=0.1, scale=-2.0))
-    assert from_record(CaptionSheet, to_record(found)) == found
+    assert from_record(tuple[CaptionSheet], [to_record(found)]) == (found,)
+
+
+def test_a_dose_whose_fall_a_random_draw_shares_is_not_specific():
+    good = cell_of(DOWN, BASE, arm(0.2))
+    shared = beside_random(DOWN, BASE, good, arm(0.5))
+    assert (shared.word, shared.matched) == ("not specific", 0.5)
+    assert choice(DOWN, BASE, shared) == (
+        "No dose reaches 60% that random heads do not share; of 1 head at scale -1, random heads of the same layers "
+        "reach 62% of the effect."
+    )
+    assert beside_random(DOWN, BASE, good, arm(0.7)).word == "good"
+    assert beside_random(DOWN, BASE, good, arm(0.2, without=1.0)).word == "good"  # the draw breaks captions
+
+
+@pytest.mark.parametrize(
+    ("changes", "apart"),
+    [
+        ({}, False),
+        ({"without": 1.01}, False),
+        ({"without": 0.99}, True),
+        ({"damage": Damage(51.0, 1.0)}, True),
+        ({"empty": 0.51}, True),
+        ({"repetition": 0.66}, True),
+        ({"length": exactly(1.0)}, False),
+        ({"length": exactly(16.1)}, True),
+    ],
+)
+def test_captions_fall_apart_well_beyond_over_intervention(changes, apart):
+    assert fell_apart(DOWN, BASE, arm(0.1, **changes)) == apart
+
+
+def test_few_images_are_told():
+    few = "Only 39 images are held out: with fewer than 40 only large changes can be told."
+    told = [few in judged(arms(0.2, base=replace(BASE, n_images=n))).reasons for n in (39, 40)]
+    assert told == [True, False]

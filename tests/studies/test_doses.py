@@ -4,21 +4,20 @@ import pytest
 from arm_figures import arm, base, group
 
 from headpursuit.studies import StudyConfig
-from headpursuit.studies.doses import (
+from headpursuit.studies.judging.doses import (
     at_least,
     beside_random,
     by_preference,
     cell_of,
-    explain_choice,
     fell_apart,
     head_counts,
-    is_sure,
 )
-from headpursuit.studies.effect import Asked, Thresholds
+from headpursuit.studies.judging.sentences import choice
+from headpursuit.studies.measures import AnswerMeasure, Thresholds
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.scoring import METRICS
 
-ASKED = Asked(METRICS["contains"])
+ASKED = AnswerMeasure(METRICS["contains"])
 
 
 def config(doses=""):
@@ -26,11 +25,11 @@ def config(doses=""):
 
 
 def cells(*arms, unedited=None):
-    return [cell_of(unedited or base(), a, ASKED) for a in arms]
+    return [cell_of(ASKED, unedited or base(), a) for a in arms]
 
 
 def chosen(*arms):
-    return by_preference(base(), cells(*arms), ASKED)[0].dose
+    return by_preference(ASKED, base(), cells(*arms))[0].dose
 
 
 def unsure(edited, width=0.5):
@@ -86,9 +85,9 @@ def test_a_cell_is_good_too_weak_or_over_intervened(edited, word):
 
 def test_a_draw_of_random_heads_that_does_the_same_makes_a_dose_not_specific_unless_it_breaks_the_model():
     (cell,) = cells(arm(0.1))
-    assert beside_random(base(), cell, arm(0.3), ASKED).word == "not specific"
-    assert beside_random(base(), cell, arm(0.5), ASKED).word == "good"
-    broken = beside_random(base(), cell, arm(0.0, 0.1), ASKED)
+    assert beside_random(ASKED, base(), cell, arm(0.3)).word == "not specific"
+    assert beside_random(ASKED, base(), cell, arm(0.5)).word == "good"
+    broken = beside_random(ASKED, base(), cell, arm(0.0, 0.1))
     assert (broken.word, broken.matched) == ("good", 0.0)
 
 
@@ -104,7 +103,7 @@ def test_answers_that_fell_silent_are_no_fall():
     (cell,) = cells(arm(0.4, empty=0.1, silenced=0.1))
     assert cell.word == "too weak"
     assert cell.effect == pytest.approx(1 - (0.4 + 0.1) / 0.8)
-    assert "1 head at scale -1 lowers the target score by 38%" in explain_choice(base(), cell, ASKED)
+    assert "1 head at scale -1 lowers the target score by 38%" in choice(ASKED, base(), cell)
     silent, speaking = unsure(arm(0.2, empty=0.2, silenced=0.2)), unsure(arm(0.3, n_heads=2))
     assert [cell.word for cell in cells(silent, speaking)] == ["good", "good"]
     assert cells(silent)[0].effect == pytest.approx(0.5)
@@ -138,25 +137,25 @@ def test_where_no_dose_is_sure_the_smallest_good_one_is_chosen():
 def test_a_dose_is_sure_where_its_whole_interval_reaches_what_is_asked(high, sure):
     edited = arm(0.2)
     edited = replace(edited, target=replace(edited.target, score_change=Estimate(-0.6, -0.7, high)))
-    assert is_sure(base(), cells(edited)[0], ASKED) == sure
+    assert ASKED.is_sure(base(), edited) == sure
 
 
 def test_a_rise_is_sure_where_its_whole_interval_reaches_what_is_asked():
-    asked = Asked(METRICS["names-concept"], "enhance")
+    asked = AnswerMeasure(METRICS["names-concept"], "enhance")
     for low, sure in ((0.05, True), (0.04, False)):
         edited = replace(arm(0.3, scale=3.0), target=replace(group(0.3), score_change=Estimate(0.2, low, 0.9)))
-        cell = cell_of(base(target=0.1), edited, asked)
+        cell = cell_of(asked, base(target=0.1), edited)
         assert cell.word == "good"
         assert cell.effect == pytest.approx(2)
-        assert is_sure(base(target=0.1), cell, asked) == sure
+        assert asked.is_sure(base(target=0.1), edited) == sure
 
 
 def test_an_enhancement_that_breaks_the_model_is_incoherent_on_the_sheet():
-    asked = Asked(METRICS["names-concept"], "enhance")
-    assert cell_of(base(), arm(1.0, scale=5.0, perplexity=30.0), asked).word == "incoherent"
-    assert cell_of(base(), arm(1.0, scale=5.0, repetition=0.4), asked).word == "incoherent"
-    assert cell_of(base(), arm(1.0, 0.1, scale=5.0), asked).word == "over-intervened"
-    assert cell_of(base(), arm(0.9, scale=5.0), asked).word == "too weak"
+    asked = AnswerMeasure(METRICS["names-concept"], "enhance")
+    assert cell_of(asked, base(), arm(1.0, scale=5.0, perplexity=30.0)).word == "incoherent"
+    assert cell_of(asked, base(), arm(1.0, scale=5.0, repetition=0.4)).word == "incoherent"
+    assert cell_of(asked, base(), arm(1.0, 0.1, scale=5.0)).word == "over-intervened"
+    assert cell_of(asked, base(), arm(0.9, scale=5.0)).word == "too weak"
 
 
 def unrelated(value, low, high):
@@ -172,7 +171,7 @@ def test_a_dose_at_the_edge_comes_after_those_that_surely_spare_unrelated_answer
     assert chosen(edge, weak) == (1, -1.0)
     (cell,) = cells(edge)
     assert cell.word == "good"
-    assert explain_choice(base(), cell, ASKED).endswith(
+    assert choice(ASKED, base(), cell).endswith(
         "the smallest of all doses that seem to reach 50% and break nothing else."
     )
     clear = replace(edge, unrelated=unrelated(0.46, -0.07, 0.0))
@@ -191,7 +190,7 @@ def test_a_weak_dose_is_taken_before_a_broken_one_and_that_is_said():
     weak, broken = arm(0.7), arm(0.0, 0.2, n_heads=2)
     assert chosen(broken, weak) == (1, -1.0)
     (cell,) = cells(weak)
-    assert explain_choice(base(), cell, ASKED) == (
+    assert choice(ASKED, base(), cell) == (
         "No dose reaches 50% without breaking something else; of those that break nothing, 1 head at scale -1 lowers "
         "the target score by 13%, the most."
     )
@@ -199,16 +198,16 @@ def test_a_weak_dose_is_taken_before_a_broken_one_and_that_is_said():
 
 def test_where_all_are_broken_the_least_harmful_is_taken_and_that_is_said():
     found = by_preference(
+        ASKED,
         base(),
         cells(
             arm(0.0, 0.3, n_heads=1),
             arm(0.0, 0.4, n_heads=4),
             arm(0.0, 0.45, n_heads=3, perplexity=30.0, empty=1.0),
         ),
-        ASKED,
     )
     assert [cell.n_heads for cell in found] == [4, 1, 3]
-    assert explain_choice(base(), found[0], ASKED) == (
+    assert choice(ASKED, base(), found[0]) == (
         "Every dose breaks something else; 4 heads at scale -1 break the least: unrelated questions lose 20% of their "
         "correct answers."
     )
@@ -216,7 +215,7 @@ def test_where_all_are_broken_the_least_harmful_is_taken_and_that_is_said():
 
 def test_a_good_choice_is_said_in_figures():
     (cell,) = cells(arm(0.2, n_heads=3, scale=-2.0))
-    assert explain_choice(base(), cell, ASKED) == (
+    assert choice(ASKED, base(), cell) == (
         "3 heads at scale -2 lower the target score by 75% on the selection questions, the smallest of all doses that "
         "surely reach 50% and break nothing else."
     )
@@ -229,16 +228,16 @@ def test_a_base_that_knows_nothing_has_no_good_dose():
 
 def test_the_asked_effect_and_the_tolerated_loss_can_be_moved():
     far, strict = (
-        Asked(METRICS["contains"], thresholds=Thresholds(**t))
+        AnswerMeasure(METRICS["contains"], thresholds=Thresholds(**t))
         for t in (
             {"asked_effect": 0.9},
             {"unrelated_loss": 0.05},
         )
     )
-    assert cell_of(base(), arm(0.1), far).word == "too weak"
-    assert cell_of(base(), arm(0.1, 0.46), ASKED).word == "good"
-    assert cell_of(base(), arm(0.1, 0.46), strict).word == "over-intervened"
-    assert explain_choice(base(), cell_of(base(), arm(0.1), far), far).startswith("No dose reaches 90% without")
+    assert cell_of(far, base(), arm(0.1)).word == "too weak"
+    assert cell_of(ASKED, base(), arm(0.1, 0.46)).word == "good"
+    assert cell_of(strict, base(), arm(0.1, 0.46)).word == "over-intervened"
+    assert choice(far, base(), cell_of(far, base(), arm(0.1))).startswith("No dose reaches 90% without")
 
 
 def test_damage_is_in_units_of_what_is_tolerated():
@@ -256,24 +255,24 @@ def test_damage_is_in_units_of_what_is_tolerated():
 
 def test_a_dose_whose_effect_a_random_draw_shares_is_not_specific():
     (cell,) = cells(arm(0.2, n_heads=2))
-    beside = beside_random(base(), cell, arm(0.5), ASKED)
+    beside = beside_random(ASKED, base(), cell, arm(0.5))
     assert (beside.word, beside.matched) == ("good", 0.5)  # exactly half of the effect
-    shared = beside_random(base(), cell, arm(0.4), ASKED)
+    shared = beside_random(ASKED, base(), cell, arm(0.4))
     assert (shared.word, shared.matched) == ("not specific", 0.4)
     assert shared.signs == ("random heads of the same layers reach 67% of the effect",)
-    assert explain_choice(base(), shared, ASKED) == (
+    assert choice(ASKED, base(), shared) == (
         "No dose reaches 50% that random heads do not share; of 2 heads at scale -1, random heads of the same layers "
         "reach 67% of the effect."
     )
     (weak,) = cells(arm(0.7))
-    assert beside_random(base(), weak, arm(0.7), ASKED) == replace(weak, matched=0.7)
+    assert beside_random(ASKED, base(), weak, arm(0.7)) == replace(weak, matched=0.7)
 
 
 def test_a_dose_that_is_not_specific_comes_after_weak_ones_and_before_broken_ones():
     good, weak, broken = cells(arm(0.2), arm(0.7, n_heads=3), arm(0.0, 0.1, n_heads=2))
-    alike = beside_random(base(), good, arm(0.2), ASKED)
-    assert by_preference(base(), [broken, alike, weak], ASKED) == [weak, alike, broken]
-    assert by_preference(base(), [broken, good, weak], ASKED) == [good, weak, broken]
+    alike = beside_random(ASKED, base(), good, arm(0.2))
+    assert by_preference(ASKED, base(), [broken, alike, weak]) == [weak, alike, broken]
+    assert by_preference(ASKED, base(), [broken, good, weak]) == [good, weak, broken]
 
 
 @pytest.mark.parametrize(
@@ -290,7 +289,7 @@ def test_a_dose_that_is_not_specific_comes_after_weak_ones_and_before_broken_one
     ],
 )
 def test_a_model_falls_apart_well_beyond_over_intervention(edited, apart):
-    assert fell_apart(base(), edited) == apart
+    assert fell_apart(ASKED, base(), edited) == apart
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from arm_figures import exactly
 
-from headpursuit.studies.effect import Asked, Thresholds, effect
+from headpursuit.studies.judging import decide, verdict_of
+from headpursuit.studies.measures import AnswerMeasure, Thresholds
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
 from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.verdict import judge
 
 BEFORE = 0.2
 
@@ -44,7 +44,8 @@ CONTROLS = [
 
 
 def verdict(edit=EDIT, *, base=BASE, controls=CONTROLS, p=0.001, metric="names-concept", direction="enhance"):
-    return judge([base, edit, *controls, arm("other", 0.21)], p, p, Asked(METRICS[metric], direction))
+    measure = AnswerMeasure(METRICS[metric], direction)
+    return verdict_of(decide(measure, [base, edit, *controls, arm("other", 0.21)], p, p))
 
 
 def changed(**target):
@@ -162,11 +163,13 @@ def test_naming_the_concept_is_not_said_twice():
 def test_what_silence_took_counts_as_kept():
     base, silent = arm("base", 0.8), arm("edit", 0.4)
     silent = replace(silent, target=replace(silent.target, empty=0.2, silenced=0.1))
-    assert effect(base, silent, "suppress") == pytest.approx(1 - (0.4 + 0.1) / 0.8)
-    assert effect(base, replace(silent, target=replace(silent.target, silenced=0.0)), "enhance") == pytest.approx(-0.5)
+    counted = METRICS["concept-words"]
+    assert AnswerMeasure(counted, "suppress").effect(base, silent) == pytest.approx(1 - (0.4 + 0.1) / 0.8)
+    unnoticed = replace(silent, target=replace(silent.target, silenced=0.0))
+    assert AnswerMeasure(counted, "enhance").effect(base, unnoticed) == pytest.approx(-0.5)
 
 
 def test_a_rise_may_be_more_than_double_and_less_than_asked():
-    assert effect(BASE, EDIT, "enhance") == pytest.approx(1.5)
-    asked = Asked(METRICS["names-concept"], "enhance", Thresholds(smallest_effect=2.0))
-    assert judge([BASE, EDIT, *CONTROLS], 0.001, 0.001, asked).outcome == "no effect"
+    measure = AnswerMeasure(METRICS["names-concept"], "enhance", Thresholds(smallest_effect=2.0))
+    assert measure.effect(BASE, EDIT) == pytest.approx(1.5)
+    assert decide(measure, [BASE, EDIT, *CONTROLS], 0.001, 0.001).outcome == "no effect"

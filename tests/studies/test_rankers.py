@@ -15,15 +15,18 @@ from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig
 from headpursuit.studies import arms as running
-from headpursuit.studies.effect import effect, signs_of_damage
 from headpursuit.studies.experiments.rankers import RankersConfig, RankersResult, compare_rankers
 from headpursuit.studies.experiments.rankers.judging import places
 from headpursuit.studies.experiments.rankers.settings import command
+from headpursuit.studies.measures import AnswerMeasure
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.results import Arm
+from headpursuit.studies.scoring import METRICS
 from headpursuit.studies.statistics import bootstrap
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
+
+JUDGED = AnswerMeasure(METRICS["contains"])
 
 RANKERS = [
     "specificity",
@@ -156,7 +159,9 @@ def test_a_figure_is_the_largest_effect_of_whole_cells(finished, task):
         for figure in row.figures:
             edits = [Edit.uniform(map(Head.parse, row.top[: figure.n_heads]), scale) for scale in SCALES]
             falls = {
-                next(iter(e.values())): effect(base, by_edit[e]) for e in edits if not signs_of_damage(base, by_edit[e])
+                next(iter(e.values())): JUDGED.effect(base, by_edit[e])
+                for e in edits
+                if not JUDGED.breaks(base, by_edit[e])
             }
             seen_broken |= len(falls) < len(SCALES)
             seen_choice |= len(set(falls.values())) > 1
@@ -189,7 +194,7 @@ def test_random_heads_are_the_mean_of_several_draws(finished, task):
     for draw in scores:
         order = sorted(draw, key=lambda name: (-draw[name], Head.parse(name)))
         edits = [by_edit[Edit.uniform(map(Head.parse, order[:1]), scale)] for scale in SCALES]
-        values.append(max((effect(base, arm) for arm in edits if not signs_of_damage(base, arm)), default=0.0))
+        values.append(max((JUDGED.effect(base, arm) for arm in edits if not JUDGED.breaks(base, arm)), default=0.0))
     figure = result.tasks[0].rows[-1].figures[0]
     assert figure.effect.value == pytest.approx(sum(values) / 2)
     assert (figure.scale, figure.n_draws) == (None, 2)
@@ -392,7 +397,7 @@ def test_an_enhancement_counts_rises(model, task, tmp_path):
     base, *others = summarise(enhancing, task.words, [arms[Edit({})], *arms.values()], 0)
     edit = Edit.uniform(map(Head.parse, found.rows[0].top[:2]), 3)
     arm = dict(zip(arms, others, strict=True))[edit]
-    expected = 0.0 if signs_of_damage(base, arm) else arm.target.score.value / base.target.score.value - 1
+    expected = 0.0 if JUDGED.breaks(base, arm) else arm.target.score.value / base.target.score.value - 1
     assert found.rows[0].figures[0].effect.value == pytest.approx(expected)
     assert found.direction == "enhance"
 

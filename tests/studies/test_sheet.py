@@ -4,12 +4,12 @@ from dataclasses import replace
 from arm_figures import arm, base
 
 from headpursuit.records import from_record, to_record
-from headpursuit.studies.doses import cell_of
-from headpursuit.studies.effect import Asked
-from headpursuit.studies.results import DoseSheet
+from headpursuit.studies.judging.doses import cell_of
+from headpursuit.studies.measures import AnswerMeasure
+from headpursuit.studies.results import AnswerSheet, DoseSheet
 from headpursuit.studies.scoring import METRICS
 
-ASKED = Asked(METRICS["contains"])
+ASKED = AnswerMeasure(METRICS["contains"])
 
 
 def sheet(*found, **changes):
@@ -17,7 +17,7 @@ def sheet(*found, **changes):
 
 
 def dot(n_heads, effect, damage):
-    cell = cell_of(base(), arm(0.2, n_heads=n_heads), ASKED)
+    cell = cell_of(ASKED, base(), arm(0.2, n_heads=n_heads))
     return replace(cell, effect=effect, damage=damage)
 
 
@@ -37,6 +37,6 @@ def test_a_dose_without_effect_is_not_on_the_front():
 
 def test_a_sheet_comes_back_from_json_with_what_was_not_run():
     doses = (arm(0.1), arm(0.0, 0.1, n_heads=2))
-    whole = sheet(*(cell_of(base(), dose, ASKED) for dose in doses), not_run=((2, -2.0), (4, -1.0)))
-    assert from_record(DoseSheet, json.loads(json.dumps(to_record(whole)))) == whole
+    whole = sheet(*(cell_of(ASKED, base(), dose) for dose in doses), not_run=((2, -2.0), (4, -1.0)))
+    assert from_record(tuple[AnswerSheet], [json.loads(json.dumps(to_record(whole)))]) == (whole,)
     assert whole.counts == (1, 2, 4)

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
-from headpursuit.studies.effect import counted, effect
-from headpursuit.studies.experiments.captions.judging import effect as caption_effect
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.experiments.transfer.effects import Answered, HeadSet, cells_of
+from headpursuit.studies.measures import AnswerMeasure, CaptionMeasure, counted
 from headpursuit.studies.results import Arm, Damage
+from headpursuit.studies.scoring import METRICS
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Question, Task
 
@@ -45,10 +45,10 @@ def effects_of(base, outputs):
     found = []
     for task in (TASK, COUNTED):
         before, after = summarise(task, RED, arms, 0)
-        found.append(effect(before, after, "suppress"))
+        found.append(AnswerMeasure(METRICS[task.metric]).effect(before, after))
     scorer = CaptionScorer(QUESTIONS, RED, [], 0)
     figures = scorer.figures(arms[0], arms[0]), scorer.figures(arms[1], arms[0], "suppress")
-    found.append(caption_effect("suppress", *figures))
+    found.append(CaptionMeasure("suppress").effect(*figures))
     answered = Answered(COUNTED, {Edit({}): arms[0], EDIT: arms[1], DRAW: arm("edit", base, DRAW)})
     (cell,), _ = cells_of({"hues": answered}, [HeadSet("hues", EDIT, (DRAW,))], 0)
     return [*found, cell.effect.value]
@@ -111,7 +111,7 @@ def test_silence_is_no_rise_and_no_excuse_for_one():
     before, after = summarise(
         replace(COUNTED, direction="enhance"), RED, [arm("base", ["red"] * N), arm("edit", [""] * N)], 0
     )
-    assert effect(before, after, "enhance") == -1
+    assert AnswerMeasure(METRICS[COUNTED.metric], "enhance").effect(before, after) == -1
 
 
 def test_silence_on_unrelated_questions_is_a_loss():

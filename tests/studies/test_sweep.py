@@ -12,8 +12,10 @@ from headpursuit.analysis import Capture, RankConfig
 from headpursuit.models import answer
 from headpursuit.studies import StudyConfig, StudyResult, study
 from headpursuit.studies import arms as running
-from headpursuit.studies.base import asked_of
-from headpursuit.studies.doses import at_least, fell_apart
+from headpursuit.studies.judging.doses import at_least, fell_apart
+from headpursuit.studies.measures import AnswerMeasure, answer_measure
+from headpursuit.studies.results import DoseWord
+from headpursuit.studies.scoring import METRICS
 from headpursuit.studies.sweep import MOST_DRAWN, sweep_questions
 from headpursuit.studies.tasks import Question, Task
 
@@ -221,7 +223,9 @@ def apart(model, task, config, tmp_path_factory):
 def test_doses_at_least_as_large_as_one_that_the_model_fell_apart_at_are_not_run(apart, config):
     result, folder, begun = apart
     sheet = result.sheet
-    broken = [cell.dose for cell in sheet.cells if fell_apart(sheet.base, cell.arm)]
+    broken = [
+        cell.dose for cell in sheet.cells if fell_apart(AnswerMeasure(METRICS[result.metric]), sheet.base, cell.arm)
+    ]
     assert broken
     every = [(count, scale) for count in (1, 2, 3) for scale in (-20.0, 0.0, 0.8)]
     harder = [dose for dose in every if any(at_least(dose, worse) and dose != worse for worse in broken)]
@@ -267,7 +271,7 @@ def test_a_dose_whose_effect_random_heads_share_is_not_taken_for_specific(model,
 
     monkeypatch.setattr(sys.modules["headpursuit.studies.sweep"], "matched_draw", the_same)
     config = replace(config, doses="1", scales="-20", effect=0.01, damage=0.99)
-    monkeypatch.setattr(sys.modules["headpursuit.studies.sweep"], "asked_of", tolerant)
+    monkeypatch.setattr(sys.modules["headpursuit.studies.sweep"], "answer_measure", tolerant)
     sheet = study(model, config, tmp_path / "study", task=task).sheet
     assert drawn
     assert sheet.chosen.effect > 0.01
@@ -281,9 +285,9 @@ def test_a_dose_whose_effect_random_heads_share_is_not_taken_for_specific(model,
 
 def tolerant(task, config):
     """As asked, and whatever breaks is tolerated."""
-    asked = asked_of(task, config)
-    lines = replace(asked.thresholds, unrelated_loss=9.0, perplexity_ratio=1e9, empty_rise=9.0, repetition_rise=9.0)
-    return replace(asked, thresholds=lines)
+    measure = answer_measure(task, config)
+    lines = replace(measure.thresholds, unrelated_loss=9.0, perplexity_ratio=1e9, empty_rise=9.0, repetition_rise=9.0)
+    return measure.within(lines)
 
 
 def test_the_seed_draws_the_questions_of_the_sheet(task, config):
@@ -296,9 +300,9 @@ def test_the_seed_draws_the_questions_of_the_sheet(task, config):
 def test_the_recommended_dose_always_stands_beside_random_heads(model, task, config, tmp_path, monkeypatch):
     sweeping, seen = sys.modules["headpursuit.studies.sweep"], []
 
-    def beside(base, cell, control, asked):
+    def beside(measure, base, cell, control):
         seen.append(cell.dose)
-        word = "not specific" if len(seen) <= 4 else cell.word
+        word = DoseWord.NOT_SPECIFIC if len(seen) <= 4 else cell.word
         return replace(cell, matched=0.5, word=word, signs=("alike",) if len(seen) <= 4 else cell.signs)
 
     monkeypatch.setattr(sweeping, "beside_random", beside)

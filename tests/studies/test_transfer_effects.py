@@ -6,10 +6,12 @@ import pytest
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
+from headpursuit.records import from_record, to_record
 from headpursuit.studies.experiments.transfer import by_effect
-from headpursuit.studies.experiments.transfer.effects import Answered, HeadSet, cells_of
+from headpursuit.studies.experiments.transfer.effects import Answered, Column, HeadSet, cells_of
 from headpursuit.studies.experiments.transfer.sentences import sentences_of
 from headpursuit.studies.results import Arm, Damage
+from headpursuit.studies.scoring import METRICS
 from headpursuit.studies.tasks import Question, Task
 
 N, N_UNRELATED = 20, 10
@@ -138,3 +140,13 @@ def test_without_an_effect_at_home_nothing_is_said_about_transfer():
     )
     assert "do not surely act on its own questions" in others[0]
     assert not any("do not carry over" in sentence for sentence in others)
+
+
+@pytest.mark.parametrize(("metric", "lost"), [("exact", "right answers"), ("f1", "score"), ("toxicity", "score")])
+def test_what_is_lost_depends_on_the_metric_also_where_only_its_words_were_written(metric, lost):
+    column = replace(matrix()[1][0], metric=metric, counted=METRICS[metric].counted)
+    content = to_record(column)
+    assert from_record(Column, content) == column
+    del content["metric"]
+    assert from_record(Column, content) == column
+    assert column.lost == lost

@@ -4,11 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from headpursuit.studies.effect import Asked, Thresholds, effects
+from headpursuit.studies.judging import decide, verdict_of
+from headpursuit.studies.measures import AnswerMeasure, Thresholds, effects
 from headpursuit.studies.percent import percent
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
 from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.verdict import judge
 
 
 def group(rate, change=None, **changes):
@@ -46,8 +46,8 @@ OTHER = arm("other", 0.59, 0.5, "months")
 def verdict(
     base=BASE, edit=EDIT, controls=CONTROLS, p_matched=0.001, p_random=0.001, thresholds=None, metric="contains"
 ):
-    asked = Asked(METRICS[metric], "suppress", thresholds or Thresholds())
-    return judge([base, edit, *controls, OTHER], p_matched, p_random, asked)
+    measure = AnswerMeasure(METRICS[metric], "suppress", thresholds or Thresholds())
+    return verdict_of(decide(measure, [base, edit, *controls, OTHER], p_matched, p_random))
 
 
 def edited(target=None, unrelated=None, **changes):

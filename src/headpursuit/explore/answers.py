@@ -13,7 +13,7 @@ from headpursuit.images import ImagePrompt, Prompt
 from headpursuit.models import LanguageModel, rescale, stream_answer
 from headpursuit.report.wording import amount
 from headpursuit.studies.arms import matched_draw
-from headpursuit.studies.effect import Thresholds
+from headpursuit.studies.measures import Thresholds
 from headpursuit.studies.metrics import is_empty, repetition
 
 Arm = Literal["base", "edit", "random"]

@@ -9,8 +9,8 @@ from headpursuit.analysis import Capture, Ranking, count_of, explain, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.studies.arms import ArmRunner, PlannedArm
-from headpursuit.studies.doses import head_counts
 from headpursuit.studies.identity import check_asked
+from headpursuit.studies.judging.doses import head_counts
 from headpursuit.studies.kernel import Parts, ResultKind, part
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked

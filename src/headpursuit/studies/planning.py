@@ -10,8 +10,8 @@ from typing import Any
 from headpursuit.analysis import capture, count_of, explain, rank
 from headpursuit.images import Prompt
 from headpursuit.models import LanguageModel, answer, batches, log_probabilities
-from headpursuit.studies.doses import head_counts
 from headpursuit.studies.finding import NOTE_ATOMS
+from headpursuit.studies.judging.doses import head_counts
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.ranked import capture_config
 from headpursuit.studies.results import StudyConfig
@@ -148,12 +148,9 @@ class _Meter:
 
 def _n_doses(model: LanguageModel, config: StudyConfig) -> int:
     """Runs of the dose sheet, or of both: the base, every dose, and the draws beside the best."""
-    scales = len(config.dose_scales)
-    drawn = MOST_DRAWN
-    if config.task == CAPTIONING:
-        scales, drawn = scales + len(config.dose_enhance_scales), 0
-    cells = len(head_counts(config, model.anatomy.n_heads)) * scales
-    return 1 + cells + min(drawn, cells)
+    sheets = [config.dose_scales, *([config.dose_enhance_scales] if config.task == CAPTIONING else [])]
+    counts = len(head_counts(config, model.anatomy.n_heads))
+    return 1 + sum(counts * len(scales) + min(MOST_DRAWN, counts * len(scales)) for scales in sheets)
 
 
 def _n_arms(model: LanguageModel, task: Task, config: StudyConfig) -> int:

@@ -24,18 +24,30 @@ class Metric:
     """Whether every question must have accepted answers."""
     fraction: bool = True
     """Whether scores lie between 0 and 1."""
+    yes_or_no: bool = False
+    """Whether each output scores 0 or 1."""
+
+    @property
+    def counts_right_answers(self) -> bool:
+        """Whether a score is the fraction of answers that are right."""
+        return self.yes_or_no and self.needs_answers
+
+    @property
+    def heading(self) -> str:
+        """What a mean score is."""
+        return f"fraction of {self.counted}" if self.yes_or_no else self.counted
 
 
-_RIGHT = Metric("contains", "answers that contain an accepted one", "right", needs_answers=True)
+_RIGHT = Metric("contains", "answers that contain an accepted one", "right", needs_answers=True, yes_or_no=True)
 
 METRICS: Mapping[MetricName, Metric] = {
     metric.name: metric
     for metric in (
         _RIGHT,
-        Metric("exact", "answers that are an accepted one", "exact", needs_answers=True),
+        Metric("exact", "answers that are an accepted one", "exact", needs_answers=True, yes_or_no=True),
         Metric("f1", "token F1 with the closest accepted answer", "F1", needs_answers=True),
-        Metric("first-named", "answers that name the right class first", "right", needs_answers=True),
-        Metric("names-concept", "outputs that name a word of the concept", "names it"),
+        Metric("first-named", "answers that name the right class first", "right", needs_answers=True, yes_or_no=True),
+        Metric("names-concept", "outputs that name a word of the concept", "names it", yes_or_no=True),
         Metric("concept-words", "words of the concept per output", "words", fraction=False),
         Metric("toxicity", "toxicity of the outputs, by the scorer", "toxicity"),
         Metric("positive", "positivity of the outputs, by the scorer", "positivity"),

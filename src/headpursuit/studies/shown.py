@@ -1,10 +1,20 @@
-"""What several results show alike in a terminal: a ranking, and the heads that are edited."""
+"""What several results show alike in a terminal: a ranking, the heads that are edited, and a dose sheet."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from headpursuit.analysis import Ranking
 from headpursuit.studies.kernel import Line, Shown, Table
-from headpursuit.studies.results import HeadNote
+from headpursuit.studies.results import DoseSheet, DoseWord, HeadNote
+
+_MARKS = {
+    DoseWord.GOOD: "",
+    DoseWord.TOO_WEAK: " weak",
+    DoseWord.OVER_INTERVENED: " broken",
+    DoseWord.INCOHERENT: " babble",
+    DoseWord.NOT_SPECIFIC: " any",
+}
+"""Words of doses, for tables of 80 columns."""
 
 
 def ranking_shown(ranking: Ranking, top: int) -> Iterator[Shown]:
@@ -34,6 +44,24 @@ def heads_shown(heads: Iterable[str], notes: Iterable[HeadNote]) -> Iterator[Sho
     """What some heads write."""
     tokens = {note.head: note.tokens for note in notes}
     return (Line(f"{head} writes {' '.join(map(repr, tokens[head]))}") for head in heads)
+
+
+def sheet_shown(sheet: DoseSheet[Any], title: str, rates: Callable[[Any], str]) -> Iterator[Shown]:
+    """Heads down, scales across, the figures of each dose as `rates` writes those of an arm; and why the chosen one."""
+    scales = list(dict.fromkeys(cell.scale for cell in sheet.cells))
+    texts = {
+        cell.dose: f"{rates(cell.arm)}{'*' if cell in sheet.front else ''}{_MARKS[cell.word]}" for cell in sheet.cells
+    }
+    texts[sheet.chosen.dose] = f"> {texts[sheet.chosen.dose]}"
+    rows = [
+        (str(n_heads), *(texts.get((n_heads, scale), "-") for scale in scales))
+        for n_heads in dict.fromkeys(cell.n_heads for cell in sheet.cells)
+    ]
+    columns = (">heads", *(f">x {scale:g}" for scale in scales))
+    yield Table(f"{title}; > chosen, * on the Pareto front", columns, tuple(rows))
+    yield Line(sheet.sentence)
+    if sheet.not_run:
+        yield Line(f"Not measured, since the model had fallen apart at a milder dose: {len(sheet.not_run)} doses.")
 
 
 def _small(probability: float | None) -> str:

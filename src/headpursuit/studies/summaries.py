@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.effect import counted
+from headpursuit.studies.measures import counted
 from headpursuit.studies.metrics import contains, exact_match, f1, first_named, is_empty, repetition
 from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary
 from headpursuit.studies.scoring import metric_of, score

@@ -1,6 +1,6 @@
 """The dose sheet is measured: numbers of heads by scales, on selection questions alone."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from headpursuit.analysis import Ranking
@@ -8,19 +8,29 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, matched_draw
-from headpursuit.studies.base import asked_of, check_base
-from headpursuit.studies.doses import (
+from headpursuit.studies.judging import check_base, sentences
+from headpursuit.studies.judging.doses import (
     at_least,
     beside_random,
     by_preference,
     cell_of,
-    explain_choice,
     fell_apart,
     head_counts,
 )
 from headpursuit.studies.kernel import Parts
+from headpursuit.studies.measures import Measure, answer_measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, ArmKind, ArmSummary, DoseCell, DoseSheet, StudyConfig, size_of
+from headpursuit.studies.results import (
+    AnswerSheet,
+    Arm,
+    ArmKind,
+    ArmSummary,
+    DoseCell,
+    DoseSheet,
+    Figures,
+    StudyConfig,
+    size_of,
+)
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task, drawn
 
@@ -39,51 +49,22 @@ def sweep(
     ranking: Ranking,
     folder: Path,
     progress: Progress,
-) -> DoseSheet:
+) -> AnswerSheet:
     """Measure every dose on selection questions and choose one; each is kept in the study's folder as it finishes.
-
-    Numbers of heads that no layer-matched draw could be set beside are left out. Where a dose leaves the model in
-    pieces, those with as many heads or more and as hard a scale or harder are not measured.
 
     Raises:
         ValueError: If no dose can be controlled, or the unedited model leaves nothing to change.
     """
-    runner = DoseRunner(model, task, concept, config, folder, progress)
-    asked = asked_of(task, config)
-    edits = {(len(edit), next(iter(edit.values()))): edit for edit in dose_edits(model, config, ranking)}
-    runner.doses.total = 1 + len(edits) + min(MOST_DRAWN, len(edits))
-    base = runner.arm("base", "base", Edit({}))
-    (before,) = runner.summaries(base)
-    check_base(before, asked)
-    cells: dict[tuple[int, float], DoseCell] = {}
-    apart: list[tuple[int, float]] = []
-    for dose in _mild_first(edits):
-        if any(at_least(dose, worse) for worse in apart):
-            runner.doses.skip()
-            continue
-        arm = runner.summaries(base, runner.arm(dose_name(edits[dose]), "dose", edits[dose]))[1]
-        cells[dose] = cell_of(before, arm, asked)
-        if fell_apart(before, arm):
-            apart.append(dose)
-    beside: set[tuple[int, float]] = set()
-    while waiting := [
-        c for c in by_preference(before, tuple(cells.values()), asked)[:MOST_DRAWN] if c.dose not in beside
-    ]:
-        cell = waiting[0]  # where random heads do the same, others come first, and get a draw too
-        beside.add(cell.dose)
-        draw = matched_draw(edits[cell.dose], model.anatomy, config.seed)
-        if draw is not None:
-            runner.doses.total += len(beside) > MOST_DRAWN
-            control = runner.arm(f"{dose_name(edits[cell.dose])}-matched", "matched", draw)
-            cells[cell.dose] = beside_random(before, cell, runner.summaries(base, control)[1], asked)
-    chosen = by_preference(before, tuple(cells.values()), asked)[0]
-    return DoseSheet(
-        before,
-        tuple(cells[dose] for dose in edits if dose in cells),
-        *chosen.dose,
-        explain_choice(before, chosen, asked),
-        tuple(dose for dose in edits if dose not in cells),
-    )
+    edits = dose_edits(model, config, ranking)
+    runner = DoseRunner(model, task, config, folder, progress, n_doses=[len(edits)])
+    measure, questions = answer_measure(task, config), sweep_questions(task, config)
+
+    def figures(*arms: Arm) -> ArmSummary:
+        """Of the last arm, the base first."""
+        return summarise(task, concept, arms, config.seed, questions)[-1]
+
+    check_base(figures(runner.base), measure)
+    return runner.sheet(measure, figures, edits)
 
 
 def _mild_first(doses: Collection[tuple[int, float]]) -> list[tuple[int, float]]:
@@ -116,13 +97,7 @@ def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> l
 
 def doses_left_out(counts: Collection[int], config: StudyConfig, model: LanguageModel) -> str:
     """Which numbers of heads are not on a sheet that has `counts`, and why, in a sentence; empty if all are."""
-    missing = [str(count) for count in head_counts(config, model.anatomy.n_heads) if count not in counts]
-    if not missing:
-        return ""
-    return (
-        f"Doses of {', '.join(missing)} heads were left out: they take so many of one layer that no random heads of it "
-        "are left to compare with."
-    )
+    return sentences.left_out([n for n in head_counts(config, model.anatomy.n_heads) if n not in counts])
 
 
 def dose_name(edit: Edit) -> str:
@@ -131,26 +106,70 @@ def dose_name(edit: Edit) -> str:
 
 
 class DoseRunner:
-    """Runs arms on the selection questions, and keeps each as it finishes."""
+    """Measures doses on the selection questions, for one sheet or several; each arm is kept as it finishes.
+
+    Numbers of heads that no layer-matched draw could be set beside are left out. Where a dose leaves the model in
+    pieces, those with as many heads or more and as hard a scale or harder are not measured.
+    """
 
     def __init__(
         self,
         model: LanguageModel,
         task: Task,
-        concept: Concept,
         config: StudyConfig,
         folder: Path,
         progress: Progress,
+        n_doses: Collection[int],
     ) -> None:
-        self._questions = sweep_questions(task, config)
-        self._runner = ArmRunner(model, task, config, silent, self._questions)
-        self._task, self._concept, self._seed = task, concept, config.seed
-        self.doses = Parts(folder / FOLDER, Arm, progress, "dose sheet")
+        self._model, self._seed = model, config.seed
+        self._runner = ArmRunner(model, task, config, silent, sweep_questions(task, config))
+        total = 1 + sum(count + min(MOST_DRAWN, count) for count in n_doses)
+        self._parts = Parts(folder / FOLDER, Arm, progress, "dose sheet", total)
+        self.base = self._arm("base", "base", Edit({}))
+        """The unedited model."""
 
-    def arm(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
+    def sheet(
+        self, measure: Measure[Figures], figures: Callable[..., Figures], edits: Collection[Edit]
+    ) -> DoseSheet[Figures]:
+        """Measure every dose and choose one, which stands beside random heads.
+
+        Args:
+            measure: How the figures are read.
+            figures: Figures of an arm, given the base and that arm; or of the base alone.
+            edits: The doses.
+        """
+        by_dose = {(len(edit), next(iter(edit.values()))): edit for edit in edits}
+        before = figures(self.base)
+        cells: dict[tuple[int, float], DoseCell[Figures]] = {}
+        apart: list[tuple[int, float]] = []
+        for dose in _mild_first(by_dose):
+            if any(at_least(dose, worse) for worse in apart):
+                self._parts.skip()
+                continue
+            arm = figures(self.base, self._arm(dose_name(by_dose[dose]), "dose", by_dose[dose]))
+            cells[dose] = cell_of(measure, before, arm)
+            if fell_apart(measure, before, arm):
+                apart.append(dose)
+        beside: set[tuple[int, float]] = set()
+        while waiting := [
+            c for c in by_preference(measure, before, tuple(cells.values()))[:MOST_DRAWN] if c.dose not in beside
+        ]:
+            cell = waiting[0]  # where random heads do the same, others come first, and get a draw too
+            beside.add(cell.dose)
+            draw = matched_draw(by_dose[cell.dose], self._model.anatomy, self._seed)
+            if draw is not None:
+                self._parts.total += len(beside) > MOST_DRAWN
+                control = self._arm(f"{dose_name(by_dose[cell.dose])}-matched", "matched", draw)
+                cells[cell.dose] = beside_random(measure, before, cell, figures(self.base, control))
+        chosen = by_preference(measure, before, tuple(cells.values()))[0]
+        return DoseSheet(
+            before,
+            tuple(cells[dose] for dose in by_dose if dose in cells),
+            *chosen.dose,
+            sentences.choice(measure, before, chosen),
+            tuple(dose for dose in by_dose if dose not in cells),
+        )
+
+    def _arm(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
         """Run an arm, or read it back."""
-        return self.doses.part(name, lambda: self._runner.run(name, kind, edit))
-
-    def summaries(self, *arms: Arm) -> tuple[ArmSummary, ...]:
-        """Figures of some arms, the base first."""
-        return summarise(self._task, self._concept, arms, self._seed, self._questions)
+        return self._parts.part(name, lambda: self._runner.run(name, kind, edit))

@@ -18,8 +18,10 @@ from headpursuit.report.parts.thumbnails import embedded
 from headpursuit.report.parts.titles import TITLES
 from headpursuit.report.wording import short_name
 from headpursuit.studies.captions import concept_places
-from headpursuit.studies.experiments.captions import CaptionArm, CaptionExample, CaptioningResult, Direction
-from headpursuit.studies.results import ArmKind, Estimate
+from headpursuit.studies.experiments.captions import CaptionExample, CaptioningResult
+from headpursuit.studies.judging.terms import WORDS
+from headpursuit.studies.results import ArmKind, CaptionArm, Estimate
+from headpursuit.studies.tasks import Direction
 
 SHOWN = 12
 """Images shown before the rest is folded away."""
@@ -33,7 +35,7 @@ RULE = (
 )
 """How images are chosen, in the words of the page."""
 
-NOUNS: dict[Direction, str] = {"suppress": "suppression", "enhance": "enhancement"}
+NOUNS: dict[Direction, str] = {direction: words.noun for direction, words in WORDS.items()}
 
 _CONTROLS: tuple[ArmKind, ...] = ("matched", "random")
 
@@ -183,7 +185,8 @@ def key_figures(result: CaptioningResult) -> tuple[KeyFigure, ...]:
         )
         without = direction == "suppress"
         ciders = [arm.cider_without.value if without else arm.cider.value for arm in (base, edit)]
-        kept = f"{ciders[1] / ciders[0]:.0%} kept" if ciders[0] else "the unedited model has none"
+        kept_cider = edit.kept_cider(base, direction)
+        kept = "the unedited model has none" if kept_cider is None else f"{kept_cider:.0%} kept"
         label = f"CIDEr{' without these words' if without else ''}, {noun}"
         figures.append(KeyFigure(label, f"{wording.rate(ciders[0])} → {wording.rate(ciders[1])}", kept))
     return tuple(figures)

@@ -9,9 +9,8 @@ from headpursuit.report.colours import CONTROL, EDIT, INK, OTHER, RULE, SOFT
 from headpursuit.report.page import Page
 from headpursuit.report.wording import short_name
 from headpursuit.studies.experiments.sensitivity import Agreement, SensitivityResult
+from headpursuit.studies.judging.terms import WORDS
 from headpursuit.studies.results import Estimate
-
-_VERB = {"suppress": "falls", "enhance": "rises"}
 
 
 def page(folder: Path) -> Page:
@@ -76,7 +75,7 @@ def _draw_effect(panel: Any, result: SensitivityResult) -> None:
         for row in result.of(kind):  # type: ignore[arg-type]
             if row.effect:
                 panel.axhline(row.effect.target.value, color=INK, linestyle=look, linewidth=1, label=label)
-    panel.set_ylabel(f"target score {_VERB[result.measured.direction]} by" if result.measured else "")
+    panel.set_ylabel(f"target score {WORDS[result.measured.direction].falls} by" if result.measured else "")
     panel.set_ylim(min(-0.04, *(effect.low for effect in effects)), max(1.04, *(effect.high for effect in effects)))
     _finish(panel)
 

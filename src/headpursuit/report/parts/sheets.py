@@ -1,9 +1,9 @@
 """The dose sheet as a table: heads down, scales across."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from headpursuit.studies.experiments.captions import CaptionCell, CaptionSheet
-from headpursuit.studies.results import DoseCell, DoseSheet
+from headpursuit.studies.results import AnswerSheet, DoseCell, DoseSheet
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class DoseDot:
     title: str
 
 
-def dose_dots(sheet: DoseSheet) -> tuple[DoseDot, ...]:
+def dose_dots(sheet: AnswerSheet) -> tuple[DoseDot, ...]:
     """Every dose: damage to the right, up to twice what is tolerated; effect upwards."""
     top = max([1.0, *(cell.effect for cell in sheet.cells)])
     return tuple(
@@ -37,7 +37,7 @@ class SheetRow:
     """One number of heads."""
 
     n_heads: int
-    cells: tuple[DoseCell | CaptionCell | None, ...]
+    cells: tuple[DoseCell[Any] | None, ...]
     """A cell for each scale; None where it was not measured."""
 
 
@@ -49,10 +49,10 @@ class SheetTable:
     """The columns."""
     rows: tuple[SheetRow, ...]
     """Few heads first."""
-    chosen: DoseCell | CaptionCell | None
+    chosen: DoseCell[Any] | None
 
 
-def sheet_table(sheet: DoseSheet | CaptionSheet) -> SheetTable:
+def sheet_table(sheet: DoseSheet[Any]) -> SheetTable:
     """Lay a sheet out."""
     by_place = {(cell.n_heads, cell.scale): cell for cell in sheet.cells}
     scales = tuple(dict.fromkeys(cell.scale for cell in sheet.cells))

@@ -7,8 +7,7 @@ from headpursuit.studies.scoring import METRICS
 
 def target_scores(result: StudyResult) -> str:
     """What the score of the target outputs is, as a heading."""
-    counted = METRICS[result.metric].counted
-    return counted if counted.startswith(("tox", "pos", "neg", "token", "words")) else f"fraction of {counted}"
+    return METRICS[result.metric].heading
 
 
 TITLES = {

@@ -51,11 +51,6 @@ class Confusion:
     """Images: a row for each class they belong to, a column for each class that was named first, and a last column for
     answers that name none."""
 
-    @property
-    def accuracy(self) -> tuple[float | None, ...]:
-        """Fraction of each class's images that are called by it; None where there are no images of a class."""
-        return tuple(row[i] / sum(row) if sum(row) else None for i, row in enumerate(self.counts))
-
 
 @dataclass(frozen=True)
 class ArmSummary:

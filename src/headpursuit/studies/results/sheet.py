@@ -1,12 +1,21 @@
 """The dose sheet: how many heads, how hard."""
 
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
+from typing import Generic
 
+from headpursuit.studies.results.captions import CaptionArm, Figures
 from headpursuit.studies.results.figures import ArmSummary
 
-DoseWord = Literal["good", "too weak", "over-intervened", "incoherent", "not specific"]
-"""What a dose is: enough, not enough, or why it will not do."""
+
+class DoseWord(StrEnum):
+    """What a dose is: enough, not enough, or why it will not do."""
+
+    GOOD = "good"
+    TOO_WEAK = "too weak"
+    OVER_INTERVENED = "over-intervened"
+    INCOHERENT = "incoherent"
+    NOT_SPECIFIC = "not specific"
 
 
 def size_of(n_heads: int, scale: float) -> float:
@@ -15,7 +24,7 @@ def size_of(n_heads: int, scale: float) -> float:
 
 
 @dataclass(frozen=True)
-class DoseCell:
+class DoseCell(Generic[Figures]):
     """One number of heads at one scale, measured on selection questions."""
 
     n_heads: int
@@ -24,12 +33,13 @@ class DoseCell:
     signs: tuple[str, ...]
     """What is wrong with it, in words; none where it is good or too weak."""
     effect: float
-    """Fraction by which the target score falls, or rises where the study is to enhance."""
+    """Fraction by which the target score (of captions: the concept's frequency) falls, or rises where it is to."""
     damage: float
     """What else breaks, in units of what is tolerated: above 1 it is over-intervened."""
-    arm: ArmSummary
+    arm: Figures
     matched: float | None = None
-    """Target score with as many random heads of the same layers, one draw; measured beside the best cells only."""
+    """Target score (of captions: frequency) with as many random heads of the same layers, one draw; measured beside the
+    best cells only."""
 
     @property
     def dose(self) -> tuple[int, float]:
@@ -43,11 +53,11 @@ class DoseCell:
 
 
 @dataclass(frozen=True)
-class DoseSheet:
+class DoseSheet(Generic[Figures]):
     """Numbers of heads by scales, and the dose that is recommended."""
 
-    base: ArmSummary
-    cells: tuple[DoseCell, ...]
+    base: Figures
+    cells: tuple[DoseCell[Figures], ...]
     """Few heads first, for each number the scales in the order given."""
     n_heads: int
     """The recommended number of heads."""
@@ -59,7 +69,7 @@ class DoseSheet:
     """Doses that were not measured, because the model had fallen apart at a milder one."""
 
     @property
-    def chosen(self) -> DoseCell:
+    def chosen(self) -> DoseCell[Figures]:
         """The recommended cell."""
         return next(cell for cell in self.cells if cell.dose == (self.n_heads, self.scale))
 
@@ -69,14 +79,18 @@ class DoseSheet:
         return tuple(sorted({count for count, _ in (*(cell.dose for cell in self.cells), *self.not_run)}))
 
     @property
-    def front(self) -> tuple[DoseCell, ...]:
+    def front(self) -> tuple[DoseCell[Figures], ...]:
         """The Pareto front, mild first.
 
         No other dose has more effect with at most their damage, or at least their effect with less of it; of doses
         alike in both the smallest.
         """
-        front: list[DoseCell] = []
+        front: list[DoseCell[Figures]] = []
         for cell in sorted(self.cells, key=lambda c: (c.damage, -c.effect, c.size)):
             if cell.effect > (front[-1].effect if front else 0.0):
                 front.append(cell)
         return tuple(front)
+
+
+AnswerSheet = DoseSheet[ArmSummary]
+CaptionSheet = DoseSheet[CaptionArm]

@@ -2,34 +2,15 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from headpursuit.analysis import Ranking
 from headpursuit.studies.kernel import ResultKind
 from headpursuit.studies.results.arms import ArmKind
 from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmSummary
-from headpursuit.studies.results.sheet import DoseSheet
+from headpursuit.studies.results.sheet import AnswerSheet
+from headpursuit.studies.results.verdict import Verdict
 from headpursuit.studies.tasks.task import Direction, MetricName
-
-Outcome = Literal["specific", "not specific", "over-intervened", "incoherent", "no effect", "undecidable"]
-"""What a verdict can be; `judge` says when it is which."""
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What a study says, in plain words."""
-
-    outcome: Outcome
-    sentence: str
-    """The outcome in one sentence."""
-    reasons: tuple[str, ...]
-    """The measurements behind it, one sentence each."""
-    p_matched: float | None
-    """Permutation p-value over questions against random heads of the same layers; None if it was not computed. It takes
-    the draws as given: how far other draws would fall, only more draws can say."""
-    p_random: float | None
-    """The same against random heads of any layer."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +67,7 @@ class StudyResult:
     """What limits statements about what the model's heads write, by flag, and what that means."""
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
-    sheet: DoseSheet | None = None
+    sheet: AnswerSheet | None = None
     """The dose sheet; None where number and scale of the heads were given."""
     remarks: tuple[str, ...] = ()
     """What could not be measured, one sentence each."""

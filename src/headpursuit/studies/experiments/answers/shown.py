@@ -3,25 +3,18 @@
 from collections.abc import Iterator
 
 from headpursuit.studies.kernel import Line, Shown, Table
-from headpursuit.studies.results import ArmSummary, DoseCell, DoseSheet, StudyResult
+from headpursuit.studies.results import ArmSummary, StudyResult
 from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.shown import heads_shown, ranking_shown
-
-_MARKS = {
-    "good": "",
-    "too weak": " weak",
-    "over-intervened": " broken",
-    "incoherent": " babble",
-    "not specific": " any",
-}
-"""Words of doses, for tables of 80 columns."""
+from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
 
 
 def shown(result: StudyResult) -> Iterator[Shown]:
     """Ranking, dose, arms, an example and verdict."""
     yield from ranking_shown(result.ranking, 10)
     if result.sheet is not None:
-        yield from _sheet(result.sheet)
+        unedited = _rates(result.sheet.base)
+        title = f"dose sheet: target score / unrelated answers that are right, unedited {unedited}"
+        yield from sheet_shown(result.sheet, title, _rates)
     yield from heads_shown(result.edit.heads, result.notes)
     yield _arms(result)
     yield from _example(result)
@@ -53,31 +46,6 @@ def _example(result: StudyResult) -> Iterator[Line]:
         yield Line(f"{example.prompt!r}{f' ({example.image_name})' if example.image_name else ''}")
         for arm in ("base", "edit", "matched-1"):
             yield Line(f"  {arm}: {example.answers[arm]!r}")
-
-
-def _sheet(sheet: DoseSheet) -> Iterator[Shown]:
-    """Heads down, scales across."""
-    scales = list(dict.fromkeys(cell.scale for cell in sheet.cells))
-    by_place = {(cell.n_heads, cell.scale): cell for cell in sheet.cells}
-    rows = []
-    for n_heads in dict.fromkeys(cell.n_heads for cell in sheet.cells):
-        rows.append((str(n_heads), *(_cell(by_place.get((n_heads, scale)), sheet) for scale in scales)))
-    yield Table(
-        f"dose sheet: target score / unrelated answers that are right, unedited {_rates(sheet.base)}; > chosen, "
-        "* on the Pareto front",
-        (">heads", *(f">x {scale:g}" for scale in scales)),
-        tuple(rows),
-    )
-    yield Line(sheet.sentence)
-    if sheet.not_run:
-        yield Line(f"Not measured, since the model had fallen apart at a milder dose: {len(sheet.not_run)} doses.")
-
-
-def _cell(cell: DoseCell | None, sheet: DoseSheet) -> str:
-    if cell is None:
-        return "-"
-    chosen, front = cell == sheet.chosen, cell in sheet.front
-    return f"{'> ' if chosen else ''}{_rates(cell.arm)}{'*' if front else ''}{_MARKS[cell.word]}"
 
 
 def _rates(arm: ArmSummary) -> str:

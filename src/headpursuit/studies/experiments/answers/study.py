@@ -1,26 +1,23 @@
 """Run a study: rank heads on some questions, measure base, edit and controls on others, and judge."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
-from headpursuit.studies.base import asked_of, check_base
 from headpursuit.studies.dates import dated
-from headpursuit.studies.effect import effect
 from headpursuit.studies.finding import described, find_heads, measured
-from headpursuit.studies.percent import percent
+from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
+from headpursuit.studies.measures import answer_measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, ArmSummary, DoseSheet, Example, StudyConfig, StudyResult
+from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.scoring import check_metric, score
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
-from headpursuit.studies.tasks import CAPTIONING, Direction, Task
-from headpursuit.studies.verdict import judge
+from headpursuit.studies.tasks import CAPTIONING, Task
 
 
 def study(
@@ -57,7 +54,7 @@ def study(
     task = task or find_task(config)
     task = task.split_for(sweep=config.sweep)
     check_metric(task)
-    asked = asked_of(task, config)
+    measure = answer_measure(task, config)
     found = find_heads(KIND, model, task, config, Path(path), resume=resume, progress=progress)
     sheet = (
         sweep(model, task, found.concept, config, found.rankings[0], found.folder, progress) if config.sweep else None
@@ -66,23 +63,23 @@ def study(
     scopes, remark = image_scopes(model, task, config)
     planned = plan_arms(dosed, model.anatomy, *found.rankings, scopes)
     runner = ArmRunner(model, task, config, progress)
-    check_base(
-        summarise(task, found.concept, measured(runner, planned[:1], found.folder, progress), config.seed)[0], asked
-    )
+    unedited = measured(runner, planned[:1], found.folder, progress)
+    check_base(summarise(task, found.concept, unedited, config.seed)[0], measure)
     arms = measured(runner, planned, found.folder, progress)
     summaries = summarise(task, found.concept, arms, config.seed)
     p_matched, p_random = (p_value(task, found.concept, arms, kind, config.seed) for kind in ("matched", "random"))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
-    kept = _reproduced(sheet, summaries, task.direction, config) if sheet else ""
+    decision = decide(measure, summaries, p_matched, p_random)
+    kept = sentences.reproduced(sheet.chosen.effect, decision.effect, config.effect) if sheet else ""
     result = StudyResult(
         **described(model, config, found),
         arms=summaries,
         examples=_examples(task, found.concept, arms, found.thumbnails),
-        verdict=judge(summaries, p_matched, p_random, asked),
+        verdict=verdict_of(decision),
         classes=dict(task.classes),
         sheet=sheet,
         remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out, _worn(model, task, config)))),
-        metric=asked.metric.name,
+        metric=measure.metric.name,
         direction=task.direction,
     )
     return KIND.finish(found.folder, result, task=task.name, model=config.model)
@@ -92,16 +89,6 @@ def _worn(model: LanguageModel, task: Task, config: StudyConfig) -> str:
     """What to know about held-out questions that wear their frame already, in a sentence."""
     note = Framing.of(model, config.frame).note(question.prompt for question in task.heldout)
     return f"Of the held-out questions, {note}." if note else ""
-
-
-def _reproduced(sheet: DoseSheet, summaries: Sequence[ArmSummary], direction: Direction, config: StudyConfig) -> str:
-    """Whether the dose does on held-out questions what it did on those it was chosen on, in a sentence."""
-    found = effect(summaries[0], summaries[1], direction)
-    less = f", less than the {config.effect:.0%} that was asked for" if found < config.effect else ""
-    return (
-        f"The dose was chosen for an effect of {sheet.chosen.effect:.0%} on the selection questions; on the held-out "
-        f"ones, which share no fact with them, it is {percent(found)}{less}."
-    )
 
 
 def _examples(task: Task, concept: Concept, arms: list[Arm], thumbnails: dict[str, str]) -> tuple[Example, ...]:

@@ -7,9 +7,8 @@ from headpursuit.analysis import Ranking
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import Anatomy
 from headpursuit.studies.arms import PlannedArm, plan_arms
-from headpursuit.studies.experiments.captions.figures import Direction
-from headpursuit.studies.experiments.captions.sheets import CaptionSheet
-from headpursuit.studies.results import ArmKind, StudyConfig
+from headpursuit.studies.results import ArmKind, CaptionSheet, StudyConfig
+from headpursuit.studies.tasks import Direction
 
 PAPER_SCALES: Mapping[Direction, float] = {"suppress": -1.0, "enhance": 5.0}
 """What the paper multiplies 1 % of the heads by."""
@@ -21,8 +20,8 @@ def plan_caption_arms(
     rankings: tuple[Ranking, Ranking],
     sheets: Mapping[Direction, CaptionSheet],
     scopes: Sequence[ArmKind] = (),
-) -> list[PlannedArm]:
-    """Name, kind and edit of every arm, base first; the other names begin with their direction.
+) -> dict[Direction, list[PlannedArm]]:
+    """Name, kind and edit of every arm of each direction, without the base; names begin with the direction.
 
     Args:
         config: Scope, number of draws, and the paper's number of heads.
@@ -34,19 +33,15 @@ def plan_caption_arms(
     Raises:
         ValueError: If an edit cannot be controlled.
     """
-    planned: list[PlannedArm] = [("base", "base", Edit({}))]
+    planned: dict[Direction, list[PlannedArm]] = {}
     for direction, sheet in sheets.items():
+        own = planned[direction] = []
         dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale)
         for name, kind, edit in plan_arms(dosed, anatomy, *rankings, scopes)[1:]:
-            planned.append((direction if kind == "edit" else f"{direction}-{name.removeprefix('edit-')}", kind, edit))
+            own.append((direction if kind == "edit" else f"{direction}-{name.removeprefix('edit-')}", kind, edit))
             if kind == "edit":
-                planned += _paper_arm(direction, config, rankings[0], edit)
+                own += _paper_arm(direction, config, rankings[0], edit)
     return planned
-
-
-def direction_of(name: str) -> Direction | None:
-    """The direction of an arm, by its name."""
-    return next((direction for direction in PAPER_SCALES if name.split("-")[0] == direction), None)
 
 
 def _paper_arm(direction: Direction, config: StudyConfig, ranking: Ranking, chosen: Edit) -> list[PlannedArm]:

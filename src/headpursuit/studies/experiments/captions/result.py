@@ -2,12 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from headpursuit.analysis import Ranking
-from headpursuit.studies.experiments.captions.figures import CaptionArm
-from headpursuit.studies.experiments.captions.sheets import CaptionSheet
+from headpursuit.records import from_fields, from_record
 from headpursuit.studies.kernel import ResultKind
-from headpursuit.studies.results import ArmKind, HeadNote, StudyConfig, Verdict
+from headpursuit.studies.measures import caption_measure
+from headpursuit.studies.results import ArmKind, CaptionArm, CaptionSheet, HeadNote, StudyConfig, Verdict
 from headpursuit.studies.results.study_result import ranking_in
 from headpursuit.studies.tasks import Direction
 
@@ -75,6 +76,26 @@ class CaptioningResult:
         """Read a finished study; see `ResultKind.load`."""
         return KIND.load(path)
 
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "CaptioningResult":
+        """From its fields; of a dose, older versions have ratios on disk, not effect and damage."""
+        sheets = {name: _renewed(name, sheet, content["config"]) for name, sheet in content["sheets"].items()}
+        return from_fields(cls, content | {"sheets": sheets})
+
 
 KIND = ResultKind("captioning study", StudyConfig, CaptioningResult, "study.json", {"ranking": ranking_in})
 """A study of captions on disk."""
+
+
+def _renewed(direction: Direction, sheet: dict[str, Any], config: Any) -> dict[str, Any]:
+    """A dose sheet as it is written now."""
+    if "direction" not in sheet:
+        return sheet
+    measure = caption_measure(direction, from_record(StudyConfig, config))
+    base = from_record(CaptionArm, sheet["base"])
+    cells = []
+    for cell in sheet["cells"]:
+        arm = from_record(CaptionArm, cell["arm"])
+        kept = {name: value for name, value in cell.items() if name not in ("frequency", "cider")}
+        cells.append(kept | {"effect": measure.effect(base, arm), "damage": measure.damage(base, arm)})
+    return {name: value for name, value in sheet.items() if name != "direction"} | {"cells": cells}

@@ -7,10 +7,9 @@ from statistics import fmean
 from headpursuit.concepts import Concept
 from headpursuit.studies.captions import concept_frequency, n_words, without_words
 from headpursuit.studies.cider import Cider
-from headpursuit.studies.effect import counted
-from headpursuit.studies.experiments.captions.figures import CaptionArm
+from headpursuit.studies.measures import counted
 from headpursuit.studies.metrics import is_empty, repetition
-from headpursuit.studies.results import Arm, Estimate
+from headpursuit.studies.results import Arm, CaptionArm, Estimate
 from headpursuit.studies.statistics import bootstrap, permutation_p
 from headpursuit.studies.tasks import Direction, Question
 

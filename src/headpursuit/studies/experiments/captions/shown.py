@@ -4,18 +4,17 @@ from collections.abc import Iterator
 
 from headpursuit.studies.captions import concept_words_in
 from headpursuit.studies.experiments.captions.result import CaptioningResult
-from headpursuit.studies.experiments.captions.sheets import CaptionCell, CaptionSheet
 from headpursuit.studies.kernel import Line, Shown, Table
-from headpursuit.studies.shown import heads_shown, ranking_shown
-
-_MARKS = {"good": "", "too weak": " weak", "over-intervened": " broken", "incoherent": " babble"}
+from headpursuit.studies.results import CaptionArm, CaptionSheet
+from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
+from headpursuit.studies.tasks import Direction
 
 
 def shown(result: CaptioningResult) -> Iterator[Shown]:
     """Ranking, dose sheets, edited heads, arms, an example and both verdicts."""
     yield from ranking_shown(result.ranking, 10)
-    for sheet in result.sheets.values():
-        yield from _sheet(sheet)
+    for direction, sheet in result.sheets.items():
+        yield from _sheet(direction, sheet)
     heads = dict.fromkeys(head for direction in result.verdicts for head in result.edit(direction).heads)
     yield from heads_shown(heads, result.notes)
     yield _arms(result)
@@ -55,23 +54,11 @@ def _example(result: CaptioningResult) -> Iterator[Line]:
         yield Line(f"  {name}: {example.captions[name]!r}")
 
 
-def _sheet(sheet: CaptionSheet) -> Iterator[Shown]:
-    """Heads down, scales across."""
-    scales = list(dict.fromkeys(cell.scale for cell in sheet.cells))
-    by_place = {(cell.n_heads, cell.scale): cell for cell in sheet.cells}
-    rows = []
-    for n_heads in dict.fromkeys(cell.n_heads for cell in sheet.cells):
-        cells = [by_place[n_heads, scale] for scale in scales]
-        rows.append((str(n_heads), *(_cell(cell, chosen=cell == sheet.chosen) for cell in cells)))
-    which = "CIDEr without them" if sheet.direction == "suppress" else "CIDEr"
-    yield Table(
-        f"dose sheet to {sheet.direction}: words of the concept / {which}, times the unedited model's",
-        (">heads", *(f">x {scale:g}" for scale in scales)),
-        tuple(rows),
-    )
-    yield Line(sheet.sentence)
+def _sheet(direction: Direction, sheet: CaptionSheet) -> Iterator[Shown]:
+    def rates(arm: CaptionArm) -> str:
+        figures = arm.relative_frequency(sheet.base), arm.kept_cider(sheet.base, direction)
+        return " / ".join("-" if value is None else f"{value:.2f}" for value in figures)
 
-
-def _cell(cell: CaptionCell, *, chosen: bool) -> str:
-    figures = " / ".join("-" if value is None else f"{value:.2f}" for value in (cell.frequency, cell.cider))
-    return f"{'> ' if chosen else ''}{figures}{_MARKS[cell.word]}"
+    which = "CIDEr without them" if direction == "suppress" else "CIDEr"
+    title = f"dose sheet to {direction}: words of the concept / {which}, times the unedited model's"
+    return sheet_shown(sheet, title, rates)

@@ -2,25 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
 from headpursuit.models import LanguageModel
-from headpursuit.studies.arms import ArmRunner, image_scopes
+from headpursuit.studies.arms import ArmRunner, PlannedArm, image_scopes
 from headpursuit.studies.dates import dated
-from headpursuit.studies.experiments.captions.figures import CaptionArm
-from headpursuit.studies.experiments.captions.judging import CaptionThresholds, judge
-from headpursuit.studies.experiments.captions.plan import direction_of, plan_caption_arms
+from headpursuit.studies.experiments.captions.plan import plan_caption_arms
 from headpursuit.studies.experiments.captions.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
-from headpursuit.studies.experiments.captions.sheets import CaptionSheet, cell_of, sheet_of
 from headpursuit.studies.finding import described, find_heads, measured
+from headpursuit.studies.judging import decide, verdict_of
+from headpursuit.studies.measures import CaptionMeasure, caption_measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, StudyConfig, Verdict
+from headpursuit.studies.results import Arm, CaptionArm, CaptionSheet, StudyConfig, Verdict
 from headpursuit.studies.settings import find_task
-from headpursuit.studies.sweep import DoseRunner, dose_edits, dose_name, doses_left_out, sweep_questions
+from headpursuit.studies.sweep import DoseRunner, dose_edits, doses_left_out, sweep_questions
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
@@ -58,31 +58,35 @@ def study_captions(
         raise ValueError(f"{config.task} is no study of captions; run it with headpursuit.study")
     config = dated(model, config, Path(path), chat=config.chat)
     task = (task or find_task(config)).split_for(sweep=True)
-    lines = thresholds_of(config)
     found = find_heads(KIND, model, task, config, Path(path), resume=resume, progress=progress)
     sheets = caption_sheets(model, task, found.concept, config, found.rankings[0], found.folder, progress)
     scopes, remark = image_scopes(model, task, config)
     planned = plan_caption_arms(config, model.anatomy, found.rankings, sheets, scopes)
-    arms = measured(ArmRunner(model, task, config, progress), planned, found.folder, progress)
+    unedited: PlannedArm = ("base", "base", Edit({}))
+    runner = ArmRunner(model, task, config, progress)
+    arms = measured(runner, [unedited, *(arm for own in planned.values() for arm in own)], found.folder, progress)
+    base, by_name = arms[0], {arm.name: arm for arm in arms}
+    by_direction = {direction: [by_name[name] for name, *_ in own] for direction, own in planned.items()}
     scorer = CaptionScorer(task.heldout, found.concept, _others(found.concept, found.other), config.seed)
-    figures = tuple(scorer.figures(arm, arms[0], direction_of(arm.name)) for arm in arms)
+    figures = {
+        direction: [scorer.figures(arm, base, direction) for arm in own] for direction, own in by_direction.items()
+    }
+    before = scorer.figures(base, base)
     left_out = doses_left_out(sheets["suppress"].counts, config, model)
     result = CaptioningResult(
         **described(model, config, found),
         words=found.concept.words,
         request=task.heldout[0].text,
         sheets=sheets,
-        arms=figures,
-        verdicts={direction: _judged(direction, scorer, arms, figures, lines) for direction in sheets},
+        arms=(before, *(arm for own in figures.values() for arm in own)),
+        verdicts={
+            direction: _judged(caption_measure(direction, config), scorer, [base, *own], [before, *figures[direction]])
+            for direction, own in by_direction.items()
+        },
         examples=_examples(task, arms, found.thumbnails),
         remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
     )
     return KIND.finish(found.folder, result, task=task.name, model=config.model)
-
-
-def thresholds_of(config: StudyConfig) -> CaptionThresholds:
-    """Where the lines are drawn: effect and damage are asked for, the rest is fixed."""
-    return CaptionThresholds(needed_fall=config.effect, needed_rise=config.effect, kept_cider=1 - config.damage)
 
 
 def caption_sheets(
@@ -103,18 +107,17 @@ def caption_sheets(
         "suppress": dose_edits(model, config, ranking),
         "enhance": dose_edits(model, replace(config, scales=config.enhance_scales), ranking),
     }
-    runner = DoseRunner(model, task, concept, config, folder, progress)
-    runner.doses.total = 1 + sum(map(len, doses.values()))
-    lines = thresholds_of(config)
+    runner = DoseRunner(model, task, config, folder, progress, n_doses=[len(edits) for edits in doses.values()])
     scorer = CaptionScorer(sweep_questions(task, config), concept, (), config.seed)
-    base = runner.arm("base", "base", Edit({}))
-    before = scorer.figures(base, base)
-    sheets: dict[Direction, CaptionSheet] = {}
-    for direction, edits in doses.items():
-        arms = [runner.arm(dose_name(edit), "dose", edit) for edit in edits]
-        cells = [cell_of(direction, before, scorer.figures(arm, base, direction), lines) for arm in arms]
-        sheets[direction] = sheet_of(direction, before, cells, lines)
-    return sheets
+    return {
+        direction: runner.sheet(caption_measure(direction, config), partial(_figures, scorer, direction), edits)
+        for direction, edits in doses.items()
+    }
+
+
+def _figures(scorer: CaptionScorer, direction: Direction, *arms: Arm) -> CaptionArm:
+    """Of the last arm, the base first."""
+    return scorer.figures(arms[-1], arms[0], direction if len(arms) > 1 else None)
 
 
 def _others(concept: Concept, other: Concept) -> list[Concept]:
@@ -124,17 +127,13 @@ def _others(concept: Concept, other: Concept) -> list[Concept]:
 
 
 def _judged(
-    direction: Direction,
-    scorer: CaptionScorer,
-    arms: Sequence[Arm],
-    figures: Sequence[CaptionArm],
-    lines: CaptionThresholds,
+    measure: CaptionMeasure, scorer: CaptionScorer, arms: Sequence[Arm], figures: Sequence[CaptionArm]
 ) -> Verdict:
-    own = [arm for arm in arms if direction_of(arm.name) == direction]
-    edit = next(arm for arm in own if arm.kind == "edit")
-    drawn = ([arm for arm in own if arm.kind == kind] for kind in ("matched", "random"))
-    p_matched, p_random = (scorer.p_value(direction, arms[0], edit, controls) for controls in drawn)
-    return judge(direction, figures, p_matched, p_random, lines)
+    """The verdict on the arms of one direction, the base first."""
+    base, edit = arms[:2]
+    drawn = ([arm for arm in arms if arm.kind == kind] for kind in ("matched", "random"))
+    p_matched, p_random = (scorer.p_value(measure.direction, base, edit, controls) for controls in drawn)
+    return verdict_of(decide(measure, figures, p_matched, p_random))
 
 
 def _examples(task: Task, arms: Sequence[Arm], thumbnails: Mapping[str, str]) -> tuple[CaptionExample, ...]:

@@ -8,8 +8,6 @@ from jaxtyping import Float
 
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
 from headpursuit.heads import Edit
-from headpursuit.studies.base import asked_of, check_base
-from headpursuit.studies.effect import Asked, counted, effect, effects, signs_of_damage
 from headpursuit.studies.experiments.rankers.measuring import Orders, Run
 from headpursuit.studies.experiments.rankers.result import (
     Contrast,
@@ -20,12 +18,13 @@ from headpursuit.studies.experiments.rankers.result import (
     TaskComparison,
 )
 from headpursuit.studies.experiments.rankers.wording import of_task
+from headpursuit.studies.judging import check_base, sentences
+from headpursuit.studies.measures import AnswerMeasure, answer_measure, counted, effects
 from headpursuit.studies.results import Arm, ArmSummary
 from headpursuit.studies.scoring import score
 from headpursuit.studies.statistics import resampled_means, widened
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import accepted_answers
-from headpursuit.studies.verdict import few_questions
 
 CONTRASTS = (
     ("nonlinear-probe", "linear-probe"),
@@ -57,15 +56,11 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
         ValueError: If the unedited model leaves nothing to suppress.
     """
     before, *after = summarise(run.task, run.concept, [base, *arms.values()], run.config.seed, run.questions)
-    asked = asked_of(run.task, run.study)
-    check_base(before, asked)
+    measure = answer_measure(run.task, run.study)
+    check_base(before, measure)
     summaries = dict(zip(arms, after, strict=True))
     in_resamples = _effects(run, base, arms)
-    reached = {
-        edit: effect(before, arm, asked.direction)
-        for edit, arm in summaries.items()
-        if not signs_of_damage(before, arm, asked.thresholds)
-    }
+    reached = {edit: measure.effect(before, arm) for edit, arm in summaries.items() if not measure.breaks(before, arm)}
     n_facts = len({q.fact for q in run.questions if q.group == "target"})
     counts = run.config.counts(run.model.anatomy.n_heads)
     found = {name: _figures(run, several, counts, reached, in_resamples) for name, several in orders.items()}
@@ -76,13 +71,14 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
         for one, other in CONTRASTS
         if one in found and other in found
     )
-    cells = _cells(run, orders, before, summaries, asked)
+    cells = _cells(run, orders, before, summaries, measure)
     groups = [q.group for q in run.questions]
+    few = sentences.few_questions(measure, before)
     comparison = TaskComparison(
         task=run.task.name,
         concept=run.concept.name,
-        direction=asked.direction,
-        counted=asked.metric.counted,
+        direction=measure.direction,
+        counted=measure.metric.counted,
         n_ranking_prompts=len(run.task.ranking_questions),
         n_target=groups.count("target"),
         n_unrelated=groups.count("unrelated"),
@@ -92,7 +88,7 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
         overlap=shared_heads(orders, counts[-1]),
         cells=cells,
         left_out=dict(left_out),
-        sentences=(*of_task(rows, contrasts, cells, asked), *filter(None, [few_questions(before)])),
+        sentences=(*of_task(rows, contrasts, cells, measure), *few),
     )
     return Judged(comparison, means, n_facts)
 
@@ -185,7 +181,7 @@ def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]
 
 
 def _cells(
-    run: Run, orders: Orders, base: ArmSummary, summaries: Mapping[Edit, ArmSummary], asked: Asked
+    run: Run, orders: Orders, base: ArmSummary, summaries: Mapping[Edit, ArmSummary], measure: AnswerMeasure
 ) -> tuple[RankedCell, ...]:
     chosen: dict[Edit, list[str]] = {}
     for name, several in orders.items():
@@ -196,8 +192,8 @@ def _cells(
         RankedCell(
             arm.heads,
             next(iter(edit.values())),
-            effect(base, arm, asked.direction),
-            tuple(signs_of_damage(base, arm, asked.thresholds)),
+            measure.effect(base, arm),
+            sentences.signs_of(measure.breaks(base, arm)),
             arm.target.score.value,
             arm.unrelated.score.value if arm.unrelated else None,
             arm.damage.perplexity / base.damage.perplexity,

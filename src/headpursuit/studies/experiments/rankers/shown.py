@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from headpursuit.studies.experiments.rankers.result import RankersResult, TaskComparison
+from headpursuit.studies.judging.terms import WORDS
 from headpursuit.studies.kernel import Line, Shown, Table
 from headpursuit.studies.results import Estimate
 
@@ -33,10 +34,9 @@ def _table(task: TaskComparison, seconds: Mapping[str, float]) -> Table:
         )
         own = [f"{seconds[row.ranker]:.1f}"] if seconds else []
         rows.append((row.ranker, *cells, f"{row.mean.value:.2f}", better, *own))
-    verb = "falls" if task.direction == "suppress" else "rises"
     title = (
         f"{task.task} ({task.concept}): fraction by which the score of {task.n_target} target questions "
-        f"({task.counted}, {task.base.value:.2f} before) {verb} without damage, "
+        f"({task.counted}, {task.base.value:.2f} before) {WORDS[task.direction].falls} without damage, "
         "by number of heads; + and - mark surely more or less than the default"
     )
     return Table(title, columns, tuple(rows))

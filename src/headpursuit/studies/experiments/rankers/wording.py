@@ -3,18 +3,19 @@
 from collections.abc import Mapping, Sequence
 
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
-from headpursuit.studies.effect import Asked
 from headpursuit.studies.experiments.rankers.result import Contrast, RankedCell, RankerRow
+from headpursuit.studies.judging.terms import WORDS
+from headpursuit.studies.measures import AnswerMeasure
 from headpursuit.studies.percent import percent
 from headpursuit.studies.results import Estimate
 
 
 def of_task(
-    rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: Sequence[RankedCell], asked: Asked
+    rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: Sequence[RankedCell], measure: AnswerMeasure
 ) -> tuple[str, ...]:
     """Which score does best, whether one is better than the default, and whether linear ones lose heads."""
     return (
-        _best(rows, asked),
+        _best(rows, measure),
         better_than_default({r.ranker: r.better for r in rows}),
         _linearity(rows, contrasts, cells),
     )
@@ -47,13 +48,12 @@ def over_tasks(mean_ranks: Mapping[str, float], pooled: Mapping[str, Estimate], 
     return f"{places}{rest} of {len(mean_ranks)} rankers.", f"On average over tasks: {better_than_default(pooled)}"
 
 
-def _best(rows: Sequence[RankerRow], asked: Asked) -> str:
+def _best(rows: Sequence[RankerRow], measure: AnswerMeasure) -> str:
     scored = [row for row in rows if RANKERS[row.ranker].kind != "random"]
     best, usual = max(scored, key=lambda row: round(row.mean.value, 9)), scored[0]
     chance = next((row for row in rows if RANKERS[row.ranker].kind == "random"), None)
     beside = f"; random heads {percent(chance.mean.value)}" if chance else ""
-    verb = "lower" if asked.direction == "suppress" else "raise"
-    what = f"{verb} the target score ({asked.metric.counted})"
+    what = f"{WORDS[measure.direction].verb} the target score ({measure.metric.counted})"
     if best.ranker == usual.ranker:
         return (
             f"{DEFAULT}, the default, does most: on average over numbers of heads its best heads {what} by "

@@ -8,17 +8,18 @@ from pathlib import Path
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner
-from headpursuit.studies.base import asked_of, check_base
-from headpursuit.studies.effect import Thresholds, effect, signs_of_damage
 from headpursuit.studies.experiments.sensitivity.agreement import over_draws
 from headpursuit.studies.experiments.sensitivity.conclusion import conclude_effects
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.result import Draw, Effect, Measured
+from headpursuit.studies.judging import check_base, sentences
 from headpursuit.studies.kernel import Parts
+from headpursuit.studies.measures import AnswerMeasure, answer_measure
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, StudyConfig
+from headpursuit.studies.scoring import metric_of
 from headpursuit.studies.summaries import summarise
-from headpursuit.studies.tasks import Direction, Question, Task, drawn
+from headpursuit.studies.tasks import Question, Task, drawn
 
 
 def measure(
@@ -49,12 +50,13 @@ def measure(
     edits = _edits(draws, config.scale)
     parts = Parts(folder / "arms", Arm, progress, "edits", 1 + len(edits))
     arms = [parts.part("base", partial(runner.run, "base", "base", Edit({})))]
-    check_base(summarise(task, task.words, arms, config.seed, questions)[0], asked_of(task, study))
+    check_base(summarise(task, task.words, arms, config.seed, questions)[0], answer_measure(task, study))
     arms += [parts.part(name, partial(runner.run, name, "edit", edit)) for name, edit in edits.values()]
     base, *edited = summarise(task, task.words, arms, config.seed, questions)
     by_heads = dict(zip(edits, edited, strict=True))
+    judged = AnswerMeasure(metric_of(task), task.direction)
     effects = {
-        label: _effect(base, [by_heads[frozenset(draw.heads)] for draw in group], task.direction, config.seed)
+        label: _effect(judged, base, [by_heads[frozenset(draw.heads)] for draw in group], config.seed)
         for label, group in groupby(draws, key=lambda draw: draw.label)
     }
     measured = Measured(
@@ -63,8 +65,8 @@ def measure(
         len(questions),
         base,
         tuple(edited),
-        tuple(effect(base, arm, task.direction) for arm in edited),
-        tuple(tuple(signs_of_damage(base, arm, Thresholds())) for arm in edited),
+        tuple(judged.effect(base, arm) for arm in edited),
+        tuple(sentences.signs_of(judged.breaks(base, arm)) for arm in edited),
         conclude_effects(draws, effects, config.stable, task.direction),
     )
     return measured, effects
@@ -83,10 +85,10 @@ def _edits(draws: Sequence[Draw], scale: float) -> dict[frozenset[str], tuple[st
     }
 
 
-def _effect(base: ArmSummary, arms: Sequence[ArmSummary], direction: Direction, seed: int) -> Effect:
+def _effect(measure: AnswerMeasure, base: ArmSummary, arms: Sequence[ArmSummary], seed: int) -> Effect:
     changes = [arm.unrelated.score_change.value for arm in arms if arm.unrelated and arm.unrelated.score_change]
     return Effect(
-        over_draws([effect(base, arm, direction) for arm in arms], seed, fraction=False),
+        over_draws([measure.effect(base, arm) for arm in arms], seed, fraction=False),
         over_draws(changes, seed, fraction=False) if changes else None,
-        sum(bool(signs_of_damage(base, arm, Thresholds())) for arm in arms) / len(arms),
+        sum(bool(measure.breaks(base, arm)) for arm in arms) / len(arms),
     )

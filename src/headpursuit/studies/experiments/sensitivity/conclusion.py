@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from headpursuit.studies.effect import Thresholds
 from headpursuit.studies.experiments.sensitivity.agreement import stable_from
 from headpursuit.studies.experiments.sensitivity.result import Agreement, Draw, Effect, Outcome
+from headpursuit.studies.judging.terms import WORDS
+from headpursuit.studies.measures import Thresholds
 from headpursuit.studies.percent import percent
 from headpursuit.studies.tasks import Direction
 
@@ -58,7 +59,7 @@ def _exceptions(agreements: Sequence[Agreement], least: float) -> str:
 
 def conclude_effects(draws: Sequence[Draw], effects: Mapping[str, Effect], least: float, direction: Direction) -> str:
     """What the edits of shorter lists keep of the full list's effect, in a sentence."""
-    verb = "lower" if direction == "suppress" else "raise"
+    verb = WORDS[direction].verb
     kinds = {draw.label: (draw.kind, draw.level or 0.0) for draw in draws}
     full = next(effects[label] for label, (kind, _) in kinds.items() if kind == "full")
     means = [(level, effects[label].target.value) for label, (kind, level) in kinds.items() if kind == "subsample"]

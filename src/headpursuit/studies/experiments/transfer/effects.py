@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from headpursuit.heads import Edit
-from headpursuit.studies.effect import Thresholds, effect, signs_of_damage
+from headpursuit.records import from_fields
 from headpursuit.studies.experiments.transfer.overlap import holm
+from headpursuit.studies.judging import sentences
+from headpursuit.studies.measures import AnswerMeasure, Thresholds
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
-from headpursuit.studies.scoring import metric_of
+from headpursuit.studies.scoring import METRICS, metric_of
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Task
+from headpursuit.studies.tasks.task import MetricName
 
 CellWord = Literal["acts", "does not act", "breaks", "nothing to lose"]
 """The heads lower the score, and random ones do not; they do not; the model falls apart; it had no score to lose."""
@@ -76,11 +79,19 @@ class Column:
     base_unrelated: Estimate | None
     random: tuple[float, ...]
     """Effect of every draw of random heads, of all rows."""
+    metric: MetricName = "contains"
+    """What counts in its outputs."""
 
     @property
     def lost(self) -> str:
         """What an edit takes."""
-        return "right answers" if self.counted.startswith("answers") else "score"
+        return "right answers" if METRICS[self.metric].counts_right_answers else "score"
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "Column":
+        """From its fields; older versions say what is counted, and not which metric that is."""
+        named = {metric.counted: metric.name for metric in METRICS.values()}
+        return from_fields(cls, {"metric": named.get(content.get("counted", "")), **content})
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,11 @@ class Answered:
     arms: Mapping[Edit, Arm]
     """The base, which is the edit of nothing, comes first."""
     thresholds: Thresholds = Thresholds()
+
+    @property
+    def measure(self) -> AnswerMeasure:
+        """How its figures are read: what is lost."""
+        return AnswerMeasure(metric_of(self.task), "suppress", self.thresholds)
 
 
 def cells_of(
@@ -114,13 +130,13 @@ def cells_of(
     return tuple(sorted(judged, key=lambda cell: rows.index(cell.row))), tuple(columns.values())
 
 
-def effect_interval(base: ArmSummary, arm: ArmSummary) -> Estimate:
-    """`effect` with its 95 % interval: that of the paired change, divided by the base's rate.
+def effect_interval(measure: AnswerMeasure, base: ArmSummary, arm: ArmSummary) -> Estimate:
+    """The effect with its 95 % interval: that of the paired change, divided by the base's rate.
 
     Where no question or every question changed, resampling sees no spread; there the exact limits of the arm's own rate
     stand in.
     """
-    value, before = effect(base, arm), base.target.score.value
+    value, before = measure.effect(base, arm), base.target.score.value
     change = arm.target.score_change
     if not before or change is None:
         return Estimate(value, 0.0, 0.0)
@@ -142,7 +158,11 @@ def _column(name: str, given: Answered, sets: Sequence[HeadSet], seed: int) -> t
         metric_of(task).counted,
         base.target.score,
         base.unrelated.score if base.unrelated else None,
-        tuple(effect(base, summaries[edit]) for edit in dict.fromkeys(edit for one in sets for edit in one.matched)),
+        tuple(
+            given.measure.effect(base, summaries[edit])
+            for edit in dict.fromkeys(e for one in sets for e in one.matched)
+        ),
+        metric_of(task).name,
     )
     return [_cell(one, name, given, summaries, seed) for one in sets], column
 
@@ -157,13 +177,13 @@ def _cell(heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit,
     return EffectCell(
         heads.name,
         column,
-        effect_interval(base, summary),
-        tuple(effect(base, summaries[edit]) for edit in heads.matched),
+        effect_interval(given.measure, base, summary),
+        tuple(given.measure.effect(base, summaries[edit]) for edit in heads.matched),
         p,
         p,
         summary.target.score,
         summary.unrelated.score if summary.unrelated else None,
-        tuple(signs_of_damage(base, summary, given.thresholds)),
+        sentences.signs_of(given.measure.breaks(base, summary)),
         "does not act",
     )
 

@@ -11,7 +11,6 @@ from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import LanguageModel, batches, tokens_of
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.arms import ArmRunner
-from headpursuit.studies.base import asked_of
 from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.transfer.clustering import by_effect, by_overlap
 from headpursuit.studies.experiments.transfer.config import TransferConfig, command
@@ -21,6 +20,7 @@ from headpursuit.studies.experiments.transfer.result import KIND, RankedTask, Tr
 from headpursuit.studies.experiments.transfer.sentences import sentences_of
 from headpursuit.studies.identity import check_asked
 from headpursuit.studies.kernel import Parts
+from headpursuit.studies.measures import answer_measure
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked
 from headpursuit.studies.results import Arm, StudyConfig
@@ -77,7 +77,7 @@ def transfer(
     }
     sets = [_head_set(model, name, ranking, config) for name, ranking in rankings.items()]
     arms = _measured(model, tasks, studies, sets, folder / "arms", progress)
-    lines = {name: asked_of(task, studies[name]).thresholds for name, task in tasks.items()}
+    lines = {name: answer_measure(task, studies[name]).thresholds for name, task in tasks.items()}
     answered = {name: Answered(task, arms[name], lines[name]) for name, task in tasks.items()}
     cells, columns = cells_of(answered, sets, config.seed)
     words = [task.words.words for task in tasks.values()]

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from headpursuit.studies.effect import Thresholds
 from headpursuit.studies.experiments.transfer.effects import Column, EffectCell
 from headpursuit.studies.experiments.transfer.overlap import Overlap
+from headpursuit.studies.measures import Thresholds
 from headpursuit.studies.percent import percent
 
 

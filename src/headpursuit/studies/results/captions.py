@@ -1,9 +1,11 @@
-"""The figures of one arm's captions."""
+"""The figures of an arm of captions."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
-from headpursuit.studies.results import ArmKind, Damage, Estimate
-from headpursuit.studies.tasks import Direction
+from headpursuit.studies.results.arms import ArmKind, Damage
+from headpursuit.studies.results.figures import ArmSummary, Estimate
+from headpursuit.studies.tasks.task import Direction
 
 
 @dataclass(frozen=True)
@@ -41,3 +43,24 @@ class CaptionArm:
     silenced: float = 0.0
     """What silence alone took from the frequency: the words per caption that the base has for images which this arm
     left without a caption. They count as kept; 0 for enhancement, and in results of older versions."""
+
+    def relative_frequency(self, base: "CaptionArm") -> float | None:
+        """The concept's frequency, times the base's; None where the base never names it."""
+        return _relative(self.frequency, base.frequency)
+
+    def kept_cider(self, base: "CaptionArm", direction: Direction) -> float | None:
+        """The CIDEr that a direction is judged by, times the base's; None where the base has none.
+
+        To suppress it is the CIDEr without the concept's words, as a caption that no longer says them should lose some.
+        """
+        if direction == "suppress":
+            return _relative(self.cider_without, base.cider_without)
+        return _relative(self.cider, base.cider)
+
+
+def _relative(after: Estimate, before: Estimate) -> float | None:
+    return after.value / before.value if before.value else None
+
+
+Figures = TypeVar("Figures", ArmSummary, CaptionArm)
+"""The figures of an arm, of one kind or the other."""

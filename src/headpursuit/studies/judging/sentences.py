@@ -1,0 +1,177 @@
+"""Results in words: every sentence of a verdict and of a dose sheet. Nothing is decided here."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from headpursuit.studies.judging.decision import Controls, Decision
+from headpursuit.studies.judging.terms import WORDS, Terms, terms_of
+from headpursuit.studies.measures import AnswerMeasure, Break, BreakKind, Measure
+from headpursuit.studies.percent import percent
+from headpursuit.studies.results import (
+    ArmKind,
+    ArmSummary,
+    DoseCell,
+    DoseWord,
+    Figures,
+    Outcome,
+    Verdict,
+    Why,
+)
+
+_WHERE: Mapping[ArmKind, str] = {"matched": "the same layers", "random": "any layer"}
+
+_BESIDE: Mapping[ArmKind, str] = {
+    "other": "As many heads that rank best for another concept on the same prompts",
+    "image": "The same edit of image positions only",
+    "text": "The same edit of everything but image positions",
+    "dose": "The paper's dose",
+}
+
+_OUTPUTS = {"target": "target answers", "unrelated": "unrelated answers", "captions": "captions"}
+
+
+def verdict_of(decision: Decision[Figures]) -> Verdict:
+    """A decision with its sentence and the measurements behind it."""
+    matched, random = decision.controls
+    return Verdict(decision.outcome, _sentence(decision), tuple(_reasons(decision)), matched.p, random.p, decision.why)
+
+
+def signs_of(breaks: Sequence[Break]) -> tuple[str, ...]:
+    """What an edit breaks, a phrase each."""
+    return tuple(_sign(found) for found in breaks)
+
+
+def these(heads: Sequence[str]) -> str:
+    """`this head`, or `these 3 heads`."""
+    return "this head" if len(heads) == 1 else f"these {len(heads)} heads"
+
+
+def nothing_to_change(base: ArmSummary, measure: AnswerMeasure) -> str:
+    """That the unedited model leaves nothing to change, and what to do."""
+    score, n, metric = base.target.score.value, base.target.n_questions, measure.metric
+    enhance = "enhance, as a rise is measured relative to the base"
+    nothing = "suppress" if measure.direction == "suppress" else enhance
+    if metric.fraction and metric.needs_answers:
+        return f"base answers {round(score * n)} of {n}: nothing to {nothing}; ask what the model knows"
+    return (
+        f"base scores {score:.2f} on {n} prompts ({metric.counted}): nothing to {nothing}; choose prompts that lead "
+        "the model to the concept"
+    )
+
+
+def few_questions(measure: Measure[Figures], base: Figures) -> list[str]:
+    """That there are too few questions to tell much; nothing if there are enough."""
+    terms, fewest = terms_of(measure), measure.thresholds.fewest_questions
+    few = " and ".join(f"{n}{group}" for group, n in terms.held_out(base).items() if n < fewest)
+    rest = f"{terms.items} are held out: with fewer than {fewest} only large changes can be told."
+    return [f"Only {few} {rest}"] if few else []
+
+
+def shared(share: float) -> str:
+    """What random heads do of a dose's effect, as a sign."""
+    return f"random heads of the same layers reach {share:.0%} of the effect"
+
+
+def choice(measure: Measure[Figures], base: Figures, cell: DoseCell[Figures]) -> str:
+    """Why a dose was chosen."""
+    ending = "" if cell.n_heads > 1 else "s"
+    dose = f"{cell.n_heads} head{'s' if cell.n_heads > 1 else ''} at scale {cell.scale:g}"
+    changes = f"{dose} {WORDS[measure.direction].verb}{ending} {terms_of(measure).level} by {cell.effect:.0%}"
+    wanted = f"{measure.thresholds.asked_effect:.0%}"
+    if cell.word == DoseWord.GOOD:
+        how = "surely" if measure.is_sure(base, cell.arm) else "seem to"
+        which = f"the smallest of all doses that {how} reach {wanted} and break nothing else"
+        return f"{changes} on the selection {terms_of(measure).items}, {which}."
+    if cell.word == DoseWord.TOO_WEAK:
+        start = f"No dose reaches {wanted} without breaking something else"
+        return f"{start}; of those that break nothing, {changes}, the most."
+    if cell.word == DoseWord.NOT_SPECIFIC:
+        return f"No dose reaches {wanted} that random heads do not share; of {dose}, {cell.signs[0]}."
+    return f"Every dose breaks something else; {dose} break{ending} the least: {'; '.join(cell.signs)}."
+
+
+def left_out(counts: Sequence[int]) -> str:
+    """Why some numbers of heads are not on a dose sheet; empty if all are."""
+    if not counts:
+        return ""
+    return (
+        f"Doses of {', '.join(map(str, counts))} heads were left out: they take so many of one layer that no random "
+        "heads of it are left to compare with."
+    )
+
+
+def reproduced(promised: float, found: float, asked: float) -> str:
+    """Whether a dose does on held-out questions what it did on those it was chosen on."""
+    less = f", less than the {asked:.0%} that was asked for" if found < asked else ""
+    return (
+        f"The dose was chosen for an effect of {promised:.0%} on the selection questions; on the held-out ones, which "
+        f"share no fact with them, it is {percent(found)}{less}."
+    )
+
+
+def _sign(found: Break) -> str:
+    if found.kind == BreakKind.UNRELATED:
+        return f"unrelated questions lose {found.figure:.0%} of their correct answers"
+    if found.kind == BreakKind.PERPLEXITY:
+        return f"perplexity on neutral text is {found.figure:.1f} times the base's"
+    if found.kind == BreakKind.LENGTH:
+        return f"captions have {found.figure:.0%} of the base's words"
+    if found.outputs is None:
+        return f"{found.kind} is {found.figure:.0%} of the base's"
+    if found.kind == BreakKind.EMPTY:
+        return f"{found.figure:.0%} of the {_OUTPUTS[found.outputs]} are empty"
+    return f"{_OUTPUTS[found.outputs]} repeat themselves ({found.figure:.0%} of word pairs)"
+
+
+def _sentence(decision: Decision[Figures]) -> str:
+    edit, reached, terms = decision.edit, decision.effect, terms_of(decision.measure)
+    if decision.outcome == Outcome.SPECIFIC:
+        return f"Rescaling {these(edit.heads)} {terms.done(decision)}; random heads do not do the same."
+    if decision.why == Why.BROKEN:
+        return f"The edit breaks more than the concept: {'; '.join(signs_of(decision.breaks))}."
+    if decision.why == Why.RANDOM_HEADS and (alike := decision.alike()):
+        return (
+            f"Random heads of {_WHERE[alike.kind]} reach {max(alike.share(reached), 0):.0%} of the effect on average "
+            f"(p = {alike.p:.2g}), the strongest draw that breaks nothing {alike.strongest(reached):.0%}; these heads "
+            "are not special."
+        )
+    words = WORDS[decision.measure.direction]
+    if decision.why == Why.WRONG_SIDE:
+        return f"A scale of {edit.scale:g} {words.undoes}, but this study measures {words.noun}."
+    if decision.outcome == Outcome.UNDECIDABLE:
+        return terms.unclear(decision)
+    if decision.why == Why.SMALL and terms.says_what_counts:
+        least = decision.measure.thresholds.smallest_effect
+        return (
+            f"Rescaling {these(edit.heads)} {words.verb}s {terms.level} by {reached:.0%} only; at least {least:.0%} "
+            f"counts as {words.noun}."
+        )
+    return f"Rescaling {these(edit.heads)} does not reliably {words.verb} {terms.level}."
+
+
+def _reasons(decision: Decision[Figures]) -> Iterator[str]:
+    base, edit, terms = decision.base, decision.edit, terms_of(decision.measure)
+    yield from terms.compared(decision)
+    for controls in decision.controls:
+        yield _of_draws(controls, decision.effect, terms)
+    for kind in _BESIDE:
+        yield from (
+            f"{_BESIDE[kind]}{terms.named(arm)}: {terms.beside(arm)}."
+            for arm in decision.arms
+            if arm.kind == kind and kind in terms.told
+        )
+    yield from few_questions(decision.measure, base)
+    ratio = edit.damage.perplexity / base.damage.perplexity
+    yield f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token."
+
+
+def _of_draws(controls: Controls, reached: float, terms: Terms[Any]) -> str:
+    levels, as_strong, broken = controls.levels, controls.n_as_strong(reached), sum(controls.broken)
+    return (
+        f"{len(levels)} draws of random heads of {_WHERE[controls.kind]}: {terms.at(float(np.mean(levels)))} on "
+        f"average ({min(levels):.2f} to {max(levels):.2f}), {as_strong} as far as the edit, so p = "
+        f"{(1 + as_strong) / (1 + len(levels)):.2g} over draws, and p = {controls.p:.2g} over {terms.items}; "
+        f"{broken} of them break{'s' if broken == 1 else ''} the model."
+    )

@@ -1,0 +1,81 @@
+"""Answers to target and unrelated questions, as verdicts and dose sheets read them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from headpursuit.studies.measures.measure import Break, BreakKind, Measure
+from headpursuit.studies.measures.thresholds import Thresholds
+from headpursuit.studies.results import ArmSummary, Estimate, StudyConfig, Why
+from headpursuit.studies.scoring import Metric, metric_of
+from headpursuit.studies.tasks import Direction, Task
+
+
+@dataclass(frozen=True)
+class AnswerMeasure(Measure[ArmSummary]):
+    """The target score is to fall or rise, unrelated answers are to stay."""
+
+    metric: Metric
+    """What counts in the target outputs."""
+    direction: Direction = "suppress"
+    thresholds: Thresholds = Thresholds()
+
+    def within(self, thresholds: Thresholds) -> "AnswerMeasure":
+        """The same with other lines."""
+        return replace(self, thresholds=thresholds)
+
+    def level(self, arm: ArmSummary) -> Estimate:
+        """The target score."""
+        return arm.target.score
+
+    def change(self, arm: ArmSummary) -> Estimate | None:
+        """Its change."""
+        return arm.target.score_change
+
+    def silenced(self, arm: ArmSummary) -> float:
+        """What silence alone took from it."""
+        return arm.target.silenced
+
+    def loss(self, base: ArmSummary, arm: ArmSummary) -> float:
+        """Fraction of the base's right unrelated answers that are lost; 0 where there are none."""
+        if not base.unrelated or not arm.unrelated or not base.unrelated.score.value:
+            return 0.0
+        return 1 - arm.unrelated.score.value / base.unrelated.score.value
+
+    def breakage(self, base: ArmSummary, arm: ArmSummary) -> Iterator[Break]:
+        """Unrelated answers lost, perplexity on neutral text, empty and repeating answers of both groups."""
+        loss = self.loss(base, arm)
+        yield Break(BreakKind.UNRELATED, max(loss, 0.0) / self.thresholds.unrelated_loss, loss)
+        yield self._perplexity(base.damage, arm.damage)
+        yield from self._spoken(base.target, arm.target, "target")
+        if base.unrelated is not None and arm.unrelated is not None:
+            yield from self._spoken(base.unrelated, arm.unrelated, "unrelated")
+
+    def surely_spares(self, base: ArmSummary, arm: ArmSummary) -> bool:
+        """Whether the whole interval of the change of unrelated answers is within the line."""
+        change = arm.unrelated.score_change if arm.unrelated else None
+        if base.unrelated is None or change is None:
+            return True
+        return -change.low <= self.thresholds.unrelated_loss * base.unrelated.score.value
+
+    def unclear_base(self, base: ArmSummary) -> Why | None:
+        """Too low a score to suppress; to enhance none, or one with no room above it."""
+        score = base.target.score.value
+        if self.direction == "suppress":
+            return Why.WEAK_BASE if score < self.thresholds.weakest_base else None
+        if not score:
+            return Why.NO_BASE
+        return Why.NO_ROOM if self.metric.fraction and score * (1 + self.thresholds.smallest_effect) > 1 else None
+
+    def still_names(self, base: ArmSummary, edit: ArmSummary) -> bool:
+        """Whether right answers go and the concept's words stay."""
+        if not self.metric.needs_answers:
+            return False
+        reached, before = self.effect(base, edit), base.target.concept_rate.value
+        gone = 1 - edit.target.concept_rate.value / before if before else 1.0
+        return reached >= self.thresholds.smallest_effect and gone < min(reached, 1) / 2
+
+
+def answer_measure(task: Task, config: StudyConfig) -> AnswerMeasure:
+    """A study's reading of answers: the task's metric and direction, the config's lines."""
+    lines = Thresholds(asked_effect=config.effect, unrelated_loss=config.damage)
+    return AnswerMeasure(metric_of(task), task.direction, lines)

@@ -1,0 +1,154 @@
+"""What verdicts and dose sheets need to know of an arm, whatever its outputs are."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, Literal
+
+import numpy as np
+
+from headpursuit.studies.measures.thresholds import Thresholds
+from headpursuit.studies.results import CaptionArm, Damage, Estimate, Figures, GroupSummary, Why
+from headpursuit.studies.tasks import Direction
+
+
+class BreakKind(StrEnum):
+    """What an edit can break beside the concept."""
+
+    UNRELATED = "unrelated answers"
+    CIDER = "CIDEr"
+    CIDER_WITHOUT = "CIDEr without the concept's words"
+    PERPLEXITY = "perplexity"
+    EMPTY = "empty outputs"
+    REPETITION = "repetition"
+    LENGTH = "length"
+
+
+Outputs = Literal["target", "unrelated", "captions"]
+
+_BABBLE = (BreakKind.PERPLEXITY, BreakKind.REPETITION)
+
+
+@dataclass(frozen=True)
+class Break:
+    """One kind of damage."""
+
+    kind: BreakKind
+    ratio: float
+    """How many times the tolerated damage; above 1 (or if it is not a number) the edit is over-intervened."""
+    figure: float
+    """The measured fraction lost, ratio of perplexities, fraction of outputs or word pairs, CIDEr or length kept."""
+    outputs: Outputs | None = None
+    """Where empty outputs or repetition are."""
+
+    @property
+    def is_babble(self) -> bool:
+        """Whether text falls apart, not only answers."""
+        return self.kind in _BABBLE
+
+
+_Rates = float | np.ndarray
+"""One, or one of each resample."""
+
+
+def effects(before: _Rates, after: _Rates, direction: Direction) -> _Rates:
+    """Fractions by which mean scores fall (suppress) or rise (enhance), as they are `counted`; 0 without a base."""
+    before, after = np.asarray(before, dtype=float), np.asarray(after, dtype=float)
+    left = np.divide(after, before, out=np.ones(np.broadcast(after, before).shape), where=before > 0)
+    return 1 - left if direction == "suppress" else left - 1
+
+
+class Measure(ABC, Generic[Figures]):
+    """How figures of one kind are read: what is to fall or rise, and what is to stay.
+
+    A kind of output gives the abstract readings; effect, damage and certainty follow from them in one way.
+    """
+
+    direction: Direction
+    """Which way the level is to go."""
+    thresholds: Thresholds
+    """Where the lines are drawn."""
+
+    @abstractmethod
+    def within(self, thresholds: Thresholds) -> "Measure[Figures]":
+        """The same with other lines."""
+
+    @abstractmethod
+    def level(self, arm: Figures) -> Estimate:
+        """What is to fall or rise."""
+
+    @abstractmethod
+    def change(self, arm: Figures) -> Estimate | None:
+        """The level minus the base's, paired by question, as it is `counted`; None for the base itself."""
+
+    @abstractmethod
+    def silenced(self, arm: Figures) -> float:
+        """What silence alone took from the level."""
+
+    @abstractmethod
+    def loss(self, base: Figures, arm: Figures) -> float:
+        """Fraction lost of what should stay."""
+
+    @abstractmethod
+    def breakage(self, base: Figures, arm: Figures) -> Iterator[Break]:
+        """Every kind of damage, tolerated or not."""
+
+    @abstractmethod
+    def surely_spares(self, base: Figures, arm: Figures) -> bool:
+        """Whether what should stay does so clear of the line."""
+
+    @abstractmethod
+    def unclear_base(self, base: Figures) -> Why | None:
+        """Why the unedited model leaves nothing to see."""
+
+    def unclear(self, base: Figures, edit: Figures) -> Why | None:
+        """Why nothing can be decided; None where it can."""
+        scale, suppress = edit.scale, self.direction == "suppress"
+        wrong_side = scale is not None and (scale >= 1 if suppress else scale <= 1)
+        return self.unclear_base(base) or (Why.WRONG_SIDE if wrong_side else None)
+
+    def effect(self, base: Figures, arm: Figures) -> float:
+        """Fraction by which the level, as it is `counted`, falls (suppress) or rises (enhance); 0 without a base."""
+        after = self.level(arm).value + self.silenced(arm)
+        return float(effects(self.level(base).value, after, self.direction))
+
+    def is_certain(self, arm: Figures) -> bool:
+        """Whether the whole interval of the change is on the asked side of 0."""
+        return self._reaches(arm, 0.0, strictly=True)
+
+    def is_sure(self, base: Figures, arm: Figures) -> bool:
+        """Whether intervals stay clear of both lines: the asked effect, and over-intervention."""
+        least = self.thresholds.asked_effect * self.level(base).value
+        return self._reaches(arm, least) and self.surely_spares(base, arm)
+
+    def damage(self, base: Figures, arm: Figures) -> float:
+        """What an edit breaks beside the concept, in units of what is tolerated: above 1 it is over-intervened."""
+        return max((found.ratio for found in self.breakage(base, arm)), default=0.0)
+
+    def breaks(self, base: Figures, arm: Figures) -> tuple[Break, ...]:
+        """What is beyond what is tolerated; nothing unless the edit is over-intervened."""
+        return tuple(found for found in self.breakage(base, arm) if not found.ratio <= 1)
+
+    def _reaches(self, arm: Figures, least: float, *, strictly: bool = False) -> bool:
+        change = self.change(arm)
+        if change is None:
+            return False
+        nearest = -change.high if self.direction == "suppress" else change.low
+        return nearest > least if strictly else nearest >= least
+
+    def _perplexity(self, base: Damage, arm: Damage) -> Break:
+        ratio = arm.perplexity / base.perplexity
+        tolerated = self.thresholds.perplexity_ratio - 1
+        excess = (ratio - 1) / tolerated if math.isfinite(ratio) else math.inf
+        return Break(BreakKind.PERPLEXITY, max(excess, 0.0), ratio)
+
+    def _spoken(
+        self, base: GroupSummary | CaptionArm, arm: GroupSummary | CaptionArm, outputs: Outputs
+    ) -> Iterator[Break]:
+        """What empty outputs and repetition amount to."""
+        t = self.thresholds
+        yield Break(BreakKind.EMPTY, max(arm.empty - base.empty, 0.0) / t.empty_rise, arm.empty, outputs)
+        repeated = max(arm.repetition - base.repetition, 0.0) / t.repetition_rise
+        yield Break(BreakKind.REPETITION, repeated, arm.repetition, outputs)

@@ -1,0 +1,51 @@
+"""Where the lines of a verdict are drawn."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Where the lines are drawn; fractions of the base's value unless said otherwise.
+
+    The defaults are those of answers; `CAPTION_LINES` differ in the least effect alone. Empty and repeating outputs
+    have the same lines in captions, whose CIDEr suffers from both and has a line of its own.
+    """
+
+    weakest_base: float = 0.1
+    """Below this score (in captions: if fewer name the concept) the base has too little to suppress."""
+    smallest_effect: float = 0.1
+    """A smaller fall or rise is no effect."""
+    unrelated_loss: float = 0.15
+    """A larger fall on unrelated questions is over-intervention."""
+    perplexity_ratio: float = 2.0
+    """A higher ratio of perplexities on neutral text is over-intervention."""
+    empty_rise: float = 0.2
+    """More additional empty outputs (fraction of all) are over-intervention."""
+    repetition_rise: float = 0.3
+    """More additional repetition (fraction of the word pairs) is over-intervention."""
+    asked_effect: float = 0.5
+    """A smaller fall or rise is called too weak on the dose sheet."""
+    control_share: float = 0.5
+    """Controls that reach more than this share of the edit's effect are as good as it."""
+    significance: float = 0.05
+    fewest_questions: int = 40
+    """With fewer in a group, the interval of a half-right one is wider than 0.3, and readers are told."""
+    fullest_naming: float = 0.9
+    """Where more of the base's captions name the concept, there is no room to enhance it. The words per caption could
+    still rise by naming it twice; that is no enhancement."""
+    weakest_cider: float = 0.05
+    """Where the base's CIDEr (0 to 10) is lower, it cannot be seen whether captions stay good."""
+    cider_loss: float = 0.2
+    """A larger loss of CIDEr is over-intervention: for suppression without the concept's words, for enhancement with
+    them."""
+    length_change: float = 0.5
+    """Captions that are longer or shorter by more are over-intervention."""
+
+
+CAPTION_LINES = Thresholds(smallest_effect=0.6, asked_effect=0.6)
+"""Captions: what the paper calls a change of attributes, over 60 %, is asked for on the sheet and in the verdict."""
+
+APART = Thresholds(
+    unrelated_loss=0.5, cider_loss=0.5, perplexity_ratio=5.0, empty_rise=0.5, repetition_rise=0.6, length_change=1.0
+)
+"""A dose beyond these lines leaves so little of the model that more of it need not be measured."""
