@@ -178,7 +178,7 @@ async def opened(browser: Browser, address: str) -> Page:
     page = await context.new_page()
     page.set_default_timeout(PATIENCE)
     await page.goto(address, timeout=PATIENCE)
-    await page.wait_for_selector("#hp-heatmap .hp-cell")
+    await page.wait_for_selector("#hp-heatmap .head")
     return page
 
 
