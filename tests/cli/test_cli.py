@@ -89,7 +89,7 @@ def test_rank_prints_and_writes(folder, prompts, words, tmp_path):
     result = run("rank", path, "--concept", words, "-o", out, "--n-draws", 4)
     assert result.exit_code == 0, result.output
     assert "hues: best 10 of 12 heads by specificity" in result.stdout
-    assert "4 tokens stand for the concept; 1 words have no token of their own" in result.stdout
+    assert "4 tokens stand for the concept; 1 word has no token of its own" in result.stdout
     assert {f.name for f in out.iterdir()} == {"manifest.json", "ranking.json", "heatmap.png", "heatmap.svg"}
     ranking = json.loads((out / "ranking.json").read_text())
     assert sorted(ranking["tokens"]) == [" blue", " green", " red", "red"]
@@ -105,7 +105,10 @@ def test_rank_says_how_many_heads_chance_does_not_explain(folder, prompts, words
     assert shown["config"]["null"] == "matched"
     assert all(0 < entry["p"] <= 1 and 0 < entry["q"] <= 1 for entry in shown["entries"])
     n_found = sum(entry["q"] <= 0.05 for entry in shown["entries"])
-    assert f"{n_found or 'no'} of 12 heads are explained better by the concept than by as many random tokens" in table
+    found = {0: "none of 12 heads is", 1: "1 of 12 heads is"}.get(n_found, f"{n_found} of 12 heads are")
+    assert f"{found} explained better by the concept than by as many random tokens" in table
+    below = any(entry["q"] < entry["p"] for entry in shown["entries"][:10])
+    assert ("p looks at one head and its own 29 random dictionaries, so it is at least 0.033" in table) == below
     assert "random tokens of the same form and frequency, at a false-discovery rate of 5 %" in table
 
 
@@ -119,7 +122,7 @@ def test_concepts_list_and_audit(folder, words):
     assert "countries" in run("concepts", "list").stdout
     result = run("concepts", "audit", words, "--model", folder, "--against", "colours")
     assert result.exit_code == 0, result.output
-    assert "4 words, 4 tokens, 1 words dropped" in result.stdout
+    assert "4 words, 4 tokens for 3 of them, 1 word dropped" in result.stdout
     assert "takes" in result.stdout
     assert "shared with colours" in result.stdout
 
@@ -346,4 +349,4 @@ def test_an_audit_shows_every_spelling_and_survives_words_without_tokens(folder,
     (tmp_path / "void.txt").write_text("zzzzqq\n")
     void = run("concepts", "audit", tmp_path / "void.txt", "--model", folder)
     assert void.exit_code == 0, void.output
-    assert "1 words, 0 tokens, 1 words dropped" in void.stdout
+    assert "1 word, 0 tokens for 0 of them, 1 word dropped" in void.stdout

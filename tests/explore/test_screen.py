@@ -28,7 +28,7 @@ def test_a_concept_shows_its_words_every_head_and_the_edit(bench):
     assert found.message == ""
     assert found.audit.count('class="hp-chip"') == 3
     assert re.search(r"hp-dropped.*no-such-word", found.audit, re.S)
-    assert "3 tokens stand for them; 1 words are dropped" in found.audit
+    assert "3 tokens for 3 of them; 1 word is dropped" in found.audit
     cells = re.findall(r'class="head(?: negative)?( edited)?" data-head="(L\dH\d)"', found.heatmap)
     assert sorted(name for _, name in cells) == sorted(map(str, bench.heads))
     ranking = bench.rank(typed_concept(VIEW.concept))

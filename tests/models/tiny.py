@@ -77,7 +77,8 @@ def network(family, seed=0):
 def tokenizer(words=()):
     """Byte-level pieces, with the given words (with or without leading space) as tokens of their own."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    marked = [word.replace(" ", "Ġ") for word in words]
+    level = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    marked = ["".join(piece for piece, _ in level.pre_tokenize_str(word)) for word in words]
     vocab = {piece: i for i, piece in enumerate(dict.fromkeys(["<pad>", "<unk>", *alphabet]))}
     merges = []
     for word in marked:  # merge letter by letter, left to right

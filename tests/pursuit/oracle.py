@@ -8,7 +8,8 @@ def plain_somp(signals, dictionary, n_steps, rule):
 
     Ties go to the first atom; atoms in the span of the chosen ones are left out; it stops when nothing is left.
     """
-    h, d = signals.double(), torch.nn.functional.normalize(dictionary.double(), dim=-1)
+    h, d = signals.double(), dictionary.double()
+    d = d / d.norm(dim=-1, keepdim=True).clamp_min(torch.finfo(d.dtype).tiny)
     residual, chosen, explained = h, [], []
     for _ in range(n_steps):
         outside = d

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from headpursuit.analysis.readings import Reading
 from headpursuit.heads import Head
-from headpursuit.models import LanguageModel, token_forms
+from headpursuit.models import LanguageModel, ids_without_token, token_forms
 from headpursuit.pursuit import Dictionary, Rule, Stack, explained_by, matched_dictionaries, random_dictionaries
 
 Null = Literal["any", "matched"]
@@ -32,7 +32,7 @@ def null_dictionaries(
     n_draws: int,
     seed: int,
 ) -> Int[Tensor, "n_draws n_tokens"]:
-    """Random tokens, as many as a concept has, none of them the concept's or special.
+    """Random tokens, as many as a concept has, none of them the concept's, special, or an id without a token.
 
     `matched` takes for each of the concept's tokens one of the same form (see `token_forms`) whose place in the
     vocabulary (earlier tokens are the more frequent ones) and whose row's length rank nearly the same.
@@ -43,8 +43,8 @@ def null_dictionaries(
     if null not in get_args(Null):
         raise ValueError(f"unknown null {null!r}; choose {' or '.join(get_args(Null))}")
     n_tokens = len(directions)
-    special = torch.tensor(model.tokenizer.all_special_ids, dtype=torch.int64)
-    exclude = torch.cat([token_ids, special[special < n_tokens]])
+    others = torch.tensor([*model.tokenizer.all_special_ids, *ids_without_token(model)], dtype=torch.int64)
+    exclude = torch.cat([token_ids, others[others < n_tokens]])
     if null == "any":
         return random_dictionaries(n_tokens, len(token_ids), exclude, n_draws, seed)
     lengths = torch.cat([block.float().norm(dim=1) for block in directions.split(4096)]).cpu()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -98,8 +99,8 @@ def read(
         heads: Only these; all if None.
 
     Raises:
-        ValueError: If the capture is of another model, has no samples for l1 or only one for centring, or a head does
-            not exist.
+        ValueError: If the capture is of another model, has no samples for l1, only one for centring or only such that
+            are the same, a head wrote infinite or undefined values, or a head does not exist.
     """
     directions = unembedding(model, gain=gain)
     for part, ours, theirs in (
@@ -119,6 +120,9 @@ def read(
         raise ValueError(
             "the capture holds one sample, and centring leaves nothing of it; capture more prompts, or do not centre"
         )
+    _check_finite(model, capture, rule)
+    if centre:
+        _check_different(capture)
     wanted = None if heads is None else set(heads)
     for head in sorted(wanted or ()):
         model.anatomy.site_of(head)
@@ -128,6 +132,37 @@ def read(
         if indices:
             sites.append((site, indices))
     return Reading(directions.vectors, tuple(sites), partial(_signals, model, capture, rule, centre))
+
+
+def _check_finite(model: LanguageModel, capture: Capture, rule: Rule) -> None:
+    for site in model.anatomy.sites:
+        values = [capture.moments[site.name].second.flatten(1)]
+        if rule == "l1" and capture.samples is not None:
+            values.append(capture.samples.mixed[site.name].transpose(0, 1).flatten(1))
+        undefined = torch.stack([~part.isfinite().all(1) for part in values]).any(0)
+        if undefined.any():
+            raise ValueError(
+                f"{site.heads[int(undefined.nonzero()[0])]} has infinite or undefined values in this capture; "
+                "capture again with --dtype float32"
+            )
+
+
+_SAME = 8
+"""Units in the last place by which all heads' values may vary, in quadratic mean, where prompts are the same."""
+
+
+def _check_different(capture: Capture) -> None:
+    eps = torch.finfo(getattr(torch, capture.identity.dtype)).eps
+    rounding = max((_SAME * eps) ** 2, _LEAST_VARYING)
+    if all(bool((moments.varying <= rounding).all()) for moments in capture.moments.values()):
+        raise ValueError(
+            f"all {capture.n_samples} captured positions are the same; centred, there is nothing left to explain: "
+            "capture different prompts, or do not centre (--no-centre)"
+        )
+
+
+_LEAST_VARYING = 1e-13
+"""Share of a head's energy that float64 moments can tell from none."""
 
 
 def _signals(

@@ -6,5 +6,15 @@ known.
 
 from headpursuit.concepts.concept import Concept, builtin_concepts, load_concept
 from headpursuit.concepts.given import Words, concept_of, concepts_of
+from headpursuit.concepts.normalising import WordsChanged, normalised
 
-__all__ = ["Concept", "Words", "builtin_concepts", "concept_of", "concepts_of", "load_concept"]
+__all__ = [
+    "Concept",
+    "Words",
+    "WordsChanged",
+    "builtin_concepts",
+    "concept_of",
+    "concepts_of",
+    "load_concept",
+    "normalised",
+]

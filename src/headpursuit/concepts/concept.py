@@ -11,9 +11,10 @@ One word or short phrase per line, UTF-8. Blank lines and lines that begin with 
 import difflib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from headpursuit.concepts.normalising import normalised, warn_of, what_changed
 from headpursuit.files import lines_of
 from headpursuit.given import listed
 
@@ -27,7 +28,8 @@ class Concept:
     """A named list of words, such as countries or colours.
 
     Words keep their order; repeated words and the space around them are dropped. Case is kept as given:
-    `May` and `may` are two words.
+    `May` and `may` are two words. Words are normalised (see `normalised`), and those of which nothing is left are
+    dropped; a `WordsChanged` warning says so, and `notes` keeps it.
 
     Raises:
         TypeError: If the words are one string instead of several, or hold something else than strings.
@@ -46,15 +48,23 @@ class Concept:
     source: str = ""
     """Where the words come from."""
 
+    notes: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
+    """What became of words that were not taken as they were given, in sentences."""
+
     def __post_init__(self) -> None:
-        if not self.name.strip():
+        if not normalised(self.name):
             raise ValueError(f"the concept's name is {self.name!r}; give it one that tables can show, like 'countries'")
         words = listed(self.words, "word", str, f"the words of {self.name!r}, each as a text")
         for position, word in enumerate(words, start=1):
             if not word.strip():
                 raise ValueError(f"word {position} of {self.name!r} is blank; leave it out")
-        object.__setattr__(self, "name", self.name.strip())
-        object.__setattr__(self, "words", tuple(dict.fromkeys(word.strip() for word in words)))
+        became = {word: normalised(word) for word in map(str.strip, words)}
+        if not any(became.values()):
+            raise ValueError(f"the words of {self.name!r} are nothing but invisible characters; write them anew")
+        object.__setattr__(self, "name", normalised(self.name))
+        object.__setattr__(self, "words", tuple(dict.fromkeys(filter(None, became.values()))))
+        object.__setattr__(self, "notes", what_changed(became))
+        warn_of(self.name, self.notes)
 
 
 def builtin_concepts() -> tuple[str, ...]:
@@ -110,7 +120,8 @@ def _read(path: Path) -> Concept:
     words = []
     for number, raw in lines_of(path):
         line = raw.strip()
-        if line.startswith("#"):
+        if normalised(line).startswith("#"):
+            line = normalised(line)
             if header := _HEADER.fullmatch(line):
                 fields.setdefault(header[1].lower(), header[2])
         elif len(line) > _LONGEST_LINE:
@@ -120,6 +131,6 @@ def _read(path: Path) -> Concept:
             )
         elif line:
             words.append(line)
-    if not words:
+    if not any(map(normalised, words)):
         raise ValueError(f"{path} holds no words; write one per line")
     return Concept(path.stem, tuple(words), **fields)

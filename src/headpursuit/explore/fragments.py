@@ -33,11 +33,11 @@ def _fragment(name: str, **content: Any) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def audit(words: Sequence[AuditedWord], meant: str = "") -> str:
-    """The words of a concept with their tokens; dropped ones greyed."""
+def audit(words: Sequence[AuditedWord], meant: str = "", notes: Sequence[str] = ()) -> str:
+    """The words of a concept with their tokens; dropped ones greyed; and what became of words as they were typed."""
     tokens = {token for word in words for token in word.tokens}
     n_dropped = sum(not word.tokens for word in words)
-    return _fragment("audit", words=words, n_tokens=len(tokens), n_dropped=n_dropped, meant=meant)
+    return _fragment("audit", words=words, n_tokens=len(tokens), n_dropped=n_dropped, meant=meant, notes=notes)
 
 
 def lists() -> str:

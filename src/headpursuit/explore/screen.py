@@ -51,7 +51,7 @@ def screen(bench: Workbench, capture: Path, view: View, image: Path | None = Non
     audit = None
     try:
         concept = typed_concept(view.concept)
-        audit = fragments.audit(bench.audit(concept), meant_concept(view.concept))
+        audit = fragments.audit(bench.audit(concept), meant_concept(view.concept), concept.notes)
         ranking = bench.rank(concept, view.score)
         edit = edit_of(bench, ranking, view)
         looked_at = fragments.head(bench, bench.detail(Head.parse(view.head))) if view.head else fragments.no_head()

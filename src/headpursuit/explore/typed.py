@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from headpursuit.concepts import Concept, builtin_concepts, load_concept
+from headpursuit.concepts import Concept, builtin_concepts, load_concept, normalised
 from headpursuit.heads import Head
 
 LONGEST_CONCEPT = 4000
@@ -33,17 +33,18 @@ def typed_concept(text: str) -> Concept:
     if given in builtin_concepts():
         return load_concept(given)
     words = [word.strip() for word in re.split(r"[,;\n]", given) if word.strip()]
-    if not words:
+    normal = [word for word in map(normalised, words) if word]
+    if not normal:
         raise ValueError(f"type words with commas between them, or a built-in concept: {', '.join(builtin_concepts())}")
     if len(words) > MOST_WORDS:
         raise ValueError(f"{len(words)} words were typed; at most {MOST_WORDS} are taken here, more from a file (rank)")
-    if any(word.startswith("#") for word in words):
+    if any(word.startswith("#") for word in normal):
         raise ValueError("a word begins with #, which starts a comment in a list of words; leave the # out")
     long = next((word for word in words if len(word) > LONGEST_WORD), None)
     if long is not None:
         raise ValueError(f"the word {long[:20]}… has {len(long)} characters; a word has at most {LONGEST_WORD}")
-    more = " …" if len(words) > _NAMED_BY else ""
-    return Concept(", ".join(words[:_NAMED_BY]) + more, tuple(words))
+    more = " …" if len(normal) > _NAMED_BY else ""
+    return Concept(", ".join(normal[:_NAMED_BY]) + more, tuple(words))
 
 
 def meant_concept(text: str) -> str:

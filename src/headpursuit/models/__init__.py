@@ -34,21 +34,22 @@ from headpursuit.models.readout import readout
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
-from headpursuit.models.streaming import stream_answer
-from headpursuit.models.text import answer, log_probabilities
-from headpursuit.models.token_forms import token_forms
-from headpursuit.models.twins import twin
-from headpursuit.models.vocabulary import (
+from headpursuit.models.spelling import (
     ConceptTokens,
     MultiToken,
     Spelling,
     collisions,
     first_tokens,
     spell,
-    token_text,
     tokens_of,
-    unembedding,
+    why_no_token,
 )
+from headpursuit.models.streaming import stream_answer
+from headpursuit.models.text import answer, log_probabilities
+from headpursuit.models.token_forms import token_forms
+from headpursuit.models.tokens import token_text
+from headpursuit.models.twins import twin
+from headpursuit.models.vocabulary import ids_without_token, unembedding
 from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, vocabulary_words
 from headpursuit.models.weights import write_weights
 
@@ -99,6 +100,7 @@ __all__ = [
     "heads_sha256",
     "hub_id",
     "identify",
+    "ids_without_token",
     "is_approximate",
     "is_sharded",
     "load",
@@ -124,5 +126,6 @@ __all__ = [
     "vision_facts",
     "vocabulary_sha256",
     "vocabulary_words",
+    "why_no_token",
     "write_weights",
 ]

@@ -12,7 +12,8 @@ from headpursuit.models.image_positions import ImagePositions, image_token_id
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import placeholder_of
 from headpursuit.models.sharding import whole_tensor
-from headpursuit.models.vocabulary import final_gain, final_norm, n_tokens, output_embedding
+from headpursuit.models.tokens import token_ids
+from headpursuit.models.vocabulary import final_gain, final_norm, output_embedding
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class UnembeddingFacts:
     rows: int
     d_model: int
     dropped_rows: int
-    """Rows beyond the tokenizer's vocabulary, which stand for no token."""
+    """Rows beyond the tokenizer's vocabulary or in its holes, which stand for no token."""
     tied: bool
     """Whether it is the embedding matrix as well."""
     bias: bool
@@ -112,7 +113,7 @@ def unembedding_facts(model: LanguageModel) -> UnembeddingFacts:
     return UnembeddingFacts(
         rows=rows,
         d_model=d_model,
-        dropped_rows=rows - n_tokens(model),
+        dropped_rows=rows - sum(i < rows for i in token_ids(model)),
         tied=_tied(model, getattr(embedding, "weight", None), head.weight),
         bias=getattr(head, "bias", None) is not None,
         norm=norm,

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from headpursuit.models.anatomy import projection
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.vocabulary import n_tokens, sha256_of_values, unembedding
+from headpursuit.models.tokens import token_pieces
+from headpursuit.models.vocabulary import n_tokens, sha256_of_values, unembedding, unembedding_rows
 from headpursuit.models.weights import projection_weights
 
 
@@ -58,14 +59,14 @@ def heads_sha256(model: LanguageModel) -> str:
 
 def vocabulary_sha256(model: LanguageModel) -> str:
     """Hash of which token has which id: where it is equal, token ids mean the same."""
-    pieces = model.tokenizer.convert_ids_to_tokens(list(range(n_tokens(model))))
+    pieces = token_pieces(model, n_tokens(model))
     return hashlib.sha256(json.dumps(pieces, default=str).encode()).hexdigest()
 
 
 @torch.no_grad()
 def has_unembedding(model: LanguageModel, sha256: str) -> bool:
     """Whether a model has the unembedding of that hash, in the dtype it is in or in another that it was hashed in."""
-    vectors = unembedding(model).vectors
+    vectors = unembedding_rows(model)
     dtypes = (vectors.dtype, torch.float32, torch.bfloat16, torch.float16)
     return any(sha256_of_values(vectors.to(dtype)) == sha256 for dtype in dict.fromkeys(dtypes))
 

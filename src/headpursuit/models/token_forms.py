@@ -5,6 +5,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.tokens import token_pieces
 from headpursuit.models.vocabulary import n_tokens
 
 _MARKS = ("Ġ", "▁", " ", "##")
@@ -16,9 +17,9 @@ def token_forms(model: LanguageModel) -> Int[Tensor, " vocab"]:
 
     Cases are all small letters, a capital first, all capitals, letters without case, and anything else.
     """
-    pieces = model.tokenizer.convert_ids_to_tokens(list(range(n_tokens(model))))
+    pieces = token_pieces(model, n_tokens(model))
     numbers: dict[tuple[str, str], int] = {}
-    return torch.tensor([numbers.setdefault(_form(str(piece or "")), len(numbers)) for piece in pieces])
+    return torch.tensor([numbers.setdefault(_form(piece or ""), len(numbers)) for piece in pieces])
 
 
 def _form(piece: str) -> tuple[str, str]:

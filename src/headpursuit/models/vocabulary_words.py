@@ -6,12 +6,10 @@ from functools import cached_property
 from typing import Literal, TypeAlias
 
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.vocabulary import n_tokens, token_text
+from headpursuit.models.tokens import token_pieces, token_texts
+from headpursuit.models.vocabulary import n_tokens
 
 Case: TypeAlias = Literal["lower", "capitalised", "capitals", "other"]
-
-_SPACES = ("Ġ", "▁", " ")
-"""How byte-level and sentencepiece vocabularies write a leading space; decoding alone may drop it."""
 
 _CONTINUES = "##"
 """How WordPiece marks what goes on with a word."""
@@ -67,21 +65,20 @@ def vocabulary_words(model: LanguageModel) -> VocabularyWords:
     leading space, or the others with ##), pieces that only go on with a word are left out. That a marked piece is a
     whole word, and no mere beginning, cannot be told from the vocabulary.
     """
-    pieces = model.tokenizer.convert_ids_to_tokens(list(range(n_tokens(model))))
+    pieces = token_pieces(model, n_tokens(model))
+    texts = token_texts(model, range(len(pieces)))
     special = set(model.tokenizer.all_special_ids)
-    marks_spaces = any(piece is not None and piece.startswith(_SPACES) for piece in pieces)
-    texts: list[str] = []
+    marks_spaces = any(text.startswith(" ") for text in texts)
     found: dict[str, dict[WordKind, int]] = {}
     begun: set[str] = set()
-    for i, piece in enumerate(pieces):
-        bare, spaced = token_text(model, i).lstrip(), piece is not None and piece.startswith(_SPACES)
-        texts.append(" " * spaced + bare)
+    for i, (piece, text) in enumerate(zip(pieces, texts, strict=True)):
+        bare = text.lstrip()
         if piece is None or i in special or len(bare) < 2 or not bare.isalnum() or piece.startswith(_CONTINUES):
             continue
-        found.setdefault(bare.lower(), {}).setdefault(_kind(texts[-1]), i)
-        if spaced or not marks_spaces:
+        found.setdefault(bare.lower(), {}).setdefault(_kind(text), i)
+        if text.startswith(" ") or not marks_spaces:
             begun.add(bare.lower())
-    return VocabularyWords(tuple(VocabularyWord(word, found[word]) for word in sorted(begun)), tuple(texts))
+    return VocabularyWords(tuple(VocabularyWord(word, found[word]) for word in sorted(begun)), texts)
 
 
 def _kind(text: str) -> WordKind:

@@ -8,6 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from headpursuit.pursuit.lengths import near_one, squares_vanish
+
 _BITS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
@@ -16,7 +18,7 @@ class Dictionary:
     """Atoms: directions read at unit length, a few at a time, so that a whole unembedding is never copied."""
 
     vectors: Float[Tensor, "n_atoms d_model"]
-    """As given: of any length, in any floating dtype."""
+    """As given, in any floating dtype; rows of extreme length times a power of two, which changes no direction."""
     factors: Float[Tensor, " n_atoms"]
     """What makes each row unit long; 0 for zero rows and repetitions of an earlier row, which are never chosen."""
 
@@ -30,9 +32,17 @@ class Dictionary:
         exact = torch.promote_types(vectors.dtype, torch.float32)
         lengths = [block.to(exact).norm(dim=1) for block in vectors.split(4096)]
         norms = torch.cat(lengths) if lengths else vectors.new_empty(0, dtype=exact)
-        if not norms.isfinite().all():
-            row = int((~norms.isfinite()).nonzero()[0])
-            raise ValueError(f"row {row} of the dictionary is infinite or undefined; try dtype float32")
+        extreme = squares_vanish(norms).nonzero()[:, 0]
+        extreme = extreme[vectors[extreme].any(1)]
+        if len(extreme) > 0:
+            undefined = extreme[~vectors[extreme].isfinite().all(1)]
+            if len(undefined) > 0:
+                raise ValueError(
+                    f"row {int(undefined[0])} of the dictionary is infinite or undefined; try dtype float32"
+                )
+            scaled = near_one(vectors[extreme])
+            norms[extreme] = scaled.norm(dim=1).to(norms)
+            vectors = vectors.index_copy(0, extreme, scaled.to(vectors))
         factors = torch.where(norms > 0, 1 / norms, 0.0)
         factors[_repetitions(vectors)] = 0
         return cls(vectors, factors)

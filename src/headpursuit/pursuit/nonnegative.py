@@ -54,7 +54,7 @@ def pursue_nonnegative(signals: Signals, dictionary: Dictionary, n_steps: int) -
         )
     atoms = dictionary.unit(slice(None), signals.rows)
     per_head = 3 * signals.left.shape[1] * len(atoms) * signals.rows.element_size()
-    parts = [_solve(batch, atoms, n_steps) for batch in signals.split(max(1, _ROOM // per_head))]
+    parts = [_solve(batch, atoms, n_steps) for batch in signals.levelled().split(max(1, _ROOM // per_head))]
     return Pursuit(torch.cat([p.atoms for p in parts]), torch.cat([p.explained for p in parts]))
 
 
@@ -108,14 +108,14 @@ def nonnegative_least_squares(
     found = start.clone()
     lengths = gram.diagonal(dim1=1, dim2=2).clamp_min(torch.finfo(gram.dtype).tiny)
     # What is explained errs by the square of what the coefficients do.
-    enough = torch.finfo(gram.dtype).eps ** 0.75 * float(inner.abs().amax())
+    enough = torch.finfo(gram.dtype).eps ** 0.75 * inner.abs().amax((1, 2))
     for _ in range(_SWEEPS):
-        moved = found.new_zeros(())
+        moved = found.new_zeros(len(found))
         for j in range(inner.shape[-1]):
             slope = inner[:, :, j] - (found * gram[:, None, j]).sum(-1)
             new = (found[:, :, j] + slope / lengths[:, None, j]).clamp_min(0)
-            moved = torch.maximum(moved, (new - found[:, :, j]).abs().amax())
+            moved = torch.maximum(moved, (new - found[:, :, j]).abs().amax(1))
             found[:, :, j] = new
-        if moved <= enough:
+        if (moved <= enough).all():
             break
     return found

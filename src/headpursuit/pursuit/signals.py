@@ -12,6 +12,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from headpursuit.pursuit.lengths import near_one, squares_vanish
+
+_CONSTANT = 2
+"""Units in the last place by which what a head always writes may vary, in quadratic mean, and still be rounding."""
+
 
 @dataclass(frozen=True)
 class Moments:
@@ -48,6 +53,13 @@ class Moments:
         """Sum over samples of (z - mean)(z - mean)ᵀ: the second moments after centring."""
         return self.second - self.total[:, :, None] * self.total[:, None, :] / self.count
 
+    @property
+    def varying(self) -> Float[Tensor, " n_heads"]:
+        """The share of each head's energy that centring leaves, 0 to 1 but for rounding; 0 for heads without any."""
+        whole = self.second.diagonal(dim1=1, dim2=2).sum(1)
+        left = whole - self.total.square().sum(1) / max(1, self.count)
+        return torch.where(whole > 0, left / whole, 0.0)
+
 
 @dataclass(frozen=True)
 class Signals:
@@ -68,13 +80,18 @@ class Signals:
             moments: The layer's moments.
             write: The matching rows of the output projection, one matrix per head.
             centre: Subtract the mean over samples first: what a head writes always says nothing about
-                what it writes when.
+                what it writes when. What is left of a mean that is a million times the spread has four digits.
+
+        Raises:
+            ValueError: If moments are infinite or undefined.
         """
-        matrix = moments.covariance() if centre else moments.second
-        # A head that writes the same always leaves rounding behind when it is centred: nothing, not a signal.
-        energy = matrix.diagonal(dim1=1, dim2=2).sum(1)
-        constant = energy <= 1e-12 * moments.second.diagonal(dim1=1, dim2=2).sum(1)
-        return cls(_factor(torch.where(constant[:, None, None], 0.0, matrix)).to(write) @ write)
+        _check_finite("moments", moments.second, moments.total)
+        matrix = moments.second
+        if centre:
+            # A head that writes the same always leaves rounding behind when it is centred: nothing, not a signal.
+            constant = moments.varying <= _rounding(torch.float32)
+            matrix = torch.where(constant[:, None, None], 0.0, moments.covariance())
+        return cls(_factor(matrix).to(write) @ write)
 
     @classmethod
     def from_samples(
@@ -84,11 +101,16 @@ class Signals:
         *,
         centre: bool = True,
     ) -> "Signals":
-        """Signals of one layer from its samples, which every rule can read."""
+        """Signals of one layer from its samples, which every rule can read.
+
+        Raises:
+            ValueError: If samples are infinite or undefined.
+        """
         values = mixed.double().transpose(0, 1)
+        _check_finite("samples", values)
         if centre:
             spread = values - values.mean(1, keepdim=True)
-            constant = spread.square().sum((1, 2)) <= 1e-12 * values.square().sum((1, 2))
+            constant = spread.square().sum((1, 2)) <= _rounding(mixed.dtype) * values.square().sum((1, 2))
             values = torch.where(constant[:, None, None], 0.0, spread)
         left, singular, right = torch.linalg.svd(values, full_matrices=False)
         return cls((singular[:, :, None] * right).to(write) @ write, left.to(write))
@@ -114,10 +136,35 @@ class Signals:
         """The same on a device."""
         return Signals(self.rows.to(device), None if self.left is None else self.left.to(device))
 
+    def levelled(self) -> "Signals":
+        """The same, but heads that write extremely little or much times a power of two, which explains them alike.
+
+        Raises:
+            ValueError: If a head's signals are infinite or undefined.
+        """
+        extreme = squares_vanish(self.energy).nonzero()[:, 0]
+        extreme = extreme[self.rows[extreme].flatten(1).any(1)]
+        if len(extreme) == 0:
+            return self
+        _check_finite("signals", self.rows)
+        return Signals(self.rows.index_copy(0, extreme, near_one(self.rows[extreme]).to(self.rows)), self.left)
+
     @cached_property
     def energy(self) -> Float[Tensor, " n_heads"]:
         """Squared Frobenius norm of each head's H, float64."""
         return torch.linalg.vector_norm(self.rows, dim=2).double().square().sum(1)
+
+
+def _rounding(dtype: torch.dtype) -> float:
+    """The share of a head's energy up to which what centring leaves is rounding, in values of a dtype."""
+    return (_CONSTANT * torch.finfo(torch.promote_types(dtype, torch.float32)).eps) ** 2
+
+
+def _check_finite(what: str, *of_heads: Float[Tensor, "n_heads ..."]) -> None:
+    for values in of_heads:
+        undefined = ~values.isfinite().flatten(1).all(1)
+        if undefined.any():
+            raise ValueError(f"the {what} of head {int(undefined.nonzero()[0])} are infinite or undefined")
 
 
 def _factor(matrix: Float[Tensor, "n_heads d_head d_head"]) -> Float[Tensor, "n_heads d_head d_head"]:

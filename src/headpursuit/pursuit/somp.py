@@ -72,14 +72,15 @@ def pursue(
         Chosen atoms and explained fraction per head and step.
 
     Raises:
-        ValueError: Unknown rule, l1 without samples, no steps, an empty dictionary, or sizes that do not match.
+        ValueError: Unknown rule, l1 without samples, no steps, an empty dictionary, sizes that do not match, or signals
+            that are infinite or undefined.
 
     Source: arXiv 2510.21518, Algorithm 1 and section 3; Tropp, Gilbert and Strauss (2006), Algorithm 3.1.
     """
     _check(signals, dictionary, n_steps, rule)
     if len(dictionary) <= _SMALL and tile is None:
         return pursue_each(signals, [dictionary], n_steps, rule=rule, memory_bytes=memory_bytes)[0]
-    signals = signals.to(dictionary.vectors.device)
+    signals = signals.to(dictionary.vectors.device).levelled()
     size = max(1, memory_bytes // Tiled.bytes_per_head(signals, len(dictionary), n_steps))
     parts = [_solve(Tiled(batch, dictionary, n_steps, tile), n_steps, rule) for batch in signals.split(size)]
     return Pursuit(torch.cat([p.atoms for p in parts]), torch.cat([p.explained for p in parts]))
@@ -98,7 +99,7 @@ def pursue_each(
     A `Stack` of them saves work where many signals meet the same dictionaries.
     """
     stack = dictionaries if isinstance(dictionaries, Stack) else Stack(tuple(dictionaries), signals.rows)
-    signals, dictionaries = signals.to(stack.like.device), stack.dictionaries
+    signals, dictionaries = signals.to(stack.like.device).levelled(), stack.dictionaries
     for dictionary in dictionaries:
         _check(signals, dictionary, n_steps, rule)
     n_atoms = {len(dictionary) for dictionary in dictionaries}

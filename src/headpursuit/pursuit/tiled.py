@@ -40,13 +40,12 @@ class Tiled(Search):
 
     def _score_all(self) -> None:
         for tile in self._dictionary.tiles(self._width):
-            atoms = self._dictionary.vectors[tile].to(self._residual)
-            squares = self._dictionary.factors[tile].to(self._residual).square()
+            atoms = self._dictionary.unit(tile, self._residual)
             n_heads = max(1, self._block // (self._d_head * len(atoms)))
             for start in range(0, len(self._residual), n_heads):
                 rows = self._residual[start : start + n_heads]
                 products = (rows.flatten(0, 1) @ atoms.T).unflatten(0, (-1, self._d_head))
-                self.scores[start : start + n_heads, tile] = products.square_().sum(1).mul_(squares)
+                self.scores[start : start + n_heads, tile] = products.square_().sum(1)
 
     def columns(  # noqa: D102
         self, problems: Int[Tensor, " n_some"] | slice, atoms: Int[Tensor, "n_some n_candidates"]

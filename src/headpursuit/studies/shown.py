@@ -30,13 +30,23 @@ def ranking_shown(ranking: Ranking, top: int) -> Iterator[Shown]:
     ]
     title = f"{ranking.concept}: best {len(rows)} of {len(ranking.entries)} heads by {ranking.score}"
     yield Table(title, (">", "head", *own, ">explained", ">specificity", ">z", ">p", ">q"), tuple(rows))
-    dropped = f"; {len(ranking.dropped_words)} words have no token of their own" if ranking.dropped_words else ""
-    yield Line(f"{len(ranking.tokens)} tokens stand for the concept{dropped}")
-    if ranking.has_q:
-        alike = " of the same form and frequency" if ranking.config.null == "matched" else ""
+    n_dropped, n_tokens, n_heads = len(ranking.dropped_words), len(ranking.tokens), len(ranking.entries)
+    lost = f"{n_dropped} words have no token of their own" if n_dropped > 1 else "1 word has no token of its own"
+    dropped = f"; {lost}" if n_dropped else ""
+    yield Line(f"{n_tokens} {'tokens stand' if n_tokens > 1 else 'token stands'} for the concept{dropped}")
+    if not ranking.has_q:
+        return
+    n_found, n_draws = len(ranking.found()), ranking.config.n_draws
+    found = f"{n_found or 'none'} of {n_heads} heads {'is' if n_found <= 1 else 'are'}"
+    alike = " of the same form and frequency" if ranking.config.null == "matched" else ""
+    yield Line(
+        f"{found} explained better by the concept than by as many random tokens{alike}, at a false-discovery rate of "
+        "5 % (q <= 0.05)"
+    )
+    if any((e.q or 0) < (e.p or 0) for e in ranking.entries[:top]):
         yield Line(
-            f"{len(ranking.found()) or 'no'} of {len(ranking.entries)} heads are explained better by the concept than "
-            f"by as many random tokens{alike}, at a false-discovery rate of 5 % (q <= 0.05)"
+            f"p looks at one head and its own {n_draws} random dictionaries, so it is at least "
+            f"{1 / (1 + n_draws):.2g}; q looks at all heads and all their dictionaries, so it can be below p"
         )
 
 

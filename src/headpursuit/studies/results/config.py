@@ -8,13 +8,15 @@ from headpursuit.analysis import RankConfig, Score, count_of
 from headpursuit.analysis.rankers import find_ranker
 from headpursuit.heads import parse_scope
 from headpursuit.models import ChatSettings, Positions
+from headpursuit.studies.tasks import is_image_task
 
 
 @dataclass(frozen=True)
 class StudyConfig(ChatSettings):
     """Everything that decides a study's outcome; saved as `config.json`.
 
-    These are the defaults of text tasks; see `usual_config` for those of every task.
+    These are the defaults of text tasks; `usual_config` gives those of every task, and image tasks are refused with
+    nothing but the defaults of text tasks.
     """
 
     task: str
@@ -76,6 +78,7 @@ class StudyConfig(ChatSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_defaults()
         for heads in (self.heads, *self.dose_heads, *self.also_heads):
             count_of(heads, 10**9)
         parse_scope(self.scope)
@@ -97,6 +100,14 @@ class StudyConfig(ChatSettings):
         for scale in (self.scale, *self.dose_scales, *self.dose_enhance_scales):
             if scale == 1 or not math.isfinite(scale):
                 raise ValueError(f"the scale is {scale:g}; give a finite number other than 1, which changes nothing")
+
+    def _check_defaults(self) -> None:
+        decide = ("chat", "positions", "sweep", "heads", "scale")
+        if is_image_task(self.task) and all(getattr(self, name) == getattr(StudyConfig, name) for name in decide):
+            raise ValueError(
+                f"these are the defaults of text tasks, and {self.task} asks about images; "
+                f"write headpursuit.studies.usual_config({self.task!r}, {self.model!r})"
+            )
 
     def _check_ranker(self) -> None:
         if not self.ranker:
