@@ -13,7 +13,7 @@ from headpursuit import load_result
 from headpursuit.cli import running
 from headpursuit.records import from_record
 from headpursuit.registry import NAMES, experiment
-from headpursuit.report import render_anything
+from headpursuit.report import render
 from headpursuit.storage import read_json, sha256_of
 from headpursuit.studies.tasks import declared
 
@@ -164,7 +164,7 @@ def test_a_damaged_part_is_refused_by_name(copied):
 
 
 def test_the_page_is_written_and_loads_nothing(made, copied):
-    page = render_anything(copied)
+    page = render(copied)
     text = page.read_text()
     assert page.parent == copied
     assert text.lower().startswith("<!doctype html>")
