@@ -18,6 +18,7 @@ NAMES = {
     "transfer": "transfer",
     "rankers": "rankers",
     "lm-eval run": "lm_eval",
+    "agreement": "agreement",
 }
 """By what manifests call their folders."""
 

@@ -3,7 +3,8 @@ import random
 import pytest
 from scipy import stats
 
-from headpursuit.studies.experiments.sensitivity.agreement import chance_overlap, over_draws, overlap, stable_from
+from headpursuit.studies.experiments.sensitivity.agreement import over_draws, stable_from
+from headpursuit.studies.overlap import overlap
 from headpursuit.studies.statistics import spearman
 
 
@@ -11,12 +12,6 @@ def test_overlap_counts_what_both_have_first():
     assert overlap("abcd", "badc", 2) == 1
     assert overlap("abcd", "cdab", 2) == 0
     assert overlap("abcd", "acbd", 2) == 0.5
-
-
-def test_chance_overlap_is_the_mean_over_random_heads():
-    rng = random.Random(0)
-    drawn = [overlap(rng.sample(range(30), 30), range(30), 6) for _ in range(4000)]
-    assert chance_overlap(6, 30) == pytest.approx(sum(drawn) / len(drawn), abs=0.01)
 
 
 @pytest.mark.parametrize("ties", [1000, 4])

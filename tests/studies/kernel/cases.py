@@ -12,12 +12,16 @@ import tiny_captions
 import tiny_study
 import transfer_tasks
 
-from headpursuit.analysis import RankConfig, SavedEdit
+from headpursuit.analysis import RankConfig, SavedEdit, rank
 from headpursuit.heads import Edit
 from headpursuit.models import HarnessAnswers, HarnessFigure, HarnessTasks
 from headpursuit.registry import experiment
+from headpursuit.studies import usual_config
+from headpursuit.studies.experiments.agreement import AgreementConfig
 from headpursuit.studies.experiments.lm_eval import HarnessConfig, evaluating
+from headpursuit.studies.experiments.rankers import RankersConfig
 from headpursuit.studies.experiments.sensitivity import SensitivityConfig
+from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask
 from headpursuit.studies.tasks import load_task
 
 
@@ -92,6 +96,18 @@ def _lm_eval(_):
     )
 
 
+def _agreement(place):
+    model = planted_words.planted_model()
+    found = {
+        name: rank(model, planted_words.captured_of(model), planted_words.CONCEPT, RankConfig(n_draws=3, score=score))
+        for name, score in (("one", "specificity"), ("other", "explained"))
+    }
+    for name, ranking in found.items():
+        ranking.save(place / f"{name}.json")
+    config = AgreementConfig("one.json", "other.json", "1,25%")
+    return Case("agreement", None, config, replace(config, seed=1), found)
+
+
 CASES: dict[str, Callable[..., Case]] = {
     "answers": _answers,
     "captions": _captions,
@@ -99,6 +115,7 @@ CASES: dict[str, Callable[..., Case]] = {
     "transfer": _transfer,
     "rankers": _rankers,
     "lm_eval": _lm_eval,
+    "agreement": _agreement,
 }
 
 
@@ -112,3 +129,28 @@ def without_lm_eval(patch: pytest.MonkeyPatch) -> None:
 
     patch.setattr(evaluating, "ask_harness", ask)
     patch.setattr(evaluating, "versions", lambda *more: {"torch": "2"} | dict.fromkeys(more, "0.4"))
+
+
+EDIT = {"scales": {"L1H2": -1.0}, "scope": "all"}
+TASKS = (TransferTask("one", "countries-qa", {"chat": True}), TransferTask("two", "months"))
+STUDIES = {
+    task: (usual_config(task, "a model", **given), {"task", "model", *given})
+    for task, given in {
+        "countries-qa": {},
+        "image-classification": {"data": "digits"},
+        "captioning": {"data": "scenes", "concept": "colours", "sweep": True, "heads": "1%", "scale": -1.0},
+    }.items()
+}
+BEGINNINGS = {
+    "answers": [STUDIES["countries-qa"], STUDIES["image-classification"]],
+    "captions": [STUDIES["captioning"]],
+    "sensitivity": [(SensitivityConfig("countries", "cap", "a model"), {"concept", "capture", "model"})],
+    "transfer": [(TransferConfig("a model", TASKS), {"model", "tasks"})],
+    "rankers": [
+        # Score, rule and centring are each ranker's own.
+        (RankersConfig(("countries-qa", "months"), "a model"), {"tasks", "model", "score", "rule", "centre"})
+    ],
+    "agreement": [(AgreementConfig("one.json", "a folder/other"), {"one", "other"})],
+    "lm_eval": [(HarnessConfig("a model", ("arc_easy", "m.yaml"), EDIT), {"model", "tasks", "edit"})],
+}
+"""Of every experiment some settings, and the fields that cannot be anything else here."""

@@ -7,17 +7,13 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import planted_words
 import pytest
+from cases import BEGINNINGS, EDIT
 from typed import run
 
 from headpursuit.analysis import RankConfig
 from headpursuit.cli import running
 from headpursuit.records import to_record
 from headpursuit.registry import NAMES, experiment
-from headpursuit.studies import usual_config
-from headpursuit.studies.experiments.lm_eval import HarnessConfig
-from headpursuit.studies.experiments.rankers import RankersConfig
-from headpursuit.studies.experiments.sensitivity import SensitivityConfig
-from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask
 
 WRITTEN = {
     "heads": "3",
@@ -32,6 +28,7 @@ WRITTEN = {
     "rankers": "logit-lens,random",
     "fractions": "20,40",
     "additions": "30",
+    "tops": "2,10%",
     "dtype": "bfloat16",
     "device": "cpu",
     "revision": "a branch",
@@ -98,29 +95,6 @@ def changed(config, changes):
         own["ranking"] = replace(config.ranking, **inside)
     return replace(config, **own)
 
-
-EDIT = {"scales": {"L1H2": -1.0}, "scope": "all"}
-TASKS = (TransferTask("one", "countries-qa", {"chat": True}), TransferTask("two", "months"))
-STUDIES = {
-    task: (usual_config(task, "a model", **given), {"task", "model", *given})
-    for task, given in {
-        "countries-qa": {},
-        "image-classification": {"data": "digits"},
-        "captioning": {"data": "scenes", "concept": "colours", "sweep": True, "heads": "1%", "scale": -1.0},
-    }.items()
-}
-BEGINNINGS = {
-    "answers": [STUDIES["countries-qa"], STUDIES["image-classification"]],
-    "captions": [STUDIES["captioning"]],
-    "sensitivity": [(SensitivityConfig("countries", "cap", "a model"), {"concept", "capture", "model"})],
-    "transfer": [(TransferConfig("a model", TASKS), {"model", "tasks"})],
-    "rankers": [
-        # Score, rule and centring are each ranker's own.
-        (RankersConfig(("countries-qa", "months"), "a model"), {"tasks", "model", "score", "rule", "centre"})
-    ],
-    "lm_eval": [(HarnessConfig("a model", ("arc_easy", "m.yaml"), EDIT), {"model", "tasks", "edit"})],
-}
-"""Of every experiment some settings, and the fields that cannot be anything else here."""
 
 CASES = [
     pytest.param(name, config, id=f"{name}-{i}-{what}")

@@ -1,19 +1,9 @@
-"""How well two rankings agree; pure functions of scores and of the order they put heads in."""
+"""How agreement is summed up over draws and over levels."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.statistics import bootstrap
-
-
-def overlap(ours: Sequence[Hashable], theirs: Sequence[Hashable], k: int) -> float:
-    """The fraction of the first k that both have."""
-    return len(set(ours[:k]) & set(theirs[:k])) / k
-
-
-def chance_overlap(k: int, n_heads: int) -> float:
-    """The overlap to expect of k heads drawn at random with k given ones: the mean of a hypergeometric, over k."""
-    return k / n_heads
 
 
 def stable_from(means: Sequence[tuple[float, float]], least: float) -> float | None:

@@ -6,11 +6,12 @@ from itertools import groupby
 
 from headpursuit.analysis import Capture, Ranking, Suggestions, rank_each
 from headpursuit.models import ConceptTokens, LanguageModel
-from headpursuit.studies.experiments.sensitivity.agreement import over_draws, overlap
+from headpursuit.studies.experiments.sensitivity.agreement import over_draws
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.lists import known_words
 from headpursuit.studies.experiments.sensitivity.result import Agreement, Draw, Effect
 from headpursuit.studies.experiments.sensitivity.variants import Variant
+from headpursuit.studies.overlap import overlap
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.statistics import spearman
 

@@ -10,7 +10,6 @@ from headpursuit.analysis import Capture, Ranking, Suggestions, count_of, rank_e
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
 from headpursuit.studies.dates import dated
-from headpursuit.studies.experiments.sensitivity.agreement import chance_overlap
 from headpursuit.studies.experiments.sensitivity.causal import measure, questions_of
 from headpursuit.studies.experiments.sensitivity.comparing import agreements, compare, n_top
 from headpursuit.studies.experiments.sensitivity.conclusion import conclude
@@ -82,7 +81,7 @@ def study_sensitivity(
     compared = _compared(model, capture, variants, ranking, config, edit_heads, suggestions, folder, progress)
     measured, effects = measure(model, task, config, compared, folder, progress) if task else (None, {})
     rows = agreements(compared, config.seed, effects)
-    chance = chance_overlap(edit_heads, model.anatomy.n_heads)
+    chance = edit_heads / model.anatomy.n_heads  # the mean overlap of heads drawn at random
     level, outcome, sentence = conclude(rows, edit_heads, chance, config.stable)
     result = SensitivityResult(
         config=config,

@@ -5,7 +5,7 @@ from headpursuit.studies.experiments.transfer.config import TransferConfig, Tran
 from headpursuit.studies.experiments.transfer.effects import Column, EffectCell
 from headpursuit.studies.experiments.transfer.experiment import EXPERIMENT
 from headpursuit.studies.experiments.transfer.files import read_tasks
-from headpursuit.studies.experiments.transfer.overlap import Overlap, chance_of, holm, overlaps
+from headpursuit.studies.experiments.transfer.overlap import Overlap, holm, overlaps
 from headpursuit.studies.experiments.transfer.result import RankedTask, TransferResult
 from headpursuit.studies.experiments.transfer.run import find_tasks, transfer
 
@@ -21,7 +21,6 @@ __all__ = [
     "TransferTask",
     "by_effect",
     "by_overlap",
-    "chance_of",
     "find_tasks",
     "holm",
     "overlaps",

@@ -6,17 +6,14 @@ hypergeometric numbers, one for each layer; its distribution is their convolutio
 few layers, the first null is beaten by any two concepts, and the second alone says that their heads are the same.
 """
 
-from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from jaxtyping import Float
-from scipy.stats import hypergeom
 
 from headpursuit.analysis import Ranking
-from headpursuit.heads import Head
+from headpursuit.studies.overlap import chance_of
 from headpursuit.studies.statistics import spearman
 from headpursuit.words import compared
 
@@ -81,34 +78,6 @@ def overlaps(
             )
         )
     return tuple(found)
-
-
-def chance_of(
-    one: Collection[Head], other: Collection[Head], all_heads: Collection[Head], *, layer_matched: bool = False
-) -> tuple[float, float]:
-    """How many heads two such sets share by chance, and how probable it is that they share at least as many as here.
-
-    Args:
-        one: Some heads.
-        other: Some other heads.
-        all_heads: What they are drawn from.
-        layer_matched: Keep each set's number of heads in every layer.
-
-    Returns:
-        The expected number, and the one-sided p-value.
-    """
-
-    def pool(heads: Collection[Head]) -> Counter[str]:
-        return Counter(head.site if layer_matched else "" for head in heads)
-
-    sizes, of_one, of_other = pool(all_heads), pool(one), pool(other)
-    chances: Float[np.ndarray, " n_counts"] = np.ones(1)
-    for site, size in sizes.items():
-        most = min(of_one[site], of_other[site])
-        chances = np.convolve(chances, hypergeom.pmf(np.arange(most + 1), size, of_one[site], of_other[site]))
-    n_shared = len(set(one) & set(other))
-    expected = float(chances @ np.arange(len(chances)))
-    return expected, 1.0 if n_shared == 0 else min(1.0, float(chances[n_shared:].sum()))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
