@@ -6,41 +6,16 @@ import warnings
 from datetime import date, datetime
 
 import pytest
-import tiny
 import torch
 import transformers
-from safetensors import safe_open
-from safetensors.torch import save_file
+from chatty import DATED, MARKED, NO_SYSTEM, ONLY_USERS, chatty
 from tokenizers.processors import TemplateProcessing
 
 import headpursuit as hp
-from headpursuit.analysis import check_place, merge
 from headpursuit.mendable import Note
 from headpursuit.models import Framing, answer, batches
 from headpursuit.models.chat import Chat, chat_of, parse_template_args
 from headpursuit.models.templates import settings_of
-
-MARKED = (
-    "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% if enable_thinking is defined and not enable_thinking %}"
-    "<think></think>{% endif %}{% endif %}"
-)
-DATED = "Today is {{ strftime_now('%d %b %Y, %H:%M') }}. {{ messages[0].content }}"
-NO_SYSTEM = (
-    "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{{ messages[0].content }}"
-)
-ONLY_USERS = "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}"
-
-
-def chatty(template=MARKED):
-    model = tiny.language_model()
-    model.tokenizer.add_special_tokens(
-        {"bos_token": "<s>", "additional_special_tokens": ["<|im_start|>", "<|im_end|>"]}
-    )
-    model.network.resize_token_embeddings(len(model.tokenizer))
-    model.tokenizer.chat_template = template
-    return model
 
 
 @pytest.mark.parametrize(
@@ -293,14 +268,6 @@ def test_a_chat_reaches_what_is_read():
         hp.CaptureConfig(system="Be brief.")
 
 
-def test_a_capture_keeps_the_date_its_prompts_were_written_at(tmp_path):
-    model = chatty(DATED)
-    captured = hp.capture(model, ["Hi"], hp.CaptureConfig(chat=True), output=tmp_path / "cap")
-    assert captured.config.date == date.today().isoformat()
-    assert hp.Capture.load(tmp_path / "cap").config == captured.config
-    assert hp.capture(chatty(), ["Hi"], hp.CaptureConfig(chat=True)).config.date == ""
-
-
 def test_captures_of_earlier_versions_stay_readable(tmp_path):
     hp.capture(chatty(), ["Hi"], hp.CaptureConfig(chat=True), output=tmp_path / "cap")
     manifest = json.loads((tmp_path / "cap" / "manifest.json").read_text())
@@ -308,64 +275,3 @@ def test_captures_of_earlier_versions_stay_readable(tmp_path):
         del manifest["config"][name]
     (tmp_path / "cap" / "manifest.json").write_text(json.dumps(manifest))
     assert hp.Capture.load(tmp_path / "cap").config == hp.CaptureConfig(chat=True)
-
-
-class Stop(Exception):
-    """The power goes."""
-
-
-@pytest.mark.parametrize("aged", [False, True])
-def test_a_capture_resumed_on_another_day_writes_the_first_days_prompts(tmp_path, monkeypatch, aged):
-    model, prompts, place = chatty(DATED if not aged else MARKED), [f"Hi {i}" for i in range(6)], tmp_path / "cap"
-    config = hp.CaptureConfig(chat=True, batch_size=2)
-
-    def on(day):
-        monkeypatch.setattr("headpursuit.models.language_model.today", lambda: day)
-
-    def stop(done, _):
-        if done >= 4:
-            raise Stop
-
-    monkeypatch.setattr("headpursuit.analysis.capturing.CHECKPOINT_SECONDS", 0)
-    on("2020-02-29")
-    whole = hp.capture(model, prompts, config)
-    with pytest.raises(Stop):
-        hp.capture(model, prompts, config, output=place, progress=stop)
-    if aged:  # as a version without these settings left it
-        state = next((tmp_path / ".cap.unfinished").glob("*.safetensors"))
-        with safe_open(state, "pt") as kept:
-            tensors, said = {name: kept.get_tensor(name) for name in kept.keys()}, kept.metadata()  # noqa: SIM118
-        task = {k: v for k, v in json.loads(said["task"]).items() if k not in ("system", "template_args", "date")}
-        save_file(tensors, state, metadata=said | {"task": json.dumps(task)})
-    on("2020-03-01")
-    check_place(place, model.name, prompts, config, resume=True)
-    resumed = hp.capture(model, prompts, config, output=place, resume=True)
-    assert resumed.config == whole.config
-    assert resumed.config.date == ("" if aged else "2020-02-29")
-    assert all(torch.equal(resumed.moments[site].total, whole.moments[site].total) for site in whole.moments)
-
-
-def test_a_capture_is_not_resumed_at_a_date_that_it_was_not_begun_at(tmp_path, monkeypatch):
-    model, prompts, place = chatty(DATED), [f"Hi {i}" for i in range(6)], tmp_path / "cap"
-
-    def stop(*_):
-        raise Stop
-
-    monkeypatch.setattr("headpursuit.analysis.capturing.CHECKPOINT_SECONDS", 0)
-    with pytest.raises(Stop):
-        hp.capture(model, prompts, hp.CaptureConfig(chat=True, date="2020-02-29"), output=place, progress=stop)
-    other = hp.CaptureConfig(chat=True, date="2020-03-01")
-    for go_on in (
-        lambda: check_place(place, model.name, prompts, other, resume=True),
-        lambda: hp.capture(model, prompts, other, output=place, resume=True),
-    ):
-        with pytest.raises(ValueError, match="was begun with date '2020-02-29', now '2020-03-01'"):
-            go_on()
-
-
-def test_captures_of_other_dates_are_not_merged():
-    one, other = (
-        hp.capture(chatty(DATED), ["Hi"], hp.CaptureConfig(chat=True, date=day)) for day in ("2020-02-29", "2020-03-01")
-    )
-    with pytest.raises(ValueError, match="date is 2020-03-01"):
-        merge([one, other])
