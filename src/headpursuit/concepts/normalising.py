@@ -9,7 +9,8 @@ import regex
 from headpursuit.mendable import Note
 
 _INVISIBLE = regex.compile(
-    r"[[\p{DI}\p{Cc}]--[\s\u200c\u200d\p{Variation_Selector}\U000e0020-\U000e007f]]",  # Unicode's default ignorables, and controls
+    # Unicode's default ignorables, and controls
+    r"[[\p{DI}\p{Cc}]--[\s\u200c\u200d\p{Variation_Selector}\U000e0020-\U000e007f]]",
     regex.VERSION1,
 )
 
@@ -19,7 +20,7 @@ _PLAIN = r"\p{ASCII}\p{Lu}\p{Ll}\p{Lt}\s"
 _IDLE = regex.compile(
     rf"""
     (?<![^{_PLAIN}]) [\u200c\u200d] | [\u200c\u200d] (?![^{_PLAIN}])  # tie emoji, shape Persian and Indic words
-    | (?<![^{_PLAIN}]) \p{{Variation_Selector}} (?!\u20e3)  # choose a form of what is before them; digits become keycaps
+    | (?<![^{_PLAIN}]) \p{{Variation_Selector}} (?!\u20e3)  # choose a form of what is before; digits become keycaps
     | (?<!\U0001f3f4 [\U000e0020-\U000e007f]*) [\U000e0020-\U000e007f]  # spell a region behind a black flag
     """,
     regex.VERBOSE | regex.VERSION1,
