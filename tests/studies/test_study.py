@@ -51,6 +51,13 @@ def test_heads_are_ranked_on_the_ranking_prompts_alone(finished, task):
     assert not set(task.ranking_prompts) & {q.prompt for q in task.heldout}
 
 
+def test_flags_of_the_files_are_in_the_result_and_its_certificate(model, config, tmp_path):
+    flagged = replace(model, file_flags=(("left_out_tensors", "1 tensor of the files left out"),))
+    result = study(flagged, config, tmp_path / "s")
+    assert result.flags == {"left_out_tensors": "1 tensor of the files left out"}
+    assert "flags: left_out_tensors (3 of 3)" in result.certificate
+
+
 def ids_of(text):
     return [int(word[1:]) for word in text.split()]
 
