@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from build_questions import BRITISH_SPELLING, COUNTRY_NAMES, DISPUTED, NOT_COUNTRIES, gives_away, mentions
 from build_wordlists import CAPITALS, DEMONYMS, LANGUAGE_NAMES
@@ -192,7 +193,7 @@ ANIMALS = {
     "can repeat the words that people say": "parrot macaw",
 }
 
-Fact = dict[str, object]
+Fact = dict[str, Any]
 
 
 def countries(suits: Callable[[str, str], bool]) -> Iterator[tuple[str, str]]:

@@ -294,7 +294,7 @@ def nationalities() -> str:
 
     # The package also holds entities without an ISO code.
     demonyms = {country.iso(2): country.demonym() for country in all_countries() if country.iso()}
-    words = []
+    words: list[str] = []
     for code in country_codes():
         words += DEMONYMS[code] if code in DEMONYMS else [demonyms[code]]
     return text(

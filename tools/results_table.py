@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from headpursuit.studies import CaptioningResult, StudyResult, load_result
-from headpursuit.studies.experiments.captions import CaptionArm
-from headpursuit.studies.results import ArmKind, ArmSummary, Estimate
+from headpursuit.studies.results import ArmKind, CaptionArm, Estimate, GroupSummary
 
 COLUMNS = ("study", "heads", "scale", "target, unedited", "edited", "same layers", "any layer", "unrelated", "verdict")
 
@@ -52,7 +51,7 @@ def rows_of_answers(name: str, result: StudyResult) -> list[tuple[str, ...]]:
 
 def rows_of_captions(name: str, result: CaptioningResult) -> list[tuple[str, ...]]:
     """A row for each direction; CIDEr takes the place of the unrelated answers."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for direction, verdict in result.verdicts.items():
         edit = result.edit(direction)
         cider = "cider_without" if direction == "suppress" else "cider"
@@ -87,7 +86,7 @@ def draws(values: list[float]) -> str:
     return f"{np.mean(values):.2f} ({min(values):.2f}-{max(values):.2f})"
 
 
-def shown(group: ArmSummary | None) -> str:
+def shown(group: GroupSummary | None) -> str:
     """The score of a group of answers, if there is one."""
     return f"{group.score.value:.2f}" if group else "–"
 

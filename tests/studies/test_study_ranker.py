@@ -52,12 +52,12 @@ def test_the_other_concept_is_ranked_by_its_words(aligned, finished):
 
 def test_the_page_shows_what_put_the_heads_in_order(aligned):
     page = render(aligned[1]).read_text()
-    assert "heads by alignment" in page
-    assert '<th scope="col">alignment</th>' in page
-    assert 'value="alignment" checked' in page
+    assert "in the order of alignment" in page
+    assert '<th scope="col" data-sort="alignment">alignment</th>' in page
+    assert '<select id="score">\n<option value="alignment">' in page  # what the map shows at first
     best = aligned[0].ranking.entries[0]
     assert f"<td>{best.ranker_score:.3g}</td>" in page
-    assert f"alignment {best.ranker_score:.3g}" in page  # in the head's label
+    assert f"alignment {best.ranker_score:.3f}" in page  # in the head's label
     assert "heads are ranked by alignment, cosine with what lifts the answer" in page
 
 

@@ -67,7 +67,7 @@ def test_the_command_names_what_is_not_the_default(tmp_path):
         "countries-qa", "some/model", heads="3", ranking=RankConfig(rule="l1", centre=False), chat=True, seed=4
     )
     assert command(config, tmp_path / "my study") == (
-        "headpursuit study countries-qa some/model --heads 3 --chat --rule l1 --no-centre --seed 4 -o 'my study'"
+        "headpursuit study countries-qa some/model --chat --heads 3 --rule l1 --no-centre --seed 4 -o 'my study'"
     )
 
 
