@@ -456,7 +456,7 @@ def test_words_are_read_as_they_are_written(tmp_path, content, words):
 def test_words_that_would_be_misread_are_refused(tmp_path):
     refused("w.txt looks like UTF-16BE", load_concept, put(tmp_path, "w.txt", "rouge\n".encode("utf-16-be")))
     refused("w.txt, line 2: a NUL", load_concept, put(tmp_path, "w.txt", b"red green\nbl\x00ue yellow\n"))
-    refused(f"word 1 of 'w': {HALF}", Concept, "w", ("\ud83d",))
+    refused(f"word 1: {HALF}", Concept, "w", ("\ud83d",))
     refused(
         "s.txt, line 1: a NUL", read_synonyms, put(tmp_path, "s.txt", b"red, crims\x00on\n"), Concept("w", ("red",))
     )

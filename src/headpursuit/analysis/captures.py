@@ -97,6 +97,8 @@ class Capture:
         about = from_record(_About, {name: manifest[name] for name in _About.__dataclass_fields__})
         moments = moments_from_tensors(load_file(folder / "moments.safetensors"), about.n_samples)
         samples = None
+        if (folder / "samples.safetensors").exists() and "samples.safetensors" not in manifest["files"]:
+            raise TypeError("its manifest does not list samples.safetensors, which is there")
         if "samples.safetensors" in manifest["files"]:
             samples = Samples.from_tensors(load_file(folder / "samples.safetensors"))
         identity = from_record(Identity, {name: manifest[name] for name in Identity.__dataclass_fields__})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TextIO
 
 from headpursuit.files.cells import Row
-from headpursuit.files.texts import opened
+from headpursuit.files.texts import opened, shown
 
 
 def separated_rows(path: Path, delimiter: str) -> Iterator[Row]:
@@ -84,10 +84,11 @@ def _named(cells: Sequence[str], where: str) -> list[str]:
 
 def _unequal(cells: Sequence[str], names: Sequence[str], delimiter: str) -> str:
     sign = {"\t": "a tab"}.get(delimiter, "a comma")
-    said = f"another number of columns than the first line has ({len(cells)}, not {len(names)}: {', '.join(names):.80})"
+    named = ", ".join(map(shown, names))
+    said = f"another number of columns than the first line has ({len(cells)}, not {len(names)}: {named:.80})"
     if len(cells) < len(names):
         return f"{said}; is {sign} missing?"
-    like = delimiter.join(cells) if len(names) == 1 else f"like{delimiter}this"
+    like = " ".join(delimiter.join(cells).split()) if len(names) == 1 else f"like{delimiter}this"
     return f'{said}; put a cell that holds {sign} into quotes: "{like:.80}"'
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from headpursuit.files import check_text
+from headpursuit.files import check_text, shown
 from headpursuit.words import compared
 
 FILE = ("file_name", "image_path", "image", "filename", "path")
@@ -21,9 +21,8 @@ def column(columns: Iterable[str], names: Iterable[str]) -> str | None:
 
 def no_column(where: str, what: str, names: Iterable[str], columns: Iterable[str]) -> ValueError:
     """The error for a missing column, which names those there are."""
-    return ValueError(
-        f"{where} has no column with {what} (expected {' or '.join(names)}); it has {', '.join(columns) or 'none'}"
-    )
+    there = ", ".join(map(shown, columns)) or "none"
+    return ValueError(f"{where} has no column with {what} (expected {' or '.join(names)}); it has {there}")
 
 
 def captions_of(value: Any, where: str) -> tuple[str, ...]:
