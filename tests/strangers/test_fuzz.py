@@ -20,6 +20,7 @@ from pictures import save_picture
 from headpursuit.analysis import Capture, CaptureConfig, RankConfig, RankedHead, Ranking, SavedEdit, read_prompts
 from headpursuit.analysis.samples import Samples
 from headpursuit.concepts import Concept, load_concept
+from headpursuit.concepts.normalising import normalised
 from headpursuit.heads import Edit, Head
 from headpursuit.images import load_images
 from headpursuit.models import Identity
@@ -29,7 +30,7 @@ from headpursuit.studies import load_task
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
 from headpursuit.studies.experiments.transfer.files import read_tasks
 
-pytestmark = pytest.mark.usefixtures("as_users_run_it")
+pytestmark = [pytest.mark.usefixtures("as_users_run_it"), pytest.mark.filterwarnings("ignore")]
 
 FEW, MANY = 60, 1000
 
@@ -58,7 +59,7 @@ def words(folder, content):
     file.write_bytes(content)
     found = read(load_concept, file)
     if found is not None:
-        own = [line.strip() for line in lines(content)]
+        own = [normalised(line) for line in lines(content)]
         assert found.words == tuple(dict.fromkeys(line for line in own if line and not line.startswith("#")))
 
 
