@@ -7,8 +7,6 @@ from typing import Any
 
 from headpursuit.files import check_text
 
-_UNORDERED = (Mapping, Set)
-
 
 def listed(given: Any, what: str, kind: type | UnionType, wanted: str) -> tuple[Any, ...]:
     """Things in the order given.

@@ -75,16 +75,13 @@ TemplateArgsOption: TypeAlias = Annotated[
     str,
     typer.Option(help="Settings of the chat template, like enable_thinking=false; or JSON.", show_default=False),
 ]
-DateOption: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        help="Now, to a chat template that writes date or time, like 2026-07-14.",
-        show_default="the day on which it is begun",
-    ),
-]
-SkipBadOption: TypeAlias = Annotated[
-    bool, typer.Option("--skip-bad", help="Leave out images that cannot be read, instead of stopping at the first.")
-]
+_DATE = typer.Option(
+    help="Now, to a chat template that writes date or time, like 2026-07-14.",
+    show_default="the day on which it is begun",
+)
+DateOption: TypeAlias = Annotated[str, _DATE]
+OwnDateOption: TypeAlias = Annotated[str | None, _DATE]
+"""None where a file of settings may name one."""
 RuleOption: TypeAlias = Annotated[RuleChoice, typer.Option(help=RULE_HELP)]
 CentreOption: TypeAlias = Annotated[
     bool, typer.Option("--centre/--no-centre", help="Subtract what a head writes on average first.")

@@ -161,13 +161,7 @@ def study(
     template_args: Annotated[
         str | None, typer.Option(help="Settings of the chat template, like enable_thinking=false; or JSON.")
     ] = None,
-    date: Annotated[
-        str | None,
-        typer.Option(
-            help="Now, to a chat template that writes date or time, like 2026-07-14.",
-            show_default="the day on which it is begun",
-        ),
-    ] = None,
+    date: options.OwnDateOption = None,
     seed: Annotated[int | None, typer.Option(help="Seed of everything random.", show_default="0")] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, mps, ...", show_default="auto")] = None,
     dtype: Annotated[options.DtypeChoice | None, typer.Option(help="auto is float32 on a CPU.")] = None,

@@ -48,13 +48,7 @@ def transfer(
     dtype: Annotated[
         options.DtypeChoice | None, typer.Option(show_default="auto", help="auto is float32 on a CPU.")
     ] = None,
-    date: Annotated[
-        str | None,
-        typer.Option(
-            help="Now, to a chat template that writes date or time, like 2026-07-14.",
-            show_default="the day on which it is begun",
-        ),
-    ] = None,
+    date: options.OwnDateOption = None,
     revision: options.RevisionOption = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with an unfinished transfer.")] = False,
 ) -> None:

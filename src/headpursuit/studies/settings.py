@@ -61,6 +61,22 @@ def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
     return StudyConfig(task=name, **given)
 
 
+def study_within(config: Any, task: str, **settings: Any) -> StudyConfig:
+    """The study of one task of an experiment with several: with the task's own defaults, and what all tasks share.
+
+    Args:
+        config: The experiment's settings.
+        task: A task's name, or a file (.yaml).
+        settings: Further ones, as `usual_config` takes them.
+
+    Raises:
+        FileNotFoundError, ValueError: As `usual_config`.
+    """
+    shared = ("revision", "scope", "ranking", "batch_size", "seed", "device", "dtype")
+    found = usual_config(task, config.model, **{name: getattr(config, name) for name in shared}, **settings)
+    return replace(found, date=config.date) if found.chat else found
+
+
 _RANKING = frozenset(field.name for field in fields(RankConfig)) - {"seed"}
 _TYPES = {field.name: field.type for config in (RankConfig, StudyConfig) for field in fields(config)}
 

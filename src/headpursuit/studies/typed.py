@@ -5,6 +5,23 @@ from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 
+def parts_of(text: str) -> tuple[str, ...]:
+    """Words with commas between them, without space around them, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+
+
+def scales_of(text: str) -> tuple[float, ...]:
+    """Scales with commas between them, each once.
+
+    Raises:
+        ValueError: If one is no number.
+    """
+    try:
+        return tuple(dict.fromkeys(float(part) for part in parts_of(text)))
+    except ValueError:
+        raise ValueError(f"cannot read {text!r} as scales; write numbers with commas, like 0,-1,-2") from None
+
+
 def typed(wanted: Any, value: Any, what: str) -> Any:
     """A setting as its type; text may be written as a number, list or mapping, a fraction as a whole number.
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from gguf import GGUFReader
 
-from headpursuit.models.checkpoints.gguf_tensors import n_parts
+from headpursuit.models.checkpoints.gguf_tensors import one_of_parts
+from headpursuit.models.checkpoints.names import some
 from headpursuit.models.checkpoints.places import ADAPTER_CONFIG, WEIGHTS
 from headpursuit.models.checkpoints.tokenizers import TOKEN_FILES
 
@@ -99,11 +100,11 @@ def _gguf(file: Path, start: bytes) -> str:
     if not start.startswith(b"GGUF"):
         return "is no GGUF file; fetch it again"
     try:
-        parts = n_parts(GGUFReader(file))
+        part = one_of_parts(GGUFReader(file))
     except Exception as error:  # whatever reading past the end of a file raises
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
         return f"is cut off or damaged ({first}, after {file.stat().st_size:,} bytes); fetch it again"
-    return f"is one of {parts} parts: join them with llama-gguf-split --merge FIRST OUT" if parts > 1 else ""
+    return f"is {part}" if part else ""
 
 
 _CHECKS: dict[str, Callable[[Path, bytes], str]] = {
@@ -120,7 +121,7 @@ def _missing_parts(folder: Path) -> str:
         absent = [name for name in named if not (folder / name).is_file()]
         if absent:
             count = f"{len(absent)} of the {len(named)} files it names"
-            return f"{index}: {count} are not there ({_some(absent)}); fetch them"
+            return f"{index}: {count} are not there ({some(absent)}); fetch them"
     return ""
 
 
@@ -130,8 +131,3 @@ def _named_parts(folder: Path) -> Iterator[tuple[Path, list[str]]]:
         named = content.get("weight_map") if isinstance(content, dict) else None
         if isinstance(named, dict):
             yield index, sorted({str(name) for name in named.values()})
-
-
-def _some(names: list[str], most: int = 3) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

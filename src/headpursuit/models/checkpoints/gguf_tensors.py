@@ -20,10 +20,11 @@ def left_by_the_reader(file: Path, network: PreTrainedModel) -> set[str]:
     return {_called(name, ours) for name in names - ours.keys()} if ours else set()
 
 
-def n_parts(reader: GGUFReader) -> int:
-    """Into how many files a model was divided, by the header of one of them."""
+def one_of_parts(reader: GGUFReader) -> str:
+    """The number of files that a model was divided into, and the cure; empty if the file holds it whole."""
     count = reader.fields.get("split.count")
-    return 1 if count is None else int(count.contents())
+    parts = 1 if count is None else int(count.contents())
+    return f"one of {parts} parts: join them with llama-gguf-split --merge FIRST OUT" if parts > 1 else ""
 
 
 def _names_in_network(architecture: str, network: PreTrainedModel) -> dict[str, str]:

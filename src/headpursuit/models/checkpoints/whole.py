@@ -16,7 +16,7 @@ from typing import Any
 from gguf import GGUFReader
 from transformers import PreTrainedModel
 
-from headpursuit.models.checkpoints.gguf_tensors import left_by_the_reader, n_parts
+from headpursuit.models.checkpoints.gguf_tensors import left_by_the_reader, one_of_parts
 from headpursuit.models.checkpoints.names import in_order, layers_in_words, renamed_in_words, some
 
 LEFT_OUT = "left_out_tensors"
@@ -129,8 +129,8 @@ def _cause(loaded: Loaded) -> str:
     if renamed:
         return renamed
     config = loaded.network.config
-    if loaded.gguf and (parts := n_parts(GGUFReader(loaded.gguf))) > 1:
-        return f"the file is one of {parts} parts: join them with llama-gguf-split --merge FIRST OUT"
+    if loaded.gguf and (part := one_of_parts(GGUFReader(loaded.gguf))):
+        return f"the file is {part}"
     if loaded.missing == ("lm_head.weight",):
         return "where the embedding serves as the unembedding too, set tie_word_embeddings to true in the config"
     if any(".encoder." in one for one in loaded.left_out):

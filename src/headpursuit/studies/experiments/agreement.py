@@ -6,18 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-from scipy.stats import rankdata
-
 from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.studies.kernel import Experiment, Line, ResultKind, Shown, Table, check_identity, command_line
 from headpursuit.studies.overlap import chance_of
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.statistics import spearman
-
-_RESAMPLES = 2_000
+from headpursuit.studies.statistics import rank_correlation
+from headpursuit.studies.typed import parts_of
 
 _LEVEL = 0.05
 
@@ -44,7 +39,7 @@ class AgreementConfig:
         Raises:
             ValueError: If there are none, or more than there are heads.
         """
-        parts = [part.strip() for part in self.tops.split(",") if part.strip()]
+        parts = parts_of(self.tops)
         if not parts:
             raise ValueError("there is no number of best heads to compare; give some, like 1%,5%")
         return tuple(sorted({count_of(part, n_heads) for part in parts}))
@@ -202,7 +197,7 @@ def _compared(config: AgreementConfig, folder: Path, one: Ranking, other: Rankin
     order, others = list(ours), {head: place for place, head in enumerate(theirs, 1)}
     tops = tuple(_top(one, other, count) for count in config.counts(len(order)))
     most = tops[-1].n_heads
-    correlation = _spearman(np.array(list(ours.values())), np.array([theirs[head] for head in order]), config.seed)
+    correlation = rank_correlation(list(ours.values()), [theirs[head] for head in order], config.seed)
     return AgreementResult(
         config,
         command(config, folder),
@@ -227,18 +222,6 @@ def _top(one: Ranking, other: Ranking, count: int) -> SharedTop:
     shared = tuple(str(head) for head in ours if head in set(theirs))
     anywhere = chance_of(ours, theirs, everywhere)
     return SharedTop(count, shared, *anywhere, *chance_of(ours, theirs, everywhere, layer_matched=True))
-
-
-def _spearman(ours: Float[np.ndarray, " n_heads"], theirs: Float[np.ndarray, " n_heads"], seed: int) -> Estimate:
-    """Rank correlation with its 95 % interval, from resampled heads."""
-    drawn = np.random.default_rng(seed).integers(len(ours), size=(_RESAMPLES, len(ours)))
-    places = [rankdata(values[drawn], axis=1) for values in (ours, theirs)]
-    apart = [ranks - ranks.mean(1, keepdims=True) for ranks in places]
-    lengths = np.sqrt((apart[0] ** 2).sum(1) * (apart[1] ** 2).sum(1))
-    found = (apart[0] * apart[1]).sum(1) / np.where(lengths == 0, np.inf, lengths)
-    low, high = np.percentile(found, [2.5, 97.5])
-    value = spearman(list(ours), list(theirs))
-    return Estimate(value, min(float(low), value), max(float(high), value))
 
 
 def _sentence(tops: tuple[SharedTop, ...], correlation: Estimate, n_heads: int) -> str:

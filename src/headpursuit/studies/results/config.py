@@ -9,6 +9,7 @@ from headpursuit.analysis.rankers import find_ranker
 from headpursuit.heads import parse_scope
 from headpursuit.models import ChatSettings, Positions
 from headpursuit.studies.tasks import is_image_task
+from headpursuit.studies.typed import parts_of, scales_of
 
 
 @dataclass(frozen=True)
@@ -121,30 +122,19 @@ class StudyConfig(ChatSettings):
     @property
     def dose_heads(self) -> tuple[str, ...]:
         """The numbers of heads of `doses`, each as `heads` is written."""
-        return _parts(self.doses)
+        return parts_of(self.doses)
 
     @property
     def dose_scales(self) -> tuple[float, ...]:
         """The scales of `scales`."""
-        return _numbers(self.scales)
+        return scales_of(self.scales)
 
     @property
     def dose_enhance_scales(self) -> tuple[float, ...]:
         """The scales of `enhance_scales`."""
-        return _numbers(self.enhance_scales)
+        return scales_of(self.enhance_scales)
 
     @property
     def also_heads(self) -> tuple[str, ...]:
         """The numbers of heads of `also`."""
-        return _parts(self.also)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(dict.fromkeys(float(part) for part in _parts(text)))
-    except ValueError:
-        raise ValueError(f"cannot read {text!r} as scales; write numbers with commas, like 0,-1,-2") from None
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
+        return parts_of(self.also)

@@ -1,7 +1,7 @@
 """What is asked for when rankers are compared."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from headpursuit.analysis import RankConfig, count_of
@@ -10,8 +10,9 @@ from headpursuit.heads import parse_scope
 from headpursuit.studies.kernel import command_line
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.scoring import check_metric
-from headpursuit.studies.settings import check_side, find_task, usual_config
+from headpursuit.studies.settings import check_side, find_task, study_within
 from headpursuit.studies.tasks import CAPTIONING, Task, is_image_task
+from headpursuit.studies.typed import parts_of, scales_of
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,9 @@ class RankersConfig:
         Raises:
             ValueError: If there are none, or more than the model has.
         """
-        if not _parts(self.heads):
+        if not parts_of(self.heads):
             raise ValueError("there is no number of heads to edit; give some, like 1,2,4")
-        return tuple(sorted({count_of(part, n_heads) for part in _parts(self.heads)}))
+        return tuple(sorted({count_of(part, n_heads) for part in parts_of(self.heads)}))
 
     @property
     def all_scales(self) -> tuple[float, ...]:
@@ -78,10 +79,7 @@ class RankersConfig:
         Raises:
             ValueError: If there are none, or one changes nothing.
         """
-        try:
-            scales = tuple(dict.fromkeys(float(part) for part in _parts(self.scales)))
-        except ValueError:
-            raise ValueError(f"cannot read {self.scales!r} as scales; write numbers with commas, like 0,-1") from None
+        scales = scales_of(self.scales)
         if not scales or not all(math.isfinite(scale) and scale != 1 for scale in scales):
             raise ValueError(f"scales are finite numbers other than 1, but --scales is {self.scales!r}")
         return scales
@@ -93,25 +91,13 @@ class RankersConfig:
         Raises:
             ValueError: If one is unknown.
         """
-        names = _parts(self.rankers) or ranker_names()
+        names = parts_of(self.rankers) or ranker_names()
         return tuple(find_ranker(name) for name in dict.fromkeys([DEFAULT, *names]))
 
     def study(self, task: str) -> StudyConfig:
         """How a task's questions are put and its ranking prompts captured: as in a study of it."""
         of_images = {"data": self.data} if self.data and is_image_task(task) else {}
-        found = usual_config(
-            task,
-            self.model,
-            revision=self.revision,
-            scope=self.scope,
-            ranking=self.ranking,
-            batch_size=self.batch_size,
-            seed=self.seed,
-            device=self.device,
-            dtype=self.dtype,
-            **of_images,
-        )
-        return replace(found, date=self.date) if found.chat else found
+        return study_within(self, task, **of_images)
 
     def find_tasks(self) -> tuple[Task, ...]:
         """The tasks; nothing is known of a model yet.
@@ -142,7 +128,3 @@ def command(config: RankersConfig, folder: Path) -> str:
     """What to type to compare again; score, rule and centring are each ranker's own."""
     own = ("score", "rule", "centre")
     return command_line("rankers", config, folder, arguments=["tasks", "model"], unsaid=own)
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from headpursuit.analysis import RankConfig, count_of
 from headpursuit.heads import parse_scope
 from headpursuit.studies.kernel import command_line, settings_of
 from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.settings import usual_config
+from headpursuit.studies.settings import study_within
 from headpursuit.studies.tasks import CAPTIONING
 from headpursuit.studies.typed import typed
 
@@ -135,22 +135,8 @@ class TransferConfig:
         """One task's settings as those of a study."""
         images = {"images": self.images, "selection_images": self.selection_images}
         shared = {name: most for name, most in images.items() if most is not None}
-        found = usual_config(
-            task.task,
-            self.model,
-            revision=self.revision,
-            heads=self.heads,
-            scale=self.scale,
-            scope=self.scope,
-            controls=self.controls,
-            ranking=self.ranking,
-            batch_size=self.batch_size,
-            seed=self.seed,
-            device=self.device,
-            dtype=self.dtype,
-            **(shared | dict(task.settings)),
-        )
-        return replace(found, date=self.date) if found.chat else found
+        own = shared | dict(task.settings)
+        return study_within(self, task.task, heads=self.heads, scale=self.scale, controls=self.controls, **own)
 
     @classmethod
     def of(cls, model: str, tasks: Sequence[TransferTask], settings: Mapping[str, Any]) -> "TransferConfig":
