@@ -1,4 +1,4 @@
-"""What callers give where several things are wanted: one is a list of one, and what is something else is named."""
+"""Several things, as callers give them: one is a list of one, and what is something else is named."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from os import PathLike

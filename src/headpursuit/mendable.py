@@ -4,7 +4,7 @@ import sys
 
 
 class Note(UserWarning):
-    """What a user may want to mend, although nothing stops for it; the command line says it in one line."""
+    """Something that a user may want to mend, although nothing stops for it; the command line says it in one line."""
 
 
 def mendable() -> tuple[type[Exception], ...]:

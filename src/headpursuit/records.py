@@ -158,7 +158,7 @@ def _one_of(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
 
 
 def _made(make: Any, path: str) -> Any:
-    """What is made of checked values; what that refuses is said with the path."""
+    """A thing made of checked values; if it is refused, the error has the path."""
     try:
         return make()
     except (ValueError, OverflowError) as error:

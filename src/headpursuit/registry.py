@@ -29,7 +29,7 @@ def experiment(name: str) -> Any:
 
 
 def kind_in(folder: Path) -> str:
-    """What the manifest in a folder calls it; empty where there is none that can be read."""
+    """The name that a folder's manifest gives it; empty where there is none that can be read."""
     manifest = folder / MANIFEST
     content = read_json(manifest) if manifest.is_file() else {}
     kind = content.get("kind") if isinstance(content, dict) else None

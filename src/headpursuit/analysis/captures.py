@@ -109,7 +109,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class _About:
-    """What a manifest says beside the identity and the settings."""
+    """A manifest's words beside the identity and the settings."""
 
     n_prompts: int
     n_samples: int

@@ -49,7 +49,7 @@ class Processes:
             dist.barrier(self.group)
 
     def agreed(self, text: str) -> str:
-        """What the first process says, in all of them."""
+        """A value of the first process, in all of them."""
         said = [text]
         if self.group is not None:
             dist.broadcast_object_list(said, src=0, group=self.group)

@@ -20,7 +20,7 @@ class PromptFile(Collection[Prompt]):
     path: Path
     n_prompts: int
     column: str | None = None
-    """Where they stand in each row; None for `prompt`, or `messages` where there is no `prompt`."""
+    """Their column; None for `prompt`, or `messages` where there is no `prompt`."""
 
     def __len__(self) -> int:
         return self.n_prompts

@@ -49,7 +49,7 @@ class Concept:
     """Where the words come from."""
 
     notes: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
-    """What became of words that were not taken as they were given, in sentences."""
+    """Changes of words that were not taken as they were given, in sentences."""
 
     def __post_init__(self) -> None:
         if not normalised(self.name):

@@ -55,7 +55,7 @@ def shown(word: str, beside: str | None = None) -> str:
 
 
 def what_changed(became: Mapping[str, str]) -> tuple[str, ...]:
-    """What became of words, in sentences; none if nothing did.
+    """Changes of words, in sentences; none where there are none.
 
     Args:
         became: Words as given, and as normalised: empty where nothing was left.

@@ -40,4 +40,4 @@ def parquet_rows(path: Path) -> Iterator[Row]:
 
 
 class _TwoColumns(ValueError):
-    """What is wrong has been said already."""
+    """A complaint that is complete."""

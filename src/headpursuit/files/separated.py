@@ -93,7 +93,7 @@ def _unequal(cells: Sequence[str], names: Sequence[str], delimiter: str) -> str:
 
 
 def _open_quote(error: csv.Error, taken: Sequence[str], last: int, path: Path, delimiter: str) -> str:
-    """Where the quote opened that a row's reader stumbled over."""
+    """The place where the quote opened that a row's reader stumbled over."""
     opened_at, state = 0, "start"
     for number, line in enumerate(taken, start=last - len(taken) + 1):
         for sign in line:

@@ -50,7 +50,7 @@ class ImageSet:
     skipped: tuple[str, ...] = ()
     """Why images were left out, a line for each."""
     remarks: tuple[str, ...] = ()
-    """What else was not read, a sentence each."""
+    """Everything else that was not read, a sentence each."""
 
     def of(self, split: Split) -> tuple[LabelledImage, ...]:
         """The images of one split."""

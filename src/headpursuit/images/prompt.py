@@ -40,7 +40,7 @@ class ImagePrompt:
 
 
 Prompt: TypeAlias = str | ImagePrompt | Conversation
-"""What a model reads: text, text with an image, or the messages of a chat."""
+"""Text, text with an image, or the messages of a chat: all that a model reads."""
 
 GivenPrompts: TypeAlias = Iterable[Prompt] | ImagePrompt | Conversation
 """Prompts in any iterable; one alone, such as a text, is one prompt."""

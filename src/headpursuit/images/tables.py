@@ -5,7 +5,7 @@ from pathlib import Path
 from headpursuit.files import TABLES, Row, read_table
 
 NAMES = tuple(f"{stem}{ending}" for stem in ("metadata", "captions") for ending in TABLES)
-"""What such tables are called, in capitals or not."""
+"""Names of such tables, in capitals or not."""
 
 
 def table_of(folder: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""What a chat template is told beside the prompt."""
+"""The frame of prompts: all that a chat template is told beside them."""
 
 import json
 import re
@@ -65,7 +65,7 @@ class ChatSettings:
     template_args: str = ""
     """Settings of the chat template, like `enable_thinking=false`, several with commas; or a JSON object."""
     date: str = ""
-    """What a chat template that writes the date or time takes for now, like `2026-07-14`; if empty, the day on which
+    """Now, to a chat template that writes the date or time, like `2026-07-14`; if empty, the day on which
     the run is begun."""
 
     def __post_init__(self) -> None:
@@ -73,7 +73,7 @@ class ChatSettings:
 
     @property
     def frame(self) -> Chat | bool:
-        """What the chat template is told; False without one."""
+        """The frame that the settings make; False without a chat template."""
         return chat_of(self.chat, self.system, self.template_args, self.date)
 
     @property

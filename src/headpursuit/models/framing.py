@@ -17,7 +17,7 @@ _NEUTRAL = "neutral"
 
 @dataclass(frozen=True)
 class Framing:
-    """How prompts become texts for the tokenizer."""
+    """The frame of prompts, which makes them texts for the tokenizer."""
 
     model: LanguageModel
     chat: Chat | None
@@ -38,7 +38,7 @@ class Framing:
         return str(bare) if self.chat is None else self.model.as_message(bare, with_image, self.chat)
 
     def adds_special(self, text: str) -> bool:
-        """Whether the tokenizer adds its special tokens to a framed text."""
+        """True if the tokenizer adds its special tokens to a framed text."""
         return self.chat is None or self.model.wants_special(text)
 
     @cached_property
@@ -68,14 +68,14 @@ class Framing:
 
     @cached_property
     def _marks(self) -> tuple[str, ...]:
-        """What the template writes around a message and no prompt should hold."""
+        """Marks that the template writes around a message, and no prompt should hold."""
         known = {str(token) for token in self.model.tokenizer.added_tokens_decoder.values()}
         tokens = sorted((mark for mark in known if mark in self._frame), key=self._frame.index)
         behind = self._frame.partition(_NEUTRAL)[2].strip()
         return tuple(tokens) or ((behind,) if len(behind) > 2 else ())
 
     def note(self, prompts: Iterable[Prompt]) -> str:
-        """What to know about prompts that wear their frame already, in a sentence; empty if none does."""
+        """A note on prompts that wear their frame already, in a sentence; empty if none does."""
         worn: dict[str, int] = {}
         n_first = n_prompts = 0
         for prompt in prompts:

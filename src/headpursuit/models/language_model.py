@@ -106,7 +106,7 @@ class LanguageModel:
         return self.in_template([{"role": "user", "content": self._content(prompt, with_image)}], chat)
 
     def _content(self, text: str, with_image: bool = False) -> Any:
-        """What a message says, as the chat template takes it."""
+        """A message's content, as the chat template takes it."""
         if self.sees_images and (with_image or self._writes_parts):
             return [{"type": "image"}] * with_image + [{"type": "text", "text": text}]
         return text
@@ -127,12 +127,12 @@ class LanguageModel:
 
     @property
     def _writer(self) -> Any:
-        """What has the chat template."""
+        """The tokenizer or processor, whichever has the chat template."""
         return self.processor if getattr(self.processor, "chat_template", None) else self.tokenizer
 
     @property
     def _writes_parts(self) -> bool:
-        """Whether the chat template takes a message as a list of texts and images."""
+        """True if the chat template takes a message as a list of texts and images."""
         return self.sees_images and self._writer is self.processor
 
     def dated(self, chat: Chat | bool) -> Chat | None:

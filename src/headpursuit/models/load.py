@@ -173,7 +173,7 @@ def quiet() -> None:
 
 
 def _place(name: str) -> Place:
-    """Where a model is; our own are made at the first call."""
+    """The place of a model; our own are made at the first call."""
     own = {EMBEDDED: embedded_folder, DEMO_VLM: demo_vlm_folder}
     return Place(str(own[name]())) if name in own else place_of(name)
 

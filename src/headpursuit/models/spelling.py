@@ -14,7 +14,7 @@ MultiToken = Literal["drop", "first"]
 a whole character at least."""
 
 _TAKES = "takes "
-"""How the reason begins where a spelling has several tokens."""
+"""Beginning of the reason where a spelling has several tokens."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ _NO_SETTINGS = frozenset(
     | {f"{name}_token" for name in ("bos", "eos", "unk", "sep", "pad", "cls", "mask")}
     | {"range", "dict", "lipsum", "cycler", "joiner", "namespace"}
 )
-"""What a template reads and nobody sets: the messages, tokens, and what transformers and Jinja bring."""
+"""Names that a template reads and nobody sets: messages, tokens, and those that transformers and Jinja bring."""
 
 _rendering = threading.Lock()
 
@@ -57,7 +57,7 @@ def settings_of(writer: Any) -> tuple[str, ...]:
 
 
 def writes_date(writer: Any) -> bool:
-    """Whether a chat template asks the clock."""
+    """True if a chat template asks the clock."""
     return _CLOCK in _read_by(template_of(writer))
 
 
@@ -90,13 +90,13 @@ def written(writer: Any, messages: Sequence[Message], chat: Chat) -> str:
 
 
 def _system_texts(messages: Sequence[Message]) -> Iterator[str]:
-    """What system prompts say."""
+    """The texts of system prompts."""
     for content in (message["content"] for message in messages if message["role"] == "system"):
         yield from [content] if isinstance(content, str) else (part["text"] for part in content if "text" in part)
 
 
 def _described(messages: Sequence[Message]) -> Iterator[str]:
-    """What there is to write, in words."""
+    """The parts there are to write, in words."""
     if any(message["role"] == "system" for message in messages):
         yield "a system prompt"
     with_image = any(

@@ -1,4 +1,4 @@
-"""Which ids have a token, and tokens as texts that tell them apart."""
+"""Tokens: the ids that have one, and texts that tell them apart."""
 
 import re
 from collections.abc import Sequence
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from headpursuit.models.language_model import LanguageModel
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
-"""How sentencepiece vocabularies write the token of a byte."""
+"""The token of a byte, as sentencepiece vocabularies write it."""
 
 _SPACE = "▁"
-"""How they write a space; decoding drops the first one."""
+"""A space, as they write it; decoding drops the first one."""
 
 
 def token_ids(model: LanguageModel) -> tuple[int, ...]:
@@ -19,7 +19,7 @@ def token_ids(model: LanguageModel) -> tuple[int, ...]:
 
 
 def token_pieces(model: LanguageModel, n_tokens: int) -> tuple[str | None, ...]:
-    """What the vocabulary itself calls the first ids; None for those that no token has."""
+    """The vocabulary's own names for the first ids; None for those that no token has."""
     ids = [i for i in token_ids(model) if i < n_tokens]
     pieces = dict(zip(ids, model.tokenizer.convert_ids_to_tokens(ids), strict=True))
     return tuple(pieces.get(i) for i in range(n_tokens))
@@ -39,7 +39,7 @@ def token_texts(model: LanguageModel, token_ids: Sequence[int]) -> tuple[str, ..
 
 
 def is_fragment(model: LanguageModel, token_id: int) -> bool:
-    """Whether a token holds a part of a character only, which begins or ends many characters."""
+    """True if a token holds a part of a character only, which begins or ends many characters."""
     return "\ufffd" in _decoded(model, token_id) and token_text(model, token_id) != _decoded(model, token_id)
 
 

@@ -27,7 +27,7 @@ class Grid:
     """One score of every head, by layer and head."""
 
     sites: tuple[str, ...]
-    """What each row holds, from the input upwards: `L12`, or `L12X` for cross-attention."""
+    """The site in each row, from the input upwards: `L12`, or `L12X` for cross-attention."""
     values: tuple[tuple[float, ...], ...]
     """Sites from below, heads from 0; NaN where there is no such head, or the score is not finite."""
     limit: float
@@ -36,7 +36,7 @@ class Grid:
 
 
 def map_scores(ranking: Ranking) -> tuple[str, ...]:
-    """What can be drawn of a ranking."""
+    """The scores of a ranking that can be drawn."""
     return (*get_args(MapScore), *filter(None, (ranking.ranker,)))
 
 
@@ -76,12 +76,12 @@ def limit_of(values: Iterable[float | None], score: str = "") -> float:
 
 
 def ticks(count: int, size: float | int, room: float | int) -> range:
-    """Which of so many rows or columns are named: those that leave `room` for a name."""
+    """The rows or columns that are named: those that leave `room` for a name."""
     return range(0, count, next((step for step in (1, 2, 5) if step * size >= room), 10))
 
 
 def map_data(heads: Sequence[Head], columns: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[str, Any]:
-    """What the scripts know of a map.
+    """A map's data, for the scripts.
 
     Args:
         heads: In the order of all other lists.

@@ -30,15 +30,15 @@ class Page:
     """Extends `page.html.j2`."""
     title: str
     content: Mapping[str, Any]
-    """What the template shows, by name."""
+    """Values that the template shows, by name."""
     data: Any = None
-    """What the script reads, as JSON."""
+    """Data for the script, as JSON."""
     style: Markup = Markup()
-    """What its own parts look like, after the frame's style."""
+    """The look of its own parts, after the frame's style."""
     script: Markup = Markup()
     """A page without any forbids scripts."""
     figures: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
-    """What draws the pictures that are kept beside the page, by name; in a template `picture(NAME)` is its address."""
+    """Functions that draw the pictures kept beside the page, by name; in a template `picture(NAME)` is its address."""
     name: str = PAGE
 
     def text(self) -> str:

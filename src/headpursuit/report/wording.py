@@ -111,4 +111,4 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     each.__name__: each
     for each in (rate, change, interval, score, z_score, amount, p_value, number, token, answer, mean, short_name)
 }
-"""What templates write with, by name."""
+"""Filters of templates, by name."""

@@ -1,4 +1,4 @@
-"""What a folder was begun with beside its settings: the model, and what it is asked."""
+"""The identity of what a folder was begun with beside its settings: the model, and its questions."""
 
 import json
 from collections.abc import Sequence

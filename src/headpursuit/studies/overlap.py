@@ -1,4 +1,4 @@
-"""How many of their best heads two rankings share, and how many they would share by chance."""
+"""Best heads that two rankings share, and those that they would share by chance."""
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
@@ -18,7 +18,7 @@ def overlap(ours: Sequence[Hashable], theirs: Sequence[Hashable], k: int) -> flo
 def chance_of(
     one: Collection[Head], other: Collection[Head], all_heads: Collection[Head], *, layer_matched: bool = False
 ) -> tuple[float, float]:
-    """How many heads two such sets share by chance, and how probable it is that they share at least as many as here.
+    """Heads that two such sets share by chance, and the probability that they share at least as many as here.
 
     Args:
         one: Some heads.

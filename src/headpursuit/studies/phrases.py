@@ -48,7 +48,7 @@ class Phrases:
         }
 
     def matches(self, text: str) -> Iterator[Match]:
-        """Where a text has the phrases, from its beginning; of those that begin together the longest, none twice."""
+        """Places of the phrases in a text, from its beginning; of those that begin together the longest, none twice."""
         at_depth = {depth: [w for w in split(text) if w.depth <= depth] for depth in self._by_depth}
         places = {depth: {word.start: i for i, word in enumerate(words)} for depth, words in at_depth.items()}
         behind = 0

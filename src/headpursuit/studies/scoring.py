@@ -25,16 +25,16 @@ class Metric:
     fraction: bool = True
     """Whether scores lie between 0 and 1."""
     yes_or_no: bool = False
-    """Whether each output scores 0 or 1."""
+    """True if each output scores 0 or 1."""
 
     @property
     def counts_right_answers(self) -> bool:
-        """Whether a score is the fraction of answers that are right."""
+        """True if a score is the fraction of answers that are right."""
         return self.yes_or_no and self.needs_answers
 
     @property
     def heading(self) -> str:
-        """What a mean score is."""
+        """A mean score, in words."""
         return f"fraction of {self.counted}" if self.yes_or_no else self.counted
 
 

@@ -180,13 +180,13 @@ def _images(config: StudyConfig) -> ImageSet:
 
 
 def prepare(config: StudyConfig) -> dict[str, Any]:
-    """What a study needs beside the model; whatever is missing is refused before one is loaded."""
+    """Everything that a study needs beside the model; whatever is missing is refused before one is loaded."""
     task = find_task(config)
     _ = task.words, load_concept(config.other_concept)
     return {"task": task}
 
 
 def command(config: StudyConfig, folder: Path) -> str:
-    """What to type to run a study again, with every setting that its task does not have by default."""
+    """The command that runs a study again, with every setting that its task does not have by default."""
     usual = settings_of(usual_config(config.task, config.model, concept=config.concept)) | {"concept": ""}
     return command_line("study", config, folder, arguments=["task", "model"], usual=usual)

@@ -1,4 +1,4 @@
-"""What several results show alike in a terminal: a ranking, the heads that are edited, and a dose sheet."""
+"""Parts that several results show alike in a terminal: a ranking, the heads that are edited, and a dose sheet."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -51,7 +51,7 @@ def ranking_shown(ranking: Ranking, top: int) -> Iterator[Shown]:
 
 
 def heads_shown(heads: Iterable[str], notes: Iterable[HeadNote]) -> Iterator[Shown]:
-    """What some heads write."""
+    """Lines of the tokens that some heads write."""
     tokens = {note.head: note.tokens for note in notes}
     return (Line(f"{head} writes {' '.join(map(repr, tokens[head]))}") for head in heads)
 

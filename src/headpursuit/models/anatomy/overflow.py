@@ -1,4 +1,4 @@
-"""Where values stop being numbers in a forward pass: heads in front of NaN cannot be found, for another reason."""
+"""Overflow: values that stop being numbers in a forward pass, so that heads in front of them cannot be found."""
 
 from contextlib import ExitStack
 from typing import Any

@@ -51,7 +51,7 @@ def _said(error: Exception, name: str, place: Place, revision: str | None, ours:
 
 
 def _in_cache(source: str, revision: str | None) -> Path | None:
-    """Where files of a hub model are that were fetched."""
+    """The folder of a hub model that was fetched."""
     try:
         found = try_to_load_from_cache(source, "config.json", revision=revision)
     except ValueError:  # no name that the hub could know

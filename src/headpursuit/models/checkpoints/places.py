@@ -1,4 +1,4 @@
-"""Where a name leads: a folder, a GGUF file, an adapter, or the hub."""
+"""The place that a name leads to: a folder, a GGUF file, an adapter, or the hub."""
 
 import re
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class Place:
 
 
 def place_of(name: str) -> Place:
-    """Where a model is that is not one of our own.
+    """The place of a model that is not one of our own.
 
     Args:
         name: A hub id, a folder, or a GGUF file.

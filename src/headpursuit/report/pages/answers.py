@@ -115,5 +115,5 @@ def _content(result: StudyResult) -> dict[str, Any]:
 
 
 def _top(rows: Sequence[ArmDot]) -> float:
-    """Where a panel ends: at 1 for fractions."""
+    """The end of a panel: 1 for fractions."""
     return max([1.0, *(math.ceil(estimate.high * 4) / 4 for _, _, estimate in rows)])

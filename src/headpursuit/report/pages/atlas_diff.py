@@ -9,7 +9,7 @@ from headpursuit.report.parts.heads import heads_script, heads_style, layers_of,
 from headpursuit.report.wording import short_name
 
 _WORDS = "words changed"
-"""What the map shows first; the rest are changes of specificity."""
+"""The map's first values; the rest are changes of specificity."""
 
 
 def page(folder: Path) -> Page:

@@ -11,7 +11,7 @@ from headpursuit.report.wording import short_name
 from headpursuit.studies.experiments.transfer import EffectCell, TransferResult
 
 MARKS = {"acts": "★", "does not act": "", "breaks": "✕", "nothing to lose": "–"}
-"""What stands beside an effect."""
+"""Words beside an effect."""
 
 
 def page(folder: Path) -> Page:

@@ -26,7 +26,7 @@ def heads_style() -> Markup:
 
 
 def heads_script() -> Markup:
-    """What such a page does."""
+    """The scripts of such a page."""
     return own_file("heatmap.js") + own_file("parts/heads.js")
 
 
@@ -37,12 +37,12 @@ def layers_of(heads: Collection[Head]) -> list[tuple[int, str]]:
 
 
 def searched(tokens: Sequence[str]) -> list[str]:
-    """What a search looks for in a head's tokens: small letters without space around them."""
+    """A head's tokens as a search sees them: small letters without space around them."""
     return [token.strip().lower() for token in tokens]
 
 
 def ranked_heads(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection[str]) -> dict[str, Any]:
-    """What the template of a ranking's heads shows; `edited` are the names of those that are rescaled."""
+    """Content for the template of a ranking's heads; `edited` are the names of those that are rescaled."""
     tokens = {note.head: note.tokens for note in notes}
     return {
         "ranker_what": RANKERS[ranking.ranker].what if ranking.ranker in RANKERS else "",
@@ -63,7 +63,7 @@ def ranked_heads(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection
 
 
 def ranked_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection[str]) -> dict[str, Any]:
-    """What the script knows of a ranking's heads, best first."""
+    """Data for the script of a ranking's heads, best first."""
     by_head = {note.head: note for note in notes}
     found = [by_head.get(str(entry.head), HeadNote(str(entry.head), (), ())) for entry in ranking.entries]
     scores = {score: list(ranking.scores(score).values()) for score in map_scores(ranking)}
@@ -81,7 +81,7 @@ def ranked_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection[
 
 
 def token_data(tokens: Sequence[Sequence[str]], explained: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """What the script knows of every head's tokens: as they are searched, as they are shown, what they explain."""
+    """Data of every head's tokens for the script: as they are searched, as they are shown, what they explain."""
     return {
         "tokens": [searched(of_head) for of_head in tokens],
         "visible": [[wording.token(token) for token in of_head] for of_head in tokens],

@@ -6,7 +6,7 @@ from headpursuit.studies.scoring import METRICS
 
 
 def target_scores(result: StudyResult) -> str:
-    """What the score of the target outputs is, as a heading."""
+    """The score of the target outputs, as a heading."""
     return METRICS[result.metric].heading
 
 
@@ -17,11 +17,11 @@ TITLES = {
     "matched": "random heads, same layers",
     "random": "random heads, any layer",
 }
-"""What arms do that are called alike in every study."""
+"""Descriptions of arms that are called alike in every study."""
 
 
 def arm_title(arm: ArmSummary, result: StudyResult) -> str:
-    """What an arm does, in words."""
+    """An arm's edit, in words."""
     return {
         **TITLES,
         "edit": f"ranked heads × {number(result.scale)}",

@@ -51,7 +51,7 @@ class Compared:
 
     concept: str
     score: str
-    """What sorted its heads."""
+    """The score that sorted its heads."""
     model: str
 
 
@@ -63,11 +63,11 @@ class SharedTop:
     shared: tuple[str, ...]
     """Those that both have."""
     expected: float
-    """How many would be shared by sets drawn from all heads."""
+    """Number that sets drawn from all heads would share."""
     p: float
     """Probability that such sets share at least as many."""
     expected_in_layers: float
-    """How many would be shared if each set kept its number of heads in every layer."""
+    """Number that would be shared if each set kept its number of heads in every layer."""
     p_in_layers: float
     """Probability that such sets share at least as many."""
 
@@ -84,11 +84,11 @@ class HeadPlaces:
 
 @dataclass(frozen=True)
 class AgreementResult:
-    """How far two rankings agree."""
+    """The agreement of two rankings."""
 
     config: AgreementConfig
     command: str
-    """How to run it again."""
+    """The command that runs it again."""
     one: Compared
     other: Compared
     n_heads: int
@@ -100,7 +100,7 @@ class AgreementResult:
     places: tuple[HeadPlaces, ...]
     """In the order of the one."""
     sentence: str
-    """What was found."""
+    """The finding, in plain words."""
     versions: dict[str, str]
 
 
@@ -136,7 +136,7 @@ def compare_rankings(
     resume: bool = False,
     progress: Progress = silent,
 ) -> AgreementResult:
-    """How far two rankings of the same heads agree.
+    """Compare two rankings of the same heads.
 
     Args:
         config: The rankings, and how many of their best heads are compared.
@@ -165,12 +165,12 @@ def compare_rankings(
 
 
 def command(config: AgreementConfig, folder: Path) -> str:
-    """What to type to run it again."""
+    """The command that runs it again."""
     return command_line("agreement", config, folder, arguments=["one", "other"])
 
 
 def shown(result: AgreementResult) -> Iterator[Shown]:
-    """What is shared of each number of best heads, and what was found."""
+    """A table of the shared heads for each number of best ones, and the finding."""
     rows = [
         (
             str(top.n_heads),

@@ -1,4 +1,4 @@
-"""What figures amount to: outcomes and doses decided by one rule, and said in words in one place."""
+"""Judgement of figures: outcomes and doses decided by one rule, and said in words in one place."""
 
 from headpursuit.studies.judging.base import check_base
 from headpursuit.studies.judging.decision import Controls, Decision, decide

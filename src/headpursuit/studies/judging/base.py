@@ -1,4 +1,4 @@
-"""What the unedited model must be able to do for a study to say anything."""
+"""The unedited model's figures, refused where no study could say anything."""
 
 from headpursuit.studies.judging import sentences
 from headpursuit.studies.measures import AnswerMeasure

@@ -36,23 +36,23 @@ class Controls:
         return max([0.0, *(effect / reached for effect in whole)])
 
     def n_as_strong(self, reached: float) -> int:
-        """How many draws go as far as the edit."""
+        """Number of draws that go as far as the edit."""
         return sum(effect >= reached for effect in self.effects)
 
 
 @dataclass(frozen=True)
 class Decision(Generic[Figures]):
-    """What a study shows, in figures."""
+    """A study's outcome, in figures."""
 
     measure: Measure[Figures]
     arms: tuple[Figures, ...]
     outcome: Outcome
     why: Why | None
-    """What stood in the way of a specific effect; None if nothing did."""
+    """The obstacle to a specific effect; None if there is none."""
     effect: float
     """The edit's."""
     breaks: tuple[Break, ...]
-    """What the edit breaks."""
+    """Everything that the edit breaks."""
     controls: tuple[Controls, ...]
 
     @property
@@ -113,7 +113,7 @@ def decide(measure: Measure[Figures], arms: Sequence[Figures], p_matched: float,
 
 
 def broken_word(breaks: Sequence[Break], direction: Direction) -> DoseWord:
-    """What a broken model is called: an enhancement that ends in babble is `incoherent`."""
+    """The name of a broken model: an enhancement that ends in babble is `incoherent`."""
     babble = any(found.is_babble for found in breaks)
     return DoseWord.INCOHERENT if direction == "enhance" and babble else DoseWord.OVER_INTERVENED
 

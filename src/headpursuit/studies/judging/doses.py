@@ -1,4 +1,4 @@
-"""Which doses are tried, what each is called, and which one is taken."""
+"""Doses: those that are tried, the word for each, and the one that is taken."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -57,12 +57,12 @@ def beside_random(
 
 
 def fell_apart(measure: Measure[Figures], base: Figures, arm: Figures) -> bool:
-    """Whether so little of the model is left that more of the same dose need not be measured."""
+    """True if so little of the model is left that more of the same dose need not be measured."""
     return measure.within(APART).damage(base, arm) > 1
 
 
 def at_least(dose: tuple[int, float], other: tuple[int, float]) -> bool:
-    """Whether a dose has as many heads as another or more, and scales them as hard or harder, to the same side."""
+    """True if a dose has as many heads as another or more, and scales them as hard or harder, to the same side."""
     (count, scale), (fewer, milder) = dose, other
     same_side = (scale - 1) * (milder - 1) > 0
     return count >= fewer and same_side and abs(scale - 1) >= abs(milder - 1)

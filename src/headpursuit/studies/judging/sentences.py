@@ -39,7 +39,7 @@ def verdict_of(decision: Decision[Figures]) -> Verdict:
 
 
 def signs_of(breaks: Sequence[Break]) -> tuple[str, ...]:
-    """What an edit breaks, a phrase each."""
+    """Everything that an edit breaks, a phrase each."""
     return tuple(_sign(found) for found in breaks)
 
 
@@ -70,7 +70,7 @@ def few_questions(measure: Measure[Figures], base: Figures) -> list[str]:
 
 
 def shared(share: float) -> str:
-    """What random heads do of a dose's effect, as a sign."""
+    """The part of a dose's effect that random heads have, as a sign."""
     return f"random heads of the same layers reach {share:.0%} of the effect"
 
 
@@ -103,7 +103,7 @@ def left_out(counts: Sequence[int]) -> str:
 
 
 def reproduced(promised: float, found: float, asked: float) -> str:
-    """Whether a dose does on held-out questions what it did on those it was chosen on."""
+    """A dose's effect on held-out questions, beside that on those it was chosen on."""
     less = f", less than the {asked:.0%} that was asked for" if found < asked else ""
     return (
         f"The dose was chosen for an effect of {promised:.0%} on the selection questions; on the held-out ones, which "

@@ -1,4 +1,4 @@
-"""What is said of answers alone, and of captions alone, and how directions are spoken of."""
+"""Words for answers alone, for captions alone, and for directions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -13,7 +13,7 @@ from headpursuit.studies.tasks import Direction
 
 @dataclass(frozen=True)
 class Words:
-    """How a direction is spoken of."""
+    """The words for a direction."""
 
     verb: str
     """Heads do it to a score: they `lower` it."""
@@ -31,7 +31,7 @@ WORDS: Mapping[Direction, Words] = {
 
 
 class Terms(ABC, Generic[Figures]):
-    """What is said of one kind of outputs alone."""
+    """The words for one kind of outputs alone."""
 
     level: str
     items: str
@@ -49,7 +49,7 @@ class Terms(ABC, Generic[Figures]):
 
     @abstractmethod
     def done(self, decision: Decision[Figures]) -> str:
-        """What a specific edit does, and what it leaves."""
+        """A specific edit's effect, and what it leaves."""
 
     @abstractmethod
     def compared(self, decision: Decision[Figures]) -> Iterator[str]:
@@ -61,11 +61,11 @@ class Terms(ABC, Generic[Figures]):
 
     @abstractmethod
     def named(self, arm: Figures) -> str:
-        """What tells another arm from others of its kind, in brackets."""
+        """The mark that tells another arm from others of its kind, in brackets."""
 
     @abstractmethod
     def held_out(self, base: Figures) -> Mapping[str, int]:
-        """How many questions are held out, by group."""
+        """Numbers of held-out questions, by group."""
 
 
 class _AnswerTerms(Terms[ArmSummary]):

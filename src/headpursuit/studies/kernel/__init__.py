@@ -1,4 +1,4 @@
-"""What every experiment stands on: its folder, its parts, its command, and how it is known to all else."""
+"""The kernel of all experiments: a folder, its parts, a command, and what everything else knows of one."""
 
 from headpursuit.studies.kernel.command import command_line, settings_of
 from headpursuit.studies.kernel.experiment import Experiment, Line, Shown, Table, WantedModel

@@ -33,7 +33,7 @@ def command_line(
     unsaid: Container[str] = (),
     again: bool = False,
 ) -> str:
-    """What to type, in the folder that holds the results, with the seed and every setting that is not the default.
+    """A command line, for the folder that holds the results, with the seed and every setting that is not the default.
 
     Args:
         name: The command's.

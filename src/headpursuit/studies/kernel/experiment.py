@@ -40,7 +40,7 @@ class WantedModel:
     device: str = "auto"
     dtype: str = "auto"
     advice: str = ""
-    """What to do if it cannot be found."""
+    """The remedy if it cannot be found."""
 
 
 def nothing(config: Any) -> dict[str, Any]:  # noqa: ARG001
@@ -65,10 +65,10 @@ class Experiment(Generic[R]):
     """Called with the model (None if it needs none), the settings and the folder, and by name with what was prepared,
     `resume` and `progress`."""
     shown: Callable[[R], Iterable[Shown]]
-    """What a terminal shows of a result."""
+    """A result as a terminal shows it."""
     command: Callable[[Any, Path], str]
-    """What to type to run it again, by its settings and its folder."""
+    """The command that runs it again, by its settings and its folder."""
     prepare: Callable[[Any], dict[str, Any]] = nothing
-    """What can be had, and refused, before a model is loaded: made of the settings, handed to `run` by name."""
+    """Everything that is had, or refused, before a model is loaded: made of the settings, handed to `run` by name."""
     model: Callable[[Any, Mapping[str, Any]], WantedModel | None] = named_model
     """The model it runs on, by the settings and what was prepared; None if it needs none."""

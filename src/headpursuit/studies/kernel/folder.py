@@ -36,13 +36,13 @@ class ResultKind(Generic[R]):
     """One kind of folder: what is in it, and how it is begun, gone on with, finished, read and refused."""
 
     name: str
-    """What the manifest calls it."""
+    """Its name in manifests."""
     config: type[Any]
     """The settings it is begun with."""
     result: type[R]
-    """What it holds when it is finished."""
+    """The content of a finished one."""
     file: str = "result.json"
-    """Where the result is."""
+    """The file of the result."""
     apart: Mapping[str, Callable[[Path], Any]] = field(default_factory=dict)
     """Fields of the result that are not in its file, and what reads them from the folder."""
 

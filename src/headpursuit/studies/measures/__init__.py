@@ -1,4 +1,4 @@
-"""What is measured of an arm: answers and captions read in two ways, with one rule of silence and one of effect."""
+"""Measures of an arm: answers and captions read in two ways, with one rule of silence and one of effect."""
 
 from headpursuit.studies.measures.answers import AnswerMeasure, answer_measure
 from headpursuit.studies.measures.captions import CaptionMeasure, caption_measure

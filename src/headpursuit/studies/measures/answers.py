@@ -15,7 +15,7 @@ class AnswerMeasure(Measure[ArmSummary]):
     """The target score is to fall or rise, unrelated answers are to stay."""
 
     metric: Metric
-    """What counts in the target outputs."""
+    """The metric of the target outputs."""
     direction: Direction = "suppress"
     thresholds: Thresholds = Thresholds()
 
@@ -32,7 +32,7 @@ class AnswerMeasure(Measure[ArmSummary]):
         return arm.target.score_change
 
     def silenced(self, arm: ArmSummary) -> float:
-        """What silence alone took from it."""
+        """The part of it that silence alone took."""
         return arm.target.silenced
 
     def loss(self, base: ArmSummary, arm: ArmSummary) -> float:
@@ -51,7 +51,7 @@ class AnswerMeasure(Measure[ArmSummary]):
             yield from self._spoken(base.unrelated, arm.unrelated, "unrelated")
 
     def surely_spares(self, base: ArmSummary, arm: ArmSummary) -> bool:
-        """Whether the whole interval of the change of unrelated answers is within the line."""
+        """True if the whole interval of the change of unrelated answers is within the line."""
         change = arm.unrelated.score_change if arm.unrelated else None
         if base.unrelated is None or change is None:
             return True
@@ -67,7 +67,7 @@ class AnswerMeasure(Measure[ArmSummary]):
         return Why.NO_ROOM if self.metric.fraction and score * (1 + self.thresholds.smallest_effect) > 1 else None
 
     def still_names(self, base: ArmSummary, edit: ArmSummary) -> bool:
-        """Whether right answers go and the concept's words stay."""
+        """True if right answers go and the concept's words stay."""
         if not self.metric.needs_answers:
             return False
         reached, before = self.effect(base, edit), base.target.concept_rate.value

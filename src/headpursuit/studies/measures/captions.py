@@ -29,7 +29,7 @@ class CaptionMeasure(Measure[CaptionArm]):
         return arm.frequency_change
 
     def silenced(self, arm: CaptionArm) -> float:
-        """What silence alone took from it."""
+        """The part of it that silence alone took."""
         return arm.silenced
 
     def loss(self, base: CaptionArm, arm: CaptionArm) -> float:
@@ -48,7 +48,7 @@ class CaptionMeasure(Measure[CaptionArm]):
         yield Break(BreakKind.LENGTH, abs(length - 1) / t.length_change, length)
 
     def surely_spares(self, base: CaptionArm, arm: CaptionArm) -> bool:
-        """Whether half of the tolerated loss of CIDEr is left: its loss has no interval of its own."""
+        """True if half of the tolerated loss of CIDEr is left: its loss has no interval of its own."""
         kept = arm.kept_cider(base, self.direction)
         return kept is not None and kept >= 1 - self.thresholds.cider_loss / 2
 

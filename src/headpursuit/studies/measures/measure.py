@@ -1,4 +1,4 @@
-"""What verdicts and dose sheets need to know of an arm, whatever its outputs are."""
+"""The measure of an arm, for verdicts and dose sheets, whatever its outputs are."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,7 +15,7 @@ from headpursuit.studies.tasks import Direction
 
 
 class BreakKind(StrEnum):
-    """What an edit can break beside the concept."""
+    """Things that an edit can break beside the concept."""
 
     UNRELATED = "unrelated answers"
     CIDER = "CIDEr"
@@ -37,15 +37,15 @@ class Break:
 
     kind: BreakKind
     ratio: float
-    """How many times the tolerated damage; above 1 (or if it is not a number) the edit is over-intervened."""
+    """In units of the tolerated damage; above 1 (or if it is not a number) the edit is over-intervened."""
     figure: float
     """The measured fraction lost, ratio of perplexities, fraction of outputs or word pairs, CIDEr or length kept."""
     outputs: Outputs | None = None
-    """Where empty outputs or repetition are."""
+    """The damage in which empty outputs or repetition are."""
 
     @property
     def is_babble(self) -> bool:
-        """Whether text falls apart, not only answers."""
+        """True if text falls apart, not only answers."""
         return self.kind in _BABBLE
 
 
@@ -61,15 +61,15 @@ def effects(before: _Rates, after: _Rates, direction: Direction) -> _Rates:
 
 
 class Measure(ABC, Generic[Figures]):
-    """How figures of one kind are read: what is to fall or rise, and what is to stay.
+    """A reading of figures of one kind: the level that is to fall or rise, and all that is to stay.
 
     A kind of output gives the abstract readings; effect, damage and certainty follow from them in one way.
     """
 
     direction: Direction
-    """Which way the level is to go."""
+    """The way that the level is to go."""
     thresholds: Thresholds
-    """Where the lines are drawn."""
+    """The lines of a verdict."""
 
     @abstractmethod
     def within(self, thresholds: Thresholds) -> "Measure[Figures]":
@@ -77,7 +77,7 @@ class Measure(ABC, Generic[Figures]):
 
     @abstractmethod
     def level(self, arm: Figures) -> Estimate:
-        """What is to fall or rise."""
+        """The figure that is to fall or rise."""
 
     @abstractmethod
     def change(self, arm: Figures) -> Estimate | None:
@@ -85,7 +85,7 @@ class Measure(ABC, Generic[Figures]):
 
     @abstractmethod
     def silenced(self, arm: Figures) -> float:
-        """What silence alone took from the level."""
+        """The part of the level that silence alone took."""
 
     @abstractmethod
     def loss(self, base: Figures, arm: Figures) -> float:
@@ -97,7 +97,7 @@ class Measure(ABC, Generic[Figures]):
 
     @abstractmethod
     def surely_spares(self, base: Figures, arm: Figures) -> bool:
-        """Whether what should stay does so clear of the line."""
+        """True if what should stay does so clear of the line."""
 
     @abstractmethod
     def unclear_base(self, base: Figures) -> Why | None:
@@ -115,20 +115,20 @@ class Measure(ABC, Generic[Figures]):
         return float(effects(self.level(base).value, after, self.direction))
 
     def is_certain(self, arm: Figures) -> bool:
-        """Whether the whole interval of the change is on the asked side of 0."""
+        """True if the whole interval of the change is on the asked side of 0."""
         return self._reaches(arm, 0.0, strictly=True)
 
     def is_sure(self, base: Figures, arm: Figures) -> bool:
-        """Whether intervals stay clear of both lines: the asked effect, and over-intervention."""
+        """True if intervals stay clear of both lines: the asked effect, and over-intervention."""
         least = self.thresholds.asked_effect * self.level(base).value
         return self._reaches(arm, least) and self.surely_spares(base, arm)
 
     def damage(self, base: Figures, arm: Figures) -> float:
-        """What an edit breaks beside the concept, in units of what is tolerated: above 1 it is over-intervened."""
+        """Damage beside the concept, in units of what is tolerated: above 1 an edit is over-intervened."""
         return max((found.ratio for found in self.breakage(base, arm)), default=0.0)
 
     def breaks(self, base: Figures, arm: Figures) -> tuple[Break, ...]:
-        """What is beyond what is tolerated; nothing unless the edit is over-intervened."""
+        """Damage beyond what is tolerated; none unless the edit is over-intervened."""
         return tuple(found for found in self.breakage(base, arm) if not found.ratio <= 1)
 
     def _reaches(self, arm: Figures, least: float, *, strictly: bool = False) -> bool:
@@ -147,7 +147,7 @@ class Measure(ABC, Generic[Figures]):
     def _spoken(
         self, base: GroupSummary | CaptionArm, arm: GroupSummary | CaptionArm, outputs: Outputs
     ) -> Iterator[Break]:
-        """What empty outputs and repetition amount to."""
+        """Damage in empty outputs and repetition."""
         t = self.thresholds
         yield Break(BreakKind.EMPTY, max(arm.empty - base.empty, 0.0) / t.empty_rise, arm.empty, outputs)
         repeated = max(arm.repetition - base.repetition, 0.0) / t.repetition_rise

@@ -1,11 +1,11 @@
-"""Where the lines of a verdict are drawn."""
+"""The lines of a verdict."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where the lines are drawn; fractions of the base's value unless said otherwise.
+    """The lines of a verdict; fractions of the base's value unless said otherwise.
 
     The defaults are those of answers; `CAPTION_LINES` differ in the least effect alone. Empty and repeating outputs
     have the same lines in captions, whose CIDEr suffers from both and has a line of its own.

@@ -10,7 +10,7 @@ from headpursuit.studies.tasks.task import Direction
 
 @dataclass(frozen=True)
 class CaptionArm:
-    """What one arm's captions are like; intervals are over images."""
+    """Figures of one arm's captions; intervals are over images."""
 
     name: str
     direction: Direction | None

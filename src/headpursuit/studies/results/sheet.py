@@ -9,7 +9,7 @@ from headpursuit.studies.results.figures import ArmSummary
 
 
 class DoseWord(StrEnum):
-    """What a dose is: enough, not enough, or why it will not do."""
+    """The word for a dose: enough, not enough, or why it will not do."""
 
     GOOD = "good"
     TOO_WEAK = "too weak"

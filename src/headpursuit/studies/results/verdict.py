@@ -1,11 +1,11 @@
-"""What a study shows, in a word, and why."""
+"""A study's outcome, in a word, and the reason."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What a verdict can be; `judge` says when it is which."""
+    """The outcomes of a study, one of which `decide` chooses."""
 
     SPECIFIC = "specific"
     NOT_SPECIFIC = "not specific"
@@ -16,7 +16,7 @@ class Outcome(StrEnum):
 
 
 class Why(StrEnum):
-    """What stood in the way of a specific effect."""
+    """An obstacle to a specific effect."""
 
     WEAK_BASE = "weak base"
     """The unedited model shows too little that could fall."""
@@ -40,7 +40,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a study says, in plain words."""
+    """A study's verdict, in plain words."""
 
     outcome: Outcome
     sentence: str
@@ -53,4 +53,4 @@ class Verdict:
     p_random: float | None
     """The same against random heads of any layer."""
     why: Why | None = None
-    """What stood in the way; None if nothing did, and in results of older versions."""
+    """The obstacle; None if there is none, and in results of older versions."""

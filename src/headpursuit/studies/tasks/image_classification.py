@@ -33,7 +33,7 @@ def image_classification(images: ImageSet) -> Task:
 
 
 def left_out(images: ImageSet) -> tuple[str, ...]:
-    """Which images and files could not be used, in sentences."""
+    """Images and files that could not be used, in sentences."""
     if not images.skipped:
         return images.remarks
     first = "; ".join(images.skipped[:3]) + ("; and others" if len(images.skipped) > 3 else "")

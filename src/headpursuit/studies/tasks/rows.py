@@ -68,7 +68,7 @@ def text_in(row: Mapping[str, Any], name: str) -> str:
 
 
 def cell(row: Mapping[str, Any], name: str = "") -> str:
-    """Where a row stands, and the column."""
+    """The place of a row, and the column."""
     where = str(getattr(row, "where", "a row"))
     return f"{where}, {name}" if name else where
 

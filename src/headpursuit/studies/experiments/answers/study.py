@@ -86,7 +86,7 @@ def study(
 
 
 def _worn(model: LanguageModel, task: Task, config: StudyConfig) -> str:
-    """What to know about held-out questions that wear their frame already, in a sentence."""
+    """A note on held-out questions that wear their frame already, in a sentence."""
     note = Framing.of(model, config.frame).note(question.prompt for question in task.heldout)
     return f"Of the held-out questions, {note}." if note else ""
 

@@ -26,7 +26,7 @@ def shown(result: CaptioningResult) -> Iterator[Shown]:
 
 
 def _arms(result: CaptioningResult) -> Table:
-    """What fits into 80 columns; intervals, lengths and repetition are on the page."""
+    """Figures that fit into 80 columns; intervals, lengths and repetition are on the page."""
     rows = [
         (
             arm.name,

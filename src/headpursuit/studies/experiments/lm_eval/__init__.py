@@ -1,4 +1,4 @@
-"""What an edit does on tasks of lm-evaluation-harness, beside random heads."""
+"""An edit measured on tasks of lm-evaluation-harness, beside random heads."""
 
 from headpursuit.studies.experiments.lm_eval.evaluating import harness_study
 from headpursuit.studies.experiments.lm_eval.experiment import EXPERIMENT

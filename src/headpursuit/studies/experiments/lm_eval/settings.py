@@ -46,6 +46,6 @@ class HarnessConfig(ChatSettings):
 
 
 def command(config: HarnessConfig, folder: Path) -> str:
-    """What to type to run it again; the edit stands in the folder."""
+    """The command that runs it again; the edit stands in the folder."""
     edit = ["--edit", f"{folder.resolve().name}/{EDIT}"]
     return command_line("lm-eval", config, folder, arguments=["model"], extra=edit, unsaid=["edit"], again=True)

@@ -1,4 +1,4 @@
-"""Which way of ranking heads finds those that matter? Compared by what editing them does."""
+"""Ways of ranking heads, compared by what editing the heads does."""
 
 from headpursuit.studies.experiments.rankers.comparison import compare_rankers
 from headpursuit.studies.experiments.rankers.experiment import EXPERIMENT

@@ -137,7 +137,7 @@ class RankersResult:
 
 
 def seconds_in(folder: Path) -> dict[str, float]:
-    """How long each ranker took, over all tasks."""
+    """Time that each ranker took, over all tasks."""
     found: dict[str, float] = {}
     for file in sorted(folder.glob("*/scores/*.json")):
         found[file.stem] = found.get(file.stem, 0.0) + read_json(file)["seconds"]

@@ -46,7 +46,7 @@ class RankersConfig:
     device: str = "auto"
     dtype: str = "auto"
     date: str = ""
-    """What chat templates that write the date or time take for now; if empty, the day on which the run is begun."""
+    """Now, to chat templates that write the date or time; if empty, the day on which the run is begun."""
 
     def __post_init__(self) -> None:
         if not self.tasks:
@@ -125,6 +125,6 @@ class RankersConfig:
 
 
 def command(config: RankersConfig, folder: Path) -> str:
-    """What to type to compare again; score, rule and centring are each ranker's own."""
+    """The command that compares again; score, rule and centring are each ranker's own."""
     own = ("score", "rule", "centre")
     return command_line("rankers", config, folder, arguments=["tasks", "model"], unsaid=own)

@@ -1,4 +1,4 @@
-"""How much a ranking, and what an edit of its heads does, depends on the word list."""
+"""The word list's part in a ranking, and in what an edit of its heads does."""
 
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.experiment import EXPERIMENT

@@ -1,4 +1,4 @@
-"""How agreement is summed up over draws and over levels."""
+"""Agreement summed up over draws and over levels."""
 
 from collections.abc import Sequence
 

@@ -85,5 +85,5 @@ def _shares(text: str) -> tuple[float, ...]:
 
 
 def command(config: SensitivityConfig, folder: Path) -> str:
-    """What to type to run it again."""
+    """The command that runs it again."""
     return command_line("sensitivity", config, folder, arguments=["capture"])

@@ -112,7 +112,7 @@ class TransferConfig:
     device: str = "auto"
     dtype: str = "auto"
     date: str = ""
-    """What chat templates that write the date or time take for now; if empty, the day on which the run is begun."""
+    """Now, to chat templates that write the date or time; if empty, the day on which the run is begun."""
 
     def __post_init__(self) -> None:
         if len(self.tasks) < 2:
@@ -173,7 +173,7 @@ class TransferConfig:
 
 
 def command(config: TransferConfig, folder: Path) -> str:
-    """What to type to run it again; tasks and settings stand in the folder."""
+    """The command that runs it again; tasks and settings stand in the folder."""
     again = [f"{folder.resolve().name}/config.json"]
     unsaid = settings_of(config).keys()
     return command_line("transfer", config, folder, arguments=["model"], extra=again, unsaid=unsaid, again=True)

@@ -80,7 +80,7 @@ class Column:
     random: tuple[float, ...]
     """Effect of every draw of random heads, of all rows."""
     metric: MetricName = "contains"
-    """What counts in its outputs."""
+    """The metric of its outputs."""
 
     @property
     def lost(self) -> str:
@@ -105,7 +105,7 @@ class Answered:
 
     @property
     def measure(self) -> AnswerMeasure:
-        """How its figures are read: what is lost."""
+        """The measure of its figures: what is lost."""
         return AnswerMeasure(metric_of(self.task), "suppress", self.thresholds)
 
 

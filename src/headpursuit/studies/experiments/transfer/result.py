@@ -16,7 +16,7 @@ class RankedTask:
 
     name: str
     task: str
-    """What it is a task of, with its data and what is asked."""
+    """Its task, with its data and questions."""
     concept: str
     n_words: int
     """Words of the concept."""
@@ -25,19 +25,19 @@ class RankedTask:
     heads: tuple[str, ...]
     """The best, best first; these are edited."""
     ranker: str = ""
-    """What put them in order; empty: the score of the config's ranking."""
+    """The ranker that put them in order; empty: the score of the config's ranking."""
 
 
 @dataclass(frozen=True)
 class TransferResult:
-    """Which tasks share heads, and whose heads act on whose questions."""
+    """Tasks that share heads, and heads that act on other tasks' questions."""
 
     config: TransferConfig
     model_summary: str
     """Heads of the model in words."""
     certificate: str
     command: str
-    """How to run it again."""
+    """The command that runs it again."""
     n_heads: int
     """Of the model."""
     tasks: tuple[RankedTask, ...]
@@ -49,14 +49,14 @@ class TransferResult:
     effect_tree: Clustering
     overlap_tree: Clustering
     sentences: tuple[str, ...]
-    """What was found, in plain words; the first says the most."""
+    """The findings, in plain words; the first says the most."""
     remarks: tuple[str, ...]
-    """What readers of the figures should know."""
+    """Remarks for readers of the figures."""
     versions: dict[str, str]
     """Packages, device and dtype it ran with."""
 
     def cell(self, row: str, column: str) -> EffectCell:
-        """What the heads of `row` do to the questions of `column`."""
+        """The effect of the heads of `row` on the questions of `column`."""
         return next(cell for cell in self.cells if (cell.row, cell.column) == (row, column))
 
     @classmethod
