@@ -41,7 +41,7 @@ class Break:
     figure: float
     """The measured fraction lost, ratio of perplexities, fraction of outputs or word pairs, CIDEr or length kept."""
     outputs: Outputs | None = None
-    """The damage in which empty outputs or repetition are."""
+    """The outputs that are empty or repeat; None for damage of another kind."""
 
     @property
     def is_babble(self) -> bool:
