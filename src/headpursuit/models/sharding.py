@@ -36,10 +36,3 @@ def own_part(values: Tensor, width: int) -> Tensor:
     if values.shape[-1] == width or not dist.is_initialized():
         return values
     return values.narrow(-1, dist.get_rank() * width, width)
-
-
-def own_head(index: int, n_heads: int, n_here: int) -> int | None:
-    """What this process calls a head of the model; None if another process holds it."""
-    whole = n_heads == n_here or not dist.is_initialized()
-    here = index if whole else index - dist.get_rank() * n_here
-    return here if 0 <= here < n_here else None

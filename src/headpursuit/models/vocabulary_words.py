@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal, TypeAlias
 
 from headpursuit.models.language_model import LanguageModel
@@ -42,11 +41,6 @@ class VocabularyWords:
     """In alphabetical order. Where the vocabulary marks how words begin, one token of each has the mark."""
     texts: tuple[str, ...]
     """Every token as text, with its leading space."""
-
-    @cached_property
-    def by_token(self) -> dict[int, VocabularyWord]:
-        """The word that each token stands for; only those of `words`."""
-        return {token: word for word in self.words for token in word.token_ids.values()}
 
     def kind(self, token_id: int) -> WordKind:
         """How a token is written, whether it is a whole word or not."""
