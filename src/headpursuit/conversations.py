@@ -34,7 +34,7 @@ class Conversation:
                 if not text.strip():
                     raise ValueError(f"the {name} of message {number} is empty; write it, or leave the message out")
         if not self.messages:
-            raise ValueError("a conversation needs a message at least")
+            raise ValueError("a conversation needs a message at least; give one of the user's")
         if self.messages[-1].role == "assistant":
             raise ValueError("the last message is the assistant's, which the model is to write; leave it out")
 

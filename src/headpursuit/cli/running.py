@@ -36,7 +36,7 @@ def run_experiment(experiment: "Experiment[Any]", config: Any, output: Path, *, 
 
 
 def show(experiment: "Experiment[Any]", result: Any, output: Path) -> None:
-    """What was found, and the page."""
+    """Show a result, and where its page is."""
     from headpursuit.report import render
 
     show_parts(experiment.shown(result))

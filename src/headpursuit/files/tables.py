@@ -50,7 +50,7 @@ def _from_jsonl(path: Path) -> Iterator[Row]:
 def _from_json(path: Path) -> Iterator[Row]:
     rows = _parsed(read_text(path), str(path), "at line {error.lineno}, column {error.colno}")
     if not isinstance(rows, list):
-        raise ValueError(f"{path} holds no list of objects")
+        raise ValueError(f'{path} holds no list of objects; write one, like [{{"column": "text"}}]')
     for number, row in enumerate(rows):
         yield _row(row, f"{path}, row {number}")
 
@@ -66,7 +66,7 @@ def _parsed(text: str, where: str, place: str) -> Any:
 
 def _row(values: Any, where: str) -> Row:
     if not isinstance(values, dict):
-        raise ValueError(f"{where}: no JSON object")
+        raise ValueError(f'{where}: no JSON object; write one, like {{"column": "text"}}')
     return Row(values, where)
 
 

@@ -30,7 +30,7 @@ def opened(path: Path, newline: str | None = None) -> Iterator[TextIO]:
         ValueError: If it is not UTF-8 text; the text says where, what it looks like, and how to convert it.
     """
     if path.is_dir():
-        raise ValueError(f"{path} is a folder, where a file is expected")
+        raise ValueError(f"{path} is a folder, where a file is expected; name one in it")
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     _check_head(path, refuse_pointer(path))

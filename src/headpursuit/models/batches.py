@@ -156,7 +156,7 @@ def encode(frame: Framing, number: int, prompt: str | Conversation) -> list[int]
         )
     said = str(prompt)
     if not said.strip():
-        raise ValueError(f"prompt {number + 1} is empty")
+        raise ValueError(f"prompt {number + 1} is empty; write it, or leave it out")
     try:
         model, text = frame.model, frame.text(prompt)
     except ValueError as error:
@@ -171,7 +171,7 @@ def encode(frame: Framing, number: int, prompt: str | Conversation) -> list[int]
             "name one (image_path), or take the place out"
         )
     if not ids:
-        raise ValueError(f"prompt {number + 1} is empty")
+        raise ValueError(f"prompt {number + 1} is empty; write it, or leave it out")
     rows = embedding_rows(model)
     if max(ids) >= rows:
         raise ValueError(

@@ -31,10 +31,10 @@ class Thresholds:
     fewest_questions: int = 40
     """With fewer in a group, the interval of a half-right one is wider than 0.3, and readers are told."""
     fullest_naming: float = 0.9
-    """Where more of the base's captions name the concept, there is no room to enhance it. The words per caption could
-    still rise by naming it twice; that is no enhancement."""
+    """Share of the base's captions that name the concept above which there is no room to enhance it. The words per
+    caption could still rise by naming it twice; that is no enhancement."""
     weakest_cider: float = 0.05
-    """Where the base's CIDEr (0 to 10) is lower, it cannot be seen whether captions stay good."""
+    """CIDEr of the base (0 to 10) below which it cannot be seen whether captions stay good."""
     cider_loss: float = 0.2
     """A larger loss of CIDEr is over-intervention: for suppression without the concept's words, for enhancement with
     them."""

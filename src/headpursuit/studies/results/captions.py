@@ -41,8 +41,8 @@ class CaptionArm:
     damage: Damage
     n_forwards: int
     silenced: float = 0.0
-    """What silence alone took from the frequency: the words per caption that the base has for images which this arm
-    left without a caption. They count as kept; 0 for enhancement, and in results of older versions."""
+    """The part of the frequency that silence alone took: the words per caption that the base has for images which
+    this arm left without a caption. They count as kept; 0 for enhancement, and in results of older versions."""
 
     def relative_frequency(self, base: "CaptionArm") -> float | None:
         """The concept's frequency, times the base's; None where the base never names it."""

@@ -38,8 +38,9 @@ class GroupSummary:
     """Score minus that of the base, paired by question; None for the base itself. Target answers that fell silent count
     as unchanged where the score is to fall."""
     silenced: float = 0.0
-    """What silence alone took from the target score: the base's mean score on the questions that this arm left without
-    a word, over all questions. It counts as kept; 0 where the score is to rise, and in results of older versions."""
+    """The part of the target score that silence alone took: the base's mean score on the questions that this
+    arm left without a word, over all questions. It counts as kept; 0 where the score is to rise, and in results of
+    older versions."""
 
 
 @dataclass(frozen=True)
