@@ -108,6 +108,10 @@ def rewritten(path, **fields):
     ("damage", "text"),
     [
         (lambda p: (p / "sub" / "a.txt").write_text("y"), "a.txt does not match its checksum"),
+        (
+            lambda p: (p / "sub" / "a.txt").write_text("version https://git-lfs.github.com/spec/v1\n"),
+            "a.txt is a Git LFS pointer, .* git lfs pull",
+        ),
         (lambda p: (p / "sub" / "a.txt").unlink(), "sub/a.txt is missing"),
         (lambda p: (p / "manifest.json").write_text('{"kind":'), "not valid JSON"),
         (

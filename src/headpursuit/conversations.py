@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from headpursuit.files import check_text
+from headpursuit.files import check_text, is_blank
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Conversation:
         for number, message in enumerate(self.messages, start=1):
             for name, text in (("role", message.role), ("content", message.content)):
                 check_text(text, f"the {name} of message {number}")
-                if not text.strip():
+                if is_blank(text):
                     raise ValueError(f"the {name} of message {number} is empty; write it, or leave the message out")
         if not self.messages:
             raise ValueError("a conversation needs a message at least; give one of the user's")

@@ -18,7 +18,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from headpursuit.files import parse_json, read_text
+from headpursuit.files import parse_json, read_text, refuse_pointer
 
 MANIFEST = "manifest.json"
 README = "README.md"
@@ -193,6 +193,7 @@ def read_manifest(path: Path, kind: str | None = None) -> dict[str, Any]:
         if not file.is_file():
             raise ValueError(f"{path} is incomplete: {name} is missing")
         if sha256_of(file) != expected:
+            refuse_pointer(file)
             raise ValueError(f"{path} is damaged: {name} does not match its checksum; make it again")
     return manifest
 

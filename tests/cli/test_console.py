@@ -1,11 +1,15 @@
 """What commands print is text: nothing that comes from a file, which may be somebody else's, steers a terminal."""
 
 import json
+import warnings
 from dataclasses import replace
 
 import pytest
 from made_atlas import made_atlas
 from typed import assert_refused, run
+
+from headpursuit.cli.console import one_line_errors
+from headpursuit.mendable import Note
 
 STEERS = "\x1b[2J\x9b\u202e"
 SHOWN = r"\x1b[2J\x9b\u202e"
@@ -46,3 +50,19 @@ def test_errors_are_printed_as_text(two, tmp_path):
     result = run("atlas", "diff", two[0], tmp_path / "other")
     assert_refused(result, f"9 heads {SHOWN}")
     assert_plain(result.output)
+
+
+def test_a_note_is_said_once_in_a_line_and_other_warnings_are_left_alone(capsys):
+    @one_line_errors
+    def command():
+        for _ in range(3):
+            warnings.warn(f"mend {STEERS}this", Note, stacklevel=1)
+        warnings.warn("another", Note, stacklevel=1)
+        warnings.warn("not ours", DeprecationWarning, stacklevel=1)
+
+    before = warnings.showwarning
+    with pytest.warns(DeprecationWarning, match="not ours"):
+        command()
+    said = capsys.readouterr().err.splitlines()
+    assert said == [f"note: mend {SHOWN}this", "note: another"]
+    assert warnings.showwarning is before

@@ -7,7 +7,7 @@ import tqdm
 from harness_data import N_ITEMS, keep_short, task_folder, word_model
 
 from headpursuit.heads import Edit
-from headpursuit.models import answer, ask_harness, harness_tasks, rescale
+from headpursuit.models import Chat, answer, ask_harness, harness_tasks, rescale
 
 pytest.importorskip("lm_eval", reason="needs the extra lm-eval")
 
@@ -117,6 +117,50 @@ def test_the_scope_is_followed_in_generated_answers(model, folder):
         assert list(figure.scores) == [float(a == b) for a, b in zip(expected, wanted, strict=True)]
         rates[scope] = figure.value
     assert len(set(rates.values())) == 3
+
+
+TOLD = (
+    "{{ strftime_now('w2%d') }} {{ mood }} {% for m in messages %}{{ m.content }} {% endfor %}"
+    "{% if add_generation_prompt %}w9{% endif %}"
+)
+
+
+@pytest.fixture
+def chatty(model):
+    model.tokenizer.chat_template = TOLD
+    yield model
+    model.tokenizer.chat_template = None
+
+
+@pytest.mark.parametrize("frame", [True, Chat("w7 w8", {"mood": "w6"}, "2020-02-29")], ids=["plain", "told"])
+def test_lm_eval_asks_in_the_frame_that_answers_are_asked_in(chatty, folder, frame, monkeypatch):
+    from lm_eval.models.huggingface import HFLM
+
+    asked, encode = [], HFLM.tok_batch_encode
+
+    def hear(self, texts, **more):
+        asked.extend(texts)
+        return encode(self, texts, **more)
+
+    monkeypatch.setattr(HFLM, "tok_batch_encode", hear)
+    tasks = harness_tasks(["tiny_finish"], folder)
+    ask_harness(chatty, tasks, Edit({}), chat=frame)
+    prompts = tasks.tasks[0].eval_docs["prompt"]
+    assert set(asked) == {chatty.as_message(prompt, chat=chatty.dated(frame)) for prompt in prompts}
+    assert all(text.startswith("w229 w6 w7 w8 ") == (frame is not True) for text in asked)
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (Chat(template={"moods": 1}), "the chat template reads no setting 'moods'; it reads mood"),
+        (Chat("w7"), "the chat template leaves the system prompt out; leave --system out"),
+    ],
+)
+def test_lm_eval_is_not_asked_in_a_frame_that_cannot_be(chatty, folder, frame, reason):
+    chatty.tokenizer.chat_template = "{{ mood }} {{ messages[-1].content }}"
+    with pytest.raises(ValueError, match=reason):
+        ask_harness(chatty, harness_tasks(["tiny_finish"], folder), Edit({}), chat=frame)
 
 
 def test_a_scope_is_refused_where_likelihoods_are_compared(model, everything):

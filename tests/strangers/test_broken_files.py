@@ -1,5 +1,7 @@
 """Files that cannot be read: one line with the file, what it looks like, and what to do."""
 
+import pickle
+import warnings
 from collections import namedtuple
 from pathlib import Path
 
@@ -101,6 +103,9 @@ BROKEN = {
     ".bin: objects": Case(
         _torch_at(lambda f: torch.save({"a": _Stranger()}, f)), r"holds Python objects beside weights.*to safetensors"
     ),
+    ".bin: objects alone": Case(
+        _torch_at(lambda f: f.write_bytes(pickle.dumps({"a": _Stranger()}))), r"holds Python objects beside weights"
+    ),
     ".bin: an old one, half": Case(
         _torch_at(lambda f: broken.cut(torch.save(torch.load(f), f, _use_new_zipfile_serialization=False) or f)),
         r"cannot load",
@@ -118,6 +123,9 @@ BROKEN = {
         lambda f: broken.config(broken.whole(f), num_attention_heads=5), r"cannot load .*"
     ),
     "config: text for a number": Case(lambda f: broken.config(broken.whole(f), hidden_size="wide"), r"cannot load .*"),
+    "generation: half": Case(_at("generation_config.json", _half), r"generation_config\.json is no valid JSON"),
+    "generation: a pointer": Case(_at("generation_config.json", broken.LFS), rf"generation_config\.json {LFS_LINE}"),
+    "generation: empty": Case(_at("generation_config.json", ""), r"generation_config\.json is empty"),
     "tokenizer: a pointer": Case(_at("tokenizer.json", broken.LFS), rf"tokenizer\.json {LFS_LINE}"),
     "tokenizer: half": Case(_at("tokenizer.json", _half), r"tokenizer\.json is no valid JSON"),
     "tokenizer: empty": Case(_at("tokenizer.json", ""), r"tokenizer\.json is empty"),
@@ -148,7 +156,8 @@ BROKEN = {
 
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_file_that_cannot_be_read_is_one_line(case, tmp_path):
-    with pytest.raises((ValueError, OSError), match=BROKEN[case].reason) as refused:
+    with warnings.catch_warnings(), pytest.raises((ValueError, OSError), match=BROKEN[case].reason) as refused:
+        warnings.simplefilter("error")  # a warning would be a second line
         load(str(BROKEN[case].make(tmp_path / "m")), device="cpu")
     assert "\n" not in str(refused.value)
     assert str(tmp_path / "m") in str(refused.value)

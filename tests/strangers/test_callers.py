@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import broken
 import numpy as np
 import pandas as pd
 import pytest
@@ -297,6 +298,39 @@ def test_one_capture_is_a_list_of_one(captured):
     ):
         with pytest.raises(error, match=reason):
             merge(given)
+
+
+@pytest.mark.parametrize("given", [None, "cap/", Path("cap")], ids=name_of)
+@pytest.mark.parametrize("function", [hp.explain, lambda model, capture: hp.rank(model, capture, WORDS)])
+def test_what_is_no_capture_is_named(model, function, given):
+    with pytest.raises(TypeError, match=rf"the capture is of type {type(given).__name__}; give what hp.capture"):
+        function(model, given)
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "reason"),
+    [
+        (None, TypeError, "a model is loaded by its name, but a NoneType was given; give 'smollm2-135m', a hub id"),
+        (5, TypeError, "but a int was given"),
+        ("", ValueError, "the model's name is ''; give"),
+        (" ", ValueError, "the model's name is ' '; give"),
+    ],
+)
+def test_what_is_no_models_name_is_named(monkeypatch, tmp_path, name, error, reason):
+    broken.whole(tmp_path)
+    monkeypatch.chdir(tmp_path)  # the folder that an empty name would lead to
+    with pytest.raises(error, match=reason):
+        hp.load(name)
+
+
+def test_a_concepts_name_is_a_text():
+    with pytest.raises(TypeError, match="the concept's name is 5; give a text, like 'countries'"):
+        hp.Concept(5, WORDS)
+
+
+def test_a_prompt_of_nothing_to_see_is_empty(model):
+    with pytest.raises(ValueError, match="prompt 2 is empty"):
+        hp.answer(model, ["the red", "\u200b\u00ad "])
 
 
 def test_one_task_of_lm_eval_is_a_list_of_one():

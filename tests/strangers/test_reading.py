@@ -108,6 +108,11 @@ PROMPTS_REFUSED = {
         "line 2: more text follows a quote that opens here",
     ),
     "a quote that swallows a book": ("p.csv", 'prompt\n"' + "a b\n" * 40000, r"line 2: a quote .* more than 131,072"),
+    "a cell as long as a book": (
+        "p.csv",
+        'prompt\n"' + "a " * 70000 + '"\n',
+        r"line 2: a cell holds more than 131,072 characters; write the rows as .jsonl",
+    ),
     "two columns of one name": ("p.csv", "prompt,prompt\na,b\n", "line 1: columns 1 and 2 are both called 'prompt'"),
     "one name but for space": ("p.csv", "prompt, prompt\na,b\n", "columns 1 and 2 are both called 'prompt'"),
     "columns without names": ("p.csv", ",prompt,\n0,a,\n", "line 1: columns 1 and 3 have no names"),
@@ -120,6 +125,12 @@ PROMPTS_REFUSED = {
     "nothing in Parquet": ("p.parquet", [ROW, {"prompt": None}], r"row 1: the prompt is empty or no text \(None\)"),
     "bytes in Parquet": ("p.parquet", [{"prompt": b"Paris"}], r"row 0: the prompt is empty or no text \(b'Paris'\)"),
     "not a number": ("p.jsonl", '{"prompt": NaN}\n', r"line 1: the prompt is empty or no text \(nan\)"),
+    "nothing to see": (
+        "p.jsonl",
+        '{"prompt": "\\u200b\\u00ad "}\n',
+        r"line 1: the prompt is empty or no text \('\\u200b",
+    ),
+    "no line to see": ("p.txt", "\u200b\n", "holds no prompts"),
     "half an emoji": ("p.jsonl", '{"prompt": "a"}\n{"prompt": "\\ud83d is"}\n', f"p.jsonl, line 2: 'prompt': {HALF}"),
     "half an emoji in a list": ("p.json", '[{"prompt": "\\ud83d"}]', f"p.json: 0.'prompt': {HALF}"),
     "half an emoji in another key": ("p.jsonl", '{"prompt": "a", "n": ["\\ud83d"]}\n', f"line 1: 'n'.0: {HALF}"),
@@ -328,7 +339,7 @@ def test_answers_that_are_no_text_are_refused(tmp_path, answer, message):
     refused(f"rows.jsonl, line 4, answer: {re.escape(message)}", load_task, str(declared(tmp_path, rows(answer))))
 
 
-@pytest.mark.parametrize("asked", [None, float("nan"), True, 1.5, ["a"], {"a": "b"}])
+@pytest.mark.parametrize("asked", [None, float("nan"), True, 1.5, ["a"], {"a": "b"}, "", " ", "\u200b"])
 def test_what_is_asked_is_text(tmp_path, asked):
     refused(
         "the template .* cannot be filled: .*rows.jsonl, line 4, asked: there is",
@@ -338,8 +349,15 @@ def test_what_is_asked_is_text(tmp_path, asked):
 
 
 def test_a_prompt_that_asks_nothing_is_refused(tmp_path):
-    text = TASK.replace('"{asked} is"', '"{asked}"')
-    refused("rows.jsonl, line 4 would ask nothing", load_task, str(declared(tmp_path, rows("x", " "), text)))
+    text = TASK.replace('"{asked} is"', '"{asked:.1}"')
+    refused("rows.jsonl, line 4 would ask nothing", load_task, str(declared(tmp_path, rows("x", " x"), text)))
+
+
+@pytest.mark.parametrize("use", ['"{asked} is"', '"{answer} is"\n  fact: asked'])
+def test_a_missing_cell_fills_no_prompt_and_is_no_fact(tmp_path, use):
+    table = "asked,answer\nday,sun\nnight,moon\n,stars\ndusk,owls\n"
+    task = declared(tmp_path, table, TASK.replace('"{asked} is"', use), "rows.csv")
+    refused("line 4, asked: there is nothing", load_task, str(task))
 
 
 def test_answers_in_parquet(tmp_path):

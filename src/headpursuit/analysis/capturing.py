@@ -122,9 +122,8 @@ def _dated(model: LanguageModel, config: CaptureConfig, state: Path | None, proc
     today = model.dated(config.frame)
     if today is None or today.date == config.date:
         return config
-    begun = (
-        next((date for file in sorted(state.glob("*.safetensors")) if (date := begun_at(file))), "") if state else ""
-    )
+    states = sorted(state.glob("*.safetensors")) if state else []
+    begun = begun_at(states[0]) if states else ""
     return replace(config, date=processes.agreed(begun or today.date))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.conversations import Conversation
-from headpursuit.files import TABLES, Row, check_text, column, lines_of, rows_of
+from headpursuit.files import TABLES, Row, check_text, column, is_blank, lines_of, rows_of
 from headpursuit.images import ImagePrompt, ImageSource, Prompt, image_sources
 
 PROMPT, MESSAGES, IMAGE = "prompt", "messages", "image_path"
@@ -94,14 +94,14 @@ def ask_about(source: Path | str, question: str) -> OneQuestion:
         ValueError: If there is no image, or the question is empty.
     """
     check_text(question, "the question about the images")
-    if not question.strip():
+    if is_blank(question):
         raise ValueError("the question about the images is empty")
     return OneQuestion(tuple(image_sources(str(source))), question)
 
 
 def _prompts(file: Path, name: str | None) -> Iterator[Prompt]:
     if file.suffix.lower() == ".txt":
-        return (line for _, line in lines_of(file) if line.strip())
+        return (line for _, line in lines_of(file) if not is_blank(line))
     return (_prompt(row, name, file.parent) for row in rows_of(file))
 
 
@@ -110,10 +110,10 @@ def _prompt(row: Row, name: str | None, folder: Path) -> Prompt:
     given, image = _asked(row, asked, named=name is not None), _image(row)
     if isinstance(given, str):
         check_text(given, f"{row.where}, {asked}")
-        if given.strip():
+        if not is_blank(given):
             return ImagePrompt(given, folder / image) if image else given
     if not isinstance(given, list):
-        raise ValueError(f"{row.where}: the {asked} is empty or no text ({given!r:.60}); write it, or take the row out")
+        raise ValueError(f"{row.where}: the {asked} is empty or no text ({given!a:.60}); write it, or take the row out")
     if image:
         raise ValueError(f"{row.where}: messages with an image cannot be read; give {PROMPT} and {IMAGE}")
     try:

@@ -99,9 +99,14 @@ def read(
         heads: Only these; all if None.
 
     Raises:
+        TypeError: If it is no capture.
         ValueError: If the capture is of another model, has no samples for l1, only one for centring or only such that
             are the same, a head wrote infinite or undefined values, or a head does not exist.
     """
+    if not isinstance(capture, Capture):
+        raise TypeError(
+            f"the capture is of type {type(capture).__name__}; give what hp.capture returned, or Capture.load(folder)"
+        )
     directions = unembedding(model, gain=gain)
     for part, ours, theirs in (
         ("unembedding", directions.sha256, capture.identity.unembedding_sha256),

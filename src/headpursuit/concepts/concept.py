@@ -32,7 +32,7 @@ class Concept:
     dropped; a `WordsChanged` warning says so, and `notes` keeps it.
 
     Raises:
-        TypeError: If the words are one string instead of several, or hold something else than strings.
+        TypeError: If the name is no text, or the words hold something else than texts.
         ValueError: If the name, the list or a word is empty, or a word holds what no text can.
     """
 
@@ -52,6 +52,8 @@ class Concept:
     """Changes of words that were not taken as they were given, in sentences."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, str):
+            raise TypeError(f"the concept's name is {self.name!r:.60}; give a text, like 'countries'")
         if not normalised(self.name):
             raise ValueError(f"the concept's name is {self.name!r}; give it one that tables can show, like 'countries'")
         words = listed(self.words, "word", str, f"the words of {self.name!r}, each as a text")

@@ -107,8 +107,11 @@ def _open_quote(error: csv.Error, taken: Sequence[str], last: int, path: Path, d
                 state = "start" if sign in (delimiter, "\n", "\r") else "plain"
     where = f"{path}, line {opened_at or last}"
     if "field larger" in str(error):
-        what = "a quote that opens here encloses" if state == "quoted" else "there are"
-        return f"{where}: {what} more than {csv.field_size_limit():,} characters; close it, or write them as .jsonl"
+        if state == "quoted":
+            said, cure = "a quote that opens here encloses", "close it, or write the rows as .jsonl"
+        else:
+            said, cure = "a cell holds", "write the rows as .jsonl"
+        return f"{where}: {said} more than {csv.field_size_limit():,} characters; {cure}"
     if state == "quoted":
         return f"{where}: a quote opens here and is never closed; close it, or double it where it is part of the text"
     if opened_at:

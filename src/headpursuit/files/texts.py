@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+import regex
+
 _HEAD = 4096
 """Bytes that are looked at before a file is read."""
 
@@ -19,6 +21,9 @@ _MARKS = {
 
 _CONTROLS = frozenset(range(32)) - set(b"\t\n\v\f\r\x1a\x1b")
 """Bytes that no text in any one-byte encoding has."""
+
+
+_VISIBLE = regex.compile(r"[^\s\p{Cc}\p{Cf}\p{DI}]", regex.VERSION1)
 
 
 @contextmanager
@@ -77,6 +82,11 @@ def check_text(text: str, where: str) -> None:
     _check_no_nul(text, where)
     if half := half_character(text):
         raise ValueError(f"{where}: {half}")
+
+
+def is_blank(text: str) -> bool:
+    """True for a text of spaces, and of characters that nobody sees: zero-width spaces, soft hyphens and the like."""
+    return _VISIBLE.search(text) is None
 
 
 def shown(name: object) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from headpursuit.files import check_text, shown
+from headpursuit.files import check_text, is_blank, shown
 from headpursuit.words import compared
 
 FILE = ("file_name", "image_path", "image", "filename", "path")
@@ -45,7 +45,7 @@ def label_of(value: Any, where: str) -> str:
     Raises:
         ValueError: If there is none.
     """
-    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+    if isinstance(value, bool) or not isinstance(value, str | int) or is_blank(str(value)):
         raise ValueError(f"{where}: a label is a word or a whole number, not {value!r:.80}")
     check_text(str(value), f"{where}, label")
     return str(value).strip()

@@ -10,6 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from headpursuit.conversations import Conversation
+from headpursuit.files import is_blank
 from headpursuit.images import GivenPrompts, ImagePrompt, prompts_of
 from headpursuit.images.opening import image_size
 from headpursuit.models.chat import Chat
@@ -155,7 +156,7 @@ def encode(frame: Framing, number: int, prompt: str | Conversation) -> list[int]
             f"prompt {number + 1} is a conversation, which only the chat template can write; give --chat (chat=True)"
         )
     said = str(prompt)
-    if not said.strip():
+    if is_blank(said):
         raise ValueError(f"prompt {number + 1} is empty; write it, or leave it out")
     try:
         model, text = frame.model, frame.text(prompt)

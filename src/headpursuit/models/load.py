@@ -19,6 +19,7 @@ from headpursuit.models.checkpoints import (
     Loaded,
     Place,
     check_kind,
+    check_read_in_silence,
     check_tokenizer,
     check_whole,
     explained,
@@ -73,6 +74,7 @@ def load(
     Raises:
         FileNotFoundError: If a local path does not exist.
         OSError: If a hub model cannot be had.
+        TypeError: If the name is neither a text nor a path.
         ValueError: If the checkpoint is no such model, is not whole, or holds weights that are not finite; if an option
             is unknown, or the device is not there.
         ExtraMissing: If it is an adapter and peft is not installed.
@@ -87,6 +89,7 @@ def load(
     if dtype not in ("auto", *_DTYPES):
         raise ValueError(f"unknown dtype {dtype!r}; choose auto, {', '.join(_DTYPES)}")
     placed = {key: value for key, value in (("device_map", device_map), ("tp_plan", tp_plan)) if value}
+    name = _named(name)
     place = _place(name)
     if place.is_adapter:
         how: dict[str, Any] = {"device": device, "dtype": dtype, "weights": weights, **placed}
@@ -96,6 +99,7 @@ def load(
         options["gguf_file"] = place.gguf
     wanted: Any = _DTYPES.get(dtype, torch.float32 if device == "cpu" or place.gguf else "auto")
     with explained(name, place, revision, (EMBEDDED, DEMO_VLM)):
+        check_read_in_silence(place)
         # A GGUF file is parsed anew each time something is asked of it.
         config = None if place.gguf and weights else AutoConfig.from_pretrained(place.source, **options)
         processor = None
@@ -112,6 +116,9 @@ def load(
                 _check_divisible(config)
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "Passing `tp_plan` directly", FutureWarning)
+                warnings.filterwarnings(
+                    "ignore", "Detected pickle protocol", UserWarning
+                )  # refused or read, all the same
                 loaded = loaded_network(kind, place.source, dtype=wanted, **options, **placed)
     network, flags = loaded.network, check_whole(name, loaded)
     check_tokenizer(name, tokenizer, network)
@@ -170,6 +177,16 @@ def quiet() -> None:
     logging.disable_progress_bar()
     modeling_gguf_pytorch_utils.tqdm = logging.tqdm  # else its bar is tqdm's own, which the line above does not reach
     hub_logging.set_verbosity_error()
+
+
+def _named(name: Any) -> str:
+    """A model's name, which may be a path; without this the empty one would be the folder that one is in."""
+    wanted = f"give {EMBEDDED!r}, a hub id, a folder or a GGUF file"
+    if not isinstance(name, str | os.PathLike):
+        raise TypeError(f"a model is loaded by its name, but a {type(name).__name__} was given; {wanted}")
+    if not os.fspath(name).strip():
+        raise ValueError(f"the model's name is {os.fspath(name)!r}; {wanted}")
+    return os.fspath(name)
 
 
 def _place(name: str) -> Place:

@@ -1,6 +1,7 @@
 """Checkpoints: where a name leads, files that are whole, and one line where they are not."""
 
 from headpursuit.models.checkpoints.adapters import Adapter, merged
+from headpursuit.models.checkpoints.damage import check_read_in_silence
 from headpursuit.models.checkpoints.explaining import explained
 from headpursuit.models.checkpoints.kinds import check_kind
 from headpursuit.models.checkpoints.places import Place, place_of
@@ -12,6 +13,7 @@ __all__ = [
     "Loaded",
     "Place",
     "check_kind",
+    "check_read_in_silence",
     "check_tokenizer",
     "check_whole",
     "explained",

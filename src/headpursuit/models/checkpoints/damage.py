@@ -1,6 +1,7 @@
 """Damaged files of a checkpoint: pointers in place of files, files that are cut off or empty, parts that are missing.
 
-Looked at only when loading has failed: what transformers does not read may be as it likes.
+Looked at only when loading has failed: what transformers does not read may be as it likes. The exception is a file that
+it reads, and passes over without a word where it cannot.
 """
 
 import json
@@ -15,13 +16,23 @@ from gguf import GGUFReader
 
 from headpursuit.models.checkpoints.gguf_tensors import one_of_parts
 from headpursuit.models.checkpoints.names import some
-from headpursuit.models.checkpoints.places import ADAPTER_CONFIG, WEIGHTS
+from headpursuit.models.checkpoints.places import ADAPTER_CONFIG, WEIGHTS, Place
 from headpursuit.models.checkpoints.tokenizers import TOKEN_FILES
 
 _LFS = b"version https://git-lfs"
 _WEB = (b"<!doctype", b"<html")
 
-_CONFIGS = ("config.json", ADAPTER_CONFIG, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+_GENERATION = "generation_config.json"
+"""Says where answers end, among others."""
+
+_CONFIGS = (
+    "config.json",
+    _GENERATION,
+    ADAPTER_CONFIG,
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
 _OF_IMAGES = ("processor_config.json", "preprocessor_config.json")
 _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
@@ -36,6 +47,17 @@ def damage_in(folder: Path, gguf: str = "") -> str:
     files = [folder / gguf] if gguf else _files(folder)
     found = (_damage(file) for file in files if file.is_file())
     return next((one for one in found if one), "") or ("" if gguf else _missing_parts(folder))
+
+
+def check_read_in_silence(place: Place) -> None:
+    """Refuse a damaged file that transformers would go on without, so that answers end elsewhere than they should.
+
+    Raises:
+        ValueError: If there is one; the text says which, and what to do.
+    """
+    file = place.folder / _GENERATION if place.folder and not place.gguf else None
+    if file and file.is_file() and (said := _damage(file)):
+        raise ValueError(said)
 
 
 def _files(folder: Path) -> list[Path]:

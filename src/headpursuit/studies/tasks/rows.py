@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-from headpursuit.files import TABLES, Row, column, read_table, text_of
+from headpursuit.files import TABLES, Row, column, is_blank, read_table, text_of
 from headpursuit.hub import data_set
 
 _HUB = "hf:"
@@ -51,7 +51,7 @@ def filled(template: str, row: Mapping[str, Any]) -> str:
     """
     try:
         text = _Columns().vformat(template, (), row)
-        if not text.strip():
+        if is_blank(text):
             raise ValueError(f"{cell(row)} would ask nothing")
     except (ValueError, LookupError, OverflowError) as error:
         raise ValueError(f"the template {template!r:.80} cannot be filled: {error}") from error
@@ -62,9 +62,16 @@ def text_in(row: Mapping[str, Any], name: str) -> str:
     """A row's text in a column.
 
     Raises:
-        ValueError: If there is no such column, or it holds no text.
+        ValueError: If there is no such column, or it holds no text, or one of which nothing can be seen: in `.csv` that
+            is what a missing cell looks like.
     """
-    return text_of(column(row, name), cell(row, name))
+    where = cell(row, name)
+    text = text_of(column(row, name), where)
+    if is_blank(text):
+        raise ValueError(
+            f"{where}: there is nothing ({text!a:.60}), where text belongs; fill it in, or leave the row out"
+        )
+    return text
 
 
 def cell(row: Mapping[str, Any], name: str = "") -> str:

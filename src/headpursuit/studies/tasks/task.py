@@ -7,7 +7,7 @@ from importlib.resources import files
 from typing import Any, Literal, get_args
 
 from headpursuit.concepts import Concept, load_concept
-from headpursuit.files import check_text, parse_json, text_of
+from headpursuit.files import check_text, is_blank, parse_json, text_of
 from headpursuit.images import ImagePrompt, Prompt
 from headpursuit.words import compared
 
@@ -198,7 +198,7 @@ def _question(row: Mapping[str, Any]) -> Question:
         raise TypeError("it is no JSON object")
     for name in ("prompt", "subject", "fact", "label", "image_name"):
         value = row.get(name, "")
-        if not isinstance(value, str) or (name == "prompt" and not value.strip()):
+        if not isinstance(value, str) or (name == "prompt" and is_blank(value)):
             raise TypeError(f"{name} is {value!r:.60}, where text belongs")
         check_text(value, name)
     question = Question(**{**row, "answers": _answers(row["answers"])})
