@@ -117,7 +117,7 @@ def test_with_few_draws_single_findings_are_out_of_reach(n_draws, fewest):
     [
         ([], "at least one concept"),
         ([CONCEPTS[0], Concept("few", ("w7",))], "two different concepts are called 'few'"),
-        ([CONCEPTS[2]], "no concept has a token in the vocabulary of tiny-planted: each word of foreign"),
+        ([CONCEPTS[2]], "no concept has a token in the vocabulary of tiny-planted; of foreign, 'ultramarine': unknown"),
     ],
 )
 def test_concepts_that_cannot_be_are_refused(model, captured, concepts, message):

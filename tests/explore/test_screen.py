@@ -8,6 +8,7 @@ import tiny
 from captured import PROMPTS
 
 from headpursuit.analysis import SavedEdit
+from headpursuit.concepts import WordsChanged
 from headpursuit.explore import View, fragments
 from headpursuit.explore.answers import Answer, Damage, Table
 from headpursuit.explore.screen import Screen, begin_answers, screen
@@ -74,6 +75,14 @@ def test_what_cannot_be_is_told_and_the_map_stays(bench, changes, expected):
 
 def test_dropped_words_are_shown_though_none_is_left(bench):
     assert "no-such-word" in shown(bench, concept="no-such-word").audit
+
+
+def test_what_became_of_typed_words_is_told(bench):
+    with pytest.warns(WordsChanged):
+        found = shown(bench, concept="w20, w\u200b61, \u200b, cafe\u0301")
+    assert "1 word was dropped, having nothing but invisible characters: &#39;\\u200b&#39;." in found.audit
+    assert "2 words were normalised: &#39;w\\u200b61&#39; -&gt; &#39;w61&#39;, " in found.audit
+    assert "type words with commas between them" in shown(bench, concept="\u200b, \xad").message
 
 
 def test_script_tags_are_text_everywhere(bench):

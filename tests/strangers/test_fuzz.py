@@ -32,7 +32,7 @@ from headpursuit.studies.experiments.transfer.files import read_tasks
 
 pytestmark = [pytest.mark.usefixtures("as_users_run_it"), pytest.mark.filterwarnings("ignore")]
 
-FEW, MANY = 60, 1000
+FEW, MANY = 150, 1000
 
 
 def read(reader, *arguments):
@@ -318,6 +318,7 @@ def captioned():
 
 def explored(name, folder, count):
     reader, contents = READERS[name]
+    tried = 0
 
     @settings(
         max_examples=count,
@@ -328,9 +329,12 @@ def explored(name, folder, count):
     )
     @given(contents())
     def try_it(content):
+        nonlocal tried
+        tried += 1
         reader(folder, content)
 
     try_it()
+    assert tried >= count
 
 
 @pytest.mark.parametrize("name", READERS)

@@ -8,7 +8,7 @@ from tiny_study import N_NEW
 from headpursuit.analysis import RankConfig
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models.scaling import Applied
-from headpursuit.studies import StudyConfig, study
+from headpursuit.studies import StudyConfig, study, usual_config
 from headpursuit.studies import arms as running
 from headpursuit.studies.settings import command
 
@@ -60,6 +60,15 @@ def test_a_missing_concept_is_refused_before_anything_is_written(model, config, 
 def test_settings_that_cannot_be_are_refused(changes, reason):
     with pytest.raises(ValueError, match=reason):
         StudyConfig("countries-qa", "m", **changes)
+
+
+@pytest.mark.parametrize("task", ["image-classification", "captioning"])
+def test_a_text_tasks_defaults_are_refused_for_image_tasks(task):
+    reason = rf"the defaults of text tasks, and {task} asks about images; write .*usual_config\('{task}', 'm'\)"
+    with pytest.raises(ValueError, match=reason):
+        StudyConfig(task, "m")
+    assert usual_config(task, "m").positions == "generated"
+    assert StudyConfig(task, "m", chat=True).chat
 
 
 def test_the_command_names_what_is_not_the_default(tmp_path):

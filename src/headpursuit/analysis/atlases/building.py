@@ -25,7 +25,7 @@ from headpursuit.analysis.rankings import RankConfig
 from headpursuit.analysis.readings import read
 from headpursuit.concepts import Concept, Words, builtin_concepts, concepts_of
 from headpursuit.heads import Head
-from headpursuit.models import ConceptTokens, LanguageModel, spell, token_text, vocabulary_sha256
+from headpursuit.models import ConceptTokens, LanguageModel, spell, token_text, vocabulary_sha256, why_no_token
 from headpursuit.pursuit import Scores, benjamini_hochberg, pooled_p
 from headpursuit.storage import versions
 
@@ -131,8 +131,8 @@ def _spelled(
     }
     if len(left_out) == len(found):
         raise ValueError(
-            f"no concept has a token in the vocabulary of {model.name or 'this model'}: each word of "
-            f"{', '.join(left_out)} takes several tokens; use other words, or the multi-token policy 'first'"
+            f"no concept has a token in the vocabulary of {model.name or 'this model'}; of {found[0].concept.name}, "
+            f"{why_no_token(found[0])}"
         )
     return [each for each in found if each.token_ids], left_out
 
