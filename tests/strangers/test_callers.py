@@ -16,6 +16,9 @@ from headpursuit.given import collected, listed
 from headpursuit.heads import heads_of
 from headpursuit.images import ImagePrompt
 from headpursuit.models import harness_tasks, log_probabilities, read_mixed, scale_gradients
+from headpursuit.studies.experiments.lm_eval import HarnessConfig
+from headpursuit.studies.experiments.rankers import RankersConfig
+from headpursuit.studies.experiments.transfer import TransferConfig
 
 TEXTS = ["the red", "a blue sky"]
 WORDS = ("red", "blue", " green")
@@ -339,6 +342,42 @@ def test_one_task_of_lm_eval_is_a_list_of_one():
         harness_tasks("nosuchtask")
     with pytest.raises(TypeError, match="task 1 is None; give at least one task of lm-eval"):
         harness_tasks([None])
+
+
+CONFIGS = {
+    "rankers": lambda tasks: RankersConfig(tasks, "m"),
+    "lm-eval": lambda tasks: HarnessConfig("m", tasks, {"scales": {"L1H2": 0}}),
+    "transfer": lambda tasks: TransferConfig("m", tasks),
+}
+
+
+@pytest.mark.parametrize("kind", ["rankers", "lm-eval"])
+@pytest.mark.parametrize("tasks", ["months", ["months"], iter(["months"])], ids=repr)
+def test_one_task_is_a_list_of_one(kind, tasks):
+    if not isinstance(tasks, str | list):
+        tasks = iter(["months"])  # an iterator is spent by the first
+    assert CONFIGS[kind](tasks).tasks == ("months",)
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+@pytest.mark.parametrize(
+    ("tasks", "error", "reason"),
+    [
+        (None, TypeError, "the tasks are None; give a"),
+        ([5], TypeError, r"task 1 is of type int \(5\); give a"),
+        ({"months": 1}, TypeError, "the tasks are of type dict"),
+        ([], ValueError, "there are no tasks; give a"),
+    ],
+)
+def test_what_is_no_task_is_named(kind, tasks, error, reason):
+    with pytest.raises(error, match=reason):
+        CONFIGS[kind](tasks)
+
+
+@pytest.mark.parametrize("wrong", [["one", "two"], None, 5])
+def test_prompts_in_the_place_of_a_file_are_told_that_they_need_no_reading(wrong):
+    with pytest.raises(TypeError, match=r"read from a file, but a \w+ was given; .* take them as they are"):
+        read_prompts(wrong)
 
 
 def test_long_and_many_lined_values_are_named_in_one_short_line():

@@ -350,7 +350,7 @@ def test_equal_effects_share_their_places():
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"tasks": ()}, "there is no task to compare rankers on"),
+        ({"tasks": ()}, "there are no tasks; give a task to compare rankers on"),
         ({"tasks": ("a", "a")}, "a task is named twice"),
         ({"rankers": "nonsense"}, "there is no ranker 'nonsense'; there is specificity"),
         ({"heads": ""}, "there is no number of heads to edit"),

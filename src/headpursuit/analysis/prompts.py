@@ -49,6 +49,11 @@ def read_prompts(path: Path | str, column: str | None = None) -> PromptFile:
         FileNotFoundError: If there is no such file.
         ValueError: An unknown kind of file, nothing in it, or a row that is no prompt; the text names the row.
     """
+    if not isinstance(path, str | Path):
+        raise TypeError(
+            f"prompts are read from a file, but a {type(path).__name__} was given; prompts that are there already need "
+            "no reading: capture, answer and effects take them as they are"
+        )
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")

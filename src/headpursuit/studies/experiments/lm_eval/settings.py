@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headpursuit.given import listed
 from headpursuit.models import ChatSettings
 from headpursuit.studies.kernel import command_line
 
@@ -38,6 +39,8 @@ class HarnessConfig(ChatSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        named = listed(self.tasks, "task", str, "a task of lm-eval, like hellaswag, or several")
+        object.__setattr__(self, "tasks", named)
         smallest = {"limit": 1, "num_fewshot": 0, "batch_size": 1, "controls": 0}
         for name, least in smallest.items():
             value = getattr(self, name)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from headpursuit.analysis import RankConfig, count_of
 from headpursuit.analysis.rankers import DEFAULT, Ranker, find_ranker, ranker_names
+from headpursuit.given import listed
 from headpursuit.heads import parse_scope
 from headpursuit.studies.kernel import command_line
 from headpursuit.studies.results import StudyConfig
@@ -49,8 +50,8 @@ class RankersConfig:
     """Now, to chat templates that write the date or time; if empty, the day on which the run is begun."""
 
     def __post_init__(self) -> None:
-        if not self.tasks:
-            raise ValueError("there is no task to compare rankers on; name one, like countries-qa")
+        named = listed(self.tasks, "task", str, "a task to compare rankers on, like countries-qa, or several")
+        object.__setattr__(self, "tasks", named)
         if len(set(self.tasks)) != len(self.tasks):
             raise ValueError(f"a task is named twice in {', '.join(self.tasks)}")
         for name in ("draws", "batch_size", "samples"):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.analysis import RankConfig, count_of
+from headpursuit.given import listed
 from headpursuit.heads import parse_scope
 from headpursuit.studies.kernel import command_line, settings_of
 from headpursuit.studies.results import StudyConfig
@@ -115,6 +116,8 @@ class TransferConfig:
     """Now, to chat templates that write the date or time; if empty, the day on which the run is begun."""
 
     def __post_init__(self) -> None:
+        given = listed(self.tasks, "task", TransferTask, "a list of TransferTask, two at least")
+        object.__setattr__(self, "tasks", given)
         if len(self.tasks) < 2:
             raise ValueError(f"transfer needs at least two tasks, but {len(self.tasks)} was given; name another")
         twice = [name for name, n in Counter(task.name for task in self.tasks).items() if n > 1]
