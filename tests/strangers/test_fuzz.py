@@ -29,8 +29,20 @@ from headpursuit.storage import sha256_of
 from headpursuit.studies import load_task
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
 from headpursuit.studies.experiments.transfer.files import read_tasks
+from headpursuit.studies.tasks import rows as rows_of_tasks
 
 pytestmark = [pytest.mark.usefixtures("as_users_run_it"), pytest.mark.filterwarnings("ignore")]
+
+
+@pytest.fixture(autouse=True)
+def _no_data_sets(monkeypatch):
+    """Any name may be that of a data set on the hub, or of a folder on this machine."""
+
+    def out_of_reach(name, *_):
+        raise ConnectionError("the data sets of fuzz are out of reach")
+
+    monkeypatch.setattr(rows_of_tasks, "data_set", out_of_reach)
+
 
 FEW, MANY = 150, 1000
 

@@ -67,7 +67,10 @@ def _check_types(given: Mapping[str, Any], where: str) -> None:
 def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
     """Rows that are given in place, or read."""
     if "data" in given:
-        return read_rows(str(given["data"]), file.parent)
+        try:
+            return read_rows(given["data"], file.parent)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{where}, data: {error}") from error
     rows = given["rows"]
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
         raise ValueError(f"{where}, rows: expected a list of rows, like `- {{day: Monday, next: Tuesday}}`")
