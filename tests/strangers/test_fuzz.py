@@ -21,6 +21,7 @@ from headpursuit.analysis import Capture, CaptureConfig, RankConfig, RankedHead,
 from headpursuit.analysis.samples import Samples
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.concepts.normalising import normalised
+from headpursuit.files import is_blank
 from headpursuit.heads import Edit, Head
 from headpursuit.images import load_images
 from headpursuit.models import Identity
@@ -87,7 +88,7 @@ def prompts_in_lines(folder, content):
     file.write_bytes(content)
     found = read(read_prompts, file)
     if found is not None:
-        assert list(found) == [line for line in lines(content) if line.strip()]
+        assert list(found) == [line for line in lines(content) if not is_blank(line)]
         assert len(found) == len(list(found))
 
 
