@@ -214,10 +214,13 @@ def captions(folder, content):
 
 
 def parquet():
-    datasets = pytest.importorskip("datasets")
-    made = io.BytesIO()
-    datasets.Dataset.from_list([{"prompt": "a"}, {"prompt": "b, c"}, {"prompt": "d"}]).to_parquet(made)
-    return made.getvalue()
+    pytest.importorskip("pyarrow")
+    from pyarrow import BufferOutputStream, table
+    from pyarrow.parquet import write_table
+
+    made = BufferOutputStream()
+    write_table(table({"prompt": ["a", "b, c", "d"]}), made, write_page_checksum=True)
+    return made.getvalue().to_pybytes()
 
 
 TASK = {

@@ -9,7 +9,7 @@ from headpursuit.files.texts import refuse_pointer
 
 
 def parquet_rows(path: Path) -> Iterator[Row]:
-    """The rows of a Parquet file, a group in memory at a time.
+    """The rows of a Parquet file, a group in memory at a time; checksums of pages are verified where there are any.
 
     Raises:
         ExtraMissing: If the package pyarrow is not installed.
@@ -23,7 +23,7 @@ def parquet_rows(path: Path) -> Iterator[Row]:
     refuse_pointer(path)
     number = 0
     try:
-        with ParquetFile(path) as file:
+        with ParquetFile(path, page_checksum_verification=True) as file:
             names = file.schema_arrow.names
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
