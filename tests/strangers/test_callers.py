@@ -352,7 +352,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("kind", ["rankers", "lm-eval"])
-@pytest.mark.parametrize("tasks", ["months", ["months"], iter(["months"])], ids=repr)
+@pytest.mark.parametrize("tasks", ["months", ["months"], iter(["months"])], ids=["one", "list", "iterator"])
 def test_one_task_is_a_list_of_one(kind, tasks):
     if not isinstance(tasks, str | list):
         tasks = iter(["months"])  # an iterator is spent by the first
