@@ -1,5 +1,7 @@
 """The one judge decides of answers what the rules written out plainly say, on whatever figures without silence."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +26,8 @@ def groups(draw, base, far):
     score = draw(RATES if base is None else RATES if far else st.one_of(near, near, near, RATES))
     change = None
     if base is not None:
-        low, high = draw(st.floats(0, 0.1)), draw(st.floats(0, 0.1)) / draw(st.sampled_from([1, 100]))
+        width = st.one_of(st.floats(0, 0.01), st.floats(0, 0.1), st.floats(0, 0.6))
+        low, high = draw(width), draw(width)
         change = Estimate(score - base, score - base - low, score - base + high)
     rate = draw(RATES)
     plain = Estimate(score, score, score)
@@ -59,8 +62,12 @@ def studies(draw):
     if draw(st.integers(0, 9)) == 0:
         scale = 1 - scale  # the wrong side
     base = draw(arms_of("base", None, unrelated, scale))
-    kinds = ["edit", "matched", "matched", "random", "random", "other"]
-    arms = [base, *(draw(arms_of(kind, base, unrelated, scale)) for kind in kinds)]
+    edit, other = (draw(arms_of(kind, base, unrelated, scale)) for kind in ("edit", "other"))
+    controls = [draw(arms_of(kind, base, unrelated, scale)) for kind in ("matched", "matched", "random", "random")]
+    if draw(st.booleans()):  # one draw goes as far as the edit, and breaks the model or not
+        place, damage = draw(st.integers(0, 3)), draw(st.sampled_from([edit.damage, Damage(90.0, 1.0)]))
+        controls[place] = replace(controls[place], target=edit.target, damage=damage)
+    arms = [base, edit, *controls, other]
     ps = tuple(draw(st.sampled_from([0.0002, 0.0002, 0.01, 0.05, 0.4])) for _ in range(2))
     return AnswerMeasure(METRICS[metric], direction), arms, *ps
 

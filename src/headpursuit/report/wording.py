@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from headpursuit.studies.judging.terms import WORDS
 from headpursuit.studies.results import Estimate
 
 LONGEST_TOKEN = 32
@@ -110,5 +111,5 @@ def _visible(character: str) -> str:
 FILTERS: Mapping[str, Callable[..., Any]] = {
     each.__name__: each
     for each in (rate, change, interval, score, z_score, amount, p_value, number, token, answer, mean, short_name)
-}
-"""Filters of templates, by name."""
+} | {"words": WORDS.__getitem__}
+"""Filters of templates, by name; `words` is how a direction is spoken of."""
