@@ -1,0 +1,158 @@
+"""How likely prompts are continued in one way, under any edit: answers teacher-forced, or any token of a concept."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from headpursuit.heads import Edit
+from headpursuit.images import Prompt
+from headpursuit.models.batches import Batch, batches
+from headpursuit.models.chat import Chat
+from headpursuit.models.image_positions import image_token_id
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.replay import Replay, replay
+from headpursuit.models.token_kinds import with_answers
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A prompt, and the tokens behind it whose probability is followed.
+
+    Raises:
+        ValueError: If no token is followed, or an early step leaves open which token is read on from.
+    """
+
+    prompt: Prompt
+    steps: tuple[tuple[int, ...], ...]
+    """For each token that is followed the ids that count: one, or in the last step several, whose probabilities add."""
+    before: tuple[int, ...] = ()
+    """What the model has said before it; given, not followed."""
+
+    def __post_init__(self) -> None:
+        if not all(self.steps) or not self.steps:
+            raise ValueError("a continuation needs at least one token whose probability is followed")
+        if any(len(ids) > 1 for ids in self.steps[:-1]):
+            raise ValueError("only the last step of a continuation may count several tokens")
+
+    @property
+    def read(self) -> tuple[int, ...]:
+        """The tokens that are put behind the prompt: all but those of the last step, which are only predicted."""
+        return (*self.before, *(ids[0] for ids in self.steps[:-1]))
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The continuations of one batch."""
+
+    numbers: tuple[int, ...]
+    continuations: tuple[Continuation, ...]
+    replay: Replay
+    n_read: int
+
+    def of(self, logits: Float[Tensor, "n_rows n_read vocab"]) -> Float[Tensor, " n_rows"]:
+        """Log-probability of each row's continuation."""
+        longest = max(len(c.read) for c in self.continuations)
+        found = []
+        for row, continuation in zip(logits, self.continuations, strict=True):
+            # Behind the prompt's last token, which is `longest` columns from the end, come `before` and the steps.
+            first = self.n_read - 1 - longest + len(continuation.before)
+            likely = row[first : first + len(continuation.steps)].float().log_softmax(-1)
+            steps = zip(likely, continuation.steps, strict=True)
+            found.append(torch.stack([values[list(ids)].logsumexp(0) for values, ids in steps]).sum())
+        return torch.stack(found)
+
+
+class Likelihoods:
+    """Log-probabilities of continuations, and how any edit changes them."""
+
+    def __init__(self, parts: Sequence[_Part], n: int) -> None:
+        """Made by `likelihoods`."""
+        self._parts, self._n = parts, n
+        self.base: Float[Tensor, " n_continuations"] = self._gathered(part.replay.base for part in parts)
+        """Under the base edit, nats; on the CPU."""
+
+    def under(self, edit: Edit) -> Float[Tensor, " n_continuations"]:
+        """Under an edit, nats; on the CPU.
+
+        Raises:
+            ValueError: If it names a head that the model does not have, or a log-probability is undefined.
+        """
+        return self._gathered(part.replay.logits(edit) for part in self._parts)
+
+    def upon(self, edit: Edit) -> "Likelihoods":
+        """The same continuations with another base edit."""
+        return Likelihoods([replace(part, replay=part.replay.under(edit)) for part in self._parts], self._n)
+
+    def share(self, edit: Edit) -> float:
+        """The part of all layers' work that reading them under an edit takes, 0 to 1."""
+        return sum(part.replay.share(edit) * len(part.numbers) for part in self._parts) / self._n
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that is kept for replays."""
+        return sum(part.replay.n_bytes for part in self._parts)
+
+    def _gathered(self, logits: Iterable[Tensor]) -> Tensor:
+        found = torch.zeros(self._n)
+        for part, values in zip(self._parts, logits, strict=True):
+            found[list(part.numbers)] = part.of(values).cpu()
+        if found.isnan().any():
+            raise ValueError("a log-probability is undefined (NaN); try dtype float32")
+        return found
+
+
+def likelihoods(
+    model: LanguageModel,
+    continuations: Sequence[Continuation],
+    *,
+    batch_size: int = 16,
+    chat: Chat | bool = False,
+    under: Edit | None = None,
+    every: int = 1,
+) -> Likelihoods:
+    """Read prompts with their continuations once, and keep what replays need.
+
+    Args:
+        model: The model.
+        continuations: Prompts and the tokens behind them.
+        batch_size: Prompts per batch; those of similar length share one, so that little padding is read.
+        chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
+        under: The base edit; none if it is left out.
+        every: As `replay` takes it.
+
+    Raises:
+        ValueError: If there are no continuations, or prompts cannot be read.
+        AnatomyError: If the heads cannot be found or certified.
+    """
+    room = max((len(c.read) for c in continuations), default=0)
+    parts = []
+    for batch in batches(model, [c.prompt for c in continuations], batch_size, chat=chat, room=room):
+        those = tuple(continuations[i] for i in batch.indices)
+        n_read = max(len(c.read) for c in those) + 1
+        whole = _continued(model, batch, those)
+        made = replay(model, whole, n_read=n_read, under=under, prompt_length=batch.input_ids.shape[1], every=every)
+        parts.append(_Part(batch.indices, those, made, n_read))
+    return Likelihoods(parts, len(continuations))
+
+
+def _continued(model: LanguageModel, batch: Batch, continuations: Sequence[Continuation]) -> Batch:
+    """The batch with each continuation's tokens behind its prompt, masked after its end."""
+    longest = max(len(c.read) for c in continuations)
+    if longest == 0:
+        return batch
+    rows = [[*c.read, *[0] * (longest - len(c.read))] for c in continuations]
+    masks = [[1] * len(c.read) + [0] * (longest - len(c.read)) for c in continuations]
+    new, mask = (torch.tensor(values, device=batch.input_ids.device) for values in (rows, masks))
+    found = replace(
+        batch,
+        input_ids=torch.cat([batch.input_ids, new], dim=1),
+        attention_mask=torch.cat([batch.attention_mask, mask.to(batch.attention_mask)], dim=1),
+    )
+    if not batch.pictures:
+        return found
+    image_id = image_token_id(model.network)
+    of_image = batch.input_ids == (-1 if image_id is None else image_id)
+    return replace(found, pictures=with_answers(batch.pictures, of_image, longest))

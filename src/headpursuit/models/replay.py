@@ -1,0 +1,242 @@
+"""Prompts read again and again under different edits, each time from the first layer that an edit changes.
+
+What leaves each decoder layer is kept from one base run. Under an edit, layers below the first one that it touches do
+not compute: they hand on what is kept. The rest is the model's own code, so the logits are bit-equal to those of
+`rescale`. Whether a model's layers can be replayed is tried on a short prompt first; where they cannot, every pass is
+a whole one.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from headpursuit.heads import Edit, GivenEdit, Head, edit_of
+from headpursuit.models.anatomy import AnatomyError
+from headpursuit.models.batches import Batch
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.rescale import rescale
+from headpursuit.models.sharding import is_sharded
+from headpursuit.models.text import read_logits
+
+_LAYER = re.compile(r"(.*?)\.(\d+)\.")
+
+
+@dataclass(frozen=True)
+class _Layers:
+    """The decoder's layers, in the order they run in; none where they cannot be replayed."""
+
+    modules: tuple[nn.Module, ...] = ()
+    number_of: dict[str, int] = field(default_factory=dict)
+    """By site (`L12`) the layer that holds it."""
+
+    def first_of(self, heads: Collection[Head]) -> int:
+        """The lowest layer that holds one of these heads; behind the last one for none."""
+        return min((self.number_of.get(head.site, 0) for head in heads), default=len(self.modules))
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Passes over one batch, from any layer."""
+
+    model: LanguageModel
+    batch: Batch
+    layers: _Layers
+    n_read: int = 1
+    prompt_length: int | None = None
+    every: int = 1
+
+    @torch.no_grad()
+    def read(
+        self, edit: Edit, kept: Mapping[int, Any], first: int, keep_in: dict[int, Any] | None = None
+    ) -> Float[Tensor, "n_prompts n_read vocab"]:
+        """Logits under an edit that changes nothing below the layer `first`; what leaves layers may be kept."""
+        start = begin_of(kept, first)
+        with ExitStack() as stack:
+            stack.enter_context(rescale(self.model, edit, prompt_length=self.prompt_length))
+            if start:
+                stack.enter_context(_standing_in(self.layers.modules[:start], kept[start]))
+            if keep_in is not None:
+                for number, layer in enumerate(self.layers.modules[start:], start=start + 1):
+                    if number % self.every == 0:
+                        stack.callback(layer.register_forward_hook(_keep_in(keep_in, number)).remove)
+            logits = read_logits(self.model, self.batch, logits_to_keep=self.n_read)
+        return logits[:, -self.n_read :]
+
+
+class Replay:
+    """One batch of prompts, read once under a base edit; read again under others from the first layer that differs."""
+
+    def __init__(self, reader: _Reader, under: Edit, kept: dict[int, Any], first: int) -> None:
+        """Made by `replay`, or from another replay."""
+        self._reader, self._under, self._kept = reader, under, dict(kept)
+        self.base: Float[Tensor, "n_prompts n_read vocab"] = reader.read(under, kept, first, self._kept)
+        """Logits under the base edit."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the kept values take: tokens of the batch times width of the stream, for every kept layer."""
+        return sum(t.numel() * t.element_size() for kept in self._kept.values() for t in _tensors(kept))
+
+    def logits(self, edit: Edit) -> Float[Tensor, "n_prompts n_read vocab"]:
+        """Logits under an edit, bit-equal to those of a whole pass.
+
+        Raises:
+            ValueError: If it names a head that the model does not have.
+        """
+        return self._reader.read(edit, self._kept, self._first(edit))
+
+    def under(self, edit: Edit) -> "Replay":
+        """The same prompts under another base edit; what it shares with this one is not computed again."""
+        first = self._first(edit)
+        return Replay(self._reader, edit, {n: kept for n, kept in self._kept.items() if n <= first}, first)
+
+    def share(self, edit: Edit) -> float:
+        """The part of the layers that a pass under an edit computes, 0 to 1."""
+        layers = self._reader.layers.modules
+        return 1 - begin_of(self._kept, self._first(edit)) / len(layers) if layers else 1.0
+
+    def _first(self, edit: Edit) -> int:
+        """The lowest layer in which an edit differs from the base edit."""
+        if self._under and edit.scope != self._under.scope:
+            return 0
+        changed = [head for head in {*edit, *self._under} if edit.get(head, 1.0) != self._under.get(head, 1.0)]
+        return self._reader.layers.first_of(changed)
+
+
+def replay(
+    model: LanguageModel,
+    batch: Batch,
+    *,
+    n_read: int = 1,
+    under: GivenEdit | None = None,
+    prompt_length: int | None = None,
+    every: int = 1,
+) -> Replay:
+    """Read a batch of prompts, and keep what leaves the layers.
+
+    Args:
+        model: The model.
+        batch: The prompts.
+        n_read: Logits of so many last tokens are read; 0 for all.
+        under: The base edit; none if it is left out.
+        prompt_length: As `rescale` takes it.
+        every: Keep what enters every so many layers: less memory, and a pass begins up to `every` - 1 layers earlier.
+
+    Raises:
+        ValueError: If `every` or `n_read` cannot be, or the edit names a head that the model does not have.
+        AnatomyError: If the heads cannot be found or certified.
+    """
+    if every < 1 or n_read < 0:
+        raise ValueError(f"every is {every} and n_read {n_read}; keep every layer (1) or fewer, and read 0 or more")
+    layers = _Layers() if replay_refusal(model) else _layers(model)
+    return Replay(_Reader(model, batch, layers, n_read, prompt_length, every), edit_of(under or {}), {}, 0)
+
+
+def begin_of(kept: Mapping[int, Any], first: int) -> int:
+    """The layer that a pass begins at: the last one at or below the first changed whose input is kept."""
+    return max((number for number in kept if number <= first), default=0)
+
+
+def replay_refusal(model: LanguageModel) -> str:
+    """Why a model's layers cannot be replayed, so that every pass is a whole one; empty if they can.
+
+    Tried on a short prompt, for every layer: without an edit a replay gives the logits bit by bit, and with the layer's
+    heads at scale -1 those of `rescale`.
+
+    Raises:
+        AnatomyError: If the heads cannot be found or certified.
+    """
+    known = _refusals.get(model.network)
+    if known is None:
+        known = _refusals[model.network] = _tried(model)
+    return known
+
+
+_refusals: "WeakKeyDictionary[nn.Module, str]" = WeakKeyDictionary()
+
+
+def _layers(model: LanguageModel) -> _Layers:
+    """The layers that hold the heads, and those between them.
+
+    Raises:
+        AnatomyError: If they are no list of modules that each run once.
+    """
+    sites = model.anatomy.sites
+    found = {site.name: _LAYER.match(site.path) for site in sites}
+    lists = {match[1] for match in found.values() if match}
+    if any(site.call for site in sites) or len(lists) != 1 or not all(found.values()):
+        raise AnatomyError("its layers are not one list of modules that each run once")
+    modules = model.network.get_submodule(lists.pop())
+    if not isinstance(modules, nn.ModuleList):
+        raise AnatomyError("its layers are not one list of modules that each run once")
+    return _Layers(tuple(modules), {name: int(match[2]) for name, match in found.items() if match})
+
+
+def _tried(model: LanguageModel) -> str:
+    if is_sharded(model.network):
+        return "several processes hold it"
+    try:
+        layers = _layers(model)
+    except AnatomyError as error:
+        return str(error)
+    ids = torch.arange(5, device=model.device)[None] + 5
+    batch, kept = Batch((0,), ids, torch.ones_like(ids)), dict[int, Any]()
+    reader = _Reader(model, batch, layers, n_read=0)
+    reader.read(Edit({}), {}, 0, kept)
+    if sorted(kept) != list(range(1, len(layers.modules) + 1)):
+        return "not every layer runs when it reads"
+    base = reader.read(Edit({}), {}, 0)
+    for site in model.anatomy.sites:
+        edit, number = Edit.uniform(site.heads, -1.0), layers.number_of[site.name]
+        edited = reader.read(edit, {}, 0)
+        if not (
+            torch.equal(base, reader.read(Edit({}), kept, number))
+            and torch.equal(edited, reader.read(edit, kept, number))
+        ):
+            return f"layer {number} does not depend on the layer below it alone"
+    return ""
+
+
+@contextmanager
+def _standing_in(layers: Sequence[nn.Module], output: Any) -> Iterator[None]:
+    """Layers that do not compute: each gives out the same, of which the last one's is read."""
+
+    def forward(*_: Any, **__: Any) -> Any:
+        return _copied(output)
+
+    with ExitStack() as stack:
+        for layer in layers:
+            own = {
+                name: value for name, value in layer.__dict__.items() if name == "forward"
+            }  # accelerate puts one there
+            stack.callback(layer.__dict__.update, own)
+            stack.callback(layer.__dict__.pop, "forward")
+            layer.__dict__["forward"] = forward
+        yield
+
+
+def _keep_in(kept: dict[int, Any], number: int) -> Callable[[nn.Module, Any, Any], None]:
+    def keep(_: nn.Module, __: Any, output: Any) -> None:
+        kept[number] = _copied(output)
+
+    return keep
+
+
+def _copied(output: Any) -> Any:
+    """What left a layer, with tensors of its own: some layers add to what they are given in place."""
+    if isinstance(output, Tensor):
+        return output.detach().clone()
+    return tuple(map(_copied, output)) if isinstance(output, tuple) else output
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    if isinstance(output, Tensor):
+        return [output]
+    return [t for part in output for t in _tensors(part)] if isinstance(output, tuple) else []
