@@ -143,7 +143,9 @@ def test_few_of_each_size_are_kept_best_first():
     assert all(sum(len(t.edit) == n for t in found.best) <= 2 for n in (1, 2))
 
 
-@pytest.mark.parametrize("wrong", [{"loss": 0}, {"loss": 1.5}, {"strain": 0}, {"most_heads": 0}, {"least_gain": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"loss": 0.0}, {"loss": 1.5}, {"strain": 0.0}, {"most_heads": 0}, {"least_gain": 0.0}]
+)
 def test_limits_that_cannot_be_are_refused(wrong):
     with pytest.raises(ValueError, match="limits are a loss between 0 and 1"):
         Limits(**wrong)

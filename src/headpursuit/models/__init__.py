@@ -5,6 +5,7 @@ from headpursuit.models.batches import batches
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.chat import Chat, ChatSettings, chat_of
+from headpursuit.models.continuations import Continuation, Likelihoods, Likely, likelihoods
 from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_is_cached
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
@@ -30,7 +31,9 @@ from headpursuit.models.identity import (
 )
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
+from headpursuit.models.neutral import NeutralText, neutral_text
 from headpursuit.models.readout import readout
+from headpursuit.models.replay import Replay, replay, replay_refusal
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
@@ -41,11 +44,12 @@ from headpursuit.models.spelling import (
     collisions,
     first_tokens,
     spell,
+    spelled,
     tokens_of,
     why_no_token,
 )
 from headpursuit.models.streaming import stream_answer
-from headpursuit.models.text import answer, log_probabilities
+from headpursuit.models.text import answer, answer_ids, log_probabilities
 from headpursuit.models.token_forms import token_forms
 from headpursuit.models.tokens import token_text
 from headpursuit.models.twins import twin
@@ -62,6 +66,7 @@ __all__ = [
     "Chat",
     "ChatSettings",
     "ConceptTokens",
+    "Continuation",
     "DEMO_VLM",
     "Difference",
     "EMBEDDED",
@@ -75,10 +80,14 @@ __all__ = [
     "HeadSite",
     "Identity",
     "LanguageModel",
+    "Likelihoods",
+    "Likely",
     "LogitChanges",
     "MixedBatch",
     "MultiToken",
+    "NeutralText",
     "Positions",
+    "Replay",
     "Spelling",
     "TokenizerFacts",
     "UnembeddingFacts",
@@ -87,6 +96,7 @@ __all__ = [
     "VocabularyWords",
     "WordKind",
     "answer",
+    "answer_ids",
     "ask_harness",
     "batches",
     "chat_of",
@@ -103,15 +113,20 @@ __all__ = [
     "ids_without_token",
     "is_approximate",
     "is_sharded",
+    "likelihoods",
     "load",
     "log_probabilities",
     "logit_changes",
+    "neutral_text",
     "quiet",
     "read_mixed",
     "readout",
+    "replay",
+    "replay_refusal",
     "rescale",
     "scale_gradients",
     "spell",
+    "spelled",
     "stream_answer",
     "tell_of_frames",
     "token_forms",

@@ -1,4 +1,4 @@
-"""How likely prompts are continued in one way, under any edit: answers teacher-forced, or any token of a concept."""
+"""Likelihoods of what follows prompts, under any edit: answers, teacher-forced, or any token of a concept."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -52,30 +52,43 @@ class _Part:
     replay: Replay
     n_read: int
 
-    def of(self, logits: Float[Tensor, "n_rows n_read vocab"]) -> Float[Tensor, " n_rows"]:
-        """Log-probability of each row's continuation."""
+    def of(self, logits: Float[Tensor, "n_rows n_read vocab"]) -> Float[Tensor, "2 n_rows"]:
+        """Log-probability of each row's continuation, and its margin."""
         longest = max(len(c.read) for c in self.continuations)
         found = []
         for row, continuation in zip(logits, self.continuations, strict=True):
             # Behind the prompt's last token, which is `longest` columns from the end, come `before` and the steps.
             first = self.n_read - 1 - longest + len(continuation.before)
             likely = row[first : first + len(continuation.steps)].float().log_softmax(-1)
-            steps = zip(likely, continuation.steps, strict=True)
-            found.append(torch.stack([values[list(ids)].logsumexp(0) for values, ids in steps]).sum())
-        return torch.stack(found)
+            ours = torch.stack([v[list(ids)].logsumexp(0) for v, ids in zip(likely, continuation.steps, strict=True)])
+            others = likely.clone()
+            for values, ids in zip(others, continuation.steps, strict=True):
+                values[list(ids)] = -torch.inf
+            found.append(torch.stack([ours.sum(), (ours - others.amax(-1)).amin()]))
+        return torch.stack(found, dim=1)
+
+
+@dataclass(frozen=True)
+class Likely:
+    """How likely continuations are."""
+
+    log_probability: Float[Tensor, " n_continuations"]
+    """Of all that is followed of each, nats."""
+    margin: Float[Tensor, " n_continuations"]
+    """Its lead over the likeliest other token, nats; of several steps the smallest. Above 0, the model says it."""
 
 
 class Likelihoods:
-    """Log-probabilities of continuations, and how any edit changes them."""
+    """Likelihoods of continuations, and how any edit changes them."""
 
     def __init__(self, parts: Sequence[_Part], n: int) -> None:
         """Made by `likelihoods`."""
         self._parts, self._n = parts, n
-        self.base: Float[Tensor, " n_continuations"] = self._gathered(part.replay.base for part in parts)
-        """Under the base edit, nats; on the CPU."""
+        self.base: Likely = self._gathered(part.replay.base for part in parts)
+        """Under the base edit."""
 
-    def under(self, edit: Edit) -> Float[Tensor, " n_continuations"]:
-        """Under an edit, nats; on the CPU.
+    def under(self, edit: Edit) -> Likely:
+        """Under an edit, on the CPU.
 
         Raises:
             ValueError: If it names a head that the model does not have, or a log-probability is undefined.
@@ -95,13 +108,13 @@ class Likelihoods:
         """Memory that is kept for replays."""
         return sum(part.replay.n_bytes for part in self._parts)
 
-    def _gathered(self, logits: Iterable[Tensor]) -> Tensor:
-        found = torch.zeros(self._n)
+    def _gathered(self, logits: Iterable[Tensor]) -> Likely:
+        found = torch.zeros(2, self._n)
         for part, values in zip(self._parts, logits, strict=True):
-            found[list(part.numbers)] = part.of(values).cpu()
+            found[:, list(part.numbers)] = part.of(values).cpu()
         if found.isnan().any():
             raise ValueError("a log-probability is undefined (NaN); try dtype float32")
-        return found
+        return Likely(*found)
 
 
 def likelihoods(

@@ -64,7 +64,7 @@ class _Reader:
                 stack.enter_context(_standing_in(self.layers.modules[:start], kept[start]))
             if keep_in is not None:
                 for number, layer in enumerate(self.layers.modules[start:], start=start + 1):
-                    if number % self.every == 0:
+                    if self.every and number % self.every == 0:
                         stack.callback(layer.register_forward_hook(_keep_in(keep_in, number)).remove)
             logits = read_logits(self.model, self.batch, logits_to_keep=self.n_read)
         return logits[:, -self.n_read :]
@@ -127,14 +127,15 @@ def replay(
         n_read: Logits of so many last tokens are read; 0 for all.
         under: The base edit; none if it is left out.
         prompt_length: As `rescale` takes it.
-        every: Keep what enters every so many layers: less memory, and a pass begins up to `every` - 1 layers earlier.
+        every: Keep what enters every so many layers: less memory, and a pass begins up to `every` - 1 layers earlier; 0
+            keeps nothing.
 
     Raises:
         ValueError: If `every` or `n_read` cannot be, or the edit names a head that the model does not have.
         AnatomyError: If the heads cannot be found or certified.
     """
-    if every < 1 or n_read < 0:
-        raise ValueError(f"every is {every} and n_read {n_read}; keep every layer (1) or fewer, and read 0 or more")
+    if every < 0 or n_read < 0:
+        raise ValueError(f"every is {every} and n_read {n_read}; neither can be below 0")
     layers = _Layers() if replay_refusal(model) else _layers(model)
     return Replay(_Reader(model, batch, layers, n_read, prompt_length, every), edit_of(under or {}), {}, 0)
 

@@ -102,8 +102,20 @@ def first_tokens(model: LanguageModel, words: Sequence[str], *, spaced: bool) ->
         words: Such as the accepted answers to a question.
         spaced: Whether a space comes before them, as where an answer follows a text.
     """
-    begun = (_encoded(model, f" {word}" if spaced else word) for word in words)
-    return tuple(dict.fromkeys(ids[0] for ids in begun if not _unusable(model, ids)))
+    begun = (spelled(model, word, spaced=spaced) for word in words)
+    return tuple(dict.fromkeys(ids[0] for ids in begun if ids))
+
+
+def spelled(model: LanguageModel, word: str, *, spaced: bool) -> tuple[int, ...]:
+    """All tokens of a word, as it follows a text; none where its first token is no part of a text.
+
+    Args:
+        model: The model whose tokenizer counts.
+        word: Such as an accepted answer to a question.
+        spaced: Whether a space comes before it.
+    """
+    ids = _encoded(model, f" {word}" if spaced else word)
+    return () if _unusable(model, ids) else ids
 
 
 def collisions(

@@ -72,15 +72,31 @@ def answer(
         TypeError: If one is no prompt; the text has its number.
         ValueError: If there are no prompts, or they cannot be read (see `batches`).
     """
+    found = answer_ids(
+        model, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, chat=chat, progress=progress
+    )
+    return [str(model.tokenizer.decode(ids, skip_special_tokens=True)) for ids in found]
+
+
+def answer_ids(
+    model: LanguageModel,
+    prompts: GivenPrompts,
+    *,
+    max_new_tokens: int = 12,
+    batch_size: int = 64,
+    chat: Chat | bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[tuple[int, ...]]:
+    """The tokens of greedy answers, up to what ends them; arguments and errors are those of `answer`."""
     prompts = prompts_of(prompts)
     tell_of_frames(model, prompts, chat)
-    answers, done = [""] * len(prompts), 0
+    answers: list[tuple[int, ...]] = [()] * len(prompts)
+    done = 0
     for batch in batches(model, prompts, batch_size, chat=chat, room=max_new_tokens):
         full = continue_batch(model, batch, max_new_tokens)
         start = batch.input_ids.shape[1]
         for i, ids, mask in zip(full.indices, full.input_ids, full.attention_mask, strict=True):
-            kept = ids[start:][mask[start:].bool()]
-            answers[i] = str(model.tokenizer.decode(kept, skip_special_tokens=True))
+            answers[i] = tuple(ids[start:][mask[start:].bool()].tolist())
         done += len(batch.indices)
         if progress:
             progress(done, len(prompts))

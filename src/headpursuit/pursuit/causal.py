@@ -11,7 +11,7 @@ whose edit *does* most, given the edit so far:
    with 1; else it ends.
 
 Only effects are measured of all trials. Damage, which costs more, is measured from the largest effect downwards, until
-what is left could not win even without any.
+what is left could not win even if it did no more damage than S does.
 
 Source: the step-wise choice of matching pursuit (Mallat and Zhang 1993) with removals (as in forward-backward greedy
 selection, Zhang 2011); effects of edits in place of inner products.
@@ -21,7 +21,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from headpursuit.heads import Edit, Head
+from headpursuit.heads import Edit, Head, Scope
 
 Candidate = tuple[Head, float]
 """A head and what it may be multiplied by."""
@@ -122,7 +122,12 @@ class Pursued:
 
 
 def causal_pursuit(
-    measured: Measured, candidates: Sequence[Candidate], limits: Limits = Limits(), *, most_kept: int = 3
+    measured: Measured,
+    candidates: Sequence[Candidate],
+    limits: Limits = Limits(),
+    *,
+    scope: Scope = "all",
+    most_kept: int = 3,
 ) -> Pursued:
     """Grow an edit by what it does.
 
@@ -130,6 +135,7 @@ def causal_pursuit(
         measured: What measures edits.
         candidates: Heads and scales, the most promising first.
         limits: What it may do, and when it ends.
+        scope: Which tokens the edits act on.
         most_kept: Edits kept of each number of heads.
 
     Raises:
@@ -137,7 +143,7 @@ def causal_pursuit(
     """
     if not candidates:
         raise ValueError("a pursuit needs candidates: heads and scales")
-    return _Pursuit(measured, tuple(candidates), limits).run(most_kept)
+    return _Pursuit(measured, tuple(candidates), limits or Limits(), Edit({}, scope)).run(most_kept)
 
 
 @dataclass
@@ -145,6 +151,7 @@ class _Pursuit:
     measured: Measured
     candidates: tuple[Candidate, ...]
     limits: Limits
+    nothing: Edit
     effects: dict[Edit, float] = field(default_factory=dict)
     trials: dict[Edit, Trial] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
@@ -159,7 +166,7 @@ class _Pursuit:
         return Pursued(tuple(self.steps), self._best(most_kept), len(self.effects), len(self.trials))
 
     def _added(self, now: Trial | None) -> Trial | None:
-        edit = now.edit if now else Edit({})
+        edit = now.edit if now else self.nothing
         if len(edit) >= self.limits.most_heads:
             return None
         return self._step("add", now, (_with(edit, c) for c in self.candidates if c[0] not in edit), edit)
@@ -181,7 +188,7 @@ class _Pursuit:
     def _swapped(self, now: Trial | None) -> Trial | None:
         if now is None:
             return None
-        alone = sorted(self.candidates, key=lambda c: -self.effects.get(_with(Edit({}), c), 0.0))
+        alone = sorted(self.candidates, key=lambda c: -self.effects.get(_with(self.nothing, c), 0.0))
         others = [c for c in alone if c[0] not in now.edit][: self.limits.n_swapped]
         return self._step("swap", now, (_with(_without(now.edit, h), c) for h in now.edit for c in others), now.edit)
 
@@ -192,7 +199,8 @@ class _Pursuit:
         before = len(self.effects)
         asked = (now.value(self.limits.weight) if now else 0.0) + (self.limits.least_gain if least is None else least)
         best = None
-        for trial in self._tried(list(dict.fromkeys(edits)), base, asked):
+        least_cost = self.limits.weight * max(now.damage.loss, 0.0) if now and what == "add" else 0.0
+        for trial in self._tried(list(dict.fromkeys(edits)), base, asked, least_cost):
             if best is None or trial.value(self.limits.weight) > best.value(self.limits.weight):
                 best = trial
         if best is None or best.value(self.limits.weight) < asked:
@@ -200,15 +208,14 @@ class _Pursuit:
         self.steps.append(Step(what, best, len(self.effects) - before))
         return best
 
-    def _tried(self, edits: Sequence[Edit], base: Edit, asked: float) -> Iterator[Trial]:
+    def _tried(self, edits: Sequence[Edit], base: Edit, best: float, cost: float) -> Iterator[Trial]:
         """Trials within the limits, from the largest effect downwards, as long as one could win."""
         measured = self.measured.upon(base) if any(edit not in self.effects for edit in edits) else self.measured
         for edit in edits:
             if edit not in self.effects:
                 self.effects[edit] = measured.effect(edit)
-        best = asked
         for edit in sorted(edits, key=lambda e: -self.effects[e]):
-            if self.effects[edit] < best:
+            if self.effects[edit] < best + cost:
                 return
             if edit not in self.trials:
                 self.trials[edit] = Trial(edit, self.effects[edit], measured.damage(edit))

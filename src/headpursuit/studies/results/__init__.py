@@ -4,6 +4,7 @@ from headpursuit.studies.results.arms import Arm, ArmKind, Damage
 from headpursuit.studies.results.captions import CaptionArm, Figures
 from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmSummary, Confusion, Estimate, GroupSummary
+from headpursuit.studies.results.grown import Finalist, Grown, Tried
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult
 from headpursuit.studies.results.verdict import Outcome, Verdict, Why
@@ -23,11 +24,14 @@ __all__ = [
     "Estimate",
     "Example",
     "Figures",
+    "Finalist",
     "GroupSummary",
+    "Grown",
     "HeadNote",
     "Outcome",
     "StudyConfig",
     "StudyResult",
+    "Tried",
     "Verdict",
     "Why",
     "size_of",

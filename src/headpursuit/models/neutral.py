@@ -1,0 +1,86 @@
+"""Plain text read under any edit: how far its next tokens are from the unedited model's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from headpursuit.heads import Edit
+from headpursuit.models.batches import batches
+from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.replay import Replay, replay
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The texts of one batch."""
+
+    numbers: tuple[int, ...]
+    tokens: Int[Tensor, "n_rows n_predictions"]
+    real: Float[Tensor, "n_rows n_predictions"]
+    replay: Replay
+    unedited: Float[Tensor, "n_rows n_predictions vocab"]
+    """Log-probabilities of every next token."""
+
+    def of(self, logits: Float[Tensor, "n_rows n_tokens vocab"]) -> Float[Tensor, "2 n_rows"]:
+        """Of each text: mean divergence from the unedited model, and mean negative log-probability."""
+        after = _log_probabilities(logits)
+        kl = (self.unedited.exp() * (self.unedited - after)).sum(-1)
+        loss = -after.gather(-1, self.tokens[..., None])[..., 0]
+        return torch.stack([(values * self.real).sum(1) / self.real.sum(1) for values in (kl, loss)])
+
+
+@dataclass(frozen=True)
+class NeutralText:
+    """Texts, and what any edit does to their next tokens."""
+
+    parts: tuple[_Part, ...]
+
+    def under(self, edit: Edit) -> tuple[Float[Tensor, " n_texts"], Float[Tensor, " n_texts"]]:
+        """Of each text, in nats per token: the divergence KL(unedited || edited), and the loss; on the CPU."""
+        found = torch.zeros(2, sum(len(part.numbers) for part in self.parts))
+        for part in self.parts:
+            found[:, list(part.numbers)] = part.of(part.replay.logits(edit)).cpu()
+        return found[0], found[1]
+
+    def upon(self, edit: Edit) -> "NeutralText":
+        """The same texts with another base edit for replays; divergence is still from the unedited model."""
+        return NeutralText(tuple(replace(part, replay=part.replay.under(edit)) for part in self.parts))
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that is kept."""
+        unedited = sum(part.unedited.numel() * part.unedited.element_size() for part in self.parts)
+        return unedited + sum(part.replay.n_bytes for part in self.parts)
+
+
+def neutral_text(
+    model: LanguageModel, texts: Sequence[str], *, batch_size: int = 8, scope_of_answers: bool = False
+) -> NeutralText:
+    """Read texts once, unedited, and keep what replays need.
+
+    Args:
+        model: The model.
+        texts: Plain texts.
+        batch_size: Texts per batch.
+        scope_of_answers: The texts stand for what the model might write, so that an edit of generated tokens acts on
+            them.
+
+    Raises:
+        ValueError: If there are no texts, or they cannot be read.
+        AnatomyError: If the heads cannot be found or certified.
+    """
+    parts = []
+    for batch in batches(model, texts, batch_size):
+        made = replay(model, batch, n_read=0, prompt_length=0 if scope_of_answers else None)
+        mask = batch.attention_mask
+        real = (mask[:, 1:] * mask[:, :-1]).float()
+        parts.append(_Part(batch.indices, batch.input_ids[:, 1:], real, made, _log_probabilities(made.base)))
+    return NeutralText(tuple(parts))
+
+
+def _log_probabilities(logits: Tensor) -> Tensor:
+    """Of every next token; what follows the last one is not known."""
+    return logits[:, :-1].float().log_softmax(-1)

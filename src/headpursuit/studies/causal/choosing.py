@@ -1,0 +1,161 @@
+"""An edit chosen by what it does: heads screened, an edit grown, the last few measured by what the model answers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from headpursuit.concepts import Concept
+from headpursuit.heads import Edit, Head, parse_scope
+from headpursuit.models import LanguageModel, replay_refusal
+from headpursuit.pursuit.causal import Candidate, Limits, Pursued, Trial, causal_pursuit
+from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.causal.following import check_following
+from headpursuit.studies.causal.measuring import Probabilities, probabilities
+from headpursuit.studies.kernel import Parts, part
+from headpursuit.studies.measures import Measure
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.results import Arm, ArmSummary, Finalist, Grown, StudyConfig, Tried
+from headpursuit.studies.summaries import summarise
+from headpursuit.studies.tasks import Question, Task, drawn
+
+FEWEST_FACTS = 8
+"""Facts of a group that heads are chosen by, at least."""
+
+_TRIED = 48
+"""Heads whose damage is measured, those with the largest effects."""
+
+_CANDIDATES = 24
+"""Heads that an edit is grown from."""
+
+_FINALISTS = 5
+"""Edits that are measured by answers."""
+
+_TIE = 0.02
+"""Finalists that are closer than this tie; the smallest is taken."""
+
+
+def most_heads(n_heads: int) -> int:
+    """The most heads of an edit: two in a hundred, but at least three."""
+    return max(3, n_heads * 2 // 100)
+
+
+@dataclass(frozen=True)
+class Choosing:
+    """Everything that choosing an edit needs."""
+
+    model: LanguageModel
+    task: Task
+    concept: Concept
+    config: StudyConfig
+    measure: Measure[ArmSummary]
+    folder: Path
+    """Of the study; everything is kept in it as it finishes."""
+    progress: Progress
+    among: Sequence[Head]
+    """The heads that may be edited."""
+
+    @property
+    def target(self) -> tuple[Question, ...]:
+        """The questions that an edit is grown on."""
+        return tuple(q for q in self.task.questions if q.split == "ranking" and q.group == "target")
+
+    @property
+    def unrelated(self) -> tuple[Question, ...]:
+        """The unrelated questions that damage is measured on."""
+        return tuple(q for q in self.task.questions if q.split == "selection" and q.group == "unrelated")
+
+    def check(self) -> None:
+        """Refuse what cannot be chosen by, before anything runs.
+
+        Raises:
+            ValueError: If there are too few questions.
+        """
+        check_following(self.task, [*self.target, *self.unrelated], FEWEST_FACTS)
+
+    def choose(self) -> Grown:
+        """Grow edits, measure the last few by answers, and take one.
+
+        Raises:
+            ValueError: If nothing can be followed, or no edit within the limits does anything.
+        """
+        self.check()
+        pursued = part(self.folder / "pursued.json", Grown, self._grown)
+        if not pursued.finalists:
+            raise ValueError(
+                f"no head of {len(self.among)} changes the target by {Limits.least_gain:.0%} within the damage allowed "
+                f"({self.config.damage:.0%}); allow more damage, or other heads or scales"
+            )
+        return self._judged(pursued)
+
+    def _grown(self) -> Grown:
+        """The pursuit, by probabilities."""
+        self.progress("read questions", 0, 1)
+        measured = probabilities(self.model, self.task, self.target, self.unrelated, self.config)
+        self.progress("read questions", 1, 1)
+        limits = Limits(loss=self.config.damage, most_heads=most_heads(self.model.anatomy.n_heads))
+        candidates, n_screened = self._candidates(measured, limits)
+        self.progress("grow", 0, 1)
+        scope = parse_scope(self.config.scope)
+        pursued = causal_pursuit(measured, candidates, limits, scope=scope) if candidates else Pursued((), (), 0, 0)
+        self.progress("grow", 1, 1)
+        return Grown(
+            what=measured.followed[0].what,
+            n_left_out=measured.followed[0].n_left_out,
+            n_screened=n_screened,
+            n_effects=pursued.n_effects,
+            n_damages=pursued.n_damages,
+            steps=tuple(Tried(step.what, *_told(step.trial)) for step in pursued.steps),
+            finalists=tuple(Finalist(*_told(trial)) for trial in _last(pursued.best, limits)),
+            plain=replay_refusal(self.model),
+        )
+
+    def _candidates(self, measured: Probabilities, limits: Limits) -> tuple[list[Candidate], int]:
+        """Heads and scales to grow from: those that do most by themselves at the first scale, and break least."""
+        scope, scales = parse_scope(self.config.scope), self.config.dose_scales
+        first = -1.0 if -1.0 in scales else scales[0]
+        effects: dict[Head, float] = {}
+        for number, head in enumerate(self.among):
+            self.progress("screen", number, len(self.among) + _TRIED)
+            effects[head] = measured.effect(Edit({head: first}, scope))
+        promising = sorted(effects, key=lambda head: -effects[head])[:_TRIED]
+        values: dict[Head, float] = {}
+        for number, head in enumerate(promising):
+            self.progress("screen", len(self.among) + number, len(self.among) + _TRIED)
+            if effects[head] > 0:
+                damage = measured.damage(Edit({head: first}, scope))
+                values[head] = Trial(Edit({head: first}), effects[head], damage).value(limits.weight)
+        kept = sorted(values, key=lambda head: -values[head])[:_CANDIDATES]
+        return [(head, scale) for head in kept for scale in scales], len(effects)
+
+    def _judged(self, grown: Grown) -> Grown:
+        """The finalists measured by answers to selection questions, and one chosen."""
+        questions = drawn(self.task.selection, self.config.sweep_questions, self.config.seed)
+        runner = ArmRunner(self.model, self.task, self.config, silent, questions)
+        arms = Parts(self.folder / "finalists", Arm, self.progress, "finalists", 1 + len(grown.finalists))
+
+        def figures(*of: Arm) -> ArmSummary:
+            return summarise(self.task, self.concept, of, self.config.seed, questions)[-1]
+
+        base = arms.part("base", partial(runner.run, "base", "base", Edit({})))
+        before = figures(base)
+        finalists = []
+        for number, one in enumerate(grown.finalists, start=1):
+            name = f"finalist-{number}"
+            after = figures(base, arms.part(name, partial(runner.run, name, "dose", one.edit)))
+            finalists.append(
+                one.measured(after, self.measure.effect(before, after), self.measure.damage(before, after))
+            )
+        return grown.chosen_among(before, tuple(finalists), _TIE)
+
+
+def _told(trial: Trial) -> tuple[Edit, float, float, float]:
+    return trial.edit, trial.effect, trial.damage.loss, trial.damage.strain
+
+
+def _last(best: Sequence[Trial], limits: Limits) -> list[Trial]:
+    """The best of each number of heads, then the next best of all."""
+    firsts = [next(t for t in best if len(t.edit) == n) for n in sorted({len(t.edit) for t in best})]
+    chosen = sorted(firsts, key=lambda t: -t.value(limits.weight))[:_FINALISTS]
+    chosen += [t for t in best if t not in chosen][: _FINALISTS - len(chosen)]
+    return sorted(chosen, key=lambda t: -t.value(limits.weight))

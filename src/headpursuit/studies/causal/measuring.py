@@ -1,0 +1,142 @@
+"""What edits do to probabilities: of the target's tokens, of right unrelated answers, and of neutral text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from headpursuit.heads import Edit
+from headpursuit.models import LanguageModel, Likelihoods, Likely, NeutralText, likelihoods, neutral_text
+from headpursuit.pursuit.causal import Damage, Measured
+from headpursuit.studies.causal.following import Followed, follow
+from headpursuit.studies.measures import effects
+from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.statistics import resampled_means
+from headpursuit.studies.tasks import Direction, Question, Task
+
+_UPPER = 97.5
+"""Percentile that damage is judged by: the upper end of a 95 % interval."""
+
+
+NOISE = 0.5
+"""Nats by which leads are blurred: a margin of as much either way counts as 0.73 and 0.27 right answers."""
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Questions of one group, under an edit."""
+
+    log_probability: tuple[float, ...]
+    """Of what is followed of each question, nats."""
+    margin: tuple[float, ...]
+    """Its lead over the likeliest other token, nats; above 0, the model says it."""
+
+    @property
+    def right(self) -> np.ndarray:
+        """About how often each is said, 0 to 1: the logistic function of the margin over `NOISE`.
+
+        Greedy answers are right where the margin is above 0. That is what an edit is judged by in the end, but it is
+        blind to how near an answer is to falling. The mean probability, on the other hand, falls by much where
+        a model becomes less sure of what it goes on to say.
+        """
+        return np.asarray(1 / (1 + np.exp(-np.asarray(self.margin) / NOISE)))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What an edit does, question by question and text by text."""
+
+    target: Answered
+    unrelated: Answered
+    kl: tuple[float, ...]
+    """Mean divergence KL(base || edited) of the next token for each neutral text, nats."""
+    loss: tuple[float, ...]
+    """Mean negative log-probability of each neutral text's tokens, nats."""
+
+
+@dataclass(frozen=True)
+class Probabilities(Measured):
+    """Effects and damage of edits, by probabilities; passes begin at the first layer that an edit changes."""
+
+    target: Likelihoods
+    unrelated: Likelihoods
+    neutral: NeutralText
+    followed: tuple[Followed, Followed]
+    """What is followed of the target and of the unrelated questions."""
+    direction: Direction
+    base: Reading
+    """Of the unedited model."""
+    seed: int = 0
+    """Of the bootstrap."""
+
+    def read(self, edit: Edit) -> Reading:
+        """Everything that is measured of an edit."""
+        kl, loss = self.neutral.under(edit)
+        answered = answered_of(self.target.under(edit)), answered_of(self.unrelated.under(edit))
+        return Reading(*answered, tuple(kl.tolist()), tuple(loss.tolist()))
+
+    def effect(self, edit: Edit) -> float:
+        """Fraction by which target answers fall, or rise."""
+        after = answered_of(self.target.under(edit))
+        return float(effects(self.base.target.right.mean(), after.right.mean(), self.direction))
+
+    def damage(self, edit: Edit) -> Damage:
+        """Upper end of the loss of right unrelated answers, and the rise of perplexity."""
+        _, loss = self.neutral.under(edit)
+        return Damage(self.loss_of(answered_of(self.unrelated.under(edit))), self.strain_of(loss.tolist()))
+
+    def upon(self, edit: Edit) -> "Probabilities":
+        """The same, with what edits share with this one kept."""
+        return Probabilities(
+            self.target.upon(edit),
+            self.unrelated.upon(edit),
+            self.neutral.upon(edit),
+            self.followed,
+            self.direction,
+            self.base,
+            self.seed,
+        )
+
+    def loss_of(self, after: Answered) -> float:
+        """Upper end of the interval of the fraction of right unrelated answers that is lost."""
+        scores = np.stack([self.base.unrelated.right, after.right])
+        means = resampled_means(scores, self.followed[1].facts, self.seed)
+        return float(np.percentile(1 - means[:, 1] / means[:, 0], _UPPER))
+
+    def strain_of(self, losses: Sequence[float]) -> float:
+        """Rise of the perplexity on neutral text, as a fraction of the base's."""
+        return float(np.exp(np.mean(losses) - np.mean(self.base.loss)) - 1)
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that is kept for replays."""
+        return self.target.n_bytes + self.unrelated.n_bytes + self.neutral.n_bytes
+
+
+def answered_of(likely: Likely) -> Answered:
+    """Likelihoods as they are kept."""
+    return Answered(tuple(likely.log_probability.tolist()), tuple(likely.margin.tolist()))
+
+
+def probabilities(
+    model: LanguageModel, task: Task, target: Sequence[Question], unrelated: Sequence[Question], config: StudyConfig
+) -> Probabilities:
+    """Read the questions that heads are chosen by, unedited, and keep what replays need.
+
+    Raises:
+        ValueError: If nothing can be followed, or a probability is undefined.
+        AnatomyError: If the heads cannot be found or certified.
+    """
+    followed = follow(model, task, target, config), follow(model, task, unrelated, config)
+    parts = [likelihoods(model, one.continuations, batch_size=_BATCH, chat=config.frame) for one in followed]
+    neutral = neutral_text(model, task.neutral_texts[:_TEXTS])
+    kl, loss = neutral.under(Edit({}))
+    base = Reading(*(answered_of(part.base) for part in parts), tuple(kl.tolist()), tuple(loss.tolist()))
+    return Probabilities(parts[0], parts[1], neutral, followed, task.direction, base, config.seed)
+
+
+_BATCH = 16
+"""Prompts of similar length that are read side by side; in larger batches most of what is read is padding."""
+
+_TEXTS = 4
+"""Neutral texts that damage is measured on while heads are chosen."""

@@ -1,0 +1,98 @@
+"""An edit that was grown by what it does, and those it was chosen among."""
+
+from dataclasses import dataclass, replace
+
+from headpursuit.heads import Edit
+from headpursuit.studies.results.figures import ArmSummary
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A step of the growth."""
+
+    what: str
+    """`add`, `scale`, `remove` or `swap`."""
+    edit: Edit
+    """The edit afterwards."""
+    effect: float
+    """Fraction by which right answers fall, or rise where they are to, as margins say it."""
+    loss: float
+    """Fraction of the right unrelated answers that is lost, as margins say it, the upper end of its interval."""
+    strain: float
+    """Rise of the perplexity on neutral text, as a fraction."""
+
+
+@dataclass(frozen=True)
+class Finalist:
+    """An edit that was measured by answers, on selection questions."""
+
+    edit: Edit
+    promised: float
+    """Its effect by margins, on the questions that it was grown on."""
+    loss: float
+    """As `Tried.loss`."""
+    strain: float
+    effect: float | None = None
+    """Its effect by answers; None before they are measured."""
+    damage: float | None = None
+    """Its damage by answers, in units of what is tolerated."""
+    arm: ArmSummary | None = None
+
+    def measured(self, arm: ArmSummary, effect: float, damage: float) -> "Finalist":
+        """With what its answers show."""
+        return replace(self, arm=arm, effect=effect, damage=damage)
+
+    @property
+    def size(self) -> float:
+        """How large the edit is: the sum of |scale - 1| over its heads."""
+        return sum(abs(scale - 1) for scale in self.edit.values())
+
+
+@dataclass(frozen=True)
+class Grown:
+    """How an edit was grown, and which was taken."""
+
+    what: str
+    """What is followed while it grows, such as `the right answers`."""
+    n_screened: int
+    """Heads that were tried by themselves."""
+    n_effects: int
+    """Edits whose effect was measured."""
+    n_damages: int
+    """Edits whose damage was measured."""
+    steps: tuple[Tried, ...]
+    finalists: tuple[Finalist, ...]
+    """Best first by margins."""
+    n_left_out: int = 0
+    """Questions without a right answer to follow."""
+    plain: str = ""
+    """Why every pass was a whole one; empty where passes began at the first edited layer."""
+    base: ArmSummary | None = None
+    """The unedited model on the selection questions."""
+    chosen: int = 0
+    """The finalist that was taken, counted from 0."""
+    ties: tuple[int, ...] = ()
+    """Others that do as well."""
+
+    @property
+    def edit(self) -> Edit:
+        """The edit that was taken."""
+        return self.finalists[self.chosen].edit
+
+    def chosen_among(self, base: ArmSummary, finalists: tuple[Finalist, ...], tie: float) -> "Grown":
+        """With finalists that were measured, one of which is taken.
+
+        Of those that break nothing, that with the largest effect by answers is taken; of several within a tie the
+        smallest edit. Where all break something, it is the one that breaks least.
+        """
+        effects = [one.effect or 0.0 for one in finalists]
+        damages = [one.damage or 0.0 for one in finalists]
+        sound = [i for i, damage in enumerate(damages) if damage <= 1]
+        if not sound:
+            return replace(
+                self, base=base, finalists=finalists, chosen=min(range(len(finalists)), key=damages.__getitem__)
+            )
+        best = max(effects[i] for i in sound)
+        tied = [i for i in sound if effects[i] >= best - tie]
+        chosen = min(tied, key=lambda i: (finalists[i].size, damages[i]))
+        return replace(self, base=base, finalists=finalists, chosen=chosen, ties=tuple(i for i in tied if i != chosen))
