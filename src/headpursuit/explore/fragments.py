@@ -17,7 +17,7 @@ from headpursuit.report import wording
 from headpursuit.report.heatmap import head_map
 from headpursuit.report.page import templates
 from headpursuit.report.pictures import data_address
-from headpursuit.studies.captions import concept_places
+from headpursuit.studies.captions import segments
 
 ROWS = 10
 """Heads in the table."""
@@ -144,15 +144,6 @@ def _title(arm: Arm, answer: Answer) -> str:
     scales = {wording.number(scale) for scale in answer.edit.values()}
     what = f"{names} × {', '.join(sorted(scales))}" if answer.edit else "no head"
     return f"edited: {what}" if arm == "edit" else f"random heads: {what}"
-
-
-def segments(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
-    """A text in pieces, and whether each is a word of the concept."""
-    pieces, start = [], 0
-    for begin, end in concept_places(text, words) if words else ():
-        pieces += [(text[start:begin], False), (text[begin:end], True)]
-        start = end
-    return [piece for piece in [*pieces, (text[start:], False)] if piece[0]]
 
 
 def message(text: str) -> str:

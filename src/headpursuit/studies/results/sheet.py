@@ -74,6 +74,18 @@ class DoseSheet(Generic[Figures]):
         return next(cell for cell in self.cells if cell.dose == (self.n_heads, self.scale))
 
     @property
+    def scales(self) -> tuple[float, ...]:
+        """The columns of its table."""
+        return tuple(dict.fromkeys(cell.scale for cell in self.cells))
+
+    @property
+    def rows(self) -> tuple[tuple[int, tuple[DoseCell[Figures] | None, ...]], ...]:
+        """The rows of its table, few heads first: a cell for each scale, None where it was not measured."""
+        cells = {cell.dose: cell for cell in self.cells}
+        counts = sorted({cell.n_heads for cell in self.cells})
+        return tuple((count, tuple(cells.get((count, scale)) for scale in self.scales)) for count in counts)
+
+    @property
     def counts(self) -> tuple[int, ...]:
         """The numbers of heads, few first."""
         return tuple(sorted({count for count, _ in (*(cell.dose for cell in self.cells), *self.not_run)}))
