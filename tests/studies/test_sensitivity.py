@@ -13,7 +13,7 @@ from headpursuit.concepts import Concept
 from headpursuit.models import tokens_of, vocabulary_words
 from headpursuit.storage import read_json
 from headpursuit.studies.experiments.sensitivity import SensitivityConfig, SensitivityResult, run, study_sensitivity
-from headpursuit.studies.experiments.sensitivity.conclusion import conclude
+from headpursuit.studies.experiments.sensitivity.sentences import conclude
 from headpursuit.studies.experiments.sensitivity.variants import plan_variants
 
 CONFIG = SensitivityConfig(

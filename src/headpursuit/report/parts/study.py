@@ -110,7 +110,7 @@ def _mean(values: Sequence[Any]) -> Any:
         return _means(given)
     if given and isinstance(given[0], dict):
         return {name: _mean([value[name] for value in given]) for name in given[0]}
-    return wording.mean([value for value in given if isinstance(value, int | float)])
+    return wording.mean([float(value) for value in given if isinstance(value, int | float)])
 
 
 def _settings(config: StudyConfig, ranking: Ranking) -> tuple[tuple[str, str], ...]:

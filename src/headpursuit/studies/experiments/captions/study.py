@@ -7,24 +7,26 @@ from pathlib import Path
 
 from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept, load_concept
-from headpursuit.heads import Edit
-from headpursuit.models import LanguageModel
-from headpursuit.studies.arms import ArmRunner, PlannedArm, image_scopes
+from headpursuit.heads import Edit, parse_scope
+from headpursuit.models import Anatomy, LanguageModel
+from headpursuit.studies.arms import ArmRunner, PlannedArm, image_scopes, plan_arms
 from headpursuit.studies.dates import dated
-from headpursuit.studies.experiments.captions.plan import plan_caption_arms
 from headpursuit.studies.experiments.captions.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.finding import described, find_heads, measured
 from headpursuit.studies.judging import decide, verdict_of
 from headpursuit.studies.measures import CaptionMeasure, caption_measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, CaptionArm, CaptionSheet, StudyConfig, Verdict
+from headpursuit.studies.results import Arm, ArmKind, CaptionArm, CaptionSheet, StudyConfig, Verdict
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.sweep import DoseRunner, dose_edits, doses_left_out, sweep_questions
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
 """Concepts that captions of most images name."""
+
+PAPER_SCALES: Mapping[Direction, float] = {"suppress": -1.0, "enhance": 5.0}
+"""What the paper multiplies 1 % of the heads by."""
 
 
 def study_captions(
@@ -113,6 +115,42 @@ def caption_sheets(
         direction: runner.sheet(caption_measure(direction, config), partial(_figures, scorer, direction), edits)
         for direction, edits in doses.items()
     }
+
+
+def plan_caption_arms(
+    config: StudyConfig,
+    anatomy: Anatomy,
+    rankings: tuple[Ranking, Ranking],
+    sheets: Mapping[Direction, CaptionSheet],
+    scopes: Sequence[ArmKind] = (),
+) -> dict[Direction, list[PlannedArm]]:
+    """Name, kind and edit of every arm of each direction, without the base; names begin with the direction.
+
+    Args:
+        config: Scope, number of draws, and the paper's number of heads.
+        anatomy: All heads of the model.
+        rankings: The concept's and the other concept's.
+        sheets: The dose of each direction.
+        scopes: Kinds of arms that are the edit in another scope: `image`, `text`.
+
+    Raises:
+        ValueError: If an edit cannot be controlled.
+    """
+    planned: dict[Direction, list[PlannedArm]] = {}
+    for direction, sheet in sheets.items():
+        own = planned[direction] = []
+        dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale)
+        for name, kind, edit in plan_arms(dosed, anatomy, *rankings, scopes)[1:]:
+            own.append((direction if kind == "edit" else f"{direction}-{name.removeprefix('edit-')}", kind, edit))
+            if kind == "edit":
+                own += _paper_arm(direction, config, rankings[0], edit)
+    return planned
+
+
+def _paper_arm(direction: Direction, config: StudyConfig, ranking: Ranking, chosen: Edit) -> list[PlannedArm]:
+    """The paper's dose, unless it is the chosen one."""
+    edit = Edit(ranking.edit(config.heads, PAPER_SCALES[direction]), parse_scope(config.scope))
+    return [] if edit == chosen else [(f"{direction}-paper", "dose", edit)]
 
 
 def _figures(scorer: CaptionScorer, direction: Direction, *arms: Arm) -> CaptionArm:

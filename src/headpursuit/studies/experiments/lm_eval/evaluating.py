@@ -19,7 +19,7 @@ from headpursuit.pursuit.controls import random_heads
 from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.lm_eval.changes import change_of
 from headpursuit.studies.experiments.lm_eval.result import KIND, HarnessArm, HarnessResult, HarnessRow
-from headpursuit.studies.experiments.lm_eval.saying import sentence_of
+from headpursuit.studies.experiments.lm_eval.sentences import sentence_of
 from headpursuit.studies.experiments.lm_eval.settings import EDIT, HarnessConfig, command
 from headpursuit.studies.identity import check_model
 from headpursuit.studies.kernel import Parts

@@ -13,8 +13,8 @@ from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.rankers.judging import Judged, compare, places
 from headpursuit.studies.experiments.rankers.measuring import Run
 from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, TaskComparison, seconds_in
+from headpursuit.studies.experiments.rankers.sentences import over_tasks
 from headpursuit.studies.experiments.rankers.settings import RankersConfig, command
-from headpursuit.studies.experiments.rankers.wording import over_tasks
 from headpursuit.studies.identity import check_asked
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Estimate, StudyConfig

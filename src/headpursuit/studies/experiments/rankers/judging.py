@@ -17,7 +17,7 @@ from headpursuit.studies.experiments.rankers.result import (
     SharedHeads,
     TaskComparison,
 )
-from headpursuit.studies.experiments.rankers.wording import of_task
+from headpursuit.studies.experiments.rankers.sentences import of_task
 from headpursuit.studies.judging import check_base, sentences
 from headpursuit.studies.measures import AnswerMeasure, answer_measure, counted, effects
 from headpursuit.studies.results import Arm, ArmSummary

@@ -6,14 +6,13 @@ from itertools import groupby
 
 from headpursuit.analysis import Capture, Ranking, Suggestions, rank_each
 from headpursuit.models import ConceptTokens, LanguageModel
-from headpursuit.studies.experiments.sensitivity.agreement import over_draws
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.lists import known_words
 from headpursuit.studies.experiments.sensitivity.result import Agreement, Draw, Effect
 from headpursuit.studies.experiments.sensitivity.variants import Variant
 from headpursuit.studies.overlap import overlap
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.statistics import spearman
+from headpursuit.studies.statistics import bootstrap, spearman
 
 _TOP = 10
 """Of the full list's heads, the best tenth, at least ten, are those whose order is compared apart."""
@@ -102,3 +101,13 @@ def _agreement(label: str, draws: list[Draw], seed: int, effect: Effect | None) 
         found_again=mean(again) if again else None,
         effect=effect,
     )
+
+
+def over_draws(values: Sequence[float], seed: int, *, fraction: bool = True) -> Estimate:
+    """Mean over draws with its 95 % interval; of a single draw, which has none, the value itself.
+
+    The interval is `bootstrap`'s over draws: it says how far other draws of the same kind would move the mean.
+    """
+    if len(values) == 1:
+        return Estimate(values[0], values[0], values[0])
+    return bootstrap(values, [str(i) for i in range(len(values))], seed, fraction=fraction)

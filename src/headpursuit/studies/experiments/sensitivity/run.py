@@ -12,10 +12,10 @@ from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
 from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.sensitivity.causal import measure, questions_of
 from headpursuit.studies.experiments.sensitivity.comparing import agreements, compare, n_top
-from headpursuit.studies.experiments.sensitivity.conclusion import conclude
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig, command
 from headpursuit.studies.experiments.sensitivity.lists import known_words
 from headpursuit.studies.experiments.sensitivity.result import KIND, Draw, SensitivityResult
+from headpursuit.studies.experiments.sensitivity.sentences import conclude
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
 from headpursuit.studies.experiments.sensitivity.variants import Variant, plan_variants
 from headpursuit.studies.kernel import check_identity, part

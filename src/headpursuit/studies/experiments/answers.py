@@ -1,5 +1,6 @@
-"""Run a study: rank heads on some questions, measure base, edit and controls on others, and judge."""
+"""The study of answers: heads ranked on some questions; base, edit and controls measured on others, and judged."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,12 +10,14 @@ from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.dates import dated
 from headpursuit.studies.finding import described, find_heads, measured
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
+from headpursuit.studies.kernel import Experiment, Line, Shown, Table
 from headpursuit.studies.measures import answer_measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, Example, StudyConfig, StudyResult
+from headpursuit.studies.results import Arm, ArmSummary, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
-from headpursuit.studies.scoring import check_metric, score
-from headpursuit.studies.settings import find_task
+from headpursuit.studies.scoring import METRICS, check_metric, score
+from headpursuit.studies.settings import command, find_task, prepare
+from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
 from headpursuit.studies.tasks import CAPTIONING, Task
@@ -108,3 +111,51 @@ def _examples(task: Task, concept: Concept, arms: list[Arm], thumbnails: dict[st
         )
         for i, q in enumerate(task.heldout)
     )
+
+
+def shown(result: StudyResult) -> Iterator[Shown]:
+    """Ranking, dose, arms, an example and verdict."""
+    yield from ranking_shown(result.ranking, 10)
+    if result.sheet is not None:
+        unedited = _rates(result.sheet.base)
+        title = f"dose sheet: target score / unrelated answers that are right, unedited {unedited}"
+        yield from sheet_shown(result.sheet, title, _rates)
+    yield from heads_shown(result.edit.heads, result.notes)
+    yield _arms(result)
+    yield from _example(result)
+    yield Line(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", strong=True)
+    yield from (Line(f"  {text}") for text in (*result.verdict.reasons, *result.remarks))
+
+
+def _arms(result: StudyResult) -> Table:
+    rows = [
+        (
+            arm.name,
+            " ".join(arm.heads),
+            str(arm.target.score),
+            str(arm.unrelated.score) if arm.unrelated else "-",
+            f"{arm.damage.perplexity:.1f}",
+            f"{arm.damage.kl:.3f}",
+        )
+        for arm in result.arms
+    ]
+    columns = ("arm", "heads", f">{METRICS[result.metric].short}", ">unrelated", ">ppl", ">KL")
+    title = f"held-out questions, heads at scale {result.scale:g}; target: {METRICS[result.metric].counted}"
+    return Table(title, columns, tuple(rows))
+
+
+def _example(result: StudyResult) -> Iterator[Line]:
+    """The first target question whose unedited answer counts."""
+    example = next((e for e in result.examples if e.group == "target" and e.scores["base"] >= 0.5), None)
+    if example is not None:
+        yield Line(f"{example.prompt!r}{f' ({example.image_name})' if example.image_name else ''}")
+        for arm in ("base", "edit", "matched-1"):
+            yield Line(f"  {arm}: {example.answers[arm]!r}")
+
+
+def _rates(arm: ArmSummary) -> str:
+    unrelated = f" / {arm.unrelated.score.value:.2f}" if arm.unrelated else ""
+    return f"{arm.target.score.value:.2f}{unrelated}"
+
+
+EXPERIMENT = Experiment("study", KIND, study, shown, command, prepare)

@@ -1,10 +1,16 @@
-"""From agreements to a sentence."""
+"""A sensitivity study in sentences, and as terminals show it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from headpursuit.studies.experiments.sensitivity.agreement import stable_from
-from headpursuit.studies.experiments.sensitivity.result import Agreement, Draw, Effect, Outcome
+from headpursuit.studies.experiments.sensitivity.result import (
+    Agreement,
+    Draw,
+    Effect,
+    Outcome,
+    SensitivityResult,
+)
 from headpursuit.studies.judging.terms import WORDS
+from headpursuit.studies.kernel import Line, Shown, Table
 from headpursuit.studies.measures import Thresholds
 from headpursuit.studies.percent import percent
 from headpursuit.studies.tasks import Direction
@@ -80,3 +86,51 @@ def conclude_effects(draws: Sequence[Draw], effects: Mapping[str, Effect], least
             f"{percent(kept)} on average ({beside})."
         )
     return f"From {level:.0%} of the words on, the edits keep at least {least:.0%} of the effect on average ({beside})."
+
+
+def stable_from(means: Sequence[tuple[float, float]], least: float) -> float | None:
+    """The smallest completeness from which on the mean agreement never falls below `least`; None if there is none.
+
+    Args:
+        means: Completeness and mean agreement, in any order.
+        least: The agreement to keep.
+    """
+    found = None
+    for level, mean in sorted(means, reverse=True):
+        if mean < least:
+            break
+        found = level
+    return found
+
+
+def shown(result: SensitivityResult) -> Iterator[Shown]:
+    """Agreements, suggestions, remarks, and what was found."""
+    k, more = result.edit_heads, result.more_heads
+    columns = ("list", ">draws", ">tokens", f">best {k}", f">best {more}", ">Spearman")
+    yield Table(
+        f"{result.concept}: agreement with the ranking of the full list ({result.n_known} words, {result.n_tokens} "
+        f"tokens); by chance {result.chance:.2f} of the best {k}, {result.chance_more:.2f} of the best {more}",
+        # What else there is does not fit into 80 columns.
+        columns + ((">effect", ">broken") if result.measured else ()),
+        tuple(map(_row, result.agreements)),
+    )
+    if result.suggestions:
+        words = ", ".join(f"{s.word} {s.score:.2f}" for s in result.suggestions)
+        yield Line(f"words that may be missing (nothing was added): {words}")
+    yield from map(Line, result.remarks)
+    yield Line(f"\n{result.outcome.upper()}: {result.sentence}", strong=True)
+    if result.measured:
+        yield Line(result.measured.sentence, strong=True)
+
+
+def _row(a: Agreement) -> tuple[str, ...]:
+    effect = (f"{a.effect.target.value:.2f}", f"{a.effect.broken:.0%}") if a.effect else ()
+    return (
+        a.label,
+        str(a.n_draws),
+        f"{a.n_tokens:.0f}",
+        str(a.overlap),
+        f"{a.overlap_more.value:.2f}",
+        f"{a.spearman.value:.2f}",
+        *effect,
+    )
