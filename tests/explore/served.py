@@ -11,7 +11,7 @@ from headpursuit.explore.serving import serve
 
 @contextmanager
 def served(bench, folder):
-    _load_unchecked("headpursuit.explore.visits")
+    _load_unchecked("headpursuit.explore.handlers")
     blocks = serve(bench, folder / "cap", folder / "studies", origin="for tests")
     try:
         yield blocks.local_url

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import regex
 
-from headpursuit.mendable import Note
+from headpursuit.user_errors import Note
 
 _INVISIBLE = regex.compile(
     # Unicode's default ignorables, and controls

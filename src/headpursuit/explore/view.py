@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from headpursuit.analysis import Score
-from headpursuit.explore.typed import LONGEST_CONCEPT, LONGEST_HEADS, LONGEST_PROMPT, check_length
+from headpursuit.explore.visitor_input import LONGEST_CONCEPT, LONGEST_HEADS, LONGEST_PROMPT, check_length
 from headpursuit.models import LanguageModel
 
 SCALES = (-3.0, 8.0)

@@ -8,7 +8,7 @@ from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.dates import dated
-from headpursuit.studies.finding import described, find_heads, measured
+from headpursuit.studies.found_heads import described, find_heads
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table
 from headpursuit.studies.measures import answer_measure
@@ -66,9 +66,9 @@ def study(
     scopes, remark = image_scopes(model, task, config)
     planned = plan_arms(dosed, model.anatomy, *found.rankings, scopes)
     runner = ArmRunner(model, task, config, progress)
-    unedited = measured(runner, planned[:1], found.folder, progress)
+    unedited = runner.measured(planned[:1], found.folder)
     check_base(summarise(task, found.concept, unedited, config.seed)[0], measure)
-    arms = measured(runner, planned, found.folder, progress)
+    arms = runner.measured(planned, found.folder)
     summaries = summarise(task, found.concept, arms, config.seed)
     p_matched, p_random = (p_value(task, found.concept, arms, kind, config.seed) for kind in ("matched", "random"))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""

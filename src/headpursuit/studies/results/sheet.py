@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic
 
-from headpursuit.studies.results.captions import CaptionArm, Figures
-from headpursuit.studies.results.figures import ArmSummary
+from headpursuit.studies.results.figures import ArmSummary, CaptionArm, Figures
 
 
 class DoseWord(StrEnum):

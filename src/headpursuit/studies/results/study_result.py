@@ -5,9 +5,8 @@ from pathlib import Path
 
 from headpursuit.analysis import Ranking
 from headpursuit.studies.kernel import ResultKind
-from headpursuit.studies.results.arms import ArmKind
 from headpursuit.studies.results.config import StudyConfig
-from headpursuit.studies.results.figures import ArmSummary
+from headpursuit.studies.results.figures import ArmKind, ArmSummary
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
 from headpursuit.studies.tasks.task import Direction, MetricName

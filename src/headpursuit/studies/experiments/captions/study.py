@@ -13,7 +13,7 @@ from headpursuit.studies.arms import ArmRunner, PlannedArm, image_scopes, plan_a
 from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.captions.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
-from headpursuit.studies.finding import described, find_heads, measured
+from headpursuit.studies.found_heads import described, find_heads
 from headpursuit.studies.judging import decide, verdict_of
 from headpursuit.studies.measures import CaptionMeasure, caption_measure
 from headpursuit.studies.progress import Progress, silent
@@ -66,7 +66,7 @@ def study_captions(
     planned = plan_caption_arms(config, model.anatomy, found.rankings, sheets, scopes)
     unedited: PlannedArm = ("base", "base", Edit({}))
     runner = ArmRunner(model, task, config, progress)
-    arms = measured(runner, [unedited, *(arm for own in planned.values() for arm in own)], found.folder, progress)
+    arms = runner.measured([unedited, *(arm for own in planned.values() for arm in own)], found.folder)
     base, by_name = arms[0], {arm.name: arm for arm in arms}
     by_direction = {direction: [by_name[name] for name, *_ in own] for direction, own in planned.items()}
     scorer = CaptionScorer(task.heldout, found.concept, _others(found.concept, found.other), config.seed)

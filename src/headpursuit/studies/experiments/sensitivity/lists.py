@@ -28,7 +28,7 @@ def with_spellings(found: ConceptTokens, keep: Callable[[Spelling], bool]) -> Co
     return _listed(found.concept, spellings)
 
 
-def together(first: ConceptTokens, second: ConceptTokens) -> ConceptTokens:
+def union(first: ConceptTokens, second: ConceptTokens) -> ConceptTokens:
     """The words of both."""
     words = tuple(dict.fromkeys((*first.concept.words, *second.concept.words)))
     return _listed(replace(first.concept, words=words), (*first.spellings, *second.spellings))

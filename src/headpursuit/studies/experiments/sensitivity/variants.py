@@ -13,7 +13,7 @@ from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.lists import (
     known_words,
     look_alikes,
-    together,
+    union,
     with_spellings,
     with_words,
 )
@@ -120,11 +120,11 @@ def _added(
     for level, size in sizes.items():
 
         def random_words(rng: Random, size: int = size) -> ConceptTokens:
-            return together(found, look_alikes(found, rng.sample(known, size), vocabulary, rng))
+            return union(found, look_alikes(found, rng.sample(known, size), vocabulary, rng))
 
         def of_others(rng: Random, size: int = size) -> ConceptTokens:
             assert others is not None
-            return together(found, with_words(others, rng.sample(known_words(others), size)))
+            return union(found, with_words(others, rng.sample(known_words(others), size)))
 
         kinds: list[tuple[Kind, Callable[[Random], ConceptTokens], str]]
         kinds = [("random words", random_words, "random words")]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.heads import Edit, parse_scope
-from headpursuit.models import LanguageModel, batches, tokens_of
+from headpursuit.models import LanguageModel
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.dates import dated
@@ -22,7 +22,7 @@ from headpursuit.studies.identity import check_asked
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.measures import answer_measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked
+from headpursuit.studies.ranked import capture_config, captured, check_fits, ranked
 from headpursuit.studies.results import Arm, StudyConfig
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import find_task
@@ -126,22 +126,14 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _check_feasible(model: LanguageModel, task: Task, config: StudyConfig) -> None:
-    """Find out before anything is written whether heads, words and prompts fit the model."""
-    n_heads = model.anatomy.n_heads
-    wanted = count_of(config.heads, n_heads)
-    if 2 * wanted > n_heads:
-        raise ValueError(f"{wanted} of {n_heads} heads leave too few for random controls; edit at most {n_heads // 2}")
+    """Find out before anything is written whether a task can be ranked on and measured, and fits the model."""
     if not task.ranking_prompts:
         raise ValueError("there are no prompts to rank heads on")
     if task.direction != "suppress":
         raise ValueError("it measures enhancement, and transfer compares what suppressing takes; leave it out")
     if not any(question.group == "target" for question in task.heldout):
         raise ValueError("there are no held-out questions to measure on")
-    tokens_of(model, task.words, config.ranking.multi_token)
-    check_ranker(model, task, config)
-    for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
-        batches(model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
-    batches(model, task.neutral_texts, config.batch_size)
+    check_fits(model, task, config, [task.words], [count_of(config.heads, model.anatomy.n_heads)])
 
 
 def _ranked(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Ranking:

@@ -1,7 +1,7 @@
 import pytest
 
 from headpursuit.concepts import load_concept
-from headpursuit.explore.typed import meant_concept, typed_concept, typed_heads
+from headpursuit.explore.visitor_input import meant_concept, typed_concept, typed_heads
 from headpursuit.heads import Head
 
 KNOWN = [Head(0, 0), Head(3, 1)]

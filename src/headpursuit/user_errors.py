@@ -7,7 +7,7 @@ class Note(UserWarning):
     """Something that a user may want to mend, although nothing stops for it; the command line says it in one line."""
 
 
-def mendable() -> tuple[type[Exception], ...]:
+def user_errors() -> tuple[type[Exception], ...]:
     """Errors that are the user's to mend; of packages that are not loaded, none can have been raised."""
     kinds: list[type[Exception]] = [ValueError, OSError, MemoryError]
     for module, name in (

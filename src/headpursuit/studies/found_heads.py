@@ -1,20 +1,18 @@
-"""The steps that studies share: the folder begun, heads ranked and named, arms measured, results written."""
+"""The heads of a study, found before anything is edited: its folder begun, prompts captured, heads ranked and named."""
 
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from headpursuit.analysis import Capture, Ranking, count_of, explain, versions
 from headpursuit.concepts import Concept, load_concept
-from headpursuit.models import LanguageModel, batches, tokens_of
-from headpursuit.studies.arms import ArmRunner, PlannedArm
+from headpursuit.models import LanguageModel
 from headpursuit.studies.identity import check_asked
 from headpursuit.studies.judging.doses import head_counts
-from headpursuit.studies.kernel import Parts, ResultKind, part
+from headpursuit.studies.kernel import ResultKind, part
 from headpursuit.studies.progress import Progress
-from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked
-from headpursuit.studies.results import Arm, HeadNote, StudyConfig
+from headpursuit.studies.ranked import capture_config, captured, check_fits, ranked
+from headpursuit.studies.results import HeadNote, StudyConfig
 from headpursuit.studies.settings import command
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.thumbnails import write_thumbnails
@@ -25,7 +23,7 @@ NOTE_ATOMS = 5
 
 @dataclass(frozen=True)
 class FoundHeads:
-    """What a study knows before it edits anything."""
+    """A study before it edits anything."""
 
     folder: Path
     """Of the study; it holds all of this too."""
@@ -61,7 +59,11 @@ def find_heads(
     if concepts[0].name == concepts[1].name:
         raise ValueError(f"the other concept is {concepts[1].name} itself; choose another with --other-concept")
     kind.check(path, config, resume=resume)
-    _check_feasible(model, task, concepts, config)
+    n_heads = model.anatomy.n_heads
+    counts = head_counts(config, n_heads) if config.sweep else (count_of(config.heads, n_heads),)
+    check_fits(model, task, config, concepts, counts)
+    for heads in config.also_heads:
+        count_of(heads, n_heads)
     folder = kind.begin(path, config)
     check_asked(model, task, concepts, folder)
     thumbnails = write_thumbnails(task, folder)
@@ -71,7 +73,7 @@ def find_heads(
 
 
 def described(model: LanguageModel, config: StudyConfig, found: FoundHeads) -> dict[str, Any]:
-    """What the results of every study say of the model, its heads, and how they were found."""
+    """The fields of every study's result about the model, its heads, and how they were found."""
     return {
         "config": config,
         "concept": found.concept.name,
@@ -83,28 +85,6 @@ def described(model: LanguageModel, config: StudyConfig, found: FoundHeads) -> d
         "versions": versions() | {"device": model.device.type, "dtype": model.dtype},
         "flags": model.flags,
     }
-
-
-def _check_feasible(model: LanguageModel, task: Task, concepts: tuple[Concept, Concept], config: StudyConfig) -> None:
-    """Find out before anything is written whether heads, controls, words and prompts fit the model.
-
-    Raises:
-        ValueError: If they do not.
-    """
-    n_heads = model.anatomy.n_heads
-    for wanted in head_counts(config, n_heads) if config.sweep else (count_of(config.heads, n_heads),):
-        if 2 * wanted > n_heads:
-            raise ValueError(
-                f"{wanted} of {n_heads} heads leave too few for random controls; edit at most {n_heads // 2}"
-            )
-    for heads in config.also_heads:
-        count_of(heads, n_heads)
-    check_ranker(model, task, config)
-    for concept in concepts:
-        tokens_of(model, concept, config.ranking.multi_token)
-    for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
-        batches(model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
-    batches(model, task.neutral_texts, config.batch_size)
 
 
 def _ranked(
@@ -140,9 +120,3 @@ def _noted(
     notes = part(folder / "notes.json", tuple[HeadNote, ...], note)
     progress("name heads", 1, 1)
     return notes
-
-
-def measured(runner: ArmRunner, planned: list[PlannedArm], folder: Path, progress: Progress) -> list[Arm]:
-    """Run every arm, or read it back."""
-    arms = Parts(folder / "arms", Arm, progress, "arms", len(planned))
-    return [arms.part(name, partial(runner.run, name, kind, edit)) for name, kind, edit in planned]

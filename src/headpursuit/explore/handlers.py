@@ -15,16 +15,16 @@ from headpursuit.explore import fragments
 from headpursuit.explore.jobs import Jobs
 from headpursuit.explore.screen import begin_answers, heard, screen
 from headpursuit.explore.study_runs import Stage, run_study, study_config
-from headpursuit.explore.typed import typed_concept
 from headpursuit.explore.view import View, kinds_of_controls, scopes_of, usual_view
+from headpursuit.explore.visitor_input import typed_concept
 from headpursuit.explore.workbench import Workbench
-from headpursuit.mendable import mendable
+from headpursuit.user_errors import user_errors
 
 CONTROLS = tuple(kinds_of_controls())
 """The order in which components' values come."""
 
 
-class Visits:
+class Handlers:
     """Handlers of events. Nothing is kept of a visitor but the work under way: all else comes with each request."""
 
     def __init__(self, bench: Workbench, capture: Path, output: Path) -> None:
@@ -51,7 +51,7 @@ class Visits:
         """Controls changed: the address, then the fragments of a `Screen`."""
         try:
             view = _view(values)
-        except mendable() as error:
+        except user_errors() as error:
             return [gr.skip(), fragments.message(str(error)), *[gr.skip()] * 7]
         shown = screen(self._bench, self._capture, view, Path(image) if image else None).parts()
         return [view.query(self.usual), *(gr.skip() if part is None else part for part in shown)]
@@ -68,7 +68,7 @@ class Visits:
             view = _view(values)
             job = begin_answers(self._bench, view, Path(image) if image else None)
             picture = fragments.thumbnail(Path(image)) if image else picture
-        except mendable() as error:
+        except user_errors() as error:
             yield fragments.message(str(error))
             return
         self._jobs.begin(_visitor(request), "answers", job)
@@ -101,7 +101,7 @@ class Visits:
             yield fragments.stage(None, text="begins"), gr.DownloadButton(visible=False)
             for shown in job:
                 yield fragments.stage(shown), gr.skip()
-        except mendable() as error:
+        except user_errors() as error:
             yield fragments.stage(None, "failed", str(error)), gr.skip()
             return
         if shown is None or shown.folder is None:
