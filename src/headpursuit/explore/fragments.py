@@ -102,7 +102,7 @@ def thumbnail(image: ImageSource) -> str:
 
 
 def no_head() -> str:
-    """What stands in a head's place before one is chosen."""
+    """The text in a head's place before one is chosen."""
     return _fragment("no_head")
 
 
@@ -152,7 +152,7 @@ def message(text: str) -> str:
 
 
 def stage(now: Stage | None, state: str = "running", text: str = "") -> str:
-    """How far a study is."""
+    """The progress of a study."""
     if now is None:
         return _fragment("stage", state=state, text=text, done=0, total=0, folder="")
     shown = text or now.verdict or f"{now.name}: {now.done} of {now.total}"
@@ -169,7 +169,7 @@ def export(edit: Edit, ranking: Ranking, shipping: str) -> str:
 
 
 def about(bench: Workbench, origin: str) -> str:
-    """Which model and which capture."""
+    """The model and its capture."""
     captured = bench.capture
     return _fragment(
         "about",

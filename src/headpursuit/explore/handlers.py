@@ -1,4 +1,4 @@
-"""What the page's events call: values of components in, fragments of the page out, each visitor for themselves."""
+"""Handlers of the page's events: values of components in, fragments of the page out, each visitor for themselves."""
 
 import atexit
 import os
@@ -131,7 +131,7 @@ def _visitor(request: gr.Request) -> str:
 
 
 def _view(values: tuple[Any, ...]) -> View:
-    """What the components say; whole numbers may come as floating ones, and an emptied field as nothing."""
+    """The view that the components say; whole numbers may come as floating ones, and an emptied field as nothing."""
     given = dict(zip(CONTROLS, values, strict=True))
     kinds = kinds_of_controls()
     return View(**{name: kinds[name]("" if value is None else value) for name, value in given.items()})

@@ -19,7 +19,7 @@ _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mon
 
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal", "concurrency_limit": 8}
 _NEWEST: dict[str, Any] = {**_QUIET, "trigger_mode": "always_last"}
-"""What is set while an earlier request is under way is asked for afterwards, not forgotten."""
+"""Settings changed while an earlier request is under way are asked for afterwards, not forgotten."""
 _MODEL: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Answers come one at a time; who waits sees the place in the queue."""
 _STUDY: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "study"}
@@ -39,7 +39,7 @@ _MARK_STOPPED = """() => {
 
 
 def look() -> dict[str, Any]:
-    """How the page looks, as `launch` takes it: system fonts, nothing from elsewhere."""
+    """The look of the page, as `launch` takes it: system fonts, nothing from elsewhere."""
     theme = gr.themes.Default(primary_hue="violet", font=_SYSTEM, font_mono=_MONO)
     return {"theme": theme, "css": str(map_style()) + _file("page.css")}
 

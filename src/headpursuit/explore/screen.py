@@ -113,7 +113,7 @@ def _checked(image: Path) -> Path:
 
 
 def heard(job: Job[Table], concept: Concept, picture: str | None) -> Iterator[str]:
-    """What a job of answers tells, drawn; what went wrong takes the answers' place.
+    """The tables that a job of answers tells, drawn; what went wrong takes the answers' place.
 
     Args:
         job: The job.

@@ -1,4 +1,4 @@
-"""What visitors type: concepts and heads, with one clear line for what cannot be."""
+"""Concepts and heads that visitors type, with one clear line for what cannot be."""
 
 import re
 from collections.abc import Iterable

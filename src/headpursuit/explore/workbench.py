@@ -32,7 +32,7 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True)
 class AuditedWord:
-    """What a tokenizer makes of one word of a concept."""
+    """The tokens that a tokenizer makes of one word of a concept."""
 
     word: str
     tokens: tuple[str, ...]
@@ -173,7 +173,7 @@ class Workbench:
         return token_text(self.model, token_id)
 
     def once(self, kind: str, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made before for the same question, or made now; the oldest is forgotten."""
+        """The result made before for the same question, or made now; the oldest is forgotten."""
         with self._cache_lock:
             kept = self._cache.setdefault(kind, {})
             if key in kept:

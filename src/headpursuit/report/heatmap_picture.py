@@ -118,7 +118,7 @@ def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:
 
 
 def _found(ranking: Ranking) -> str:
-    """How many heads chance does not explain; nothing for rankings without q-values."""
+    """The number of heads that chance does not explain; nothing for rankings without q-values."""
     return f"\n\nq ≤ 0.05:\n{len(ranking.found())} of {len(ranking.entries)}" if ranking.has_q else ""
 
 

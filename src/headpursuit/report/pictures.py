@@ -1,4 +1,4 @@
-"""What all static pictures share: style, colours and how they reach the disk.
+"""Static pictures: their style, their colours, and how they reach the disk.
 
 matplotlib is imported only when something is drawn, and never through pyplot: no window system, and no
 setting of the user's is changed.

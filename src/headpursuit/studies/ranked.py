@@ -18,7 +18,7 @@ SAMPLES = 1000
 
 
 def capture_config(config: StudyConfig, samples: int | None = None) -> CaptureConfig:
-    """How a study captures its ranking prompts; with so many samples, by default as many as its ranking needs."""
+    """The capture of a study's ranking prompts; with so many samples, by default as many as its ranking needs."""
     needed = SAMPLES if config.ranker or config.ranking.rule == "l1" else 0
     return CaptureConfig(
         positions=config.positions,
@@ -50,7 +50,7 @@ def right_answers(model: LanguageModel, task: Task, config: StudyConfig) -> tupl
 
 
 def evidence_of(model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, prompts: Capture) -> Evidence:
-    """What rankers are given of a study's ranking questions; `prompts` is the capture of them."""
+    """Evidence for rankers, from a study's ranking questions; `prompts` is the capture of them."""
     return Evidence(
         model,
         task.ranking_prompts,

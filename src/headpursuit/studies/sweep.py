@@ -96,12 +96,12 @@ def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> l
 
 
 def doses_left_out(counts: Collection[int], config: StudyConfig, model: LanguageModel) -> str:
-    """Which numbers of heads are not on a sheet that has `counts`, and why, in a sentence; empty if all are."""
+    """The numbers of heads that are not on a sheet that has `counts`, and why, in a sentence; empty if all are."""
     return sentences.left_out([n for n in head_counts(config, model.anatomy.n_heads) if n not in counts])
 
 
 def dose_name(edit: Edit) -> str:
-    """What a dose is called: `3x-1`."""
+    """A dose's name: `3x-1`."""
     return f"{len(edit)}x{next(iter(edit.values())):g}"
 
 

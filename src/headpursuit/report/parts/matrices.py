@@ -17,7 +17,7 @@ class MatrixRow:
     values: tuple[float, ...]
     """Colours, at most 1, in the order of the columns."""
     texts: tuple[str, ...]
-    """What is written into each cell."""
+    """The text in each cell."""
 
 
 @pictures.style()

@@ -13,7 +13,7 @@ heads of the same layers; random heads of any layer; heads of another concept.""
 
 @dataclass(frozen=True)
 class Damage:
-    """What an edit does to everything else, on neutral text."""
+    """An edit's damage to everything else, on neutral text."""
 
     perplexity: float
     kl: float
@@ -49,11 +49,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """How one arm answered one group of questions; all but `score` are fractions of the questions, 0 to 1."""
+    """One arm's answers to one group of questions; all but `score` are fractions of the questions, 0 to 1."""
 
     n_questions: int
     score: Estimate
-    """What counts, by the task's metric: for most tasks the fraction of the answers that are right."""
+    """The mean by the task's metric: for most tasks the fraction of the answers that are right."""
     exact: Estimate | None
     """The answer is an accepted answer, after SQuAD normalisation; None where questions have no answers."""
     f1: Estimate | None
@@ -75,7 +75,7 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class Confusion:
-    """What one arm called the images of each class."""
+    """One arm's names for the images of each class."""
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]

@@ -18,7 +18,7 @@ class DoseWord(StrEnum):
 
 
 def size_of(n_heads: int, scale: float) -> float:
-    """How large an edit is: the sum of |scale - 1| over its heads, so one head at -3 is as large as two at -1."""
+    """The size of an edit: the sum of |scale - 1| over its heads, so one head at -3 is as large as two at -1."""
     return n_heads * abs(scale - 1)
 
 
@@ -30,11 +30,11 @@ class DoseCell(Generic[Figures]):
     scale: float
     word: DoseWord
     signs: tuple[str, ...]
-    """What is wrong with it, in words; none where it is good or too weak."""
+    """Its faults, in words; none where it is good or too weak."""
     effect: float
     """Fraction by which the target score (of captions: the concept's frequency) falls, or rises where it is to."""
     damage: float
-    """What else breaks, in units of what is tolerated: above 1 it is over-intervened."""
+    """Damage beside the concept, in units of what is tolerated: above 1 it is over-intervened."""
     arm: Figures
     matched: float | None = None
     """Target score (of captions: frequency) with as many random heads of the same layers, one draw; measured beside the
@@ -47,7 +47,7 @@ class DoseCell(Generic[Figures]):
 
     @property
     def size(self) -> float:
-        """How far all heads together are moved from 1; see `size_of`."""
+        """The distance of all heads together from 1; see `size_of`."""
         return size_of(self.n_heads, self.scale)
 
 

@@ -29,7 +29,7 @@ class Example:
     thumbnail: str = ""
     """That image, small: a file in the study's folder."""
     scores: dict[str, float] = field(default_factory=dict)
-    """What each answer counts, by arm name."""
+    """The score of each answer, by arm name."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class StudyResult:
     """Heads of the model in words."""
     certificate: str
     command: str
-    """How to run the study again."""
+    """The command that runs the study again."""
     ranking: Ranking
     notes: tuple[HeadNote, ...]
     """One per head, best tokens first."""
@@ -63,25 +63,25 @@ class StudyResult:
     versions: dict[str, str]
     """Packages, device and dtype it ran with."""
     flags: dict[str, str] = field(default_factory=dict)
-    """What limits statements about what the model's heads write, by flag, and what that means."""
+    """Limits of statements about what the model's heads write, by flag, and their meaning."""
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
     sheet: AnswerSheet | None = None
     """The dose sheet; None where number and scale of the heads were given."""
     remarks: tuple[str, ...] = ()
-    """What could not be measured, one sentence each."""
+    """Remarks on what could not be measured, one sentence each."""
     metric: MetricName = "contains"
-    """What counts in the target outputs."""
+    """The metric of the target outputs."""
     direction: Direction = "suppress"
 
     @property
     def heads(self) -> int | str:
-        """How many heads are edited, as the sheet or the config says."""
+        """The number of heads that are edited, as the sheet or the config says."""
         return self.sheet.n_heads if self.sheet else self.config.heads
 
     @property
     def scale(self) -> float:
-        """What they are multiplied by."""
+        """The factor that they are multiplied by."""
         return self.sheet.scale if self.sheet else self.config.scale
 
     @property

@@ -78,7 +78,7 @@ def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
 
 
 def _kept(row: Row, given: Mapping[str, Any], words: Mapping[str, frozenset[tuple[str, ...]]]) -> bool:
-    """Whether a row passes the filters, of which two compare its answers with words."""
+    """True if a row passes the filters, of which two compare its answers with words."""
     for name, allowed in (given.get("keep") or {}).items():
         if column(row, name) not in (allowed if isinstance(allowed, list) else [allowed]):
             return False

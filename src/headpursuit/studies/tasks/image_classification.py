@@ -59,7 +59,7 @@ def _check(images: ImageSet) -> None:
 
 
 def _shared_words(images: ImageSet) -> tuple[str, ...]:
-    """Which words name several classes, in a sentence: answers are booked for one of them."""
+    """Words that name several classes, in a sentence: answers are booked for one of them."""
     named: dict[str, set[str]] = {}
     for label, words in images.classes.items():
         for word in filter(None, map(compared, words)):

@@ -45,13 +45,13 @@ class Question:
 
     @property
     def text(self) -> str:
-        """What is asked, without the image."""
+        """The question, without the image."""
         return self.prompt.text if isinstance(self.prompt, ImagePrompt) else str(self.prompt)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a study measures."""
+    """The questions that a study measures."""
 
     name: str
     concept: str | Concept
@@ -62,7 +62,7 @@ class Task:
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
     remarks: tuple[str, ...] = ()
-    """What readers of its figures should know, one sentence each."""
+    """Remarks for readers of its figures, one sentence each."""
     metric: MetricName = "contains"
     """What counts in the target outputs; unrelated answers count if they contain an accepted one."""
     direction: Direction = "suppress"
@@ -80,7 +80,7 @@ class Task:
 
     @property
     def has_images(self) -> bool:
-        """Whether any question is about an image."""
+        """True if any question is about an image."""
         return any(isinstance(q.prompt, ImagePrompt) for q in self.questions)
 
     @property
@@ -219,7 +219,7 @@ def neutral_texts() -> tuple[str, ...]:
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
-    """What stands between empty lines, each on one line."""
+    """The paragraphs between empty lines, each on one line."""
     return tuple(" ".join(p.split()) for p in text.split("\n\n") if p.strip())
 
 

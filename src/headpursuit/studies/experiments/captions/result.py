@@ -34,17 +34,17 @@ class CaptioningResult:
     words: tuple[str, ...]
     """The concept's."""
     request: str
-    """What the model was asked about each image."""
+    """The request about each image."""
     model_summary: str
     """Heads of the model in words."""
     certificate: str
     command: str
-    """How to run the study again."""
+    """The command that runs the study again."""
     ranking: Ranking
     notes: tuple[HeadNote, ...]
     """One per head, best tokens first."""
     sheets: dict[Direction, CaptionSheet]
-    """What the doses were chosen by."""
+    """The sheets that the doses were chosen by."""
     arms: tuple[CaptionArm, ...]
     """Base first, then all of one direction, then all of the other."""
     verdicts: dict[Direction, Verdict]
@@ -53,9 +53,9 @@ class CaptioningResult:
     versions: dict[str, str]
     """Packages, device and dtype it ran with."""
     flags: dict[str, str] = field(default_factory=dict)
-    """What limits statements about what the model's heads write, by flag, and what that means."""
+    """Limits of statements about what the model's heads write, by flag, and their meaning."""
     remarks: tuple[str, ...] = ()
-    """What could not be measured, one sentence each."""
+    """Remarks on what could not be measured, one sentence each."""
 
     @property
     def base(self) -> CaptionArm:

@@ -26,7 +26,7 @@ _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
 """Concepts that captions of most images name."""
 
 PAPER_SCALES: Mapping[Direction, float] = {"suppress": -1.0, "enhance": 5.0}
-"""What the paper multiplies 1 % of the heads by."""
+"""The paper's factors, for 1 % of the heads."""
 
 
 def study_captions(

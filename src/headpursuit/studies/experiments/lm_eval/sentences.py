@@ -7,7 +7,7 @@ from headpursuit.studies.kernel import Line, Shown, Table
 
 
 def sentence_of(rows: Sequence[HarnessRow]) -> str:
-    """Which figures the edit made worse beyond chance, or that it made none so, and what random heads do."""
+    """The figures that the edit made worse beyond chance, or that it made none so, and what random heads do."""
     judged = [row for row in rows if row.change.low is not None and row.higher_is_better is not None]
     if not judged:
         return "Nothing can be said: no figure has both a standard error and a direction that is better."

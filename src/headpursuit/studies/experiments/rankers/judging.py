@@ -46,7 +46,7 @@ class Judged:
     resampled: dict[str, Draws]
     """By ranker, the mean effect over numbers of heads."""
     n_facts: int
-    """How many facts are resampled."""
+    """Number of facts that are resampled."""
 
 
 def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, arms: Mapping[Edit, Arm]) -> Judged:
@@ -94,7 +94,7 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
 
 
 def shared_heads(orders: Orders, n_heads: int) -> SharedHeads:
-    """How much of their best heads rankers share; random ones are left out."""
+    """The shares of their best heads that rankers have in common; random ones are left out."""
     top = {name: set(several[0][:n_heads]) for name, several in orders.items() if RANKERS[name].kind != "random"}
     shared = tuple(tuple(len(one & other) / n_heads for other in top.values()) for one in top.values())
     n_all = len(next(iter(orders.values()))[0])

@@ -1,4 +1,4 @@
-"""What is measured: every ranker's scores on ranking prompts, and every set of best heads on held-out questions."""
+"""Measurements: every ranker's scores on ranking prompts, and every set of best heads on held-out questions."""
 
 import json
 import math
@@ -93,7 +93,7 @@ class Run:
 
 
 def name_of(edit: Edit) -> str:
-    """What an arm is called: `3x-1-` and a hash of its heads, so that equal sets of heads are one arm."""
+    """An arm's name: `3x-1-` and a hash of its heads, so that equal sets of heads are one arm."""
     heads = json.dumps([str(head) for head in edit])
     return f"{len(edit)}x{next(iter(edit.values())):g}-{sha256(heads.encode()).hexdigest()[:12]}"
 

@@ -20,7 +20,7 @@ from headpursuit.studies.results import Estimate
 def of_task(
     rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: Sequence[RankedCell], measure: AnswerMeasure
 ) -> tuple[str, ...]:
-    """Which score does best, whether one is better than the default, and whether linear ones lose heads."""
+    """The score that does best, those that beat the default, and whether linear ones lose heads."""
     return (
         _best(rows, measure),
         better_than_default({r.ranker: r.better for r in rows}),
@@ -29,7 +29,7 @@ def of_task(
 
 
 def better_than_default(differences: Mapping[str, Estimate | None]) -> str:
-    """Whether some score does better than the default, with an interval that excludes 0."""
+    """Scores that do better than the default, with intervals that exclude 0."""
     compared = {n: d for n, d in differences.items() if d is not None and RANKERS[n].kind != "random"}
     better = {name: d for name, d in compared.items() if d.low > 0}
     worse = [name for name, d in compared.items() if d.high < 0]
@@ -74,7 +74,7 @@ def _best(rows: Sequence[RankerRow], measure: AnswerMeasure) -> str:
 
 
 def _linearity(rows: Sequence[RankerRow], contrasts: Sequence[Contrast], cells: Sequence[RankedCell]) -> str:
-    """Do scores that see more than a linear map find heads that do more?"""
+    """The answer to whether scores that see more than a linear map find heads that do more."""
     probes = next((c for c in contrasts if (c.one, c.other) == ("nonlinear-probe", "linear-probe")), None)
     nonlinear = [row for row in rows if RANKERS[row.ranker].kind == "nonlinear"]
     linear = [row for row in rows if RANKERS[row.ranker].kind == "linear"]

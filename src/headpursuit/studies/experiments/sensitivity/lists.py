@@ -57,7 +57,7 @@ def look_alikes(
 
 
 def _kinds_of_words(found: ConceptTokens, words: Collection[str], vocabulary: VocabularyWords) -> list[set[WordKind]]:
-    """How each word is written; a token that several words share counts for the first of them."""
+    """The ways of writing each word; a token that several words share counts for the first of them."""
     seen: set[int] = set()
     ways = []
     for word in words:

@@ -64,7 +64,7 @@ def _exceptions(agreements: Sequence[Agreement], least: float) -> str:
 
 
 def conclude_effects(draws: Sequence[Draw], effects: Mapping[str, Effect], least: float, direction: Direction) -> str:
-    """What the edits of shorter lists keep of the full list's effect, in a sentence."""
+    """The part of the full list's effect that edits of shorter lists keep, in a sentence."""
     verb = WORDS[direction].verb
     kinds = {draw.label: (draw.kind, draw.level or 0.0) for draw in draws}
     full = next(effects[label] for label, (kind, _) in kinds.items() if kind == "full")

@@ -37,7 +37,7 @@ class Variant:
 
     kind: Kind
     label: str
-    """What the kind and level are called in tables; variants with the same label are repeats. `full list again` is the
+    """The kind and level as tables call them; variants with the same label are repeats. `full list again` is the
     list with other random dictionaries."""
     level: float | None
     """Fraction of the words that is kept, or added; None for other kinds."""

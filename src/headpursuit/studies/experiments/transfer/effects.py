@@ -1,4 +1,4 @@
-"""What one task's heads do to another's questions: arms to cells."""
+"""Effects of one task's heads on another's questions: arms to cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -57,7 +57,7 @@ class EffectCell:
     unrelated: Estimate | None
     """Right answers to the column's unrelated questions under the edit."""
     signs: tuple[str, ...]
-    """What the edit breaks there, in words."""
+    """The edit's breakage there, in words."""
     word: CellWord
 
     @property
@@ -73,7 +73,7 @@ class Column:
     name: str
     n_questions: int
     counted: str
-    """What its score is the fraction of, or the mean of."""
+    """The outputs that its score is the fraction of, or the mean of."""
     base: Estimate
     """Score of the unedited model: for most tasks the fraction of right answers."""
     base_unrelated: Estimate | None
@@ -84,7 +84,7 @@ class Column:
 
     @property
     def lost(self) -> str:
-        """What an edit takes."""
+        """A word for what an edit takes."""
         return "right answers" if METRICS[self.metric].counts_right_answers else "score"
 
     @classmethod

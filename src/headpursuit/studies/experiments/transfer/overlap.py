@@ -1,4 +1,4 @@
-"""How much of their best heads tasks share, against chance.
+"""Best heads that tasks share, against chance.
 
 Two nulls. *Any heads*: one set is fixed, and the other is as many heads drawn from all of the model; what they share is
 hypergeometric. *Same layers*: the other set keeps its number of heads in every layer, so what is shared is a sum of
@@ -20,7 +20,7 @@ from headpursuit.words import compared
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two tasks' heads have in common."""
+    """Heads that two tasks have in common."""
 
     tasks: tuple[str, str]
     shared: tuple[str, ...]
@@ -28,13 +28,13 @@ class Overlap:
     jaccard: float
     """Shared heads over all heads of either set, 0 to 1."""
     expected: float
-    """How many would be shared by sets drawn from all heads."""
+    """Number that sets drawn from all heads would share."""
     p: float
     """Probability that such sets share at least as many."""
     p_adjusted: float
     """The same, corrected for the number of pairs (Holm)."""
     expected_in_layers: float
-    """How many would be shared if each set kept its number of heads in every layer."""
+    """Number that would be shared if each set kept its number of heads in every layer."""
     p_in_layers: float
     """Probability that such sets share at least as many."""
     p_in_layers_adjusted: float

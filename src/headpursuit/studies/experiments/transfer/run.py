@@ -41,7 +41,7 @@ def transfer(
     resume: bool = False,
     progress: Progress = silent,
 ) -> TransferResult:
-    """Do several tasks share heads, and do the heads of one act on the questions of another?
+    """Find out whether several tasks share heads, and whether the heads of one act on the questions of another.
 
     Heads are ranked on every task's ranking prompts. The best of each are rescaled while every task's held-out
     questions are answered, and so are random heads of the same layers. Each set of heads answers the questions of a

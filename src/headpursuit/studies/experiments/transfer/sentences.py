@@ -21,7 +21,7 @@ def sentences_of(
 
 
 def _summary(cells: Sequence[EffectCell]) -> str:
-    """How many of the pairs that could show a transfer show one."""
+    """The number of pairs that show a transfer, of those that could."""
     abroad = [cell for cell in cells if cell.row != cell.column]
     at_home = _acting_at_home(cells)
     telling = [cell for cell in abroad if cell.row in at_home and cell.word in ("acts", "does not act")]
@@ -45,7 +45,7 @@ def _home(cells: Sequence[EffectCell], name: str) -> EffectCell:
 
 
 def _at_home(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[str]:
-    """Whether each task's heads act on its own questions: only then is there something to carry over."""
+    """A sentence on each task's heads and its own questions: only where they act is there something to carry over."""
     for cell in (cell for cell in cells if cell.row == cell.column):
         if cell.word == "acts":
             yield f"The heads of {cell.row} act on its own questions: {_takes(cell, lost)}."
@@ -82,7 +82,7 @@ def _takes(cell: EffectCell, lost: Mapping[str, str]) -> str:
 
 
 def _of_own(cell: EffectCell, cells: Sequence[EffectCell]) -> str:
-    """How that compares with what the column's own heads take."""
+    """The part that the column's own heads take, beside it."""
     own = _home(cells, cell.column)
     if own.word != "acts":
         return ""
@@ -90,7 +90,7 @@ def _of_own(cell: EffectCell, cells: Sequence[EffectCell]) -> str:
 
 
 def _shared(overlaps: Sequence[Overlap]) -> Iterator[str]:
-    """Which pairs share more heads than chance."""
+    """Pairs that share more heads than chance."""
     level = Thresholds.significance
     for overlap in (o for o in overlaps if o.p_adjusted < level):
         yield (
