@@ -10,8 +10,8 @@ from headpursuit.report import wording
 from headpursuit.report.heatmap_picture import draw_heatmap
 from headpursuit.report.page import Page
 from headpursuit.report.parts.heads import heads_script, heads_style, ranked_data, ranked_heads
-from headpursuit.studies import CaptioningResult, StudyResult
 from headpursuit.studies.results import ArmKind, ArmSummary, CaptionArm, Estimate, StudyConfig
+from headpursuit.studies.results.study_result import RankedStudy
 
 TITLES = {
     "base": "unedited model",
@@ -48,7 +48,7 @@ class ArmRow:
 
 
 def study_page(
-    result: StudyResult | CaptioningResult,
+    result: RankedStudy,
     template: str,
     outcome: str,
     edited: Collection[str],

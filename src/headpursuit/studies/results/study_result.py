@@ -41,9 +41,9 @@ class HeadNote:
     explained: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class StudyResult:
-    """A finished study."""
+@dataclass(frozen=True, kw_only=True)
+class RankedStudy:
+    """A finished study of answers or of captions: its model, its ranking, and how they were found."""
 
     config: StudyConfig
     concept: str
@@ -55,21 +55,27 @@ class StudyResult:
     ranking: Ranking
     notes: tuple[HeadNote, ...]
     """One per head, best tokens first."""
+    versions: dict[str, str]
+    """Packages, device and dtype it ran with."""
+    flags: dict[str, str] = field(default_factory=dict)
+    """Limits of statements about what the model's heads write, by flag, and their meaning."""
+    remarks: tuple[str, ...] = ()
+    """Remarks on what could not be measured, one sentence each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult(RankedStudy):
+    """A finished study of answers."""
+
     arms: tuple[ArmSummary, ...]
     """Base first, then the edit, then the controls."""
     examples: tuple[Example, ...]
     """Every held-out question."""
     verdict: Verdict
-    versions: dict[str, str]
-    """Packages, device and dtype it ran with."""
-    flags: dict[str, str] = field(default_factory=dict)
-    """Limits of statements about what the model's heads write, by flag, and their meaning."""
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
     sheet: AnswerSheet | None = None
     """The dose sheet; None where number and scale of the heads were given."""
-    remarks: tuple[str, ...] = ()
-    """Remarks on what could not be measured, one sentence each."""
     metric: MetricName = "contains"
     """The metric of the target outputs."""
     direction: Direction = "suppress"

@@ -1,15 +1,14 @@
 """A finished study of captions, as it is read back from disk."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Ranking
 from headpursuit.records import from_fields, from_record
 from headpursuit.studies.kernel import ResultKind
 from headpursuit.studies.measures import caption_measure
-from headpursuit.studies.results import ArmKind, CaptionArm, CaptionSheet, HeadNote, StudyConfig, Verdict
-from headpursuit.studies.results.study_result import ranking_in
+from headpursuit.studies.results import ArmKind, CaptionArm, CaptionSheet, StudyConfig, Verdict
+from headpursuit.studies.results.study_result import RankedStudy, ranking_in
 from headpursuit.studies.tasks import Direction
 
 
@@ -25,24 +24,14 @@ class CaptionExample:
     """By arm name."""
 
 
-@dataclass(frozen=True)
-class CaptioningResult:
+@dataclass(frozen=True, kw_only=True)
+class CaptioningResult(RankedStudy):
     """A finished study of captions: a concept switched down, and up."""
 
-    config: StudyConfig
-    concept: str
     words: tuple[str, ...]
     """The concept's."""
     request: str
     """The request about each image."""
-    model_summary: str
-    """Heads of the model in words."""
-    certificate: str
-    command: str
-    """The command that runs the study again."""
-    ranking: Ranking
-    notes: tuple[HeadNote, ...]
-    """One per head, best tokens first."""
     sheets: dict[Direction, CaptionSheet]
     """The sheets that the doses were chosen by."""
     arms: tuple[CaptionArm, ...]
@@ -50,12 +39,6 @@ class CaptioningResult:
     verdicts: dict[Direction, Verdict]
     examples: tuple[CaptionExample, ...]
     """Every held-out image."""
-    versions: dict[str, str]
-    """Packages, device and dtype it ran with."""
-    flags: dict[str, str] = field(default_factory=dict)
-    """Limits of statements about what the model's heads write, by flag, and their meaning."""
-    remarks: tuple[str, ...] = ()
-    """Remarks on what could not be measured, one sentence each."""
 
     @property
     def base(self) -> CaptionArm:

@@ -71,8 +71,8 @@ def compare_rankers(
         place = folder / task.name
         place.mkdir(exist_ok=True)
         check_asked(model, task, [task.words], place, study)
-        stage = partial(_told, progress, f"{task.name}: " if len(tasks) > 1 else "")
-        run = Run(model, task, task.words, config, study, place, stage)
+        prefix = f"{task.name}: " if len(tasks) > 1 else ""
+        run = Run(model, task, task.words, config, study, place, partial(_told, progress, prefix))
         orders, left_out = run.ranked()
         if len(orders) == 1 and left_out:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())

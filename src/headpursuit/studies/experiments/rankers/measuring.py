@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -57,8 +56,8 @@ class Run:
 
     def measured(self, orders: Orders) -> tuple[Arm, dict[Edit, Arm]]:
         """The base, and every set of best heads at every scale, each run once whoever chose it."""
-        edits = list(dict.fromkeys(self.edits(order) for order in self._all(orders)))
-        planned = list(dict.fromkeys(edit for group in edits for edit in group))
+        ordered = (order for several in orders.values() for order in several)
+        planned = list(dict.fromkeys(edit for order in ordered for edit in self.edits(order)))
         runner = ArmRunner(self.model, self.task, self.study, silent, self.questions)
         parts = Parts(self.folder / "arms", Arm, self.progress, "edit", 1 + len(planned))
         base = parts.part("base", partial(runner.run, "base", "base", Edit({})))
@@ -79,10 +78,6 @@ class Run:
         if not self.config.questions:
             return self.task.heldout
         return drawn(self.task.heldout, self.config.questions, self.config.seed)
-
-    @staticmethod
-    def _all(orders: Orders) -> Iterable[tuple[Head, ...]]:
-        return (order for several in orders.values() for order in several)
 
     def _evidence(self) -> Evidence:
         ours = self.config

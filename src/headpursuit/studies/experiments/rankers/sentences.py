@@ -35,15 +35,15 @@ def better_than_default(differences: Mapping[str, Estimate | None]) -> str:
     worse = [name for name, d in compared.items() if d.high < 0]
     if not compared:
         return f"Nothing was compared with {DEFAULT}."
-    n_chance = len(compared) * 0.025
     if better:
-        listed = "; ".join(f"{n} ({d.value:+.2f}, {d.low:+.2f} to {d.high:+.2f})" for n, d in _sorted(better))
+        ordered = sorted(better.items(), key=lambda item: -item[1].value)
+        listed = "; ".join(f"{n} ({d.value:+.2f}, {d.low:+.2f} to {d.high:+.2f})" for n, d in ordered)
         start = f"Better than {DEFAULT}, with intervals that exclude 0: {listed}."
     else:
         start = f"No score does better than {DEFAULT} with an interval that excludes 0."
     end = f"Worse with such an interval: {', '.join(worse)}. " if worse else ""
-    chance = f"Of {len(compared)} comparisons, about {n_chance:.1f} would lie above 0 like this by chance alone."
-    return f"{start} {end}{chance}"
+    by_chance = f"about {len(compared) * 0.025:.1f} would lie above 0 like this by chance alone"
+    return f"{start} {end}Of {len(compared)} comparisons, {by_chance}."
 
 
 def over_tasks(mean_ranks: Mapping[str, float], pooled: Mapping[str, Estimate], n_tasks: int) -> tuple[str, ...]:
@@ -112,10 +112,6 @@ def _found_by_nonlinear_alone(
         head = max(single, key=lambda name: single[name])
         own = f"; of those edited by themselves {head} does most, {single[head]:.0%}"
     return f" Among their best heads, but among no linear ranker's: {named}{own}."
-
-
-def _sorted(differences: Mapping[str, Estimate]) -> list[tuple[str, Estimate]]:
-    return sorted(differences.items(), key=lambda item: -item[1].value)
 
 
 def shown(result: RankersResult) -> Iterator[Shown]:

@@ -57,6 +57,7 @@ def overlaps(
     """
     pairs = list(combinations(range(len(rankings)), 2))
     tops = [frozenset(ranking.top(heads)) for ranking in rankings]
+    scores = [ranking.scores() for ranking in rankings]
     universe = sorted(entry.head for entry in rankings[0].entries)
     anywhere = [chance_of(tops[a], tops[b], universe) for a, b in pairs]
     in_layers = [chance_of(tops[a], tops[b], universe, layer_matched=True) for a, b in pairs]
@@ -73,7 +74,7 @@ def overlaps(
                 adjusted[0][i],
                 *in_layers[i],
                 adjusted[1][i],
-                _spearman(rankings[a], rankings[b]),
+                spearman(list(scores[a].values()), [scores[b][head] for head in scores[a]]),
                 len(set(map(compared, words[a])) & set(map(compared, words[b]))),
             )
         )
@@ -90,9 +91,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = np.empty(len(p_values))
     corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
     return [float(p) for p in corrected]
-
-
-def _spearman(one: Ranking, other: Ranking) -> float:
-    """Rank correlation over all heads; 0 where the scores of one are all the same."""
-    ours, theirs = one.scores(), other.scores()
-    return spearman(list(ours.values()), [theirs[head] for head in ours])

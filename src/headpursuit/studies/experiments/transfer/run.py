@@ -166,12 +166,11 @@ def _measured(
     arms: dict[str, dict[Edit, Arm]] = {}
     for name, task in tasks.items():
         runner = ArmRunner(model, task, studies[name], silent)
-        arms[name] = {edit: parts.part(f"{name}/{_file_of(edit)}", partial(_run, runner, edit)) for edit in edits}
+        arms[name] = {
+            edit: parts.part(f"{name}/{file}", partial(runner.run, file, "edit" if edit else "base", edit))
+            for edit, file in zip(edits, map(_file_of, edits), strict=True)
+        }
     return arms
-
-
-def _run(runner: ArmRunner, edit: Edit) -> Arm:
-    return runner.run(_file_of(edit), "edit" if edit else "base", edit)
 
 
 def _file_of(edit: Edit) -> str:

@@ -40,10 +40,6 @@ def _acting_at_home(cells: Sequence[EffectCell]) -> set[str]:
     return {cell.row for cell in cells if cell.row == cell.column and cell.word == "acts"}
 
 
-def _home(cells: Sequence[EffectCell], name: str) -> EffectCell:
-    return next(cell for cell in cells if cell.row == cell.column == name)
-
-
 def _at_home(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[str]:
     """A sentence on each task's heads and its own questions: only where they act is there something to carry over."""
     for cell in (cell for cell in cells if cell.row == cell.column):
@@ -83,41 +79,26 @@ def _takes(cell: EffectCell, lost: Mapping[str, str]) -> str:
 
 def _of_own(cell: EffectCell, cells: Sequence[EffectCell]) -> str:
     """The part that the column's own heads take, beside it."""
-    own = _home(cells, cell.column)
-    if own.word != "acts":
-        return ""
-    return f"; its own heads take {own.effect.value:.0%}"
+    own = next(own for own in cells if own.row == own.column == cell.column)
+    return f"; its own heads take {own.effect.value:.0%}" if own.word == "acts" else ""
 
 
 def _shared(overlaps: Sequence[Overlap]) -> Iterator[str]:
     """Pairs that share more heads than chance."""
     level = Thresholds.significance
     for overlap in (o for o in overlaps if o.p_adjusted < level):
+        n, words, p = len(overlap.shared), overlap.shared_words, f"p = {overlap.p_in_layers_adjusted:.2g}"
+        beyond = overlap.p_in_layers_adjusted < level
+        layers = f"and more than sets that keep their layers ({p})"
+        common = f"; their concepts have {words} word{'s' if words != 1 else ''} in common" if words else ""
         yield (
-            f"{overlap.tasks[0]} and {overlap.tasks[1]} share {_count(len(overlap.shared))}, more than chance "
-            f"({overlap.expected:.2g} expected, p = {overlap.p_adjusted:.2g} after Holm's correction)"
-            f"{_in_layers(overlap, level)}{_words(overlap)}."
+            f"{' and '.join(overlap.tasks)} share {n} edited head{'s' if n != 1 else ''}, more than chance "
+            f"({overlap.expected:.2g} expected, p = {overlap.p_adjusted:.2g} after Holm's correction), "
+            f"{layers if beyond else f'but no more than sets that keep their layers might ({p})'}{common}."
         )
     others = [f"{o.tasks[0]} and {o.tasks[1]} ({len(o.shared)})" for o in overlaps if o.p_adjusted >= level]
     if others:
         yield f"No more heads than chance are shared by {'; '.join(others)}."
-
-
-def _count(n: int) -> str:
-    return f"{n} edited head{'s' if n != 1 else ''}"
-
-
-def _in_layers(overlap: Overlap, level: float) -> str:
-    p = f"p = {overlap.p_in_layers_adjusted:.2g}"
-    if overlap.p_in_layers_adjusted < level:
-        return f", and more than sets that keep their layers ({p})"
-    return f", but no more than sets that keep their layers might ({p})"
-
-
-def _words(overlap: Overlap) -> str:
-    if not overlap.shared_words:
-        return ""
-    return f"; their concepts have {overlap.shared_words} word{'s' if overlap.shared_words != 1 else ''} in common"
 
 
 def shown(result: TransferResult) -> Iterator[Shown]:
