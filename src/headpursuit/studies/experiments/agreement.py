@@ -6,7 +6,16 @@ from hashlib import sha256
 from pathlib import Path
 
 from headpursuit.analysis import Ranking, count_of, versions
-from headpursuit.studies.kernel import Experiment, Line, ResultKind, Shown, Table, check_identity, command_line
+from headpursuit.studies.kernel import (
+    Experiment,
+    Line,
+    Loadable,
+    ResultKind,
+    Shown,
+    Table,
+    check_identity,
+    command_line,
+)
 from headpursuit.studies.overlap import chance_of
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Estimate
@@ -82,7 +91,7 @@ class HeadPlaces:
 
 
 @dataclass(frozen=True)
-class AgreementResult:
+class AgreementResult(Loadable):
     """The agreement of two rankings."""
 
     config: AgreementConfig

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import GenericAlias
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from headpursuit.records import from_record, to_record
 from headpursuit.storage import (
@@ -29,6 +29,18 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 _CONFIG = "config.json"
+_KINDS: dict[type[Any], Any] = {}
+"""By their results."""
+
+
+class Loadable:
+    """A result that is read back from its folder."""
+
+    @classmethod
+    def load(cls, path: Path | str) -> Self:
+        """Read a finished one; see `ResultKind.load`."""
+        kind: ResultKind[Any] = _KINDS[cls]
+        return kind.load(path)
 
 
 @dataclass(frozen=True)
@@ -45,6 +57,9 @@ class ResultKind(Generic[R]):
     """The file of the result."""
     apart: Mapping[str, Callable[[Path], Any]] = field(default_factory=dict)
     """Fields of the result that are not in its file, and what reads them from the folder."""
+
+    def __post_init__(self) -> None:
+        _KINDS[self.result] = self
 
     def check(self, folder: Path, config: Any, *, resume: bool) -> None:
         """Check that a folder is free, or holds the beginning of the same.

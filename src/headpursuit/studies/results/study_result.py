@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headpursuit.analysis import Ranking
-from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmKind, ArmSummary
 from headpursuit.studies.results.sheet import AnswerSheet
@@ -42,7 +42,7 @@ class HeadNote:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RankedStudy:
+class RankedStudy(Loadable):
     """A finished study of answers or of captions: its model, its ranking, and how they were found."""
 
     config: StudyConfig
@@ -98,11 +98,6 @@ class StudyResult(RankedStudy):
     def arms_of(self, kind: ArmKind) -> tuple[ArmSummary, ...]:
         """The arms of one kind."""
         return tuple(arm for arm in self.arms if arm.kind == kind)
-
-    @classmethod
-    def load(cls, path: Path | str) -> "StudyResult":
-        """Read a finished study; see `ResultKind.load`."""
-        return KIND.load(path)
 
 
 def ranking_in(folder: Path) -> Ranking:

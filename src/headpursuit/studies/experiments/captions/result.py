@@ -1,7 +1,6 @@
 """A finished study of captions, as it is read back from disk."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from headpursuit.records import from_fields, from_record
@@ -53,11 +52,6 @@ class CaptioningResult(RankedStudy):
         """The arms of a direction, all or of one kind."""
         own = (arm for arm in self.arms if arm.direction == direction)
         return tuple(arm for arm in own if kind is None or arm.kind == kind)
-
-    @classmethod
-    def load(cls, path: Path | str) -> "CaptioningResult":
-        """Read a finished study; see `ResultKind.load`."""
-        return KIND.load(path)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "CaptioningResult":

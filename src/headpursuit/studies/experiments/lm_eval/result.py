@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from headpursuit.studies.experiments.lm_eval.changes import Change
 from headpursuit.studies.experiments.lm_eval.settings import HarnessConfig
-from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,7 @@ class HarnessRow:
 
 
 @dataclass(frozen=True)
-class HarnessResult:
+class HarnessResult(Loadable):
     """The figures of some tasks, in every arm."""
 
     config: HarnessConfig
@@ -61,11 +60,6 @@ class HarnessResult:
     """Warnings of lm-eval."""
     versions: Mapping[str, str]
     """Packages, device and dtype it ran with."""
-
-    @classmethod
-    def load(cls, path: Path | str) -> "HarnessResult":
-        """Read a finished run; see `ResultKind.load`."""
-        return KIND.load(path)
 
 
 KIND = ResultKind("lm-eval run", HarnessConfig, HarnessResult)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from headpursuit.storage import read_json
 from headpursuit.studies.experiments.rankers.settings import RankersConfig
-from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.tasks import Direction
 
@@ -112,7 +112,7 @@ class TaskComparison:
 
 
 @dataclass(frozen=True)
-class RankersResult:
+class RankersResult(Loadable):
     """A finished comparison."""
 
     config: RankersConfig
@@ -129,11 +129,6 @@ class RankersResult:
     """Findings over all tasks; none where there is only one."""
     seconds: dict[str, float]
     """Time of each ranker, all tasks together; differs from run to run, and is kept in its own files."""
-
-    @classmethod
-    def load(cls, path: Path | str) -> "RankersResult":
-        """Read a finished comparison; see `ResultKind.load`."""
-        return KIND.load(path)
 
 
 def seconds_in(folder: Path) -> dict[str, float]:

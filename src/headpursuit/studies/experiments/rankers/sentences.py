@@ -10,10 +10,9 @@ from headpursuit.studies.experiments.rankers.result import (
     RankersResult,
     TaskComparison,
 )
-from headpursuit.studies.judging.terms import WORDS
+from headpursuit.studies.judging.terms import WORDS, percent
 from headpursuit.studies.kernel import Line, Shown, Table
 from headpursuit.studies.measures import AnswerMeasure
-from headpursuit.studies.percent import percent
 from headpursuit.studies.results import Estimate
 
 

@@ -1,13 +1,12 @@
 """A finished sensitivity study, as it is read back from disk."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from headpursuit.analysis import Suggestion
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.variants import Kind
-from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results import ArmSummary, Estimate
 from headpursuit.studies.tasks import Direction
 
@@ -99,7 +98,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class SensitivityResult:
+class SensitivityResult(Loadable):
     """A finished study of how much a ranking depends on its word list."""
 
     config: SensitivityConfig
@@ -148,11 +147,6 @@ class SensitivityResult:
     def of(self, kind: Kind) -> tuple[Agreement, ...]:
         """The agreements of one kind."""
         return tuple(a for a in self.agreements if a.kind == kind)
-
-    @classmethod
-    def load(cls, path: Path | str) -> "SensitivityResult":
-        """Read a finished sensitivity study; see `ResultKind.load`."""
-        return KIND.load(path)
 
 
 KIND = ResultKind("sensitivity study", SensitivityConfig, SensitivityResult)

@@ -9,10 +9,9 @@ from headpursuit.studies.experiments.sensitivity.result import (
     Outcome,
     SensitivityResult,
 )
-from headpursuit.studies.judging.terms import WORDS
+from headpursuit.studies.judging.terms import WORDS, percent
 from headpursuit.studies.kernel import Line, Shown, Table
 from headpursuit.studies.measures import Thresholds
-from headpursuit.studies.percent import percent
 from headpursuit.studies.tasks import Direction
 
 _ANY_WORDS = 0.5

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from headpursuit.studies.experiments.transfer.effects import Column, EffectCell
 from headpursuit.studies.experiments.transfer.overlap import Overlap
 from headpursuit.studies.experiments.transfer.result import TransferResult
+from headpursuit.studies.judging.terms import percent
 from headpursuit.studies.kernel import Line, Shown, Table
 from headpursuit.studies.measures import Thresholds
-from headpursuit.studies.percent import percent
 
 _MARKS = {"acts": "*", "does not act": "", "breaks": " broken", "nothing to lose": " -"}
 
