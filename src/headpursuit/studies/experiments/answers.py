@@ -8,7 +8,6 @@ from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.dates import dated
-from headpursuit.studies.found_heads import described, find_heads
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table
 from headpursuit.studies.measures import answer_measure
@@ -18,6 +17,7 @@ from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.scoring import METRICS, check_metric, score
 from headpursuit.studies.settings import command, find_task, prepare
 from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
+from headpursuit.studies.study_run import begin_study
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
 from headpursuit.studies.tasks import CAPTIONING, Task
@@ -58,26 +58,24 @@ def study(
     task = task.split_for(sweep=config.sweep)
     check_metric(task)
     measure = answer_measure(task, config)
-    found = find_heads(KIND, model, task, config, Path(path), resume=resume, progress=progress)
-    sheet = (
-        sweep(model, task, found.concept, config, found.rankings[0], found.folder, progress) if config.sweep else None
-    )
+    run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)
+    sheet = sweep(run) if config.sweep else None
     dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale) if sheet else config
     scopes, remark = image_scopes(model, task, config)
-    planned = plan_arms(dosed, model.anatomy, *found.rankings, scopes)
+    planned = plan_arms(dosed, model.anatomy, *run.rankings, scopes)
     runner = ArmRunner(model, task, config, progress)
-    unedited = runner.measured(planned[:1], found.folder)
-    check_base(summarise(task, found.concept, unedited, config.seed)[0], measure)
-    arms = runner.measured(planned, found.folder)
-    summaries = summarise(task, found.concept, arms, config.seed)
-    p_matched, p_random = (p_value(task, found.concept, arms, kind, config.seed) for kind in ("matched", "random"))
+    unedited = runner.measured(planned[:1], run.folder)
+    check_base(summarise(task, run.concept, unedited, config.seed)[0], measure)
+    arms = runner.measured(planned, run.folder)
+    summaries = summarise(task, run.concept, arms, config.seed)
+    p_matched, p_random = (p_value(task, run.concept, arms, kind, config.seed) for kind in ("matched", "random"))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
     decision = decide(measure, summaries, p_matched, p_random)
     kept = sentences.reproduced(sheet.chosen.effect, decision.effect, config.effect) if sheet else ""
     result = StudyResult(
-        **described(model, config, found),
+        **run.described(),
         arms=summaries,
-        examples=_examples(task, found.concept, arms, found.thumbnails),
+        examples=_examples(task, run.concept, arms, run.thumbnails),
         verdict=verdict_of(decision),
         classes=dict(task.classes),
         sheet=sheet,
@@ -85,7 +83,7 @@ def study(
         metric=measure.metric.name,
         direction=task.direction,
     )
-    return KIND.finish(found.folder, result, task=task.name, model=config.model)
+    return KIND.finish(run.folder, result, task=task.name, model=config.model)
 
 
 def _worn(model: LanguageModel, task: Task, config: StudyConfig) -> str:

@@ -1,10 +1,10 @@
-"""The heads of a study, found before anything is edited: its folder begun, prompts captured, heads ranked and named."""
+"""A study under way: its folder begun, prompts captured, heads ranked and named, before anything is edited."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Capture, Ranking, count_of, explain, versions
+from headpursuit.analysis import Ranking, count_of, explain, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import LanguageModel
 from headpursuit.studies.identity import check_asked
@@ -22,11 +22,15 @@ NOTE_ATOMS = 5
 
 
 @dataclass(frozen=True)
-class FoundHeads:
-    """A study before it edits anything."""
+class StudyRun:
+    """A study that is begun: all that its doses and arms are made of."""
 
+    model: LanguageModel
+    task: Task
+    config: StudyConfig
+    progress: Progress
     folder: Path
-    """Of the study; it holds all of this too."""
+    """It holds all of the following too."""
     concept: Concept
     other: Concept
     """The concept whose best heads are a further control."""
@@ -37,8 +41,22 @@ class FoundHeads:
     notes: tuple[HeadNote, ...]
     """The tokens that name each head."""
 
+    def described(self) -> dict[str, Any]:
+        """The fields of every study's result about the model, its heads, and how they were found."""
+        return {
+            "config": self.config,
+            "concept": self.concept.name,
+            "model_summary": self.model.anatomy.summary(),
+            "certificate": str(self.model.certificate),
+            "command": command(self.config, self.folder),
+            "ranking": self.rankings[0],
+            "notes": self.notes,
+            "versions": versions() | {"device": self.model.device.type, "dtype": self.model.dtype},
+            "flags": self.model.flags,
+        }
 
-def find_heads(
+
+def begin_study(
     kind: ResultKind[Any],
     model: LanguageModel,
     task: Task,
@@ -47,7 +65,7 @@ def find_heads(
     *,
     resume: bool,
     progress: Progress,
-) -> FoundHeads:
+) -> StudyRun:
     """Begin a study, or go on with it: capture its ranking prompts, rank all heads, and name them.
 
     Raises:
@@ -68,55 +86,22 @@ def find_heads(
     check_asked(model, task, concepts, folder)
     thumbnails = write_thumbnails(task, folder)
     prompts = captured(model, task, capture_config(config), folder, progress)
-    rankings = _ranked(model, task, prompts, concepts, config, folder, progress)
-    return FoundHeads(folder, *concepts, thumbnails, rankings, _noted(model, prompts, config, folder, progress))
 
-
-def described(model: LanguageModel, config: StudyConfig, found: FoundHeads) -> dict[str, Any]:
-    """The fields of every study's result about the model, its heads, and how they were found."""
-    return {
-        "config": config,
-        "concept": found.concept.name,
-        "model_summary": model.anatomy.summary(),
-        "certificate": str(model.certificate),
-        "command": command(config, found.folder),
-        "ranking": found.rankings[0],
-        "notes": found.notes,
-        "versions": versions() | {"device": model.device.type, "dtype": model.dtype},
-        "flags": model.flags,
-    }
-
-
-def _ranked(
-    model: LanguageModel,
-    task: Task,
-    prompts: Capture,
-    concepts: tuple[Concept, Concept],
-    config: StudyConfig,
-    folder: Path,
-    progress: Progress,
-) -> tuple[Ranking, Ranking]:
-    """Rank all heads for both concepts, on the same prompts; for the other one, which no answer names, by its words."""
-    rankings = []
-    plain = replace(config, ranker="")
-    for concept, how, file in zip(concepts, (config, plain), ("ranking.json", "other-ranking.json"), strict=True):
+    def ranking(concept: Concept, how: StudyConfig, file: str) -> Ranking:
         progress(f"rank {concept.name}", 0, 1)
-        rankings.append(ranked(model, task, concept, how, prompts, folder / file))
+        found = ranked(model, task, concept, how, prompts, folder / file)
         progress(f"rank {concept.name}", 1, 1)
-    return rankings[0], rankings[1]
+        return found
 
-
-def _noted(
-    model: LanguageModel, prompts: Capture, config: StudyConfig, folder: Path, progress: Progress
-) -> tuple[HeadNote, ...]:
-    """Name every head by its first tokens over the whole vocabulary, read as the ranking reads it."""
-
-    def note() -> tuple[HeadNote, ...]:
+    def notes() -> tuple[HeadNote, ...]:
         how = config.ranking
         found = explain(model, prompts, n_atoms=NOTE_ATOMS, rule=how.rule, centre=how.centre, gain=how.gain)
         return tuple(HeadNote(str(e.head), e.tokens, e.explained) for e in found)
 
+    # No answer names the other concept, so its heads are ranked by its words.
+    plain = replace(config, ranker="")
+    rankings = ranking(concepts[0], config, "ranking.json"), ranking(concepts[1], plain, "other-ranking.json")
     progress("name heads", 0, 1)
-    notes = part(folder / "notes.json", tuple[HeadNote, ...], note)
+    noted = part(folder / "notes.json", tuple[HeadNote, ...], notes)
     progress("name heads", 1, 1)
-    return notes
+    return StudyRun(model, task, config, progress, folder, *concepts, thumbnails, rankings, noted)
