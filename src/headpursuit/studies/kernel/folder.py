@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import GenericAlias
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, TypeVar
 
 from headpursuit.records import from_record, to_record
 from headpursuit.storage import (
@@ -37,9 +37,9 @@ class Loadable:
     """A result that is read back from its folder."""
 
     @classmethod
-    def load(cls, path: Path | str) -> Self:
+    def load(cls: type[T], path: Path | str) -> T:
         """Read a finished one; see `ResultKind.load`."""
-        kind: ResultKind[Any] = _KINDS[cls]
+        kind: ResultKind[T] = _KINDS[cls]
         return kind.load(path)
 
 
