@@ -1,13 +1,20 @@
-"""image-classification: what is in the image? Heads for the classes' words are ranked on other images."""
+"""Tasks about images: what is in each, in a word (image-classification) or in a sentence (captioning).
+
+Heads for the words of the classes, or of a concept, are ranked on other images.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 from headpursuit.concepts import Concept
 from headpursuit.images import ImagePrompt, ImageSet, LabelledImage
+from headpursuit.images import Split as ImageSplit
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.tasks.task import Group, Question, Split, Task, neutral_texts
 from headpursuit.words import compared
+
+FEWEST = 4
+"""Images of each split of the task: with fewer, almost every word is said of all of them, and CIDEr counts none."""
 
 
 def image_classification(images: ImageSet) -> Task:
@@ -19,12 +26,12 @@ def image_classification(images: ImageSet) -> Task:
     Raises:
         ValueError: If the set has fewer than two classes, an image without a class, or a split without images.
     """
-    _check(images)
+    _check_classes(images)
     words = tuple(word for words in images.classes.values() for word in words)
     return Task(
         name="image-classification",
         concept=Concept(Path(images.name).name, words, description=f"the classes of {images.name}"),
-        questions=tuple(q for image in images.images for q in _questions(images, image, words)),
+        questions=tuple(q for image in images.images for q in _class_questions(images, image, words)),
         neutral_texts=neutral_texts(),
         classes=images.classes,
         metric="first-named",
@@ -40,7 +47,7 @@ def left_out(images: ImageSet) -> tuple[str, ...]:
     return (f"{len(images.skipped)} images were left out, because they cannot be opened: {first}.", *images.remarks)
 
 
-def _check(images: ImageSet) -> None:
+def _check_classes(images: ImageSet) -> None:
     if len(images.classes) < 2:
         raise ValueError(
             f"the images of {images.name} have {len(images.classes)} classes; classifying needs at least 2"
@@ -70,7 +77,7 @@ def _shared_words(images: ImageSet) -> tuple[str, ...]:
     return (f"Words that name several classes count for the first of them: {'; '.join(shared)}.",)
 
 
-def _questions(images: ImageSet, image: LabelledImage, words: tuple[str, ...]) -> Iterator[Question]:
+def _class_questions(images: ImageSet, image: LabelledImage, words: tuple[str, ...]) -> Iterator[Question]:
     label = image.label or ""
 
     def asked(text: str, answers: tuple[str, ...], group: Group, subject: str, label: str = "") -> Question:
@@ -81,3 +88,40 @@ def _questions(images: ImageSet, image: LabelledImage, words: tuple[str, ...]) -
     for question in image.questions:
         if not any(contains(word, question.answers) for word in words):
             yield asked(question.text, question.answers, "unrelated", question.subject)
+
+
+def captioning(images: ImageSet, concept: Concept) -> Task:
+    """Every image is captioned, and its references are what a caption is compared with.
+
+    Of the selection images every other one ranks heads and the rest choose doses; held-out images measure.
+
+    Raises:
+        ValueError: If the images have no captions, or are too few.
+    """
+    for image in images.images:
+        if not image.captions:
+            raise ValueError(
+                f"image {image.name} of {images.name} has no captions; captioning compares what a model writes with "
+                "captions that people wrote"
+            )
+    needed: dict[ImageSplit, int] = {"selection": 2 * FEWEST, "heldout": FEWEST}  # half of them choose the dose
+    for split, least in needed.items():
+        found = len(images.of(split))
+        if found < least:
+            raise ValueError(
+                f"captioning needs at least {least} {split} images, but takes {found} of {images.name}; raise "
+                "--images and --selection-images, or give more data"
+            )
+    return Task(
+        name="captioning",
+        concept=concept,
+        questions=tuple(_caption_question(images, image) for image in images.images),
+        neutral_texts=neutral_texts(),
+        remarks=left_out(images),
+    )
+
+
+def _caption_question(images: ImageSet, image: LabelledImage) -> Question:
+    split: Split = "ranking" if image.split == "selection" else "heldout"
+    prompt = ImagePrompt(images.caption_request, image.image)
+    return Question(prompt, image.captions, "target", "caption", image.name, split, image_name=image.name)
