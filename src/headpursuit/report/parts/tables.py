@@ -7,8 +7,8 @@ from typing import Any
 from headpursuit.analysis import Ranking
 from headpursuit.report import wording
 from headpursuit.report.parts.titles import arm_title
+from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.results import ArmKind, ArmSummary, StudyConfig, StudyResult
-from headpursuit.studies.scoring import METRICS
 
 _CONTROLS: tuple[ArmKind, ...] = ("matched", "random")
 
@@ -47,7 +47,7 @@ def key_figures(result: StudyResult) -> tuple[KeyFigure, ...]:
     target = base.target.score.value
     figures = [
         KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
-        _before_after(f"target: {METRICS[result.metric].counted}", target, edit.target.score.value),
+        _before_after(f"target: {METRICS.find(result.metric).counted}", target, edit.target.score.value),
         KeyFigure("their scale", wording.number(result.scale), _scale_note(result.scale, result.config.scope)),
     ]
     if base.unrelated and edit.unrelated:

@@ -1,13 +1,13 @@
 """Arms and scores in words."""
 
 from headpursuit.report.wording import number
+from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.results import ArmSummary, StudyResult
-from headpursuit.studies.scoring import METRICS
 
 
 def target_scores(result: StudyResult) -> str:
     """The score of the target outputs, as a heading."""
-    return METRICS[result.metric].heading
+    return METRICS.find(result.metric).heading
 
 
 TITLES = {

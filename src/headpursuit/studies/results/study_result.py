@@ -10,7 +10,7 @@ from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmSummary
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
-from headpursuit.studies.tasks.task import Direction, MetricName
+from headpursuit.studies.tasks.task import Direction
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class StudyResult:
     """The dose sheet; None where number and scale of the heads were given."""
     remarks: tuple[str, ...] = ()
     """What could not be measured, one sentence each."""
-    metric: MetricName = "contains"
+    metric: str = "contains"
     """What counts in the target outputs."""
     direction: Direction = "suppress"
 

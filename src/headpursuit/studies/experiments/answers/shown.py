@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from headpursuit.studies.kernel import Line, Shown, Table
+from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.results import ArmSummary, StudyResult
-from headpursuit.studies.scoring import METRICS
 from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
 
 
@@ -34,8 +34,8 @@ def _arms(result: StudyResult) -> Table:
         )
         for arm in result.arms
     ]
-    columns = ("arm", "heads", f">{METRICS[result.metric].short}", ">unrelated", ">ppl", ">KL")
-    title = f"held-out questions, heads at scale {result.scale:g}; target: {METRICS[result.metric].counted}"
+    columns = ("arm", "heads", f">{METRICS.find(result.metric).short}", ">unrelated", ">ppl", ">KL")
+    title = f"held-out questions, heads at scale {result.scale:g}; target: {METRICS.find(result.metric).counted}"
     return Table(title, columns, tuple(rows))
 
 

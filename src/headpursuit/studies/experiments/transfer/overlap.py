@@ -94,5 +94,5 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def _spearman(one: Ranking, other: Ranking) -> float:
     """Rank correlation over all heads; 0 where the scores of one are all the same."""
-    ours, theirs = one.scores(), other.scores()
+    ours, theirs = one.by_head(), other.by_head()
     return spearman(list(ours.values()), [theirs[head] for head in ours])
