@@ -48,7 +48,7 @@ def lists() -> str:
 def heatmap(ranking: Ranking, edited: Collection[Head] = (), chosen: str = "") -> str:
     """Layers upwards, heads to the right; every cell is a button."""
     score = ranking.config.score
-    drawn = head_map(ranking.scores(score), score, about=ranking.concept, edited=edited, chosen=chosen)
+    drawn = head_map(ranking.by_head(score), score, about=ranking.concept, edited=edited, chosen=chosen)
     return _fragment("heatmap", map=drawn, score=score, concept=ranking.concept)
 
 

@@ -21,7 +21,7 @@ from headpursuit.models.processors import placeholder_of
 from headpursuit.models.token_kinds import numbers_positions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """Prompts side by side, padded on the left."""
 

@@ -32,7 +32,7 @@ _WINDOW = 4096
 """Prompts that are held as tokens at once; within them, batches are made of similar lengths."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MixedBatch:
     """A batch of prompts and the positions to capture in it; the model runs when it is read."""
 

@@ -73,7 +73,7 @@ class Certificate:
         )
 
 
-@dataclass
+@dataclass(eq=False)
 class _Record:
     """Inputs and outputs of every projection in one forward pass."""
 

@@ -24,7 +24,7 @@ from headpursuit.models.text import read_logits
 from headpursuit.models.weights import projection_weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LogitChanges:
     """Next-token logits of a batch of prompts, and how an edit changes them."""
 
@@ -128,7 +128,7 @@ def _next_logits(model: LanguageModel, batch: Batch) -> Float[Tensor, "n_prompts
     return read_logits(model, batch, logits_to_keep=1)[:, -1].float()
 
 
-@dataclass
+@dataclass(eq=False)
 class _LastTokens:
     """What the projections of some sites take in and give out at each prompt's last token."""
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from headpursuit.heads import Scope
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prompts:
     """The prompts of a batch, as the decoder gets them."""
 

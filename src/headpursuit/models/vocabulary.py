@@ -16,7 +16,7 @@ from headpursuit.models.tokens import token_ids, token_text
 from headpursuit.models.weights import weights_at_hand
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unembedding:
     """The directions that tokens have in the residual stream."""
 

@@ -62,7 +62,7 @@ def draw_heatmap(ranking: Ranking, *, score: str | None = None, heads: Collectio
     """
     score = score or ranking.score
     laid_out = grid(ranking, score)
-    scores = ranking.scores(score)
+    scores = ranking.by_head(score)
     missing = [str(head) for head in heads if head not in scores]
     if missing:
         raise ValueError(f"{', '.join(missing)} cannot be outlined: not in the ranking")

@@ -124,7 +124,7 @@ def ranked(
         if not config.ranker:
             return ranking
         try:
-            scores = find_ranker(config.ranker).score(evidence_of(model, task, concept, config, prompts))
+            scores = find_ranker(config.ranker).scores(evidence_of(model, task, concept, config, prompts))
         except Unsuited as error:
             raise ValueError(f"{config.ranker} cannot rank heads on {task.name}: {error}; choose another") from error
         return ranking.sorted_by(config.ranker, scores)

@@ -45,7 +45,7 @@ class _Mark:
     """The last site that this depends on in any way."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Followed:
     """What was noticed about all sites."""
 

@@ -14,8 +14,8 @@ from headpursuit.report.parts.study import TITLES, KeyFigure, arm_rows, study_pa
 from headpursuit.report.parts.thumbnails import embedded
 from headpursuit.report.wording import number, rate
 from headpursuit.studies import StudyResult
+from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.results import ArmSummary
-from headpursuit.studies.scoring import METRICS
 
 _GROUPS = {"target": "target questions", "unrelated": "unrelated questions"}
 
@@ -46,7 +46,7 @@ def page_of(result: StudyResult, thumbnails: Mapping[str, str] | None = None) ->
         "panels": panels,
         "tops": {group: _top(rows) for group, rows in panels.items()},
         "answered": {group: getattr(result.arms[0], group).exact is not None for group in groups},
-        "scored": METRICS[result.metric].heading,
+        "scored": METRICS.find(result.metric).heading,
         "example_columns": examples.columns(result),
         "groups": groups,
         "confusions": confusions(result),
@@ -66,7 +66,7 @@ def draw_arms(result: StudyResult) -> Any:
     panels = {_GROUPS[group]: rows for group, rows in _panels_of(result).items()}
     model = f"{result.concept}, {wording.short_name(result.config.model)}"
     title = f"{model}: {len(result.edit.heads)} heads × {number(result.scale)}"
-    return draw_panels(panels, title, [METRICS[result.metric].heading, "fraction of answers that are right"])
+    return draw_panels(panels, title, [METRICS.find(result.metric).heading, "fraction of answers that are right"])
 
 
 def figures(result: StudyResult) -> str:
@@ -76,7 +76,7 @@ def figures(result: StudyResult) -> str:
         f"| {wording.amount(arm.damage.perplexity)} |"
         for arm in result.arms
     ]
-    scored = METRICS[result.metric].heading
+    scored = METRICS.find(result.metric).heading
     return "\n".join(
         [
             f"Task {result.config.task}, held-out questions (95 % intervals); target: {scored}:",
@@ -134,7 +134,7 @@ def _key_figures(result: StudyResult) -> list[KeyFigure]:
     n_heads, target = len(result.ranking.entries), base.target.score.value
     found = [
         KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
-        _before_after(f"target: {METRICS[result.metric].counted}", target, edit.target.score.value),
+        _before_after(f"target: {METRICS.find(result.metric).counted}", target, edit.target.score.value),
     ]
     if base.unrelated and edit.unrelated:
         kept = base.unrelated.score.value, edit.unrelated.score.value

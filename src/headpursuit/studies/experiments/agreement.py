@@ -165,7 +165,7 @@ def compare_rankings(
     one, other = one or read["one"], other or read["other"]
     KIND.check(folder, config, resume=resume)
     KIND.begin(folder, config)
-    inputs = {name: sha256(repr(r.scores()).encode()).hexdigest() for name, r in (("one", one), ("other", other))}
+    inputs = {name: sha256(repr(r.by_head()).encode()).hexdigest() for name, r in (("one", one), ("other", other))}
     check_identity(folder / "inputs.json", inputs, {name: f"another ranking as the {name}" for name in inputs})
     progress("compare", 0, 1)
     result = _compared(config, folder, one, other)
@@ -198,7 +198,7 @@ def shown(result: AgreementResult) -> Iterator[Shown]:
 
 
 def _compared(config: AgreementConfig, folder: Path, one: Ranking, other: Ranking) -> AgreementResult:
-    ours, theirs = one.scores(), other.scores()
+    ours, theirs = one.by_head(), other.by_head()
     order, others = list(ours), {head: place for place, head in enumerate(theirs, 1)}
     tops = tuple(_top(one, other, count) for count in config.counts(len(order)))
     most = tops[-1].n_heads

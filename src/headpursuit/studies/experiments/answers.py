@@ -11,10 +11,11 @@ from headpursuit.studies.dates import dated
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table
 from headpursuit.studies.measures import answer_measure
+from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
-from headpursuit.studies.scoring import METRICS, check_metric, score
+from headpursuit.studies.scoring import check_metric, score
 from headpursuit.studies.settings import command, find_task, prepare
 from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
 from headpursuit.studies.study_run import begin_study
@@ -137,8 +138,8 @@ def _arms(result: StudyResult) -> Table:
         )
         for arm in result.arms
     ]
-    columns = ("arm", "heads", f">{METRICS[result.metric].short}", ">unrelated", ">ppl", ">KL")
-    title = f"held-out questions, heads at scale {result.scale:g}; target: {METRICS[result.metric].counted}"
+    columns = ("arm", "heads", f">{METRICS.find(result.metric).short}", ">unrelated", ">ppl", ">KL")
+    title = f"held-out questions, heads at scale {result.scale:g}; target: {METRICS.find(result.metric).counted}"
     return Table(title, columns, tuple(rows))
 
 

@@ -9,7 +9,7 @@ from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmKind, ArmSummary
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
-from headpursuit.studies.tasks.task import Direction, MetricName
+from headpursuit.studies.tasks.task import Direction
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class StudyResult(RankedStudy):
     """In a classification: the words that name each class."""
     sheet: AnswerSheet | None = None
     """The dose sheet; None where number and scale of the heads were given."""
-    metric: MetricName = "contains"
+    metric: str = "contains"
     """The metric of the target outputs."""
     direction: Direction = "suppress"
 

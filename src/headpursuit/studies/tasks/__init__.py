@@ -14,7 +14,7 @@ from headpursuit.studies.tasks.declarations import (
 )
 from headpursuit.studies.tasks.declared import declared_task
 from headpursuit.studies.tasks.images import captioning, image_classification
-from headpursuit.studies.tasks.task import Direction, MetricName, Question, Task, accepted_answers, drawn
+from headpursuit.studies.tasks.task import Direction, Question, Task, accepted_answers, drawn
 
 _IMAGE_TASKS: dict[str, Callable[[ImageSet], Task]] = {"image-classification": image_classification}
 
@@ -126,7 +126,6 @@ def asked_for(name: str) -> tuple[str, dict[str, Any]]:
 __all__ = [
     "CAPTIONING",
     "Direction",
-    "MetricName",
     "Question",
     "Task",
     "accepted_answers",

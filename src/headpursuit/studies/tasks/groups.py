@@ -105,7 +105,7 @@ def _splits(by_fact: Mapping[str, Sequence[Row]], given: Mapping[str, Any], wher
         return {"ranking": ordered[:half], "heldout": ordered[half:]}
     facts: dict[Split, list[str]] = {}
     for fact, rows in by_fact.items():
-        found = {one_of(Split, column(row, given["split"]), cell(row, given["split"])) for row in rows}
+        found = {one_of(get_args(Split), column(row, given["split"]), cell(row, given["split"])) for row in rows}
         if len(found) > 1:
             raise ValueError(f"{where}: the fact {fact!r} is in several splits ({', '.join(sorted(found))})")
         facts.setdefault(found.pop(), []).append(fact)

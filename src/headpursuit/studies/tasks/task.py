@@ -15,10 +15,6 @@ Group = Literal["target", "unrelated"]
 Split = Literal["ranking", "selection", "heldout"]
 Direction = Literal["suppress", "enhance"]
 """Whether an edit is to make a concept rarer or more frequent."""
-MetricName = Literal[
-    "contains", "exact", "f1", "first-named", "names-concept", "concept-words", "toxicity", "positive", "negative"
-]
-"""What counts in the outputs to target prompts; `studies.scoring` says what each is."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +59,8 @@ class Task:
     """In a classification: the words that name each class."""
     remarks: tuple[str, ...] = ()
     """Remarks for readers of its figures, one sentence each."""
-    metric: MetricName = "contains"
-    """What counts in the target outputs; unrelated answers count if they contain an accepted one."""
+    metric: str = "contains"
+    """What counts in the target outputs: a metric, by name. Unrelated answers count if they contain an accepted one."""
     direction: Direction = "suppress"
     scorer: str = "words"
     """What judges outputs where the metric is toxicity or sentiment."""

@@ -38,7 +38,7 @@ Draws = Float[np.ndarray, " n_resamples"]
 """One figure in every resample of the facts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """A task's figures, and what averages over tasks need of them."""
 

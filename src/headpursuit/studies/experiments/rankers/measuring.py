@@ -1,7 +1,6 @@
 """Measurements: every ranker's scores on ranking prompts, and every set of best heads on held-out questions."""
 
 import json
-import math
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -98,10 +97,8 @@ def _scored(ranker: Ranker, evidence: Evidence, config: RankersConfig) -> dict[s
     started = time.perf_counter()
     n_draws = config.draws if ranker.kind == "random" else 1
     try:
-        drawn = [ranker.score(replace(evidence, seed=evidence.seed + draw)) for draw in range(n_draws)]
+        drawn = [ranker.scores(replace(evidence, seed=evidence.seed + draw)) for draw in range(n_draws)]
     except Unsuited as error:
         return {"left_out": str(error), "seconds": 0.0}
-    if not all(math.isfinite(score) for scores in drawn for score in scores.values()):
-        return {"left_out": "some of its scores are infinite or undefined", "seconds": 0.0}
     named = [{str(head): score for head, score in scores.items()} for scores in drawn]
     return {"scores": named, "seconds": round(time.perf_counter() - started, 3)}

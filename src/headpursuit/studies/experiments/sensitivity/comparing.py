@@ -86,7 +86,7 @@ class Comparison:
 
 
 def _draw(variant: Variant, ranking: Ranking, full: Ranking, k: int, found_again: float | None) -> Draw:
-    ours, theirs = (r.scores() for r in (ranking, full))
+    ours, theirs = (r.by_head() for r in (ranking, full))
     heads, top = list(theirs), list(theirs)[: n_top(len(theirs))]
     more = min(_TOP, len(heads))
     return Draw(

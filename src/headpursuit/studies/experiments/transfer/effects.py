@@ -9,11 +9,11 @@ from headpursuit.records import from_fields
 from headpursuit.studies.experiments.transfer.overlap import holm
 from headpursuit.studies.judging import sentences
 from headpursuit.studies.measures import AnswerMeasure, Thresholds
+from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
-from headpursuit.studies.scoring import METRICS, metric_of
+from headpursuit.studies.scoring import metric_of
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Task
-from headpursuit.studies.tasks.task import MetricName
 
 CellWord = Literal["acts", "does not act", "breaks", "nothing to lose"]
 """The heads lower the score, and random ones do not; they do not; the model falls apart; it had no score to lose."""
@@ -79,13 +79,13 @@ class Column:
     base_unrelated: Estimate | None
     random: tuple[float, ...]
     """Effect of every draw of random heads, of all rows."""
-    metric: MetricName = "contains"
+    metric: str = "contains"
     """The metric of its outputs."""
 
     @property
     def lost(self) -> str:
         """A word for what an edit takes."""
-        return "right answers" if METRICS[self.metric].counts_right_answers else "score"
+        return "right answers" if METRICS.find(self.metric).counts_right_answers else "score"
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Column":

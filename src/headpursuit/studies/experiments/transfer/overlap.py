@@ -57,7 +57,7 @@ def overlaps(
     """
     pairs = list(combinations(range(len(rankings)), 2))
     tops = [frozenset(ranking.top(heads)) for ranking in rankings]
-    scores = [ranking.scores() for ranking in rankings]
+    scores = [ranking.by_head() for ranking in rankings]
     universe = sorted(entry.head for entry in rankings[0].entries)
     anywhere = [chance_of(tops[a], tops[b], universe) for a, b in pairs]
     in_layers = [chance_of(tops[a], tops[b], universe, layer_matched=True) for a, b in pairs]
