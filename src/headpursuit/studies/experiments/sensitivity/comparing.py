@@ -7,7 +7,7 @@ from functools import partial
 from itertools import groupby
 from pathlib import Path
 
-from headpursuit.analysis import Capture, Ranking, Suggestions, count_of, rank_each
+from headpursuit.analysis import Capture, Ranking, Suggestions, rank_each
 from headpursuit.models import LanguageModel
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.lists import known_words
@@ -40,11 +40,8 @@ class Comparison:
     config: SensitivityConfig
     variants: Sequence[Variant]
     suggestions: Suggestions
-
-    @property
-    def edit_heads(self) -> int:
-        """Number of heads that an edit takes."""
-        return count_of(self.config.heads, self.model.anatomy.n_heads)
+    edit_heads: int
+    """Number of heads that an edit takes."""
 
     def ranked(self) -> Ranking:
         """The ranking of the first list."""

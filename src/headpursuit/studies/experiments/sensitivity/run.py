@@ -6,7 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Capture, Suggestions, versions
+from headpursuit.analysis import Capture, Suggestions, count_of, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
 from headpursuit.studies.dates import dated
@@ -67,17 +67,18 @@ def study_sensitivity(
     check_inputs(concept, task, config)
     synonyms = read_synonyms(config.synonyms, concept) if config.synonyms else {}
     KIND.check(folder, config, resume=resume)
+    edit_heads = count_of(config.heads, model.anatomy.n_heads)
     found = tokens_of(model, concept, config.ranking.multi_token)
     suggestions = Suggestions(model, gain=config.ranking.gain)
     variants, remarks = plan_variants(model, found, config, suggestions.vocabulary, synonyms)
-    comparison = Comparison(model, capture, config, variants, suggestions)
+    comparison = Comparison(model, capture, config, variants, suggestions, edit_heads)
     # What cannot be ranked leaves no folder behind.
     ranking = None if folder.exists() else comparison.ranked()
     KIND.begin(folder, config)
     _check_same(folder, capture, concept.words, dict(synonyms), questions_of(task, config) if task else ())
     draws = comparison.draws(folder, progress, ranking)
     measured, effects = measure(model, task, config, draws, folder, progress) if task else (None, {})
-    rows, edit_heads = agreements(draws, config.seed, effects), comparison.edit_heads
+    rows = agreements(draws, config.seed, effects)
     chance = edit_heads / model.anatomy.n_heads  # the mean overlap of heads drawn at random
     level, outcome, sentence = conclude(rows, edit_heads, chance, config.stable)
     result = SensitivityResult(
