@@ -1,6 +1,16 @@
+import functools
+
+import examples  # noqa: F401 - the profiles of hypothesis
 import jaxtyping
 import pytest
+import shape_checks
 import torch
+import typer.testing
+
+shape_checks.install()
+
+# Commands are read once a process; the runner would read all of them again for every line that is typed.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 _THREADS = torch.get_num_threads()
 

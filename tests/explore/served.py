@@ -8,6 +8,8 @@ from importlib.util import module_from_spec
 from headpursuit import explore
 from headpursuit.explore.serving import serve
 
+NEUTRAL = "w11 w12 w13 w14 w90 w91 w92"
+
 
 @contextmanager
 def served(bench, folder):
