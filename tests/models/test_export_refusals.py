@@ -21,7 +21,7 @@ from exporting import (
 import headpursuit as hp
 from headpursuit.heads import Edit, Head
 from headpursuit.models import Anatomy, HeadSite
-from headpursuit.models.export import lora, plan, weights, writing
+from headpursuit.models.export import adapters, plan, weights, writing
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_disk_that_is_too_small_is_told_beforehand(tmp_path, monkeypatch):
 def test_an_export_that_acts_otherwise_is_not_written(tmp_path, monkeypatch):
     model = tiny.language_model("llama")
     before = bits(model.network)
-    monkeypatch.setattr(lora, "_factors", lambda module, one: (torch.ones(8, 32), torch.ones(32, 8)))
+    monkeypatch.setattr(adapters, "_factors", lambda module, one: (torch.ones(8, 32), torch.ones(32, 8)))
     with pytest.raises(ValueError, match="the exported lora do not act like the live edit"):
         hp.export(model, Edit({Head(1, 1): -1.0}), tmp_path / "out", "lora")
     assert nothing_left(tmp_path)

@@ -7,14 +7,3 @@ known.
 from headpursuit.concepts.concept import Concept, builtin_concepts, load_concept
 from headpursuit.concepts.given import Words, concept_of, concepts_of
 from headpursuit.concepts.normalising import WordsChanged, normalised
-
-__all__ = [
-    "Concept",
-    "Words",
-    "WordsChanged",
-    "builtin_concepts",
-    "concept_of",
-    "concepts_of",
-    "load_concept",
-    "normalised",
-]

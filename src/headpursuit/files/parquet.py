@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from headpursuit.extras import ExtraMissing
+from headpursuit.extras import optional
 from headpursuit.files.cells import Row
 from headpursuit.files.texts import refuse_pointer
 
@@ -15,15 +15,11 @@ def parquet_rows(path: Path) -> Iterator[Row]:
         ExtraMissing: If the package pyarrow is not installed.
         ValueError: If it cannot be read, or two columns have the same name.
     """
-    try:
-        from pyarrow import ArrowException
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise ExtraMissing("Parquet files", "pyarrow", "data", error) from error
+    parquet, pyarrow = optional("pyarrow.parquet"), optional("pyarrow")
     refuse_pointer(path)
     number = 0
     try:
-        with ParquetFile(path, page_checksum_verification=True) as file:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             names = file.schema_arrow.names
             twice = next((name for name in names if names.count(name) > 1), None)
             if twice is not None:
@@ -34,7 +30,7 @@ def parquet_rows(path: Path) -> Iterator[Row]:
                     number += 1
     except _TwoColumns:
         raise
-    except (ArrowException, OSError, ValueError) as error:
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} is no Parquet file that can be read: {reason:.200}") from error
 

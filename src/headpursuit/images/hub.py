@@ -7,7 +7,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from headpursuit.hub import data_set, datasets_library
+from headpursuit.extras import optional
+from headpursuit.hub import data_set
 from headpursuit.images import columns
 from headpursuit.images.prompt import StoredImage
 from headpursuit.images.splits import Entry, splits_of
@@ -99,7 +100,7 @@ def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tupl
         if given is not None and given not in features:
             raise columns.no_column(where, f"the name {given}", (given,), features)
     image = _image_column(source, where, features)
-    classes = [name for name, feature in features.items() if isinstance(feature, datasets_library().ClassLabel)]
+    classes = [name for name, feature in features.items() if isinstance(feature, optional("datasets").ClassLabel)]
     label, captions = source.label, source.captions
     if label is None and captions is None:
         label = columns.column(features, columns.LABEL) or next(iter(classes), None)
@@ -110,7 +111,7 @@ def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tupl
 
 
 def _image_column(source: HubSource, where: str, features: Mapping[str, Any]) -> str:
-    pictures = [name for name, feature in features.items() if _holds_images(feature, datasets_library())]
+    pictures = [name for name, feature in features.items() if _holds_images(feature, optional("datasets"))]
     image = source.image or columns.column(pictures, columns.IMAGE) or next(iter(pictures), None)
     if image is None:
         raise columns.no_column(where, "images", columns.IMAGE, features)
@@ -119,7 +120,7 @@ def _image_column(source: HubSource, where: str, features: Mapping[str, Any]) ->
 
 def _stored(part: Any, image: str, where: str) -> list[StoredImage]:
     """The column of images; none is read."""
-    kept = part.select_columns([image]).cast_column(image, datasets_library().Image(decode=False))
+    kept = part.select_columns([image]).cast_column(image, optional("datasets").Image(decode=False))
     names = [f"{where}, row {row}" for row in range(len(kept))]
     return [StoredImage(name, partial(_content, kept, row, image, name)) for row, name in enumerate(names)]
 

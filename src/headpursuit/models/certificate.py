@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,10 +11,10 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from headpursuit.heads import Edit
+from headpursuit.models.anatomy.hooks import site_hooks
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
 from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite
-from headpursuit.models.anatomy.visits import visited
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
@@ -55,10 +55,6 @@ class Certificate:
     """How many attentions carry each flag."""
     skipped: str = ""
     """Layers without heads."""
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
 
     def __str__(self) -> str:
         fired = "" if self.firing is None else f", each runs once per generated token ({self.firing} of {N_GENERATED})"
@@ -232,7 +228,7 @@ def _forward(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> _Recor
     def leave(site: HeadSite, output: Tensor) -> None:
         record.written[site] = whole_tensor(output).flatten(0, -2).clone()
 
-    with visited(network, anatomy.sites, enter, leave):
+    with site_hooks(network, anatomy.sites, enter, leave):
         record.logits = _logits(run_probe(network, probe))
     return record
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
 from headpursuit.images import GivenPrompts
-from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, visited
+from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
@@ -147,7 +147,7 @@ class _LastTokens:
         def leave(site: HeadSite, output: Tensor) -> None:
             self.written[site] = whole_tensor(output)[:, -1]
 
-        with visited(self.model.network, self.sites, enter, leave):
+        with site_hooks(self.model.network, self.sites, enter, leave):
             return _next_logits(self.model, batch)
 
     def change(self, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:

@@ -1,4 +1,4 @@
-"""Be told when heads have computed and when they have been written, in whichever run of whichever module that is."""
+"""Hooks at heads, called when they have computed and when they have been written, in whichever run of a module."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -9,37 +9,35 @@ from torch import Tensor, nn
 
 from headpursuit.models.anatomy.sites import HeadSite, side_by_side
 
-Visit = Callable[[HeadSite, Tensor], None]
-
-
-def _ignore(site: HeadSite, values: Tensor) -> None:
-    """What is done where nobody wants to know."""
-
 
 @contextmanager
-def visited(
-    network: nn.Module, sites: Iterable[HeadSite], enter: Visit = _ignore, leave: Visit = _ignore
+def site_hooks(
+    network: nn.Module,
+    sites: Iterable[HeadSite],
+    enter: Callable[[HeadSite, Tensor], Tensor | None] | None = None,
+    leave: Callable[[HeadSite, Tensor], None] | None = None,
 ) -> Iterator[None]:
-    """Watch sites in one forward pass inside the block.
+    """Watch sites in one forward pass inside the block; other runs of their projections are passed over.
 
     Args:
         network: The network.
-        sites: The sites; other runs of their projections are passed over.
-        enter: Called with a site and its mixed values, all heads (of this process) along the last axis.
+        sites: The sites.
+        enter: Called with a site and its mixed values, all heads (of this process) along the last axis; what it
+            returns takes their place, unless it is None.
         leave: Called with a site and its projection's output, as the module gave it.
     """
     wanted = {(site.path, site.call): site for site in sites}
     runs = Counter[str]()
 
-    def before(path: str, args: tuple[Any, ...]) -> None:
+    def before(path: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         runs[path] += 1
         site = wanted.get((path, runs[path] - 1))
-        if site is not None:
-            enter(site, side_by_side(args[0], site))
+        given = enter(site, side_by_side(args[0], site)) if site and enter else None
+        return None if given is None else (given.reshape(args[0].shape), *args[1:])
 
     def after(path: str, output: Tensor) -> None:
         site = wanted.get((path, runs[path] - 1))
-        if site is not None:
+        if site and leave:
             leave(site, output)
 
     with ExitStack() as stack:
