@@ -30,7 +30,6 @@ from headpursuit.models.identity import (
 )
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
-from headpursuit.models.readout import readout
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
@@ -44,11 +43,9 @@ from headpursuit.models.spelling import (
     tokens_of,
     why_no_token,
 )
-from headpursuit.models.streaming import stream_answer
-from headpursuit.models.text import answer, log_probabilities
-from headpursuit.models.token_forms import token_forms
+from headpursuit.models.text import answer, log_probabilities, stream_answer
 from headpursuit.models.tokens import token_text
 from headpursuit.models.twins import twin
-from headpursuit.models.vocabulary import ids_without_token, unembedding
-from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, vocabulary_words
+from headpursuit.models.vocabulary import ids_without_token, readout, unembedding
+from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, token_forms, vocabulary_words
 from headpursuit.models.weights import write_weights

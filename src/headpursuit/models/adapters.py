@@ -88,8 +88,8 @@ def put_on(network: nn.Module, folder: Path) -> Any:
         if "missing adapter keys" in said:
             missing = some(re.findall(r"'([^']+)'", said))
             raise ValueError(
-                f"tensors of the adapter are missing in {folder} ({missing}) and would be as they were before training; "
-                "save or fetch it again"
+                f"tensors of the adapter are missing in {folder} ({missing}) and would be as they were before "
+                "training; save or fetch it again"
             )
     stored = set(library.load_peft_weights(str(folder), device="cpu"))
     used = set(library.get_peft_model_state_dict(adapted, save_embedding_layers=False))

@@ -16,9 +16,9 @@ from headpursuit.images.opening import image_size
 from headpursuit.models.chat import Chat
 from headpursuit.models.framing import Framing
 from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
+from headpursuit.models.image_positions import numbers_positions
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import placeholder_of
-from headpursuit.models.token_kinds import numbers_positions
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,9 +16,9 @@ from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
 from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite
 from headpursuit.models.generating import plainly_greedy
+from headpursuit.models.image_positions import numbers_positions
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
-from headpursuit.models.token_kinds import numbers_positions
 from headpursuit.models.weights import bias_of, projection_weights
 
 N_GENERATED = 3

@@ -9,10 +9,9 @@ from typing import Literal
 from headpursuit.analysis.rankers.at_random import at_random
 from headpursuit.analysis.rankers.attribution import aligned_attribution, alignment, direct_attribution
 from headpursuit.analysis.rankers.evidence import Evidence, Unsuited
-from headpursuit.analysis.rankers.linear_probe import linear_probe
 from headpursuit.analysis.rankers.logit_lens import logit_lens
-from headpursuit.analysis.rankers.nonlinear_probe import nonlinear_probe
 from headpursuit.analysis.rankers.nonnegative import nonnegative
+from headpursuit.analysis.rankers.probes import linear_probe, nonlinear_probe
 from headpursuit.analysis.rankers.scale_gradient import answer_gradient, concept_gradient
 from headpursuit.analysis.rankers.somp import somp
 from headpursuit.heads import Head

@@ -1,4 +1,4 @@
-"""What both probes share: targets, folds, shuffles."""
+"""Probes: is the answer a linear function, or any smooth one, of what a head carries?"""
 
 import torch
 
@@ -12,7 +12,25 @@ _SAMPLES = 400
 """At most, spread evenly: the cost of a kernel grows with their cube."""
 
 
-def probed(evidence: Evidence, kernel: Kernel) -> dict[Head, float]:
+def linear_probe(evidence: Evidence) -> dict[Head, float]:
+    """Ridge regression from mixed values to the answer's direction; see `_probed`.
+
+    Source: Alain and Bengio (2017), arXiv 1610.01644.
+    Differences: 1. a regression to the answer's direction, because most answers occur in one fact alone and a class
+        that was never seen cannot be named. 2. above shuffled answers, the control task of Hewitt and Liang (2019).
+    """
+    return _probed(evidence, "linear")
+
+
+def nonlinear_probe(evidence: Evidence) -> dict[Head, float]:
+    """Kernel ridge regression with a Gaussian kernel from mixed values to the answer's direction; see `_probed`.
+
+    Same targets, folds and shuffles as `linear_probe`, so that the two differ in linearity alone.
+    """
+    return _probed(evidence, "rbf")
+
+
+def _probed(evidence: Evidence, kernel: Kernel) -> dict[Head, float]:
     """Cross-validated R² of a probe from a head's mixed values to the answer's direction, above shuffled answers.
 
     The target of a sample is the unit direction of its right answer's token, so that a probe can be right about answers
