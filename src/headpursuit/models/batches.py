@@ -1,6 +1,6 @@
 """Prompts in, token batches out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -52,7 +52,7 @@ class Batch:
         return self.given | {"position_ids": self.position_ids}
 
 
-class Batches:
+class Batches(Sequence[Batch]):
     """Batches that are made when they are asked for: pictures are opened then, and none are kept."""
 
     def __init__(self, makers: Sequence[Callable[[], Batch]]) -> None:
@@ -61,11 +61,8 @@ class Batches:
     def __len__(self) -> int:
         return len(self._makers)
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
         return self._makers[number]()
-
-    def __iter__(self) -> Iterator[Batch]:
-        return (make() for make in self._makers)
 
 
 def batches(

@@ -88,12 +88,8 @@ def certify(
 ) -> Certificate:
     """Measure conservation, isolation of every head, scale 0 and scale 1, and how often projections run.
 
-    Args:
-        network: The model, in eval mode.
-        anatomy: Where its heads are said to be.
-        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
-        poisonings: What `poison_all` found, if it was run before.
-        beside: The probe as the last row of a batch, padded on the left, where the probe is more than text.
+    Probe and poisonings are those of `locate`; `beside` is the probe as the last row of a batch, padded on the left,
+    where the probe is more than text.
 
     Raises:
         AnatomyError: If one of them fails; the text says which, where and by how much.

@@ -25,17 +25,7 @@ LEVEL = 0.05
 """False-discovery rate up to which a head counts as specific for a concept."""
 
 _SCORES = ("explained", "specificity", "z", "q")
-_ABOUT = (
-    "identity",
-    "anatomy",
-    "vocabulary_sha256",
-    "n_prompts",
-    "n_samples",
-    "capture",
-    "config",
-    "concepts",
-    "left_out",
-)
+_ABOUT = ("identity", "anatomy", "vocabulary_sha256", "n_prompts", "n_samples", "capture", "config", "concepts")
 _CONTENT, _TENSORS = "atlas.json", "scores.safetensors"
 
 
@@ -164,7 +154,7 @@ class Atlas:
     def _to_json(self) -> dict[str, Any]:
         found = self.found()
         heads = [to_record(e) | {"specific_for": to_record(found[e.head])} for e in self.explanations]
-        return {name: to_record(getattr(self, name)) for name in _ABOUT} | {"heads": heads}
+        return {name: to_record(getattr(self, name)) for name in (*_ABOUT, "left_out")} | {"heads": heads}
 
     @classmethod
     def load(cls, path: Path | str) -> "Atlas":

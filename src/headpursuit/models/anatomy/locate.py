@@ -33,12 +33,9 @@ _MLP = re.compile(r"mlp|moe|feed_?forward|ffn|dropout|expert|identity", re.IGNOR
 
 
 def locate(network: PreTrainedModel, probe: Probe | None = None, poisonings: Poisonings | None = None) -> Anatomy:
-    """Find every attention's output projection and how its input is divided into heads.
+    """Find every attention's output projection, and how its input is divided into heads.
 
-    Args:
-        network: The model, in eval mode.
-        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
-        poisonings: What `poison_all` found, if it was run before.
+    The probe is made here where text alone will do, and poisoned unless `poison_all` was run before.
 
     Raises:
         AnatomyError: If no heads are found, or they are mixed before the projection; the text gives the reason.

@@ -103,12 +103,9 @@ def _write(config: Any, tensors: Mapping[str, Tensor], folder: Path) -> None:
 
 @contextmanager
 def adapter_on(network: nn.Module, folder: Path, paths: Sequence[str]) -> Iterator[None]:
-    """Let PEFT load an adapter onto the network; afterwards the network is as it was, also after an error.
+    """Let PEFT load an adapter onto the base, of which no second copy is made; afterwards that is as it was.
 
-    Args:
-        network: The base, of which no second copy is made.
-        folder: The adapter.
-        paths: The modules that it wraps.
+    `paths` are the modules that the adapter wraps.
     """
     with _restored(network):
         with ExitStack() as stack:

@@ -18,12 +18,7 @@ _UNDO = {
 
 
 def card(export: Export, study: str = "") -> str:
-    """The model card, Markdown.
-
-    Args:
-        export: What was written.
-        study: What a study measured for this edit, Markdown.
-    """
+    """The model card, with what a study measured for the edit; both Markdown."""
     base = export.base
     about = f" for {export.concept}" if export.concept else ""
     revision = f", revision {base.revision}" if base.revision else ""
