@@ -14,3 +14,26 @@ from headpursuit.images.prompt import (
     prompts_of,
     texts_of,
 )
+
+__all__ = [
+    "ImagePrompt",
+    "ImageSource",
+    "ImageQuestion",
+    "ImageSet",
+    "LabelledImage",
+    "Prompt",
+    "GivenPrompts",
+    "StoredImage",
+    "Split",
+    "check_image",
+    "checked",
+    "image_files",
+    "image_set_names",
+    "image_sources",
+    "is_hub",
+    "load_images",
+    "open_image",
+    "prompt_stream",
+    "prompts_of",
+    "texts_of",
+]
