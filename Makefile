@@ -8,6 +8,9 @@ BENCH_STAMP := $(VENV)/.installed-bench
 
 .PHONY: demo test check real engines fuzz matrix docs browser chromium notebooks bench pictures setup clean
 
+# Compiled tests are kept between runs, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
+
 demo: $(RUN_STAMP)
 	$(BIN)/headpursuit demo
 
@@ -23,6 +26,7 @@ check: $(DEV_STAMP)
 	$(MAKE) engines
 	$(MAKE) real
 	$(MAKE) matrix
+	$(MAKE) fuzz
 	$(MAKE) docs
 
 real: $(DEV_STAMP)
@@ -32,7 +36,7 @@ engines: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m engines
 
 fuzz: $(DEV_STAMP)
-	$(BIN)/python -m pytest -m "slow or not slow" tests/strangers/test_fuzz.py
+	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile thorough -m "(slow or hypothesis) and not real"
 
 matrix: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n auto -m matrix tests/matrix

@@ -10,21 +10,26 @@ import json
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from common import prompts, report, smollm2, timed
+from common import moved, prompts, report, smollm2, timed
 
 from headpursuit.analysis import CaptureConfig, capture
 from headpursuit.models import LanguageModel
-from headpursuit.models.text import batches
+from headpursuit.models.batches import Batch, batches
 
 N_PROMPTS, BATCH_SIZE, ROUNDS = 512, 32, 7
+Forward = Callable[[Batch], list[torch.Tensor]]
+"""Runs the model on a batch; returns what every layer's heads mixed, if that is asked for."""
+
 WAYS = ("bare", "headpursuit", "headpursuit with 1,000 samples", "transformer_lens", "nnsight")
 
 
 def main(device: str) -> None:
     """Bare and captured rounds take turns within one process, then each way alone for memory and peers."""
-    rows = {"turns": turns(device)}
+    rows: dict[str, Any] = {"turns": turns(device)}
     for way in WAYS:
         done = subprocess.run([sys.executable, __file__, way, device], capture_output=True, text=True)
         last = done.stdout.strip().splitlines()[-1:] or [""]
@@ -50,7 +55,7 @@ def turns(device: str) -> dict[str, float]:
 def opened(device: str) -> tuple[LanguageModel, list[str]]:
     """The model and prompts of all ways."""
     model = smollm2()
-    torch.nn.Module.to(model.network, device)
+    moved(model.network, device)
     model.certificate  # noqa: B018 - found once, not part of the time
     return model, prompts()[:: len(prompts()) // N_PROMPTS][:N_PROMPTS]
 
@@ -60,7 +65,7 @@ def n_tokens(model: LanguageModel, texts: list[str]) -> int:
     return sum(int(batch.attention_mask.sum()) for batch in batches(model, texts, BATCH_SIZE))
 
 
-def runner(way: str, model: LanguageModel, texts: list[str]):
+def runner(way: str, model: LanguageModel, texts: list[str]) -> Callable[[], Any]:
     """What a way does with all prompts; all but `bare` end with every head's second moments."""
     if way.startswith("headpursuit"):
         config = CaptureConfig("prompt", batch_size=BATCH_SIZE, samples=1000 if "samples" in way else 0)
@@ -69,19 +74,19 @@ def runner(way: str, model: LanguageModel, texts: list[str]):
 
     @torch.no_grad()
     def run() -> None:
-        seconds: list[torch.Tensor | None] = [None] * 30
+        seconds: list[torch.Tensor | float] = [0.0] * 30
         for batch in batches(model, texts, BATCH_SIZE):
             for layer, mixed in enumerate(forwards(batch)):
                 z = mixed[batch.attention_mask.bool()].unflatten(-1, (9, 64)).transpose(0, 1)
-                seconds[layer] = z.mT @ z + (0 if seconds[layer] is None else seconds[layer])
+                seconds[layer] = z.mT @ z + seconds[layer]
 
     return run
 
 
-def bare(model: LanguageModel):
+def bare(model: LanguageModel) -> Forward:
     """The decoder alone."""
 
-    def forward(batch) -> list[torch.Tensor]:
+    def forward(batch: Batch) -> list[torch.Tensor]:
         inputs = {"attention_mask": batch.attention_mask, "position_ids": batch.position_ids}
         model.network.base_model(batch.input_ids, **inputs, use_cache=False)
         return []
@@ -89,7 +94,7 @@ def bare(model: LanguageModel):
     return forward
 
 
-def transformer_lens(model: LanguageModel):
+def transformer_lens(model: LanguageModel) -> Forward:
     """run_with_cache of the inputs of the output projections, which is all that is needed."""
     from transformer_lens.model_bridge import TransformerBridge
 
@@ -98,7 +103,7 @@ def transformer_lens(model: LanguageModel):
     )
     names = [f"blocks.{layer}.attn.o.hook_in" for layer in range(30)]
 
-    def forward(batch) -> list[torch.Tensor]:
+    def forward(batch: Batch) -> list[torch.Tensor]:
         _, cache = bridge.run_with_cache(
             batch.input_ids, attention_mask=batch.attention_mask, names_filter=names, return_type=None
         )
@@ -107,13 +112,13 @@ def transformer_lens(model: LanguageModel):
     return forward
 
 
-def nnsight(model: LanguageModel):
+def nnsight(model: LanguageModel) -> Forward:
     """A trace that saves the inputs of the output projections."""
     import nnsight as library
 
     wrapped = library.LanguageModel(model.network, tokenizer=model.tokenizer)
 
-    def forward(batch) -> list[torch.Tensor]:
+    def forward(batch: Batch) -> list[torch.Tensor]:
         inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
         with wrapped.trace(inputs):
             saved = library.save([layer.self_attn.o_proj.input for layer in wrapped.model.layers])

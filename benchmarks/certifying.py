@@ -22,7 +22,13 @@ def main() -> None:
         with torch.no_grad():
             forward, _ = seconds(lambda: network(**inputs, use_cache=False), 9)
         fresh, known = seconds(lambda: room.certified(network, keep=True, fresh=True))
-        kept, again = seconds(lambda: room._read(room._file(network, ())))
+
+        def read() -> object:
+            file = room._file(network, ())
+            assert file is not None
+            return room._read(file)
+
+        kept, again = seconds(read)
     rows = {
         "seconds, fresh": round(fresh, 2),
         "seconds, kept": round(kept, 3),

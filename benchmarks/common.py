@@ -13,6 +13,7 @@ import torch
 
 import headpursuit as hp
 from headpursuit.analysis import Capture
+from headpursuit.analysis.samples import Samples
 from headpursuit.models import LanguageModel, quiet, write_weights
 from headpursuit.pursuit import Moments, Signals
 
@@ -67,16 +68,27 @@ def smollm2(dtype: str = "float32") -> LanguageModel:
     return hp.load("smollm2-135m", device="cpu", dtype=dtype)
 
 
+def moved(network: torch.nn.Module, to: str | torch.device | torch.dtype) -> Any:
+    """The same network on another device, or in another dtype; transformers' own `to` has no types."""
+    return torch.nn.Module.to(network, to)
+
+
 def captured(model: LanguageModel) -> Capture:
     """10,000 positions of those prompts, kept one by one."""
     return hp.capture(model, prompts(), hp.CaptureConfig("prompt", samples=10_000))
+
+
+def samples_of(capture: Capture) -> Samples:
+    """The positions that were kept one by one."""
+    assert capture.samples is not None
+    return capture.samples
 
 
 def signals_of(model: LanguageModel, capture: Capture, n_samples: int, *, samples: bool = False) -> Signals:
     """Centred signals of all heads from the first samples."""
     parts = []
     for site in model.anatomy.sites:
-        mixed, write = capture.samples.mixed[site.name][:n_samples], write_weights(model.network, site)
+        mixed, write = samples_of(capture).mixed[site.name][:n_samples], write_weights(model.network, site)
         parts.append(Signals.from_samples(mixed, write) if samples else Signals.from_moments(Moments.of(mixed), write))
     return Signals.concatenate(parts)
 
@@ -84,7 +96,7 @@ def signals_of(model: LanguageModel, capture: Capture, n_samples: int, *, sample
 def written(model: LanguageModel, capture: Capture, head: int, n_samples: int) -> torch.Tensor:
     """What one head writes, centred: (n_samples, d_model)."""
     site = model.anatomy.sites[head // 9]
-    mixed = capture.samples.mixed[site.name][:n_samples, head % 9]
+    mixed = samples_of(capture).mixed[site.name][:n_samples, head % 9]
     return (mixed - mixed.mean(0)) @ write_weights(model.network, site)[head % 9]
 
 

@@ -9,7 +9,7 @@ import sys
 
 import torch
 from capturing import runner
-from common import STEPS, ceilings, report, seconds, timed
+from common import STEPS, ceilings, moved, report, seconds, timed
 from mistral import D_HEAD, D_MODEL, N_HEADS, N_LAYERS, VOCAB, moments, write_weights
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import MistralConfig, MistralForCausalLM, PreTrainedTokenizerFast
@@ -61,12 +61,12 @@ def peak(device: str) -> float | None:
     return torch.cuda.max_memory_allocated() / 2**30 if device == "cuda" else None
 
 
-def running(device: str) -> dict[str, float]:
+def running(device: str) -> dict[str, float | None]:
     """A whole random network: capture over the bare forward, generation with 1 % of heads rescaled over plain."""
     torch.manual_seed(0)
     config = MistralConfig(dtype=torch.bfloat16)
     with torch.device(device):
-        network = MistralForCausalLM(config).to(torch.bfloat16)
+        network = moved(MistralForCausalLM(config), torch.bfloat16)
     vocab = {"<unk>": 0} | {f"w{i}": i for i in range(1, VOCAB)}
     words = Tokenizer(models.WordLevel(vocab, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

@@ -9,7 +9,7 @@ Run: python benchmarks/libraries.py
 
 import numpy as np
 import torch
-from common import STEPS, captured, report, seconds, smollm2, written
+from common import STEPS, captured, report, samples_of, seconds, smollm2, written
 
 from headpursuit.analysis import Capture, read
 from headpursuit.models import LanguageModel, write_weights
@@ -43,7 +43,7 @@ def spams(model: LanguageModel, capture: Capture, dictionary: Dictionary) -> dic
     import spams as library
 
     site, index = model.anatomy.sites[HEAD // 9], HEAD % 9
-    mixed = capture.samples.mixed[site.name][:1000, index : index + 1]
+    mixed = samples_of(capture).mixed[site.name][:1000, index : index + 1]
     write = write_weights(model.network, site)[index : index + 1]
 
     def solve() -> Pursuit:
@@ -63,9 +63,10 @@ def single_samples(model: LanguageModel, capture: Capture) -> tuple[Signals, tor
     """One sample of every head, as signals and as what the heads write."""
     parts = []
     for site in model.anatomy.sites:
-        mixed, write = capture.samples.mixed[site.name][:1], write_weights(model.network, site)
+        mixed, write = samples_of(capture).mixed[site.name][:1], write_weights(model.network, site)
         parts.append(Signals.from_samples(mixed, write, centre=False))
     signals = Signals.concatenate(parts)
+    assert signals.left is not None
     return signals, (signals.left @ signals.rows)[:, 0]
 
 

@@ -10,7 +10,8 @@ def somp(signals: Tensor, atoms: Tensor, n_steps: int, rule: str = "l2", chunk: 
     Keeps an orthonormal basis instead of solving least squares anew, and goes through the samples in chunks, so that
     the inner products fit into memory.
     """
-    residual, energy, chosen = signals.clone(), signals.square().sum(), []
+    residual, energy = signals.clone(), signals.square().sum()
+    chosen: list[int] = []
     basis = signals.new_empty(n_steps, signals.shape[1])
     for step in range(n_steps):
         scores = atoms.new_zeros(len(atoms))
@@ -27,7 +28,8 @@ def somp(signals: Tensor, atoms: Tensor, n_steps: int, rule: str = "l2", chunk: 
 
 def exhaustive_l1_in_head_space(rows: Tensor, left: Tensor, atoms: Tensor, n_steps: int) -> list[int]:
     """The l1 rule on d_head rows (d_head, d_model) with H = left @ rows, every atom scored exactly at every step."""
-    residual, chosen, basis = rows.clone(), [], rows.new_empty(n_steps, rows.shape[1])
+    chosen: list[int] = []
+    residual, basis = rows.clone(), rows.new_empty(n_steps, rows.shape[1])
     for step in range(n_steps):
         scores = torch.cat([(left @ (residual @ tile.T)).abs_().sum(0) for tile in atoms.split(4096)])
         scores[chosen] = -torch.inf

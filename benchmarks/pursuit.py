@@ -4,6 +4,8 @@ Run: python benchmarks/pursuit.py
 """
 
 import resource
+from functools import partial
+from typing import Any
 
 import plain
 import torch
@@ -22,9 +24,9 @@ def main() -> None:
     model = smollm2()
     capture = captured(model)
     dictionary = Dictionary.of(read(model, capture).directions)
-    rows = {"ceilings": ceilings("cpu"), "positions": capture.n_samples}
-    rows["whole_model"] = whole_model(model, capture, dictionary)
-    rows["floor"] = floor(rows["ceilings"], rows["whole_model"]["n=1000"]["ours_s"])
+    best, whole = ceilings("cpu"), whole_model(model, capture, dictionary)
+    rows: dict[str, object] = {"ceilings": best, "positions": capture.n_samples, "whole_model": whole}
+    rows["floor"] = floor(best, whole["n=1000"]["ours_s"])
     rows["l1"] = l1(model, capture, dictionary)
     rows["peak_memory_gb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     report("pursuit", rows)
@@ -36,15 +38,19 @@ def agreement(found: Pursuit, head: int, atoms: list[int], explained: float) -> 
     return {"same_atoms": same, "explained_difference": abs(float(found.explained[head, -1]) - explained)}
 
 
-def whole_model(model: LanguageModel, capture: Capture, dictionary: Dictionary) -> dict:
+def whole_model(model: LanguageModel, capture: Capture, dictionary: Dictionary) -> dict[str, Any]:
     """All heads, all tokens: ours (moments to signals included) against the plain algorithm per head."""
     atoms, rows = dictionary.unit(slice(None), torch.empty(0)), {}
     for n, heads in ((100, HEADS), (1000, HEADS), (10_000, HEADS[:1])):
-        ours, found = seconds(lambda n=n: pursue(signals_of(model, capture, n), dictionary, STEPS))
+
+        def pursued(n: int = n) -> Pursuit:
+            return pursue(signals_of(model, capture, n), dictionary, STEPS)
+
+        ours, found = seconds(pursued)
         times, agree = [], []
         for head in heads:
             h = written(model, capture, head, n)
-            one, (chosen, explained) = seconds(lambda h=h: plain.somp(h, atoms, STEPS), 1)
+            one, (chosen, explained) = seconds(partial(plain.somp, h, atoms, STEPS), 1)
             times.append(one)
             agree.append(agreement(found, head, chosen, explained))
         everything = sum(times) / len(times) * len(found.atoms)
@@ -61,17 +67,21 @@ def floor(best: dict[str, float], ours: float) -> dict[str, float]:
     return {"tflop": flop / 1e12, "gbyte": moved / 1e9, "floor_s": least, "ours_over_floor": ours / least}
 
 
-def l1(model: LanguageModel, capture: Capture, dictionary: Dictionary) -> dict:
+def l1(model: LanguageModel, capture: Capture, dictionary: Dictionary) -> dict[str, Any]:
     """The l1 rule at n = 1,000: pruned against exhaustive, in the residual stream and in head space."""
     atoms = dictionary.unit(slice(None), torch.empty(0))
     signals = signals_of(model, capture, 1000, samples=True)
     ours, found = seconds(lambda: pursue(signals, dictionary, STEPS, rule="l1"), 1)
+    assert signals.left is not None
     plain_s, head_space_s, same = [], [], []
     for head in HEADS:
-        one, (chosen, _) = seconds(lambda h=head: plain.somp(written(model, capture, h, 1000), atoms, STEPS, "l1"), 1)
-        two, again = seconds(
-            lambda h=head: plain.exhaustive_l1_in_head_space(signals.rows[h], signals.left[h], atoms, STEPS), 1
-        )
+
+        def exhaustive(head: int = head) -> tuple[list[int], float]:
+            return plain.somp(written(model, capture, head, 1000), atoms, STEPS, "l1")
+
+        one, (chosen, _) = seconds(exhaustive, 1)
+        left, rows = signals.left[head], signals.rows[head]
+        two, again = seconds(partial(plain.exhaustive_l1_in_head_space, rows, left, atoms, STEPS), 1)
         plain_s.append(one)
         head_space_s.append(two)
         same.append(chosen == again == found.atoms[head].tolist())

@@ -6,10 +6,14 @@ Run: python benchmarks/rescaling.py [--device cuda]
 """
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
+from typing import Any
 
 import torch
-from common import report, smollm2, timed
+from common import moved, report, smollm2, timed
+from transformers import BatchEncoding
 
 import headpursuit as hp
 from headpursuit.models import LanguageModel
@@ -21,18 +25,18 @@ EDITS = {"3 heads (1 %)": 3, "27 heads (10 %)": 27, "all 270 heads": 270}
 def main(device: str) -> None:
     """All edits and peers, in turns with plain generation."""
     model = smollm2()
-    torch.nn.Module.to(model.network, device)
+    moved(model.network, device)
     ids = model.tokenizer(PROMPT, return_tensors="pt").to(device)
     heads = [head for i in range(9) for head in model.anatomy.heads[i::9]]
-    ways = {"plain": lambda: generate(model, ids)}
+    ways: dict[str, Callable[[], torch.Tensor]] = {"plain": lambda: generate(model, ids)}
     edits = {name: hp.Edit.uniform(heads[:count], 0.5) for name, count in EDITS.items()}
     for name, edit in edits.items():
-        ways[name] = lambda edit=edit: rescaled(model, ids, edit)
+        ways[name] = partial(rescaled, model, ids, edit)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(ROUNDS + 1):
         for way, run in ways.items():
             times[way].append(timed(run))
-    rows = {f"{way} / plain": median_ratio(times[way], times["plain"]) for way in EDITS}
+    rows: dict[str, object] = {f"{way} / plain": median_ratio(times[way], times["plain"]) for way in EDITS}
     rows["peers, 3 heads"] = peers(model, ids, edits["3 heads (1 %)"])
     report("rescaling" if device == "cpu" else f"rescaling-{device}", rows, device)
 
@@ -43,26 +47,27 @@ def median_ratio(ours: list[float], base: list[float]) -> float:
     return ratios[len(ratios) // 2]
 
 
-def generate(model: LanguageModel, ids) -> torch.Tensor:
+def generate(model: LanguageModel, ids: BatchEncoding) -> torch.Tensor:
     """Greedy, always as many tokens."""
+    network: Any = model.network
     with torch.no_grad():
-        return model.network.generate(**ids, do_sample=False, min_new_tokens=N_NEW, max_new_tokens=N_NEW)
+        return network.generate(**ids, do_sample=False, min_new_tokens=N_NEW, max_new_tokens=N_NEW)
 
 
-def rescaled(model: LanguageModel, ids, edit: hp.Edit) -> torch.Tensor:
+def rescaled(model: LanguageModel, ids: BatchEncoding, edit: hp.Edit) -> torch.Tensor:
     """The same with heads rescaled."""
     with hp.rescale(model, edit):
         return generate(model, ids)
 
 
-def peers(model: LanguageModel, ids, edit: hp.Edit) -> dict[str, object]:
+def peers(model: LanguageModel, ids: BatchEncoding, edit: hp.Edit) -> dict[str, object]:
     """The same tokens from nnsight and TransformerLens, each in turns with ours."""
     rows: dict[str, object] = {}
     for name, build in (("nnsight", nnsight), ("transformer_lens", transformer_lens)):
         try:
-            theirs = build(model, ids, edit)
-            pairs = [(timed(theirs), timed(lambda: rescaled(model, ids, edit))) for _ in range(4)]
-            same = bool(torch.equal(theirs().cpu(), rescaled(model, ids, edit).cpu()))
+            ours, theirs = partial(rescaled, model, ids, edit), build(model, ids, edit)
+            pairs = [(timed(theirs), timed(ours)) for _ in range(4)]
+            same = bool(torch.equal(theirs().cpu(), ours().cpu()))
             rows[name] = {"theirs / ours": median_ratio(*map(list, zip(*pairs, strict=True))), "same_tokens": same}
         except ImportError as error:
             rows[name] = f"not installed: {error}"
@@ -71,11 +76,11 @@ def peers(model: LanguageModel, ids, edit: hp.Edit) -> dict[str, object]:
     return rows
 
 
-def nnsight(model: LanguageModel, ids, edit: hp.Edit):
+def nnsight(model: LanguageModel, ids: BatchEncoding, edit: hp.Edit) -> Callable[[], torch.Tensor]:
     """Inputs of output projections changed at every generated token."""
     import nnsight as library
 
-    wrapped = library.LanguageModel(smollm2().network.to(model.device), tokenizer=model.tokenizer)
+    wrapped = library.LanguageModel(moved(smollm2().network, model.device), tokenizer=model.tokenizer)
 
     def run() -> torch.Tensor:
         with (
@@ -92,14 +97,14 @@ def nnsight(model: LanguageModel, ids, edit: hp.Edit):
     return run
 
 
-def transformer_lens(model: LanguageModel, ids, edit: hp.Edit):
+def transformer_lens(model: LanguageModel, ids: BatchEncoding, edit: hp.Edit) -> Callable[[], torch.Tensor]:
     """A hook on the inputs of output projections while the bridge generates."""
     from transformer_lens.model_bridge import TransformerBridge
 
-    copy = smollm2().network.to(model.device)
+    copy = moved(smollm2().network, model.device)
     bridge = TransformerBridge.boot_transformers(copy.config._name_or_path, hf_model=copy, tokenizer=model.tokenizer)
 
-    def hook_for(index: int, scale: float):
+    def hook_for(index: int, scale: float) -> Callable[[torch.Tensor, object], torch.Tensor]:
         def scaled(z: torch.Tensor, hook: object) -> torch.Tensor:
             del hook
             z = z.clone()

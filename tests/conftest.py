@@ -1,8 +1,19 @@
+import functools
+import os
+
+import examples  # noqa: F401 - the profiles of hypothesis
 import jaxtyping
 import pytest
+import shape_checks
 import torch
+import typer.testing
 
-_THREADS = torch.get_num_threads()
+shape_checks.install()
+
+# Commands are read once a process; the runner would read all of them again for every line that is typed.
+typer.testing._get_command = functools.cache(typer.testing._get_command)
+
+_THREADS = max(1, torch.get_num_threads() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,5 +1,6 @@
 import copy
 
+import numpy as np
 import pytest
 
 from headpursuit.heads import Edit, Head, parse_scope
@@ -72,10 +73,35 @@ def test_heads_may_be_given_by_name(as_users_run_it):
     assert Edit({"L1H2": -1, "L0XH3": 2}, "image") == Edit({Head(1, 2): -1, Head(0, 3, "cross"): 2}, "image")
     with pytest.raises(ValueError, match="'L1' is not a head; write the layer and the head from zero, like L12H3"):
         Edit({"L1": -1})
-    with pytest.raises(
-        TypeError, match="an edit maps heads to scales, but 3 is neither a Head nor a name like 'L24H3'"
-    ):
+    with pytest.raises(TypeError, match=r"3 is no head; give a Head, a name like 'L24H3', or layer and index like"):
         Edit({3: -1})
+
+
+@pytest.mark.parametrize("given", [(1, 2), tuple(np.argwhere(np.eye(5, k=1))[1])])
+def test_heads_may_be_given_as_layer_and_index(given):
+    assert Edit({given: -1}) == Edit({Head(1, 2): -1})
+    assert Edit.uniform(given, -1) == Edit.uniform([given], -1) == Edit({Head(1, 2): -1})
+    assert Edit.uniform((given, "L0H1"), 0) == Edit({Head(1, 2): 0, Head(0, 1): 0})
+    assert all(type(number) is int for head in Edit({given: -1}) for number in (head.layer, head.index))
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "reason"),
+    [
+        ((1, -2), ValueError, r"\(1, -2\) is no head; layers and heads are counted from zero"),
+        ((1, 2, 3), TypeError, r"\(1, 2, 3\) is no head"),
+        ((1, 2.0), TypeError, r"\(1, 2.0\) is no head"),
+        ((True, 2), TypeError, r"\(True, 2\) is no head"),
+    ],
+)
+def test_what_is_no_layer_and_index_is_refused(given, error, reason, as_users_run_it):
+    with pytest.raises(error, match=reason):
+        Edit({given: -1})
+
+
+def test_a_head_given_in_two_ways_is_named_twice():
+    with pytest.raises(ValueError, match="L1H2 is named twice"):
+        Edit({(1, 2): -1, "L1H2": 0})
 
 
 def test_cross_attention_heads_have_names_of_their_own():

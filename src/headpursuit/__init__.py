@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         load_edit,
         rank,
     )
+    from headpursuit.analysis.rankers import register_ranker
     from headpursuit.concepts import Concept, load_concept
     from headpursuit.heads import Edit, Head
     from headpursuit.models import Chat, Export, LanguageModel, answer, export, load, rescale, verify_export
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
     from headpursuit.report import draw_arms, draw_heatmap
     from headpursuit.sharing import pull, push
     from headpursuit.studies import StudyConfig, StudyResult, study
+    from headpursuit.studies.metrics import register_metric
+    from headpursuit.studies.scorers import register_scorer
 
 _HOME = {
     "Atlas": "analysis",
@@ -74,6 +77,9 @@ _HOME = {
     "pull": "sharing",
     "push": "sharing",
     "rank": "analysis",
+    "register_metric": "studies.metrics",
+    "register_ranker": "analysis.rankers",
+    "register_scorer": "studies.scorers",
     "rescale": "models",
     "study": "studies",
     "verify_export": "models",
@@ -113,6 +119,9 @@ __all__ = [
     "pull",
     "push",
     "rank",
+    "register_metric",
+    "register_ranker",
+    "register_scorer",
     "rescale",
     "study",
     "verify_export",

@@ -1,5 +1,17 @@
 """Packages that only some uses need, and the error where one is missing."""
 
+from importlib import import_module
+from types import ModuleType
+
+_EXTRAS = {
+    "datasets": ("data sets of the Hugging Face hub", "datasets", "data"),
+    "pyarrow": ("Parquet files", "pyarrow", "data"),
+    "pyarrow.parquet": ("Parquet files", "pyarrow", "data"),
+    "peft": ("adapters", "peft", "export"),
+    "lm_eval": ("tasks of lm-evaluation-harness", "lm-eval", "lm-eval"),
+}
+"""By module: its use, its package, and the extra that installs it."""
+
 
 class ExtraMissing(ImportError):
     """An optional package is needed and not installed."""
@@ -8,3 +20,15 @@ class ExtraMissing(ImportError):
         super().__init__(
             f"{use} need the package {package} ({cause}); install it with: pip install 'headpursuit[{extra}]'"
         )
+
+
+def optional(module: str) -> ModuleType:
+    """A module that only some uses need, one of `_EXTRAS`.
+
+    Raises:
+        ExtraMissing: If it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ExtraMissing(*_EXTRAS[module], error) from error

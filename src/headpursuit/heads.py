@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
-from typing import Any, Literal, TypeAlias, get_args
+from numbers import Integral, Real
+from typing import Any, Literal, SupportsIndex, TypeAlias, get_args
 
 from headpursuit.files import shown
 from headpursuit.given import listed
@@ -62,6 +62,10 @@ class Head:
         return format(str(self), spec)
 
 
+GivenHead: TypeAlias = Head | str | tuple[SupportsIndex, SupportsIndex]
+"""A head, by its name, or by its layer and its index, which makes it one of self-attention."""
+
+
 def site_name(layer: int, kind: Kind = "self") -> str:
     """How the heads of one attention are called together: `L12`, or `L12X` for cross-attention."""
     return f"L{layer}X" if kind == "cross" else f"L{layer}"
@@ -72,15 +76,16 @@ def site_order(name: str) -> tuple[int, str]:
     return int(name[1:].rstrip("X")), name[-1:] if name.endswith("X") else ""
 
 
-def heads_of(given: "Iterable[Head | str] | Head") -> tuple[Head, ...]:
-    """Heads in the order given; they may be given by name, and one alone.
+def heads_of(given: Iterable[GivenHead] | GivenHead) -> tuple[Head, ...]:
+    """Heads in the order given, by name, as layer and index, or as `Head`; and one alone.
 
     Raises:
-        TypeError: If one is neither a head nor a name; the error has its number.
-        ValueError: If there are none, or a name is not of the form `L12H3`.
+        TypeError: If one is no head; the error has its number.
+        ValueError: If there are none, or one is not of the form `L12H3` or `(12, 3)`.
     """
-    found = listed(given, "head", Head | str, "a head like 'L24H3', or a list of heads")
-    return tuple(Head.parse(head) if isinstance(head, str) else head for head in found)
+    several = [given] if _is_pair(given) else list(given) if isinstance(given, tuple) else given
+    found = listed(several, "head", Head | str | tuple, "a head like 'L24H3' or (24, 3), or a list of heads")
+    return tuple(map(_head, found))
 
 
 def edit_of(given: "GivenEdit") -> "Edit":
@@ -88,25 +93,34 @@ def edit_of(given: "GivenEdit") -> "Edit":
     return given if isinstance(given, Edit) else Edit(given)
 
 
-def _head(name: Head | str) -> Head:
-    if isinstance(name, str):
-        return Head.parse(name)
-    if not isinstance(name, Head):
-        raise TypeError(f"an edit maps heads to scales, but {name!r} is neither a Head nor a name like 'L24H3'")
-    return name
+def _head(given: Any) -> Head:
+    if isinstance(given, Head):
+        return given
+    if isinstance(given, str):
+        return Head.parse(given)
+    if not _is_pair(given):
+        raise TypeError(f"{given!r} is no head; give a Head, a name like 'L24H3', or layer and index like (24, 3)")
+    if min(given) < 0:
+        raise ValueError(f"{given!r} is no head; layers and heads are counted from zero")
+    layer, index = map(int, given)
+    return Head(layer, index)
+
+
+def _is_pair(given: Any) -> bool:
+    """True for a layer and an index, also of numpy."""
+    whole = isinstance(given, tuple) and all(isinstance(n, Integral) and not isinstance(n, bool) for n in given)
+    return whole and len(given) == 2
 
 
 class Edit(Mapping[Head, float]):
     """Which heads are rescaled, by how much (alpha in the paper), and at which positions.
 
-    Heads may be given by name, `{"L29H2": -1}`. -1 suppresses what they write, 0 removes them, above 1 enhances them, 1
-    changes nothing. An edit is an immutable mapping; two edits are equal when they rescale the same heads alike at the
-    same positions.
+    Heads may be given by name, `{"L29H2": -1}`, or as layer and index, `{(29, 2): -1}`. -1 suppresses what they write,
+    0 removes them, above 1 enhances them, 1 changes nothing. An edit is an immutable mapping; two edits are equal when
+    they rescale the same heads alike at the same positions.
     """
 
-    def __init__(
-        self, scales: Mapping[Head, float | int] | Mapping[str, float | int], scope: Scope | Sequence[int] | None = None
-    ) -> None:
+    def __init__(self, scales: Mapping[Any, float | int], scope: Scope | Sequence[int] | None = None) -> None:
         if not isinstance(scales, Mapping):
             raise TypeError(
                 f'an edit maps heads to scales, like {{"L24H3": -1}}, but a {type(scales).__name__} was given; of a '
@@ -133,7 +147,7 @@ class Edit(Mapping[Head, float]):
 
     @classmethod
     def uniform(
-        cls, heads: Iterable[Head | str] | Head, scale: float | int, scope: Scope | Sequence[int] = "all"
+        cls, heads: Iterable[GivenHead] | GivenHead, scale: float | int, scope: Scope | Sequence[int] = "all"
     ) -> "Edit":
         """The same scale for every head."""
         return cls(dict.fromkeys(heads_of(heads), scale), scope)
@@ -187,8 +201,13 @@ class Edit(Mapping[Head, float]):
         return f"Edit({self.to_json()})"
 
 
-GivenEdit: TypeAlias = Edit | Mapping[Head, float | int] | Mapping[str, float | int]
-"""An edit, or scales alone, which act everywhere: `{"L29H2": -1}`."""
+GivenEdit: TypeAlias = (
+    Edit
+    | Mapping[Head, float | int]
+    | Mapping[str, float | int]
+    | Mapping[tuple[SupportsIndex, SupportsIndex], float | int]
+)
+"""An edit, or scales alone, which act everywhere: `{"L29H2": -1}`, `{(29, 2): -1}`."""
 
 
 def parse_scope(text: str) -> Scope:

@@ -6,23 +6,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from headpursuit.extras import ExtraMissing
+from headpursuit.extras import optional
 
 _SECONDS = 10.0
 """How long the hub may take to say that it is there."""
-
-
-def datasets_library() -> ModuleType:
-    """The package datasets, which only data sets of the hub need.
-
-    Raises:
-        ExtraMissing: If it is not installed.
-    """
-    try:
-        import datasets
-    except ImportError as error:
-        raise ExtraMissing("data sets of the Hugging Face hub", "datasets", "data", error) from error
-    return datasets
 
 
 def data_set(name: str, config: str | None = None, data_files: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -40,7 +27,7 @@ def data_set(name: str, config: str | None = None, data_files: Mapping[str, str]
         ExtraMissing: If `datasets` is not installed.
         ValueError: If the data set cannot be loaded.
     """
-    datasets = datasets_library()
+    datasets = optional("datasets")
     # The library raises errors of many kinds, all of which are about the data set.
     try:
         if any((Path(name) / file).is_file() for file in ("dataset_dict.json", "state.json")):

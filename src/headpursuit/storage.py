@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -170,12 +170,13 @@ def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> dict[st
     return hashes
 
 
-def read_manifest(path: Path, kind: str | None = None) -> dict[str, Any]:
+def read_manifest(path: Path, kind: str | None = None, holds: Sequence[str] = ()) -> dict[str, Any]:
     """Check a folder written by `new_folder` and return its manifest.
 
     Args:
         path: The folder.
         kind: What it must hold; anything if None.
+        holds: Files that its manifest must list.
 
     Raises:
         FileNotFoundError: If the folder or its manifest is missing.
@@ -188,6 +189,9 @@ def read_manifest(path: Path, kind: str | None = None) -> dict[str, Any]:
     if not (path / MANIFEST).is_file():
         raise FileNotFoundError(f"{path} is no {wanted}: it has no {MANIFEST}")
     manifest = parse_manifest(read_json(path / MANIFEST), path, kind)
+    for name in holds:
+        if name not in manifest["files"]:
+            raise ValueError(f"{path} is no {wanted} that this version can read: its {MANIFEST} lists no {name}")
     for name, expected in manifest["files"].items():
         file = path / name
         if not file.is_file():

@@ -1,6 +1,6 @@
 """Prompts of many lengths to capture, and comparisons of captures."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import tiny
 import torch
@@ -33,7 +33,7 @@ def counts(capture):
 def assert_same(one, other):
     """Everything equal, tensors bit by bit."""
     bare = dict(moments={}, samples=None)
-    assert replace(one, **bare) == replace(other, **bare)
+    assert asdict(replace(one, **bare)) == asdict(replace(other, **bare))
     assert_same_moments(one, other)
     assert (one.samples is None) is (other.samples is None)
     if one.samples is not None:

@@ -292,3 +292,37 @@ def test_a_percentage_that_is_a_whole_number_of_heads_is_not_rounded_down():
 def test_counts_that_cannot_be_are_refused(heads, reason):
     with pytest.raises(ValueError, match=reason):
         count_of(heads, 270)
+
+
+def test_scores_are_a_tensor_of_layers_by_heads(model, captured):
+    ranking = rank(model, captured, CONCEPT)
+    assert ranking.scores.shape == (3, 4)
+    assert ranking.scores.dtype == torch.float64
+    for entry in ranking.entries:
+        assert ranking.scores[entry.head.layer, entry.head.index] == entry.specificity == ranking.by_head()[entry.head]
+        assert ranking.scores_of("q")[entry.head.layer, entry.head.index] == entry.q
+    assert ranking.scores_of("z").argmax() == 4 * PLANTED.layer + PLANTED.index
+
+
+def uneven():
+    """A model whose second of three layers has no heads of its own, and cross-attention in the last."""
+    heads = [Head(0, 0), Head(0, 1), Head(2, 0), Head(2, 0, "cross"), Head(2, 2, "cross")]
+    entries = tuple(RankedHead(head, 0.5, 1.0 + i, 0.0) for i, head in enumerate(heads))
+    return Ranking("c", entries, RankConfig(), "m", None, "", ())
+
+
+def test_where_there_is_no_head_the_tensor_is_nan():
+    nan, ranking = float("nan"), uneven()
+    expected = torch.tensor([[1, 2, nan], [nan, nan, nan], [3, nan, nan]], dtype=torch.float64)
+    torch.testing.assert_close(ranking.scores, expected, equal_nan=True, rtol=0, atol=0)
+    crossed = torch.tensor([[nan] * 3, [nan] * 3, [4, nan, 5]], dtype=torch.float64)
+    torch.testing.assert_close(ranking.scores_of(kind="cross"), crossed, equal_nan=True, rtol=0, atol=0)
+    assert ranking.scores_of("q").isnan().all()  # as older versions ranked
+    assert replace(ranking, entries=()).scores.shape == (0, 0)
+
+
+def test_scores_that_there_are_not_are_refused(as_users_run_it):
+    with pytest.raises(ValueError, match="there is no score 'head'; there is explained, specificity, z, p, q$"):
+        uneven().by_head("head")
+    with pytest.raises(ValueError, match="there are no heads of kind 'both'; choose self or cross"):
+        uneven().scores_of(kind="both")

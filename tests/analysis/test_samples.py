@@ -1,7 +1,8 @@
 import pytest
 import torch
 from captured import assert_same_tensors
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from headpursuit.analysis.samples import Reservoir, Samples, keys_of
@@ -56,7 +57,7 @@ def dealt(positions, deals):
     return parts
 
 
-@settings(deadline=None, max_examples=150)
+@examples(50)
 @given(
     positions=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 6)), min_size=1, unique=True),
     deals=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 2))),

@@ -9,7 +9,7 @@ from made_atlas import made_atlas
 from typed import assert_refused, run
 
 from headpursuit.cli.console import one_line_errors
-from headpursuit.mendable import Note
+from headpursuit.user_errors import Note
 
 STEERS = "\x1b[2J\x9b\u202e"
 SHOWN = r"\x1b[2J\x9b\u202e"

@@ -220,9 +220,9 @@ def test_a_quantised_base_and_a_shared_weight(model, tmp_path, form, monkeypatch
 
 
 def test_an_export_that_does_not_act_like_the_live_edit(model, tmp_path, monkeypatch):
-    from headpursuit.models.export import lora
+    from headpursuit.models.export import adapters
 
-    monkeypatch.setattr(lora, "_factors", lambda *_: (torch.ones(8, 32), torch.ones(32, 8)))
+    monkeypatch.setattr(adapters, "_factors", lambda *_: (torch.ones(8, 32), torch.ones(32, 8)))
     edit = by_hand(tmp_path, {"L1H2": -1})
     result = export(model, tmp_path / "out", "--edit", edit, "--format", "lora")
     assert_refused(result, "the exported lora do not act like the live edit")

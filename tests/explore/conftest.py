@@ -1,21 +1,14 @@
 """What tests of the explorer share: a tiny model whose tokens are words, captured with samples."""
 
 import shutil
-import sys
-from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "analysis"))
-
 import tiny
 from captured import PROMPTS
-from served import served
+from served import NEUTRAL, served
 
 from headpursuit.analysis import capture
 from headpursuit.explore import Workbench, workbench
-
-NEUTRAL = "w11 w12 w13 w14 w90 w91 w92"
 
 
 @pytest.fixture(scope="package")

@@ -8,10 +8,12 @@ from importlib.util import module_from_spec
 from headpursuit import explore
 from headpursuit.explore.serving import serve
 
+NEUTRAL = "w11 w12 w13 w14 w90 w91 w92"
+
 
 @contextmanager
 def served(bench, folder):
-    _load_unchecked("headpursuit.explore.visits")
+    _load_unchecked("headpursuit.explore.handlers")
     blocks = serve(bench, folder / "cap", folder / "studies", origin="for tests")
     try:
         yield blocks.local_url

@@ -3,9 +3,8 @@
 import pytest
 import tiny_vision
 from browsing import answered, expected, tab
-from conftest import NEUTRAL
 from PIL import Image
-from served import served
+from served import NEUTRAL, served
 
 import headpursuit as hp
 from headpursuit.analysis import capture

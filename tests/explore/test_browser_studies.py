@@ -29,14 +29,14 @@ def place(bench, tmp_path, monkeypatch):
     monkeypatch.setattr(declared, "neutral_texts", lambda: NEUTRAL)
     declare_task(words)
     with served(bench, tmp_path) as address:
-        visits = sys.modules["headpursuit.explore.visits"]
+        handlers = sys.modules["headpursuit.explore.handlers"]
         dose = {"sweep": True, "heads": StudyConfig.heads, "scale": StudyConfig.scale}
 
         def tiny(_, task, concept, **asked):
             (tmp_path / "asked").write_text(f"{task}, {concept}")
             return tiny_config(words, **(dose if "sweep" in asked else {}))
 
-        monkeypatch.setattr(visits, "study_config", tiny)
+        monkeypatch.setattr(handlers, "study_config", tiny)
         yield address, tmp_path / "studies"
 
 

@@ -12,7 +12,7 @@ from headpursuit.concepts import WordsChanged
 from headpursuit.explore import View, fragments
 from headpursuit.explore.answers import Answer, Damage, Table
 from headpursuit.explore.screen import Screen, begin_answers, screen
-from headpursuit.explore.typed import typed_concept
+from headpursuit.explore.visitor_input import typed_concept
 from headpursuit.heads import Edit, Head
 
 PLACE = Path("cap")

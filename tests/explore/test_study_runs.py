@@ -112,7 +112,7 @@ def test_captions_are_studied_in_both_directions(seeing, tmp_path, monkeypatch):
 
 def test_a_study_of_images_runs_to_its_report(seeing, tmp_path, monkeypatch):
     task = image_classification(image_set(seeing.model))
-    monkeypatch.setattr(sys.modules["headpursuit.studies.experiments.answers.study"], "find_task", lambda _: task)
+    monkeypatch.setattr(sys.modules["headpursuit.studies.experiments.answers"], "find_task", lambda _: task)
     (tmp_path / "shapes.txt").write_text("w21\nw62\nw134\n")
     settings = {"other_concept": str(tmp_path / "shapes.txt"), "ranking": RankConfig(n_draws=3), "max_new_tokens": 3}
     config = study_config(seeing, "digits", heads="1", scale=-20.0, controls=1, chat=False, **settings)

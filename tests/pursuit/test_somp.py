@@ -2,7 +2,8 @@ from itertools import product
 
 import pytest
 import torch
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from oracle import plain_somp
 from sklearn.linear_model import orthogonal_mp
@@ -40,7 +41,7 @@ def assert_equals_oracle(mixed, write, dictionary, n_steps, rule, tolerance=1e-9
 
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
-@settings(deadline=None, max_examples=25)
+@examples(10)
 @given(
     seed=st.integers(0, 10**6),
     n_samples=st.integers(1, 40),
@@ -56,7 +57,7 @@ def test_equals_the_plain_algorithm(rule, tile, seed, n_samples, d_head, n_atoms
 @pytest.mark.parametrize("d_head", [6, 16])
 @pytest.mark.parametrize("tile", TILES)
 @pytest.mark.parametrize("rule", RULES)
-@settings(deadline=None, max_examples=15)
+@examples(6)
 @given(seed=st.integers(0, 10**6))
 def test_equals_the_plain_algorithm_with_ties_duplicates_and_zero_atoms(rule, tile, d_head, seed):
     mixed, write, dictionary = problem(seed, n_atoms=30, d_head=d_head)
@@ -158,7 +159,7 @@ def test_centring_subtracts_the_mean_sample():
 
 
 @pytest.mark.parametrize("rule", RULES)
-@settings(deadline=None, max_examples=15)
+@examples(6)
 @given(seed=st.integers(0, 10**6), scale=st.floats(0.01, 100))
 def test_properties(rule, seed, scale):
     mixed, write, dictionary = problem(seed)

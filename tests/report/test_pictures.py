@@ -2,8 +2,6 @@
 
 import math
 import re
-import subprocess
-import sys
 from dataclasses import replace
 
 import matplotlib
@@ -129,14 +127,3 @@ def test_figures_for_notebooks_are_the_pictures_that_are_written(tmp_path):
     ):
         pictures.write(figure, tmp_path / "shown.png")
         assert (tmp_path / "shown.png").read_bytes() == path.read_bytes()
-
-
-def test_no_window_system_is_asked_for(tmp_path):
-    code = (
-        "import sys; from finished_study import ranking; from headpursuit.report import heatmap;"
-        f"heatmap(ranking((2, 2)), {str(tmp_path / 'map.png')!r}); print('matplotlib.pyplot' in sys.modules)"
-    )
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"PYTHONPATH": ":".join(sys.path)}
-    )
-    assert run.stdout.strip() == "False"

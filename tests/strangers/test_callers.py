@@ -243,7 +243,7 @@ def test_heads_are_taken_by_name_and_one_alone(model, captured, heads):
 @pytest.mark.parametrize(
     ("heads", "error", "reason"),
     [
-        ([5], TypeError, r"head 1 is of type int \(5\); give a head like 'L24H3', or a list"),
+        ([5], TypeError, r"head 1 is of type int \(5\); give a head like 'L24H3' or \(24, 3\), or a list"),
         (5, TypeError, "the heads are of type int"),
         ([["L1H2"]], TypeError, "head 1 is of type list"),
         ({"L1H2": -1}, TypeError, "the heads are of type dict"),
@@ -273,7 +273,7 @@ EDITED = {
         (["L1H2"], TypeError, "but a list was given"),
         ("L1H2", TypeError, "but a str was given"),
         (hp.SavedEdit(hp.Edit({"L1H2": 0})), TypeError, "but a SavedEdit was given; .* of a saved edit its edit"),
-        ({5: -1}, TypeError, "5 is neither a Head nor a name"),
+        ({5: -1}, TypeError, "5 is no head; give a Head, a name"),
         ({"L1H2": "-1"}, TypeError, "the scale of L1H2 is '-1'; it must be a number"),
         ({"L1H2": None}, TypeError, "the scale of L1H2 is None; it must be a number"),
         ({"L1H2": True}, TypeError, "the scale of L1H2 is True; it must be a number"),

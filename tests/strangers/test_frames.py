@@ -12,10 +12,10 @@ from chatty import DATED, MARKED, NO_SYSTEM, ONLY_USERS, chatty
 from tokenizers.processors import TemplateProcessing
 
 import headpursuit as hp
-from headpursuit.mendable import Note
 from headpursuit.models import Framing, answer, batches
 from headpursuit.models.chat import Chat, chat_of, parse_template_args
 from headpursuit.models.templates import settings_of
+from headpursuit.user_errors import Note
 
 
 @pytest.mark.parametrize(

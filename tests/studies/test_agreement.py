@@ -56,8 +56,8 @@ def test_sets_that_keep_their_layers_are_a_harder_comparison(tmp_path):
 def test_the_order_of_all_heads(tmp_path):
     one, other = ranking(shuffled(0), noise=1), ranking(shuffled(3), noise=2)
     result = compared(tmp_path, one, other)
-    theirs = other.scores()
-    expected = stats.spearmanr(list(one.scores().values()), [theirs[head] for head in one.scores()]).statistic
+    theirs = other.by_head()
+    expected = stats.spearmanr(list(one.by_head().values()), [theirs[head] for head in one.by_head()]).statistic
     assert result.spearman.value == pytest.approx(expected)
     reach = 1.96 / math.sqrt(len(HEADS) - 3)  # Fisher's interval, which a bootstrap comes near
     low, high = (math.tanh(math.atanh(expected) + side * reach) for side in (-1, 1))

@@ -7,7 +7,7 @@ import pytest
 from headpursuit.models import HarnessFigure
 from headpursuit.studies.experiments.lm_eval.changes import Change, change_of
 from headpursuit.studies.experiments.lm_eval.result import HarnessRow
-from headpursuit.studies.experiments.lm_eval.saying import sentence_of
+from headpursuit.studies.experiments.lm_eval.sentences import sentence_of
 
 
 def mean_figure(scores, **fields):

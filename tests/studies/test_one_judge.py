@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 from plain_judge import breakage, broken, damage, effect, fell_apart, order, outcome, signs, word
 
@@ -72,7 +73,7 @@ def studies(draw):
     return AnswerMeasure(METRICS[metric], direction), arms, *ps
 
 
-@settings(max_examples=400, deadline=None)
+@examples(40)
 @given(studies())
 def test_outcomes_are_those_of_the_rules_written_out(given_study):
     measure, arms, p_matched, p_random = given_study
@@ -88,7 +89,7 @@ def test_outcomes_are_those_of_the_rules_written_out(given_study):
         assert any(f", {n} as far as the edit, so p = {(1 + n) / 3:.2g} over draws" in line for line in told.reasons)
 
 
-@settings(max_examples=400, deadline=None)
+@examples(40)
 @given(studies())
 def test_doses_are_those_of_the_rules_written_out(given_study):
     measure, (base, *arms), *_ = given_study

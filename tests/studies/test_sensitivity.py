@@ -12,8 +12,9 @@ from headpursuit.analysis import RankConfig, Ranking, rank
 from headpursuit.concepts import Concept
 from headpursuit.models import tokens_of, vocabulary_words
 from headpursuit.storage import read_json
-from headpursuit.studies.experiments.sensitivity import SensitivityConfig, SensitivityResult, run, study_sensitivity
-from headpursuit.studies.experiments.sensitivity.conclusion import conclude
+from headpursuit.studies.experiments.sensitivity import SensitivityConfig, SensitivityResult, study_sensitivity
+from headpursuit.studies.experiments.sensitivity.comparing import Comparison
+from headpursuit.studies.experiments.sensitivity.sentences import conclude
 from headpursuit.studies.experiments.sensitivity.variants import plan_variants
 
 CONFIG = SensitivityConfig(
@@ -164,7 +165,7 @@ def test_it_comes_back_from_disk_and_two_runs_are_identical(finished, model, cap
     assert other.draws != result.draws
 
 
-def second_breaks(compare):
+def second_breaks(rank_some):
     """Works once, then is interrupted."""
     calls = []
 
@@ -172,7 +173,7 @@ def second_breaks(compare):
         calls.append(arguments)
         if len(calls) > 1:
             raise KeyboardInterrupt
-        return compare(*arguments)
+        return rank_some(*arguments)
 
     return some
 
@@ -180,7 +181,7 @@ def second_breaks(compare):
 def test_an_interrupted_one_goes_on_with_what_is_kept(finished, model, captured, tmp_path, monkeypatch):
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr("headpursuit.studies.experiments.sensitivity.run.compare", second_breaks(run.compare))
+        patch.setattr(Comparison, "some", second_breaks(Comparison.some))
         with pytest.raises(KeyboardInterrupt):
             study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT)
     assert [file.name for file in (out / "draws").iterdir()] == ["1.json"]

@@ -3,7 +3,8 @@ import random
 import pytest
 from scipy import stats
 
-from headpursuit.studies.experiments.sensitivity.agreement import over_draws, stable_from
+from headpursuit.studies.experiments.sensitivity.comparing import over_draws
+from headpursuit.studies.experiments.sensitivity.sentences import stable_from
 from headpursuit.studies.overlap import overlap
 from headpursuit.studies.statistics import spearman
 

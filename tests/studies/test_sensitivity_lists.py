@@ -9,7 +9,7 @@ from headpursuit.studies.experiments.sensitivity import read_synonyms
 from headpursuit.studies.experiments.sensitivity.lists import (
     known_words,
     look_alikes,
-    together,
+    union,
     with_spellings,
     with_words,
 )
@@ -41,7 +41,7 @@ def test_fewer_words_are_what_the_tokenizer_makes_of_them(model, found):
 
 def test_two_lists_together(model, found):
     other = tokens_of(model, Concept("other", ("sea", "Red")))
-    both = together(found, other)
+    both = union(found, other)
     assert both.concept.words == (*CONCEPT.words, "sea")
     assert set(both.token_ids) == set(found.token_ids) | set(other.token_ids)
 

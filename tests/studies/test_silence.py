@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from examples import examples
+from hypothesis import given
 from hypothesis import strategies as st
 
 from headpursuit.concepts import Concept
@@ -54,20 +55,20 @@ def effects_of(base, outputs):
     return [*found, cell.effect.value]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(10)
 @given(BASES, OUTPUTS)
 def test_silence_counts_as_what_the_base_says_to_the_same_question_in_answers_and_in_captions(base, outputs):
     assert effects_of(base, outputs) == pytest.approx(effects_of(base, spoken(outputs, base)))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(10)
 @given(BASES, OUTPUTS)
 def test_counted_words_of_answers_and_of_captions_have_one_effect(base, outputs):
     _, *counts = effects_of(base, outputs)
     assert counts == pytest.approx([counts[0]] * 3)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(10)
 @given(BASES, OUTPUTS)
 def test_intervals_and_p_values_do_not_take_silence_for_a_fall_either(base, outputs):
     draw = arm("matched", base, DRAW)

@@ -35,10 +35,10 @@ def test_the_edit_is_the_rankers_best_heads(aligned, finished, model, task, word
 def test_the_rankers_scores_stand_beside_those_of_pursuit(aligned, finished):
     ranking, plain = aligned[0].ranking, finished[0].ranking
     assert ranking.score == ranking.ranker == "alignment"
-    assert ranking.scores("specificity") == pytest.approx(plain.scores("specificity"))
-    assert list(ranking.scores().values()) == sorted(ranking.scores().values(), reverse=True)
+    assert ranking.by_head("specificity") == pytest.approx(plain.by_head("specificity"))
+    assert list(ranking.by_head().values()) == sorted(ranking.by_head().values(), reverse=True)
     assert plain.score == "specificity"
-    assert plain.scores() == plain.scores("specificity")
+    assert plain.by_head() == plain.by_head("specificity")
     assert all(entry.ranker_score is None for entry in plain.entries)
     assert (
         StudyResult.load(aligned[1]).ranking == ranking == Ranking.from_json(json.loads(json.dumps(ranking.to_json())))
@@ -100,7 +100,7 @@ def test_captions_have_no_right_answers(model, task, words):
 
 def test_scores_that_are_no_numbers_are_refused(finished):
     ranking = finished[0].ranking
-    scores = dict.fromkeys(ranking.scores(), 1.0)
+    scores = dict.fromkeys(ranking.by_head(), 1.0)
     assert ranking.sorted_by("mine", scores).top(1) == (min(scores),)
     with pytest.raises(ValueError, match="mine gives some heads an infinite or undefined score"):
         ranking.sorted_by("mine", {**scores, min(scores): math.nan})

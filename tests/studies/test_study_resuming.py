@@ -5,7 +5,7 @@ import tiny
 from tiny_study import ARMS, breaking_in
 
 from headpursuit.concepts import Concept
-from headpursuit.studies import StudyResult, finding, ranked, study
+from headpursuit.studies import StudyResult, ranked, study, study_run
 
 
 def test_a_study_repeats_exactly(finished, model, config, tmp_path):
@@ -24,7 +24,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(finished, model, config, 
 
     monkeypatch.setattr(ranked, "capture", None)  # finished before, so not to be called again
     monkeypatch.setattr(ranked, "rank", None)
-    monkeypatch.setattr(finding, "explain", None)
+    monkeypatch.setattr(study_run, "explain", None)
     with breaking_in(None) as begun:
         result = study(model, config, folder, resume=True)
     assert begun == ARMS[3:]

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from headpursuit.studies.judging import decide, verdict_of
+from headpursuit.studies.judging.terms import percent
 from headpursuit.studies.measures import AnswerMeasure, Thresholds, effects
-from headpursuit.studies.percent import percent
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
 from headpursuit.studies.scoring import METRICS
 

@@ -14,6 +14,7 @@ from headpursuit.analysis.samples import Samples
 from headpursuit.given import listed
 from headpursuit.heads import site_order
 from headpursuit.models import ChatSettings, Identity, Positions
+from headpursuit.notebook import html_table
 from headpursuit.pursuit import Moments
 from headpursuit.records import from_record
 from headpursuit.storage import new_folder, read_manifest, understood
@@ -39,7 +40,7 @@ class CaptureConfig(ChatSettings):
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Capture:
     """Moments of every head's mixed values, and some of the values themselves."""
 
@@ -57,6 +58,17 @@ class Capture:
     def n_samples(self) -> int:
         """Captured token positions, all of which are in the moments."""
         return next(iter(self.moments.values())).count
+
+    def _repr_html_(self) -> str:
+        """What it is of, in notebooks."""
+        kept = 0 if self.samples is None else len(self.samples)
+        rows = {
+            "model": self.identity.model or "without a name",
+            "prompts": f"{self.n_prompts} ({self.config.positions})",
+            "positions": f"{self.n_samples}, {kept} of them kept one by one",
+            "heads": f"{sum(len(found.total) for found in self.moments.values())} in {len(self.moments)} attentions",
+        }
+        return html_table("capture", rows.items())
 
     def save(self, path: Path | str) -> None:
         """Write the capture as a folder of safetensors and a manifest.

@@ -1,8 +1,7 @@
 """Everything about a model that matters here, in one block for the terminal or a bug report."""
 
 import time
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -67,10 +66,6 @@ class Diagnosis:
     """None for a text model."""
     estimate: Estimate
     versions: dict[str, str]
-
-    def to_json(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
 
     def lines(self) -> list[tuple[str, str]]:
         """Subject and statement of each line."""

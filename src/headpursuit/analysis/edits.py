@@ -43,15 +43,8 @@ class SavedEdit:
 
     def to_json(self) -> dict[str, Any]:
         """All fields, heads by name."""
-        return {
-            "kind": "edit",
-            "version": 1,
-            **self.edit.to_json(),
-            "model": self.model,
-            "revision": self.revision,
-            "unembedding_sha256": self.unembedding_sha256,
-            "concept": self.concept,
-        }
+        own = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "edit"}
+        return {"kind": "edit", "version": 1, **self.edit.to_json(), **own}
 
     @classmethod
     def load(cls, path: Path | str) -> "SavedEdit":

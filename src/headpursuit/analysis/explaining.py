@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.readings import Reading, read
-from headpursuit.heads import Head, heads_of
+from headpursuit.heads import GivenHead, Head, heads_of
 from headpursuit.models import LanguageModel, token_text
 from headpursuit.pursuit import Rule, pursue
 
@@ -41,7 +41,7 @@ def explain(
     model: LanguageModel,
     capture: Capture,
     *,
-    heads: Iterable[Head | str] | Head | None = None,
+    heads: Iterable[GivenHead] | GivenHead | None = None,
     n_atoms: int = 20,
     rule: Rule = "l2",
     centre: bool = True,
@@ -54,7 +54,7 @@ def explain(
     Args:
         model: The model that was captured.
         capture: The capture.
-        heads: Only these, by name or as `Head`; all if None.
+        heads: Only these, by name (`L24H3`), as `(24, 3)` or as `Head`; all if None.
         n_atoms: Tokens per head.
         rule: How the pursuit chooses atoms; see `pursue`.
         centre: Subtract what each head writes on average first.

@@ -7,7 +7,7 @@ import torch
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.nulls import explained_by_each, null_dictionaries
-from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking, Score
+from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.concepts import Words, concept_of
 from headpursuit.heads import Head
@@ -65,7 +65,7 @@ def rank_each(
     seeds = seeds or [config.seed] * len(lists)
     scored = score_each(model, capture, lists, config, seeds=seeds, reading=reading, progress=progress)
     return [
-        _ranking(model, capture, found, heads, scores, replace(config, seed=seed))
+        _ranking(model, capture, found, replace(config, seed=seed), heads, scores)
         for found, seed, (heads, scores) in zip(lists, seeds, scored, strict=True)
     ]
 
@@ -87,32 +87,27 @@ def score_each(
     if reading is None:
         reading = read(model, capture, rule=config.rule, centre=config.centre, gain=config.gain)
     for number, (found, seed) in enumerate(zip(lists, seeds or [config.seed] * len(lists), strict=True), start=1):
-        scored = _scored(model, reading, found, replace(config, seed=seed))
+        ids = torch.tensor(found.token_ids)
+        draws = null_dictionaries(model, reading.directions, ids, config.null, config.n_draws, seed)
+        both = torch.cat([ids[None], draws])
+        heads, explained = explained_by_each(reading, both, n_steps=config.n_atoms, rule=config.rule)
         progress(number, len(lists))
-        yield scored
-
-
-def _scored(
-    model: LanguageModel, reading: Reading, found: ConceptTokens, config: RankConfig
-) -> tuple[tuple[Head, ...], Scores]:
-    ids = torch.tensor(found.token_ids)
-    draws = null_dictionaries(model, reading.directions, ids, config.null, config.n_draws, config.seed)
-    both = torch.cat([ids[None], draws])
-    heads, explained = explained_by_each(reading, both, n_steps=config.n_atoms, rule=config.rule)
-    return heads, Scores(explained[0], explained[1:])
+        yield heads, Scores(explained[0], explained[1:])
 
 
 def _ranking(
     model: LanguageModel,
     capture: Capture,
     found: ConceptTokens,
+    config: RankConfig,
     heads: Sequence[Head],
     scores: Scores,
-    config: RankConfig,
 ) -> Ranking:
+    columns = (scores.explained, scores.specificity, scores.z, scores.p, q_values(scores))
+    entries = [RankedHead(*row) for row in zip(heads, *(column.tolist() for column in columns), strict=True)]
     return Ranking(
         found.concept.name,
-        _sorted(_entries(heads, scores), config.score),
+        tuple(sorted(entries, key=lambda e: (-getattr(e, config.score), e.head))),
         config,
         capture.identity.model,
         capture.identity.revision,
@@ -120,12 +115,3 @@ def _ranking(
         tuple(token_text(model, i) for i in found.token_ids),
         found.dropped_words,
     )
-
-
-def _entries(heads: Sequence[Head], scores: Scores) -> list[RankedHead]:
-    columns = (scores.explained, scores.specificity, scores.z, scores.p, q_values(scores))
-    return [RankedHead(*row) for row in zip(heads, *(column.tolist() for column in columns), strict=True)]
-
-
-def _sorted(entries: Sequence[RankedHead], score: Score) -> tuple[RankedHead, ...]:
-    return tuple(sorted(entries, key=lambda e: (-getattr(e, score), e.head)))

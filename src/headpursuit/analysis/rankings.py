@@ -6,14 +6,22 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
 from headpursuit.analysis.nulls import Null
-from headpursuit.heads import Edit, Head, Scope
+from headpursuit.heads import Edit, Head, Kind, Scope
 from headpursuit.models import MultiToken
+from headpursuit.notebook import html_table
 from headpursuit.pursuit import Rule
 from headpursuit.records import from_fields, to_record
 from headpursuit.storage import read_json, understood, write_json
 
 Score = Literal["specificity", "explained"]
+
+_SCORES = ("explained", "specificity", "z", "p", "q")
+"""Of every head, whatever sorted them."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,16 @@ class Ranking:
     ranker: str = ""
     """What sorted the heads; empty: `config.score`."""
 
+    def _repr_html_(self) -> str:
+        """The ten best heads, in notebooks."""
+        scores = self.by_head()
+        best = [
+            (e.head, *(f"{value:.3g}" for value in (scores[e.head], e.explained, e.specificity, e.z)))
+            for e in self.entries[:10]
+        ]
+        above = f"{self.concept} in {self.model or 'a model without a name'}: {len(self.entries)} heads by {self.score}"
+        return html_table(above, best, ("head", self.score, "explained", "specificity", "z"))
+
     def top(self, heads: int | str) -> tuple[Head, ...]:
         """The best heads: a number of them, or a percentage such as `1%`.
 
@@ -116,11 +134,51 @@ class Ranking:
         """What the heads are sorted by."""
         return self.ranker or self.config.score
 
-    def scores(self, score: str = "") -> dict[Head, float]:
-        """A score of every head, best first: `explained`, `specificity`, `z`, or by default what they are sorted by."""
+    def by_head(self, score: str = "") -> dict[Head, float]:
+        """A score of every head, best first.
+
+        Args:
+            score: `explained`, `specificity`, `z`, `p`, `q`, or by default what the heads are sorted by; p and q are
+                NaN where an older version ranked.
+
+        Raises:
+            ValueError: If there is no such score.
+        """
         wanted = score or self.score
+        if wanted not in (*_SCORES, self.ranker):
+            raise ValueError(
+                f"there is no score {wanted!r}; there is {', '.join(filter(None, (*_SCORES, self.ranker)))}"
+            )
         field = "ranker_score" if wanted == self.ranker else wanted
-        return {entry.head: float(getattr(entry, field)) for entry in self.entries}
+        found = {entry.head: getattr(entry, field) for entry in self.entries}
+        return {head: math.nan if value is None else float(value) for head, value in found.items()}
+
+    @property
+    def scores(self) -> Float[Tensor, "n_layers n_heads"]:
+        """What self-attention heads are sorted by, float64, `scores[12, 3]` of L12H3; see `scores_of`."""
+        return self.scores_of()
+
+    def scores_of(self, score: str = "", kind: Kind = "self") -> Float[Tensor, "n_layers n_heads"]:
+        """A score of every head by layer and index, float64; NaN where the model has no such head.
+
+        Self-attention and cross-attention have a tensor each, of one shape: as many rows as the last layer with heads
+        of either needs, and as many columns as the attention with the most heads.
+
+        Args:
+            score: As for `by_head`.
+            kind: `self`, or `cross` for heads such as L12XH3.
+
+        Raises:
+            ValueError: If there is no such score, or no such kind.
+        """
+        if kind not in get_args(Kind):
+            raise ValueError(f"there are no heads of kind {kind!r}; choose {' or '.join(get_args(Kind))}")
+        shape = [1 + max((getattr(e.head, axis) for e in self.entries), default=-1) for axis in ("layer", "index")]
+        table = torch.full(shape, torch.nan, dtype=torch.float64)
+        for head, value in self.by_head(score).items():
+            if head.kind == kind:
+                table[head.layer, head.index] = value
+        return table
 
     @property
     def has_q(self) -> bool:

@@ -17,7 +17,7 @@ Batch = tuple[tuple[Head, ...], Signals]
 """Some heads and their signals."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reading:
     """Signals of all heads of a capture, made when they are asked for, and the directions of all tokens."""
 

@@ -19,7 +19,7 @@ from headpursuit.pursuit import Moments
 from headpursuit.storage import replace_file, understood
 
 
-@dataclass
+@dataclass(eq=False)
 class Recording:
     """What was recorded so far, by one process."""
 

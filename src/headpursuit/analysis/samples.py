@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Samples:
     """Mixed values of single positions, in order of prompts and positions."""
 

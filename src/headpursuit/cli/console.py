@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from headpursuit.mendable import Note, mendable
+from headpursuit.user_errors import Note, user_errors
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,7 +36,7 @@ def one_line_errors(command: F) -> F:
         except KeyboardInterrupt:
             _fail("interrupted; nothing half-written is left (a capture or study goes on with --resume)", 130)
         except Exception as error:
-            if not isinstance(error, mendable()) and _OUT_OF_MEMORY not in str(error):
+            if not isinstance(error, user_errors()) and _OUT_OF_MEMORY not in str(error):
                 raise
             short = _OUT_OF_MEMORY in str(error) or type(error).__name__ == "OutOfMemoryError"
             advice = "; a smaller --batch-size, fewer --samples or another --dtype need less" if short else ""

@@ -10,6 +10,7 @@ from headpursuit.cli import options
 from headpursuit.cli.console import one_line_errors, print_table, progress, say
 from headpursuit.cli.editing import edit_from
 from headpursuit.cli.opening import open_model
+from headpursuit.records import to_record
 
 if TYPE_CHECKING:
     from headpursuit.analysis import Effects
@@ -31,7 +32,7 @@ def doctor(
     loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, tp_plan=tp_plan, revision=revision)
     found = diagnose(loaded)
     if as_json:
-        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(to_record(found), ensure_ascii=False, indent=1))
     else:
         for what, statement in found.lines():
             say(f"{what}: {statement}")
@@ -85,7 +86,7 @@ def effects(
             progress=partial(advance, "effects"),
         )
     if as_json:
-        typer.echo(json.dumps(found.to_json(), ensure_ascii=False, indent=1))
+        typer.echo(json.dumps(to_record(found), ensure_ascii=False, indent=1))
     else:
         _print_effects(found)
 

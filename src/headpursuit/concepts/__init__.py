@@ -4,17 +4,5 @@ A concept is words only. Which tokens they become depends on a tokenizer, and is
 known.
 """
 
-from headpursuit.concepts.concept import Concept, builtin_concepts, load_concept
-from headpursuit.concepts.given import Words, concept_of, concepts_of
+from headpursuit.concepts.concept import Concept, Words, builtin_concepts, concept_of, concepts_of, load_concept
 from headpursuit.concepts.normalising import WordsChanged, normalised
-
-__all__ = [
-    "Concept",
-    "Words",
-    "WordsChanged",
-    "builtin_concepts",
-    "concept_of",
-    "concepts_of",
-    "load_concept",
-    "normalised",
-]

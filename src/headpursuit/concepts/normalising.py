@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import regex
 
-from headpursuit.mendable import Note
+from headpursuit.user_errors import Note
 
 _INVISIBLE = regex.compile(
     # Unicode's default ignorables, and controls
@@ -55,18 +55,14 @@ def shown(word: str, beside: str | None = None) -> str:
 
 
 def what_changed(became: Mapping[str, str]) -> tuple[str, ...]:
-    """Changes of words, in sentences; none where there are none.
-
-    Args:
-        became: Words as given, and as normalised: empty where nothing was left.
-    """
+    """Changes of words, from what was given to what became of it (empty where nothing was left), in sentences."""
     respelled = [f"{shown(given, word)} -> {shown(word)}" for given, word in became.items() if word not in ("", given)]
     dropped = [shown(given, word) for given, word in became.items() if not word]
-    together: dict[str, list[str]] = {}
+    same_word: dict[str, list[str]] = {}
     for given, word in became.items():
-        together.setdefault(word, []).append(shown(given, word))
+        same_word.setdefault(word, []).append(shown(given, word))
     notes = [f"{_number(respelled)} normalised: {_listed(respelled)}"] if respelled else []
-    notes += [f"{' and '.join(same)} are one word" for word, same in together.items() if word and len(same) > 1]
+    notes += [f"{' and '.join(same)} are one word" for word, same in same_word.items() if word and len(same) > 1]
     if dropped:
         notes.append(f"{_number(dropped)} dropped, having nothing but invisible characters: {_listed(dropped)}")
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""What the model says under an edit, beside what it says without one and with random heads; and what breaks."""
+"""Answers of the model under an edit, without one, and with random heads; and what breaks."""
 
 import math
 from collections.abc import Callable
@@ -24,14 +24,14 @@ SEED = 0
 
 @dataclass(frozen=True)
 class Question:
-    """What one visitor asks: everything that decides the answers."""
+    """One visitor's question: everything that decides the answers."""
 
     prompt: Prompt
     edit: Edit
     max_new_tokens: int = 24
     chat: bool = False
     random: bool = True
-    """Whether as many random heads of the same layers answer too."""
+    """True if as many random heads of the same layers answer too."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Damage:
-    """What an edit breaks beside the concept."""
+    """The damage of an edit beside the concept."""
 
     perplexity_ratio: float
     """On a neutral paragraph, edited over unedited."""
@@ -53,7 +53,7 @@ class Damage:
     """Fraction of the edited answer's word pairs that occurred in it before."""
     base_repetition: float
     signs: tuple[str, ...] = ()
-    """What is beyond what studies tolerate, in words; none if nothing is."""
+    """Damage beyond what studies tolerate, in words; none if there is none."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +64,9 @@ class Table:
     damage: Damage | None = None
     """None until it is measured."""
     waiting: bool = False
-    """Whether another visitor has the model."""
+    """True while another visitor has the model."""
     undrawn: bool = False
-    """Whether random heads were asked for, and the layers of the edit have not as many others."""
+    """True if random heads were asked for, and the layers of the edit have not as many others."""
 
 
 def ask(bench: Workbench, question: Question) -> Job[Table]:
@@ -114,7 +114,7 @@ def _answer(model: LanguageModel, question: Question, edit: Edit, tell: Callable
 
 
 def _key(question: Question) -> tuple[object, ...]:
-    """What the unedited answer depends on."""
+    """Everything that the unedited answer depends on."""
     prompt = question.prompt
     asked = (prompt.text, prompt.image) if isinstance(prompt, ImagePrompt) else prompt
     return asked, question.max_new_tokens, question.chat

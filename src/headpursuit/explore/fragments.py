@@ -17,7 +17,7 @@ from headpursuit.report import wording
 from headpursuit.report.heatmap import head_map
 from headpursuit.report.page import templates
 from headpursuit.report.pictures import data_address
-from headpursuit.studies.captions import concept_places
+from headpursuit.studies.captions import segments
 
 ROWS = 10
 """Heads in the table."""
@@ -48,7 +48,7 @@ def lists() -> str:
 def heatmap(ranking: Ranking, edited: Collection[Head] = (), chosen: str = "") -> str:
     """Layers upwards, heads to the right; every cell is a button."""
     score = ranking.config.score
-    drawn = head_map(ranking.scores(score), score, about=ranking.concept, edited=edited, chosen=chosen)
+    drawn = head_map(ranking.by_head(score), score, about=ranking.concept, edited=edited, chosen=chosen)
     return _fragment("heatmap", map=drawn, score=score, concept=ranking.concept)
 
 
@@ -102,7 +102,7 @@ def thumbnail(image: ImageSource) -> str:
 
 
 def no_head() -> str:
-    """What stands in a head's place before one is chosen."""
+    """The text in a head's place before one is chosen."""
     return _fragment("no_head")
 
 
@@ -146,22 +146,13 @@ def _title(arm: Arm, answer: Answer) -> str:
     return f"edited: {what}" if arm == "edit" else f"random heads: {what}"
 
 
-def segments(text: str, words: Sequence[str]) -> list[tuple[str, bool]]:
-    """A text in pieces, and whether each is a word of the concept."""
-    pieces, start = [], 0
-    for begin, end in concept_places(text, words) if words else ():
-        pieces += [(text[start:begin], False), (text[begin:end], True)]
-        start = end
-    return [piece for piece in [*pieces, (text[start:], False)] if piece[0]]
-
-
 def message(text: str) -> str:
     """One clear line about what went wrong; nothing if nothing did."""
     return _fragment("message", text=" ".join(text.split()))
 
 
 def stage(now: Stage | None, state: str = "running", text: str = "") -> str:
-    """How far a study is."""
+    """The progress of a study."""
     if now is None:
         return _fragment("stage", state=state, text=text, done=0, total=0, folder="")
     shown = text or now.verdict or f"{now.name}: {now.done} of {now.total}"
@@ -178,7 +169,7 @@ def export(edit: Edit, ranking: Ranking, shipping: str) -> str:
 
 
 def about(bench: Workbench, origin: str) -> str:
-    """Which model and which capture."""
+    """The model and its capture."""
     captured = bench.capture
     return _fragment(
         "about",

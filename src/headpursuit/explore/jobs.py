@@ -74,7 +74,7 @@ class Aside:
         weakref.finalize(self, self._asked.put, None)
 
     def do(self, work: Callable[[], T]) -> T:
-        """What the work returns, or its error, once everything asked before is done."""
+        """The result of the work, or its error, once everything asked before is done."""
         result: Future[T] = Future()
         self._asked.put((result, work))
         return result.result()
@@ -91,7 +91,7 @@ def _do_all(asked: "queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | No
 
 
 class Jobs:
-    """What each visitor has under way: one job of each kind, the newest."""
+    """The work that each visitor has under way: one job of each kind, the newest."""
 
     def __init__(self) -> None:
         self._jobs: dict[tuple[str, str], Job] = {}

@@ -1,4 +1,4 @@
-"""The page: which components there are, and which event calls which function of `Visits`."""
+"""The page: which components there are, and which event calls which function of `Handlers`."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -7,9 +7,9 @@ from typing import Any
 import gradio as gr
 
 from headpursuit.explore import fragments
+from headpursuit.explore.handlers import CONTROLS, Handlers
 from headpursuit.explore.study_runs import offered_studies
 from headpursuit.explore.view import MOST_HEADS, MOST_TOKENS, SCALES, View, scopes_of
-from headpursuit.explore.visits import CONTROLS, Visits
 from headpursuit.explore.workbench import Workbench
 from headpursuit.report.heatmap import map_style
 from headpursuit.report.page import own_file
@@ -19,7 +19,7 @@ _MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "DejaVu Sans Mon
 
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal", "concurrency_limit": 8}
 _NEWEST: dict[str, Any] = {**_QUIET, "trigger_mode": "always_last"}
-"""What is set while an earlier request is under way is asked for afterwards, not forgotten."""
+"""Settings changed while an earlier request is under way are asked for afterwards, not forgotten."""
 _MODEL: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "model"}
 """Answers come one at a time; who waits sees the place in the queue."""
 _STUDY: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "study"}
@@ -39,7 +39,7 @@ _MARK_STOPPED = """() => {
 
 
 def look() -> dict[str, Any]:
-    """How the page looks, as `launch` takes it: system fonts, nothing from elsewhere."""
+    """The look of the page, as `launch` takes it: system fonts, nothing from elsewhere."""
     theme = gr.themes.Default(primary_hue="violet", font=_SYSTEM, font_mono=_MONO)
     return {"theme": theme, "css": str(map_style()) + _file("page.css")}
 
@@ -53,16 +53,16 @@ def page(bench: Workbench, capture: Path, output: Path, origin: str = "") -> gr.
         output: The folder that studies are written into.
         origin: What was captured, in a few words; empty if the user named the capture.
     """
-    visits = Visits(bench, capture, output)
+    handlers = Handlers(bench, capture, output)
     with gr.Blocks(title="Head Pursuit", analytics_enabled=False, delete_cache=(600, 3600)) as blocks:
         gr.HTML(fragments.about(bench, origin))
-        parts = _components(bench, visits.usual)
+        parts = _components(bench, handlers.usual)
         controls = [parts["image"], *(parts[name] for name in CONTROLS)]
         shown = [parts[name] for name in _SHOWN]
-        _connect_screen(blocks, visits, parts, controls, shown)
-        _connect_answers(visits, parts, controls)
-        _study(bench, visits, parts)
-        blocks.unload(visits.leave)
+        _connect_screen(blocks, handlers, parts, controls, shown)
+        _connect_answers(handlers, parts, controls)
+        _study(bench, handlers, parts)
+        blocks.unload(handlers.leave)
     return blocks
 
 
@@ -133,7 +133,7 @@ def _play_part(bench: Workbench, usual: View) -> dict[str, Any]:
 
 
 def _connect_screen(
-    blocks: gr.Blocks, visits: Visits, parts: dict[str, Any], controls: list[Any], shown: list[Any]
+    blocks: gr.Blocks, handlers: Handlers, parts: dict[str, Any], controls: list[Any], shown: list[Any]
 ) -> None:
     """Whatever is set shows at once, and is in the address afterwards."""
 
@@ -141,26 +141,26 @@ def _connect_screen(
         event.then(None, [parts["address"]], None, js=_WRITE_ADDRESS)
 
     def refreshed(event: Any) -> None:
-        remembered(event.then(visits.refresh, controls, shown, **_NEWEST))
+        remembered(event.then(handlers.refresh, controls, shown, **_NEWEST))
 
-    blocks.load(visits.start, [parts["address"]], [*controls[1:], *shown], js=_READ_ADDRESS, **_QUIET)
+    blocks.load(handlers.start, [parts["address"]], [*controls[1:], *shown], js=_READ_ADDRESS, **_QUIET)
     for name in ("concept", "head", "picked"):
-        remembered(parts[name].submit(visits.refresh, controls, shown, **_NEWEST))
+        remembered(parts[name].submit(handlers.refresh, controls, shown, **_NEWEST))
     for name in ("picked", "prompt"):
-        remembered(parts[name].blur(visits.refresh, controls, shown, **_NEWEST))
+        remembered(parts[name].blur(handlers.refresh, controls, shown, **_NEWEST))
     for name in ("scale", "heads", "tokens", "score", "scope", "chat", "random"):
-        remembered(parts[name].input(visits.refresh, controls, shown, **_NEWEST))
+        remembered(parts[name].input(handlers.refresh, controls, shown, **_NEWEST))
     for event in (parts["image"].upload, parts["image"].clear):
-        event(visits.refresh, controls, shown, **_NEWEST)
+        event(handlers.refresh, controls, shown, **_NEWEST)
     for name, target in (("lists", "concept"), ("heatmap", "head"), ("ranking", "head")):
-        refreshed(parts[name].click(visits.clicked, None, parts[target], **_NEWEST))
+        refreshed(parts[name].click(handlers.clicked, None, parts[target], **_NEWEST))
 
 
-def _connect_answers(visits: Visits, parts: dict[str, Any], controls: list[Any]) -> None:
+def _connect_answers(handlers: Handlers, parts: dict[str, Any], controls: list[Any]) -> None:
     """Asked for by the button, by Enter (with Shift) in the prompt, or by the slider once it rests."""
     answering = gr.on(
         [parts["ask"].click, parts["prompt"].submit],
-        visits.answer,
+        handlers.answer,
         controls,
         parts["answers"],
         trigger_mode="always_last",
@@ -170,10 +170,10 @@ def _connect_answers(visits: Visits, parts: dict[str, Any], controls: list[Any])
     )
     parts["scale"].input(None, None, None, js=_ANSWER_SOON)
     # The event is cancelled too: it may still be waiting in the queue.
-    parts["stop"].click(visits.stop, None, None, js=_MARK_STOPPED, cancels=answering, queue=False, **_QUIET)
+    parts["stop"].click(handlers.stop, None, None, js=_MARK_STOPPED, cancels=answering, queue=False, **_QUIET)
 
 
-def _study(bench: Workbench, visits: Visits, parts: dict[str, Any]) -> None:
+def _study(bench: Workbench, handlers: Handlers, parts: dict[str, Any]) -> None:
     """The studies, folded away."""
     offered = list(offered_studies(bench.model))
     with gr.Accordion("Study: measured on held-out questions, with controls and a verdict", open=False):
@@ -187,8 +187,8 @@ def _study(bench: Workbench, visits: Visits, parts: dict[str, Any]) -> None:
         stage = gr.HTML(elem_id="hp-stage")
         report = gr.DownloadButton("Download the report", visible=False, elem_id="hp-report")
     asked = [task, sweep, draws, *(parts[name] for name in ("concept", "heads", "scale", "scope", "picked"))]
-    run.click(visits.study, asked, [stage, report], show_progress_on=stage, api_visibility="private", **_STUDY)
-    cancel.click(visits.cancel_study, None, None, queue=False, **_QUIET)
+    run.click(handlers.study, asked, [stage, report], show_progress_on=stage, api_visibility="private", **_STUDY)
+    cancel.click(handlers.cancel_study, None, None, queue=False, **_QUIET)
 
 
 def _file(name: str) -> str:

@@ -13,7 +13,7 @@ _WORDS = "words.txt"
 
 
 def commands(model: LanguageModel, capture: Path, concept: Concept, view: View, edit: Edit) -> str:
-    """What to type in a shell for the ranking, the head and the edit on the screen; each line can be copied."""
+    """Lines for a shell that give the ranking, the head and the edit on the screen; each can be copied."""
     name, lines = concept.name, []
     if not _is_builtin(concept):
         name = _WORDS
@@ -32,7 +32,7 @@ def commands(model: LanguageModel, capture: Path, concept: Concept, view: View, 
 
 
 def shipping(model: LanguageModel, view: View) -> str:
-    """What makes an adapter of the edit's file; empty where none can: weights and adapters know no positions."""
+    """The command that makes an adapter of the edit's file; empty where none can: adapters know no positions."""
     if view.scope != "all":
         return ""
     revision = f" --revision {shlex.quote(model.revision)}" if model.revision else ""

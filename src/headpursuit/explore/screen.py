@@ -9,13 +9,13 @@ from headpursuit.concepts import Concept
 from headpursuit.explore import fragments, recipes
 from headpursuit.explore.answers import Question, Table, ask
 from headpursuit.explore.jobs import Job
-from headpursuit.explore.typed import meant_concept, typed_concept, typed_heads
 from headpursuit.explore.view import View
+from headpursuit.explore.visitor_input import meant_concept, typed_concept, typed_heads
 from headpursuit.explore.workbench import Workbench
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.images import ImagePrompt, open_image
 from headpursuit.images.opening import image_size
-from headpursuit.mendable import mendable
+from headpursuit.user_errors import user_errors
 
 MOST_IMAGE_PIXELS = 25_000_000
 """Larger pictures are refused here: many visitors share the memory."""
@@ -65,7 +65,7 @@ def screen(bench: Workbench, capture: Path, view: View, image: Path | None = Non
             recipes.commands(bench.model, capture, concept, view, edit),
             recipes.python(bench.model, capture, concept, view, edit, image),
         )
-    except mendable() as error:
+    except user_errors() as error:
         return Screen(fragments.message(str(error)), audit)
 
 
@@ -107,13 +107,13 @@ def _checked(image: Path) -> Path:
         if width * height > MOST_IMAGE_PIXELS:
             raise ValueError(f"{image} has {width} x {height} pixels; at most {MOST_IMAGE_PIXELS:,} are taken here")
         open_image(image)
-    except mendable() as error:
+    except user_errors() as error:
         raise ValueError(str(error).replace(str(image), image.name)) from error
     return image
 
 
 def heard(job: Job[Table], concept: Concept, picture: str | None) -> Iterator[str]:
-    """What a job of answers tells, drawn; what went wrong takes the answers' place.
+    """The tables that a job of answers tells, drawn; what went wrong takes the answers' place.
 
     Args:
         job: The job.
@@ -123,5 +123,5 @@ def heard(job: Job[Table], concept: Concept, picture: str | None) -> Iterator[st
     try:
         for table in job:
             yield fragments.answers(table, concept, picture)
-    except mendable() as error:
+    except user_errors() as error:
         yield fragments.message(str(error))

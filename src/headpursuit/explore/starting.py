@@ -1,4 +1,4 @@
-"""What is captured where no capture is given."""
+"""The capture that is made where none is given."""
 
 from collections.abc import Callable, Sequence
 from hashlib import sha256

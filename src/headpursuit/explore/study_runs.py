@@ -29,7 +29,7 @@ _OF_IMAGES = {
     "scenes": ("image-classification", "scenes"),
     "captions of scenes": (CAPTIONING, "scenes"),
 }
-"""What is asked about images, and the images, which come with the package or are drawn."""
+"""Tasks about images, and their images, which come with the package or are drawn."""
 
 
 def offered_studies(model: LanguageModel) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def offered_studies(model: LanguageModel) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Stage:
-    """How far a study is."""
+    """The progress of a study."""
 
     name: str
     done: int

@@ -1,4 +1,4 @@
-"""What is on a visitor's screen, in a form that fits into the page's address."""
+"""The state of a visitor's screen, in a form that fits into the page's address."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from headpursuit.analysis import Score
-from headpursuit.explore.typed import LONGEST_CONCEPT, LONGEST_HEADS, LONGEST_PROMPT, check_length
+from headpursuit.explore.visitor_input import LONGEST_CONCEPT, LONGEST_HEADS, LONGEST_PROMPT, check_length
 from headpursuit.models import LanguageModel
 
 SCALES = (-3.0, 8.0)
@@ -17,7 +17,7 @@ _LONGEST_ADDRESS = 20_000
 
 
 def scopes_of(model: LanguageModel) -> tuple[str, ...]:
-    """What an edit can act on: image positions only where a model sees."""
+    """The scopes of an edit: image positions only where a model sees."""
     return SCOPES if model.sees_images else SCOPES[:3]
 
 
@@ -32,7 +32,7 @@ class View:
     """The head looked at."""
     prompt: str = "The Eiffel Tower is located in the country of"
     heads: int = 2
-    """How many of the ranking are rescaled, unless some are picked."""
+    """The number of best heads that are rescaled, unless some are picked."""
     picked: str = ""
     """Heads picked by hand, such as `L12H3 L20H1`."""
     scale: float = -1.0
@@ -56,7 +56,7 @@ class View:
                 raise ValueError(f"{name} is {getattr(self, name):g}; it lies between {lowest:g} and {highest:g}")
 
     def query(self, usual: "View | None" = None) -> str:
-        """What differs from the usual view, as the part of an address behind the question mark."""
+        """The differences from the usual view, as the part of an address behind the question mark."""
         defaults = asdict(usual or View())
         given = {name: value for name, value in asdict(self).items() if value != defaults[name]}
         return urlencode({name: int(v) if isinstance(v, bool) else v for name, v in given.items()})
@@ -78,7 +78,7 @@ class View:
 
 
 def usual_view(model: LanguageModel) -> View:
-    """What a page shows at first: a model that sees describes an image, another one is asked for a country."""
+    """The view of a new page: a model that sees describes an image, another one is asked for a country."""
     if model.sees_images:
         return View(concept="colours", prompt="Describe the image.", chat=True)
     return View()

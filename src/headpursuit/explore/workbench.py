@@ -14,9 +14,9 @@ from headpursuit.explore.jobs import Aside
 from headpursuit.explore.strongest import Strong, strongest
 from headpursuit.heads import Head
 from headpursuit.images import Prompt
-from headpursuit.mendable import mendable
 from headpursuit.models import LanguageModel, log_probabilities, spell, token_text, tokens_of
 from headpursuit.studies.tasks.task import neutral_texts
+from headpursuit.user_errors import user_errors
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ _PAUSE = 0.1
 
 @dataclass(frozen=True)
 class AuditedWord:
-    """What a tokenizer makes of one word of a concept."""
+    """The tokens that a tokenizer makes of one word of a concept."""
 
     word: str
     tokens: tuple[str, ...]
@@ -135,7 +135,7 @@ class Workbench:
 
     def _rank_lists(self) -> None:
         for name in builtin_concepts():
-            with suppress(*mendable()):  # a vocabulary may know none of the words
+            with suppress(*user_errors()):  # a vocabulary may know none of the words
                 self.audit(load_concept(name))
                 self.rank(load_concept(name))
             time.sleep(_PAUSE)
@@ -173,7 +173,7 @@ class Workbench:
         return token_text(self.model, token_id)
 
     def once(self, kind: str, key: Hashable, make: Callable[[], T]) -> T:
-        """What was made before for the same question, or made now; the oldest is forgotten."""
+        """The result made before for the same question, or made now; the oldest is forgotten."""
         with self._cache_lock:
             kept = self._cache.setdefault(kind, {})
             if key in kept:

@@ -4,21 +4,3 @@ from headpursuit.files.cells import Row, column, text_of
 from headpursuit.files.objects import parse_json, parse_yaml, read_yaml
 from headpursuit.files.tables import TABLES, read_table, rows_of
 from headpursuit.files.texts import check_text, is_blank, lines_of, read_text, refuse_pointer, shown
-
-__all__ = [
-    "TABLES",
-    "Row",
-    "check_text",
-    "column",
-    "is_blank",
-    "lines_of",
-    "parse_json",
-    "parse_yaml",
-    "read_table",
-    "read_text",
-    "read_yaml",
-    "refuse_pointer",
-    "rows_of",
-    "shown",
-    "text_of",
-]

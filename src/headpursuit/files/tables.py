@@ -6,11 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from headpursuit.extras import optional
 from headpursuit.files.cells import Row
 from headpursuit.files.objects import parse_json
-from headpursuit.files.parquet import parquet_rows
 from headpursuit.files.separated import separated_rows
-from headpursuit.files.texts import lines_of, read_text
+from headpursuit.files.texts import lines_of, read_text, refuse_pointer
 
 
 def read_table(path: Path) -> list[Row]:
@@ -55,6 +55,32 @@ def _from_json(path: Path) -> Iterator[Row]:
         yield _row(row, f"{path}, row {number}")
 
 
+def _from_parquet(path: Path) -> Iterator[Row]:
+    """Checksums of pages are verified where there are any."""
+    parquet, pyarrow = optional("pyarrow.parquet"), optional("pyarrow")
+    refuse_pointer(path)
+    number = 0
+    try:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            names = file.schema_arrow.names
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise _TwoColumns(f"{path}: two columns are called {twice!r}; give each its own name")
+            for batch in file.iter_batches():
+                for values in batch.to_pylist():
+                    yield Row(values, f"{path}, row {number}")
+                    number += 1
+    except _TwoColumns:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"{path} is no Parquet file that can be read: {reason:.200}") from error
+
+
+class _TwoColumns(ValueError):
+    """A complaint that is complete."""
+
+
 def _parsed(text: str, where: str, place: str) -> Any:
     try:
         return parse_json(text)
@@ -75,7 +101,7 @@ _READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
     ".json": _from_json,
     ".csv": partial(separated_rows, delimiter=","),
     ".tsv": partial(separated_rows, delimiter="\t"),
-    ".parquet": parquet_rows,
+    ".parquet": _from_parquet,
 }
 
 TABLES = tuple(_READERS)

@@ -4,11 +4,13 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from headpursuit.files import Row, check_text
+from headpursuit.files import TABLES, Row, check_text, read_table
 from headpursuit.images import columns
 from headpursuit.images.opening import SUFFIXES, image_files
 from headpursuit.images.splits import Entry, are_splits, splits_of
-from headpursuit.images.tables import NAMES, described, table_of
+
+NAMES = tuple(f"{stem}{ending}" for stem in ("metadata", "captions") for ending in TABLES)
+"""Names of such tables, in capitals or not."""
 
 
 def folder_entries(folder: Path) -> list[Entry]:
@@ -27,6 +29,19 @@ def folder_entries(folder: Path) -> list[Entry]:
         return _entries(folder, folder)
     splits = splits_of(inside)
     return [replace(entry, split=split) for name, split in splits.items() for entry in _entries(folder / name, folder)]
+
+
+def table_of(folder: Path) -> Path | None:
+    """The table that describes a folder's images, if there is one.
+
+    Raises:
+        ValueError: If there are several.
+    """
+    inside = (path for path in folder.iterdir() if path.name.lower() in NAMES and path.is_file())
+    found = sorted(inside, key=lambda path: NAMES.index(path.name.lower()))
+    if len(found) > 1:
+        raise ValueError(f"{folder} has {' and '.join(path.name for path in found)}; keep the one that counts")
+    return found[0] if found else None
 
 
 def other_files(folder: Path) -> str:
@@ -76,7 +91,9 @@ def _from_sub_folders(part: Path, folder: Path) -> list[Entry]:
 
 def _from_table(table: Path, folder: Path) -> list[Entry]:
     """One entry per image; rows about the same image add captions to it."""
-    rows = described(table)
+    rows = read_table(table)
+    if not rows:
+        raise ValueError(f"{table} describes no images")
     present = list(dict.fromkeys(name for row in rows for name in row))
     file, label = columns.column(present, columns.FILE), columns.column(present, columns.LABEL)
     caption, split = columns.column(present, columns.CAPTION), columns.column(present, columns.SPLIT)

@@ -1,13 +1,14 @@
 """Images of a data set that the library `datasets` reads: from the Hugging Face hub, or from a local folder."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from headpursuit.hub import data_set, datasets_library
+from headpursuit.extras import optional
+from headpursuit.hub import data_set
 from headpursuit.images import columns
 from headpursuit.images.prompt import StoredImage
 from headpursuit.images.splits import Entry, splits_of
@@ -30,11 +31,7 @@ class HubSource:
 
 
 def hub_entries(source: HubSource, class_names: Sequence[str] | None = None) -> list[Entry]:
-    """What a data set says about its images, none of which is decoded.
-
-    Args:
-        source: The data set.
-        class_names: What its numbered classes are called, if not as it says itself.
+    """Entries of a data set's images, none of which is decoded; numbered classes may be called otherwise than there.
 
     Raises:
         ConnectionError: If the hub is out of reach.
@@ -43,8 +40,13 @@ def hub_entries(source: HubSource, class_names: Sequence[str] | None = None) -> 
     """
     parts, entries = _parts(source), []
     for name, split in splits_of(parts).items():
-        make = _reader(source, f"{source.id}, {name}", parts[name], class_names)
-        entries += [make(row, f"{name}/{row}", split) for row in range(len(parts[name]))]
+        part, where = parts[name], f"{source.id}, {name}"
+        image, label, captions = _columns(source, where, part.features)
+        labels = [None] * len(part) if label is None else _labels(part, label, where, class_names)
+        texts = [None] * len(part) if captions is None else part[captions][:]
+        for row, stored in enumerate(_stored(part, image, where)):
+            said = columns.captions_of(texts[row], f"{where}, row {row}")
+            entries.append(Entry(f"{name}/{row}", stored, split, labels[row], said))
     return entries
 
 
@@ -59,8 +61,7 @@ def hub_images(source: HubSource) -> list[StoredImage]:
     found: list[StoredImage] = []
     for name, part in _parts(source).items():
         where = f"{source.id}, {name}"
-        image = _image_column(source, where, part.features)
-        found += _stored(part, image, where)
+        found += _stored(part, _image_column(source, where, part.features), where)
     if not found:
         raise ValueError(f"the data set {source.id} has no images")
     return found
@@ -76,30 +77,13 @@ def _parts(source: HubSource) -> dict[str, Any]:
     return {source.split: parts[source.split]}
 
 
-def _reader(
-    source: HubSource, where: str, part: Any, class_names: Sequence[str] | None
-) -> Callable[[int, str, Any], Entry]:
-    """Makes the entry of a row."""
-    image, label, captions = _columns(source, where, part.features)
-    images = _stored(part, image, where)
-    labels = None if label is None else _labels(part, label, where, class_names)
-    texts = None if captions is None else part[captions][:]
-
-    def entry(row: int, name: str, split: Any) -> Entry:
-        said = () if texts is None else columns.captions_of(texts[row], f"{where}, row {row}")
-        known = None if labels is None else labels[row]
-        return Entry(name, images[row], split, known, said)
-
-    return entry
-
-
 def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
     """The columns with the images, the labels and the captions."""
     for given in (source.image, source.label, source.captions):
         if given is not None and given not in features:
             raise columns.no_column(where, f"the name {given}", (given,), features)
     image = _image_column(source, where, features)
-    classes = [name for name, feature in features.items() if isinstance(feature, datasets_library().ClassLabel)]
+    classes = [name for name, feature in features.items() if isinstance(feature, optional("datasets").ClassLabel)]
     label, captions = source.label, source.captions
     if label is None and captions is None:
         label = columns.column(features, columns.LABEL) or next(iter(classes), None)
@@ -110,7 +94,7 @@ def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tupl
 
 
 def _image_column(source: HubSource, where: str, features: Mapping[str, Any]) -> str:
-    pictures = [name for name, feature in features.items() if _holds_images(feature, datasets_library())]
+    pictures = [name for name, feature in features.items() if _holds_images(feature, optional("datasets"))]
     image = source.image or columns.column(pictures, columns.IMAGE) or next(iter(pictures), None)
     if image is None:
         raise columns.no_column(where, "images", columns.IMAGE, features)
@@ -119,13 +103,13 @@ def _image_column(source: HubSource, where: str, features: Mapping[str, Any]) ->
 
 def _stored(part: Any, image: str, where: str) -> list[StoredImage]:
     """The column of images; none is read."""
-    kept = part.select_columns([image]).cast_column(image, datasets_library().Image(decode=False))
+    kept = part.select_columns([image]).cast_column(image, optional("datasets").Image(decode=False))
     names = [f"{where}, row {row}" for row in range(len(kept))]
     return [StoredImage(name, partial(_content, kept, row, image, name)) for row, name in enumerate(names)]
 
 
 def _holds_images(feature: Any, datasets: ModuleType) -> bool:
-    """Whether a column holds images; not all files say so, but then it has the parts that images are kept in."""
+    """True for a column that holds images; not all files say so, but then it has the parts that images are kept in."""
     return isinstance(feature, datasets.Image) or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
 
 
@@ -145,7 +129,7 @@ def _labels(part: Any, label: str, where: str, class_names: Sequence[str] | None
 
 
 def _names(own: Sequence[str] | None, wanted: Sequence[str] | None, where: str) -> Sequence[str] | None:
-    """What the numbered classes are called: as wanted, matched by name where the names agree, else by number."""
+    """Names of the numbered classes: as wanted, matched by name where the names agree, else by number."""
     if own is None or wanted is None:
         return own if wanted is None else wanted
     if len(own) != len(wanted):

@@ -6,14 +6,13 @@ from importlib import import_module
 from pathlib import Path
 
 from headpursuit.images.class_words import words_of
-from headpursuit.images.folders import folder_entries, other_files
+from headpursuit.images.folders import folder_entries, other_files, table_of
 from headpursuit.images.hub import HubSource, hub_entries, hub_images
 from headpursuit.images.image_set import ImageSet
 from headpursuit.images.named import NAMED
 from headpursuit.images.opening import image_files
 from headpursuit.images.prompt import ImageSource
 from headpursuit.images.splits import Entry, drawn, labels_of, limited
-from headpursuit.images.tables import table_of
 
 _OURS = ("digits", "scenes", "counts")
 """Sets that need no download."""

@@ -31,9 +31,12 @@ from headpursuit.models.identity import (
 )
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
+<<<<<<< HEAD
 from headpursuit.models.neutral import NeutralText, neutral_text
 from headpursuit.models.readout import readout
 from headpursuit.models.replay import Replay, replay, replay_refusal
+=======
+>>>>>>> main
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
@@ -48,14 +51,19 @@ from headpursuit.models.spelling import (
     tokens_of,
     why_no_token,
 )
+<<<<<<< HEAD
 from headpursuit.models.streaming import stream_answer
 from headpursuit.models.text import answer, answer_ids, log_probabilities
 from headpursuit.models.token_forms import token_forms
+=======
+from headpursuit.models.text import answer, log_probabilities, stream_answer
+>>>>>>> main
 from headpursuit.models.tokens import token_text
 from headpursuit.models.twins import twin
-from headpursuit.models.vocabulary import ids_without_token, unembedding
-from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, vocabulary_words
+from headpursuit.models.vocabulary import ids_without_token, readout, unembedding
+from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, token_forms, vocabulary_words
 from headpursuit.models.weights import write_weights
+<<<<<<< HEAD
 
 __all__ = [
     "APPROXIMATE",
@@ -144,3 +152,5 @@ __all__ = [
     "why_no_token",
     "write_weights",
 ]
+=======
+>>>>>>> main

@@ -1,6 +1,6 @@
 """Prompts in, token batches out."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -16,12 +16,12 @@ from headpursuit.images.opening import image_size
 from headpursuit.models.chat import Chat
 from headpursuit.models.framing import Framing
 from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
+from headpursuit.models.image_positions import numbers_positions
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import placeholder_of
-from headpursuit.models.token_kinds import numbers_positions
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """Prompts side by side, padded on the left."""
 
@@ -52,7 +52,7 @@ class Batch:
         return self.given | {"position_ids": self.position_ids}
 
 
-class Batches:
+class Batches(Sequence[Batch]):
     """Batches that are made when they are asked for: pictures are opened then, and none are kept."""
 
     def __init__(self, makers: Sequence[Callable[[], Batch]]) -> None:
@@ -61,11 +61,8 @@ class Batches:
     def __len__(self) -> int:
         return len(self._makers)
 
-    def __getitem__(self, number: int) -> Batch:
+    def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
         return self._makers[number]()
-
-    def __iter__(self) -> Iterator[Batch]:
-        return (make() for make in self._makers)
 
 
 def batches(

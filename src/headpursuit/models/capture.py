@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from headpursuit.images import GivenPrompts, Prompt, prompt_stream
-from headpursuit.models.anatomy import HeadSite, check_positions, visited
+from headpursuit.models.anatomy import HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
@@ -32,7 +32,7 @@ _WINDOW = 4096
 """Prompts that are held as tokens at once; within them, batches are made of similar lengths."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MixedBatch:
     """A batch of prompts and the positions to capture in it; the model runs when it is read."""
 
@@ -160,7 +160,7 @@ def _forward(model: LanguageModel, batch: Batch, chosen: Bool[Tensor, "n_prompts
     norms = {model.network.get_submodule(site.norm) for site in model.anatomy.sites if site.norm}
     with ExitStack() as stack:
         stack.enter_context(uncompiled())
-        stack.enter_context(visited(model.network, model.anatomy.sites, reader.enter))
+        stack.enter_context(site_hooks(model.network, model.anatomy.sites, reader.enter))
         for norm in norms:
             stack.callback(norm.register_forward_hook(reader.normed).remove)
         _decoder(model.network, batch)(**batch.inputs, use_cache=False)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from headpursuit.heads import Edit
+from headpursuit.models.anatomy.hooks import site_hooks
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
 from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite
-from headpursuit.models.anatomy.visits import visited
 from headpursuit.models.generating import plainly_greedy
+from headpursuit.models.image_positions import numbers_positions
 from headpursuit.models.scaling import rescale_sites
 from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
-from headpursuit.models.token_kinds import numbers_positions
 from headpursuit.models.weights import bias_of, projection_weights
 
 N_GENERATED = 3
@@ -56,10 +56,6 @@ class Certificate:
     skipped: str = ""
     """Layers without heads."""
 
-    def to_json(self) -> dict[str, Any]:
-        """All fields."""
-        return asdict(self)
-
     def __str__(self) -> str:
         fired = "" if self.firing is None else f", each runs once per generated token ({self.firing} of {N_GENERATED})"
         flags = ", ".join(f"{name} ({n} of {self.n_attentions})" for name, n in self.flags.items())
@@ -73,7 +69,7 @@ class Certificate:
         )
 
 
-@dataclass
+@dataclass(eq=False)
 class _Record:
     """Inputs and outputs of every projection in one forward pass."""
 
@@ -92,12 +88,8 @@ def certify(
 ) -> Certificate:
     """Measure conservation, isolation of every head, scale 0 and scale 1, and how often projections run.
 
-    Args:
-        network: The model, in eval mode.
-        anatomy: Where its heads are said to be.
-        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
-        poisonings: What `poison_all` found, if it was run before.
-        beside: The probe as the last row of a batch, padded on the left, where the probe is more than text.
+    Probe and poisonings are those of `locate`; `beside` is the probe as the last row of a batch, padded on the left,
+    where the probe is more than text.
 
     Raises:
         AnatomyError: If one of them fails; the text says which, where and by how much.
@@ -232,7 +224,7 @@ def _forward(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> _Recor
     def leave(site: HeadSite, output: Tensor) -> None:
         record.written[site] = whole_tensor(output).flatten(0, -2).clone()
 
-    with visited(network, anatomy.sites, enter, leave):
+    with site_hooks(network, anatomy.sites, enter, leave):
         record.logits = _logits(run_probe(network, probe))
     return record
 

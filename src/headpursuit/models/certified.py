@@ -4,10 +4,8 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -17,7 +15,6 @@ from transformers import PreTrainedModel
 from headpursuit.models.anatomy import (
     Anatomy,
     AnatomyError,
-    HeadSite,
     Probe,
     locate,
     overflow_in,
@@ -30,6 +27,7 @@ from headpursuit.models.compiled import plain_network, uncompiled
 from headpursuit.models.finite import unusable_weights
 from headpursuit.models.model_cache import cache_folder
 from headpursuit.models.sharding import is_sharded
+from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json, write_json
 
 Known = tuple[Anatomy, Certificate]
@@ -38,6 +36,12 @@ _known: WeakKeyDictionary[PreTrainedModel, Known] = WeakKeyDictionary()
 
 _VALUES = 256
 """Values of each parameter that tell one set of weights from another: training changes them all."""
+
+
+def known_anatomy(network: PreTrainedModel) -> Anatomy | None:
+    """Where a network's heads are, if that was found before; nothing is run."""
+    known = _known.get(plain_network(network))
+    return known[0] if known else None
 
 
 def certified(
@@ -157,24 +161,13 @@ def _read(file: Path) -> Known | None:
     """A kept certificate; None if there is none that can be read, and it is made anew."""
     with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         content = read_json(file)
-        sites = tuple(HeadSite(**{**site, "flags": tuple(site["flags"])}) for site in content["sites"])
-        skipped = tuple((int(layer), str(what)) for layer, what in content["skipped"])
-        final = (
-            None if content["final_norm"] is None else (str(content["final_norm"][0]), int(content["final_norm"][1]))
-        )
-        return Anatomy(sites, skipped, final), Certificate(**content["certificate"])
+        certificate = from_record(Certificate, content.pop("certificate"))
+        return from_record(Anatomy, content), certificate
     return None
 
 
 def _write(file: Path, known: Known) -> None:
     """Keep a certificate; where the cache cannot be written to, it is made anew the next time."""
-    anatomy, certificate = known
-    content: dict[str, Any] = {
-        "sites": [asdict(site) for site in anatomy.sites],
-        "skipped": anatomy.skipped,
-        "final_norm": anatomy.final_norm,
-        "certificate": asdict(certificate),
-    }
     with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_json(file, content)
+        write_json(file, to_record(known[0]) | {"certificate": to_record(known[1])})

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
 from headpursuit.images import GivenPrompts
-from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, visited
+from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
@@ -24,7 +24,7 @@ from headpursuit.models.text import read_logits
 from headpursuit.models.weights import projection_weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LogitChanges:
     """Next-token logits of a batch of prompts, and how an edit changes them."""
 
@@ -128,7 +128,7 @@ def _next_logits(model: LanguageModel, batch: Batch) -> Float[Tensor, "n_prompts
     return read_logits(model, batch, logits_to_keep=1)[:, -1].float()
 
 
-@dataclass
+@dataclass(eq=False)
 class _LastTokens:
     """What the projections of some sites take in and give out at each prompt's last token."""
 
@@ -147,7 +147,7 @@ class _LastTokens:
         def leave(site: HeadSite, output: Tensor) -> None:
             self.written[site] = whole_tensor(output)[:, -1]
 
-        with visited(self.model.network, self.sites, enter, leave):
+        with site_hooks(self.model.network, self.sites, enter, leave):
             return _next_logits(self.model, batch)
 
     def change(self, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:

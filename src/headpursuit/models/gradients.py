@@ -1,17 +1,14 @@
-"""What a token's log-probability gains from every head's scale: one backward pass for all heads of a batch."""
+"""Derivatives of a token's log-probability by every head's scale: one backward pass for all heads of a batch."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from headpursuit.images import GivenPrompts, prompts_of
-from headpursuit.models.anatomy import HeadSite, check_positions
-from headpursuit.models.anatomy.sites import side_by_side
+from headpursuit.models.anatomy import HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
@@ -80,7 +77,15 @@ def _of_batch(
 ) -> dict[HeadSite, Float[Tensor, "n_rows n_heads"]]:
     n_rows = len(batch.indices)
     scales = {site: torch.ones(n_rows, site.n_heads, device=model.device, requires_grad=True) for site in sites}
-    with torch.enable_grad(), uncompiled(), _multiplied(model.network, scales, batch):
+
+    def multiply(site: HeadSite, mixed: Tensor) -> Tensor:
+        check_positions(mixed, batch.input_ids.shape)
+        factors = scales[site].to(mixed).repeat_interleave(site.d_head, dim=1)
+        # Where all tokens of all prompts share one axis, each prompt's number is repeated for its tokens.
+        flat = mixed.dim() == 2
+        return mixed * (factors.repeat_interleave(batch.input_ids.shape[1], dim=0) if flat else factors[:, None])
+
+    with torch.enable_grad(), uncompiled(), site_hooks(model.network, sites, multiply):
         network: Any = model.network
         logits = whole_tensor(network(**batch.inputs, use_cache=False, logits_to_keep=1).logits)[:, -1]
         likely = logits.to(torch.promote_types(logits.dtype, torch.float32)).log_softmax(-1)
@@ -89,30 +94,3 @@ def _of_batch(
     # A site that no logit depends on (the last layer of some models) has no derivative but 0.
     filled = (torch.zeros(n_rows, s.n_heads) if g is None else g for s, g in zip(sites, found, strict=True))
     return dict(zip(sites, filled, strict=True))
-
-
-@contextmanager
-def _multiplied(network: nn.Module, scales: dict[HeadSite, Tensor], batch: Batch) -> Iterator[None]:
-    """Multiply every head by its number in one forward pass inside the block."""
-    by_run = {(site.path, site.call): site for site in scales}
-    runs = Counter[str]()
-
-    def multiply(path: str, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        site = by_run.get((path, runs[path]))
-        runs[path] += 1
-        if site is None:
-            return None
-        mixed = args[0]
-        values = side_by_side(mixed, site)
-        check_positions(values, batch.input_ids.shape)
-        factors = scales[site].to(values).repeat_interleave(site.d_head, dim=1)
-        # Where all tokens of all prompts share one axis, each prompt's number is repeated for its tokens.
-        flat = values.dim() == 2
-        factors = factors.repeat_interleave(batch.input_ids.shape[1], dim=0) if flat else factors[:, None]
-        return (values * factors).reshape(mixed.shape), *args[1:]
-
-    with ExitStack() as stack:
-        for path in dict.fromkeys(site.path for site in scales):
-            module = network.get_submodule(path)
-            stack.callback(module.register_forward_pre_hook(lambda _, args, p=path: multiply(p, args)).remove)
-        yield

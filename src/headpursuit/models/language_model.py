@@ -10,10 +10,12 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from headpursuit.conversations import Conversation
 from headpursuit.models.anatomy import FLAGS, Anatomy, Probe, input_device
 from headpursuit.models.certificate import Certificate
-from headpursuit.models.certified import certified
+from headpursuit.models.certified import certified, known_anatomy
 from headpursuit.models.chat import Chat
+from headpursuit.models.compiled import plain_network
 from headpursuit.models.processors import image_probe
 from headpursuit.models.templates import Message, today, writes_date, written
+from headpursuit.notebook import html_table
 
 _PLAIN = Chat()
 
@@ -69,6 +71,17 @@ class LanguageModel:
             AnatomyError: If the heads cannot be found or certified.
         """
         return {flag: FLAGS[flag] for flag in sorted(self.anatomy.flags)} | dict(self.file_flags)
+
+    def _repr_html_(self) -> str:
+        """What it is, in notebooks; heads are not looked for."""
+        found = known_anatomy(self.network)
+        rows = {
+            "class": type(plain_network(self.network)).__name__,
+            "computes in": f"{self.dtype} on {self.device}",
+            "reads": "text and images" if self.sees_images else "text",
+            "heads": found.summary() if found else "not looked for yet",
+        }
+        return html_table(self.name or "a model without a name", rows.items())
 
     def examine(self) -> tuple[Anatomy, Certificate]:
         """Locate and certify the heads anew, whatever was found before."""

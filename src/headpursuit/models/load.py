@@ -13,9 +13,9 @@ from packaging.version import Version
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, modeling_gguf_pytorch_utils
 from transformers.utils import logging
 
-from headpursuit.models.adapters import peft_library
+from headpursuit.extras import optional
+from headpursuit.models.adapters import Adapter, merged
 from headpursuit.models.checkpoints import (
-    Adapter,
     Loaded,
     Place,
     check_kind,
@@ -25,7 +25,6 @@ from headpursuit.models.checkpoints import (
     explained,
     has_tokenizer,
     loaded_network,
-    merged,
     place_of,
     read_tokenizer,
 )
@@ -134,7 +133,7 @@ def load(
 
 def _adapted(name: str, place: Place, revision: str | None, options: dict[str, Any]) -> LanguageModel:
     """The base of an adapter, loaded and changed by it."""
-    peft_library()
+    optional("peft")
     adapter = Adapter.read(Path(place.source))
     if Path(adapter.base).expanduser().is_dir() and place_of(adapter.base).is_adapter:
         raise ValueError(f"{name} is an adapter for {adapter.base}, which is an adapter too; merge that one first")

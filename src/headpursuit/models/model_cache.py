@@ -19,10 +19,7 @@ def cache_folder() -> Path:
 def kept_model(name: str, details: dict[str, Any], make: Callable[[], tuple[Any, ...]]) -> Path:
     """A folder of the cache that transformers loads; made at the first call.
 
-    Args:
-        name: Of the folder.
-        details: Where the model is from, for its manifest.
-        make: Gives what has to be saved: the network and its tokenizer or processor.
+    `make` gives what is saved, the network and its tokenizer or processor; `details` say in the manifest where from.
 
     Raises:
         OSError: If the folder is incomplete, or what `make` raises.

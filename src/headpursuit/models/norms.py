@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NormGain:
     """A norm as `gain * (x - mean if it centres) / scale(x) + bias`."""
 

@@ -22,7 +22,7 @@ from headpursuit.models.image_positions import ImagePositions
 from headpursuit.models.scopes import Prompts, Slots, covered
 
 
-@dataclass
+@dataclass(eq=False)
 class _Generation:
     """One running call of `generate`."""
 
@@ -33,7 +33,7 @@ class _Generation:
     """Slots read so far."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Forward:
     """One running forward pass of the decoder."""
 

@@ -19,11 +19,6 @@ _PROBE_SIZES, _PROBE_TEXT = ((84, 56), (56, 84)), "a probe of seven words or mor
 def find_processor(config: PreTrainedConfig, source: str, options: dict[str, Any]) -> Any:
     """The processor of a vision-language model; None if the checkpoint is to be loaded as a text model.
 
-    Args:
-        config: The checkpoint's config.
-        source: Its folder or hub id.
-        options: What else `from_pretrained` takes, such as the revision.
-
     Raises:
         ValueError: If it is a vision-language model whose processor is missing or reads no images.
     """
@@ -82,14 +77,10 @@ def image_probe(processor: Any, network: PreTrainedModel) -> tuple[Probe, Probe]
 def processed(
     processor: Any, network: PreTrainedModel, texts: list[str], images: list[Image.Image], special: bool
 ) -> dict[str, Tensor]:
-    """Run the processor; of what it makes, what the network takes is kept, on the network's device and in its dtype.
+    """Run the processor on texts with a placeholder each, and one picture each.
 
-    Args:
-        processor: The processor.
-        network: The network.
-        texts: One per image, with a placeholder.
-        images: The pictures.
-        special: Whether the tokenizer adds its special tokens.
+    Of what it makes, what the network takes is kept, on the network's device and in its dtype. The tokenizer adds its
+    special tokens if `special`.
 
     Raises:
         ValueError: If the processor cannot read them.

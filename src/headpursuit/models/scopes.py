@@ -1,4 +1,4 @@
-"""Which positions of a forward pass an edit's scope covers: the rule, for slots and prompts that are known."""
+"""Positions of a forward pass that an edit's scope covers: the rule, for slots and prompts that are known."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from headpursuit.heads import Scope
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Prompts:
     """The prompts of a batch, as the decoder gets them."""
 
@@ -37,13 +37,9 @@ class Slots:
 def covered(
     scope: Scope, slots: Slots, prompts: Prompts, of_image: Bool[Tensor, "n_rows n_tokens"] | None = None
 ) -> bool | Bool[Tensor, "n_rows n_tokens"]:
-    """Which tokens of a forward pass are in scope: all of them, none, or these (on the CPU).
+    """Tokens of a forward pass that are in scope: all of them, none, or these (on the CPU).
 
-    Args:
-        scope: The scope.
-        slots: What the pass reads.
-        prompts: What is known of the prompts.
-        of_image: Which tokens of the pass stand for an image; for the scopes `image` and `text`.
+    `of_image` says which ones stand for an image, for the scopes `image` and `text`.
 
     A position is counted from its prompt's first real token and may lie in the answer; a negative one is counted from
     the prompt's end. A position that a prompt is too short for is nowhere.

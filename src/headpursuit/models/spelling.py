@@ -90,7 +90,7 @@ def spell(model: LanguageModel, concept: Concept, multi_token: MultiToken = "dro
     """`tokens_of`, also for a concept that no token stands for."""
     if multi_token not in get_args(MultiToken):
         raise ValueError(f"unknown multi-token policy {multi_token!r}; choose {' or '.join(get_args(MultiToken))}")
-    spellings = tuple(s for word in concept.words for s in _spell_all(model, word, multi_token))
+    spellings = tuple(_spell(model, word, text, multi_token) for word in concept.words for text in _spellings_of(word))
     return ConceptTokens(concept, spellings, tuple(sorted({s.token_ids[0] for s in spellings if not s.dropped})))
 
 
@@ -128,10 +128,6 @@ def collisions(
         if ids:
             shared[other.name] = tuple(token_text(model, i) for i in sorted(ids))
     return shared
-
-
-def _spell_all(model: LanguageModel, word: str, multi_token: MultiToken) -> list[Spelling]:
-    return [_spell(model, word, text, multi_token) for text in _spellings_of(word)]
 
 
 def _spellings_of(word: str) -> list[str]:

@@ -7,45 +7,50 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from transformers.generation.streamers import BaseStreamer
 
-from headpursuit.images import GivenPrompts, prompts_of
+from headpursuit.images import GivenPrompts, Prompt, prompts_of
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.chat import Chat
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy
-from headpursuit.models.image_positions import image_token_id
+from headpursuit.models.image_positions import image_token_id, with_answers
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.sharding import whole_tensor
-from headpursuit.models.token_kinds import with_answers
 
 
 @torch.no_grad()
 def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> Batch:
     """Answer greedily; the batch with the answers' tokens behind it, masked after the end of each answer."""
-    network: Any = model.network
-    with plainly_greedy(network):
-        output = network.generate(
-            **batch.given, max_new_tokens=max_new_tokens, pad_token_id=model.tokenizer.pad_token_id or 0
-        )
-    new, image_id = output[:, batch.input_ids.shape[1] :], image_token_id(network)
-    ends = torch.isin(new, torch.tensor(end_ids(model, image_id), device=new.device))
+    output = _generated(model, batch, max_new_tokens)
+    new = output[:, batch.input_ids.shape[1] :]
+    ends = torch.isin(new, torch.tensor(_end_ids(model), device=new.device))
     running = ends.cumsum(1) == 0
     mask = torch.cat([batch.attention_mask, running.to(batch.attention_mask)], dim=1)
     if not batch.pictures:
         return replace(batch, input_ids=output, attention_mask=mask)
     # Read again, an image's token in the answer would be taken for a place of the image.
     ids = torch.cat([batch.input_ids, new * running], dim=1)
+    image_id = image_token_id(model.network)
     of_image = batch.input_ids == (-1 if image_id is None else image_id)
     return replace(
         batch, input_ids=ids, attention_mask=mask, pictures=with_answers(batch.pictures, of_image, new.shape[1])
     )
 
 
-def end_ids(model: LanguageModel, image_id: int | None) -> list[int]:
+def _generated(model: LanguageModel, batch: Batch, max_new_tokens: int, **options: Any) -> Tensor:
+    network: Any = model.network
+    pad = model.tokenizer.pad_token_id or 0
+    with plainly_greedy(network):
+        found: Tensor = network.generate(**batch.given, max_new_tokens=max_new_tokens, pad_token_id=pad, **options)
+    return found
+
+
+def _end_ids(model: LanguageModel) -> list[int]:
     """Tokens that end an answer: the model's own, padding, and the token of an image, which no text can hold."""
     end = model.network.generation_config.eos_token_id
     ends = list(end) if isinstance(end, list | tuple) else [end]
-    return [i for i in [*ends, model.tokenizer.pad_token_id, image_id] if i is not None]
+    return [i for i in [*ends, model.tokenizer.pad_token_id, image_token_id(model.network)] if i is not None]
 
 
 def answer(
@@ -101,6 +106,67 @@ def answer_ids(
         if progress:
             progress(done, len(prompts))
     return answers
+
+
+@torch.no_grad()
+def stream_answer(
+    model: LanguageModel,
+    prompt: Prompt,
+    tell: Callable[[str], None],
+    *,
+    max_new_tokens: int = 12,
+    chat: Chat | bool = False,
+) -> str:
+    """`answer` for one prompt, told as it grows.
+
+    Args:
+        model: The model.
+        prompt: Text, or text with an image.
+        tell: Called after each token with the answer so far. An error it raises ends the answer and passes through.
+        max_new_tokens: Length of the answer.
+        chat: Put the prompt into the chat template; a `Chat` also has its system prompt and settings.
+
+    Returns:
+        The whole answer, as `answer` gives it.
+
+    Raises:
+        FileNotFoundError: If the image is missing.
+        ValueError: If the prompt is empty or too long, or its image cannot be read.
+    """
+    batch = batches(model, [prompt], 1, chat=chat, room=max_new_tokens)[0]
+    heard = _Heard(model, tell)
+    _generated(model, batch, max_new_tokens, streamer=heard)
+    return heard.text()
+
+
+class _Heard(BaseStreamer):
+    """What `generate` has written so far, up to the end of the answer."""
+
+    def __init__(self, model: LanguageModel, tell: Callable[[str], None]) -> None:
+        self._model, self._tell = model, tell
+        self._ends = frozenset(_end_ids(model))
+        self._ids: list[int] | None = None
+        self._ended = False
+
+    def put(self, value: Tensor) -> None:
+        """Take tokens; the first ones are the prompt's."""
+        if self._ids is None:
+            self._ids = []
+            return
+        for token_id in value.flatten().tolist():
+            self._ended = self._ended or token_id in self._ends
+            if not self._ended:
+                self._ids.append(token_id)
+        if not self._ended:
+            # A character of several tokens is not there before the last of them.
+            self._tell(self.text().rstrip("\ufffd"))
+
+    def end(self) -> None:
+        """Nothing is kept back that could be told now."""
+
+    def text(self) -> str:
+        """The answer so far, without special tokens."""
+        return str(self._model.tokenizer.decode(self._ids or [], skip_special_tokens=True))
 
 
 @torch.no_grad()

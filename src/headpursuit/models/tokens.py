@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from transformers.convert_slow_tokenizer import bytes_to_unicode
+
 from headpursuit.models.language_model import LanguageModel
 
 _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
@@ -10,6 +12,9 @@ _BYTE = re.compile(r"<0x[0-9A-F]{2}>")
 
 _SPACE = "▁"
 """A space, as they write it; decoding drops the first one."""
+
+_BYTE_OF = {letter: byte for byte, letter in bytes_to_unicode().items()}
+"""The bytes that letters of byte-level vocabularies stand for."""
 
 
 def token_ids(model: LanguageModel) -> tuple[int, ...]:
@@ -69,13 +74,3 @@ def _bytes_as_text(piece: str, text: str) -> str:
         return text
     decoded = bytes(_BYTE_OF[letter] for letter in piece).decode("utf-8", "surrogateescape")
     return re.sub(r"[\udc80-\udcff]", lambda found: f"<0x{ord(found[0]) - 0xDC00:02X}>", decoded)
-
-
-def _byte_of() -> dict[str, int]:
-    """GPT-2's letters for bytes: printable ones stand for themselves, others for the letters from U+0100 on."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(256 + i): byte for i, byte in enumerate(others)}
-
-
-_BYTE_OF = _byte_of()

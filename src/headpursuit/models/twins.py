@@ -12,9 +12,6 @@ def twin(model: LanguageModel) -> LanguageModel:
     Edits are hooks of modules, so an edit of one is none of the other: both can run at a time, in two threads, and the
     second takes no memory worth mentioning. Make it while the model is not edited; it is not for models whose layers
     are moved between devices while they run.
-
-    Args:
-        model: The model.
     """
     network = model.network
     shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}

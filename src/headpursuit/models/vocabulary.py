@@ -1,6 +1,7 @@
 """The directions tokens have in the residual stream."""
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from headpursuit.models.tokens import token_ids, token_text
 from headpursuit.models.weights import weights_at_hand
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Unembedding:
     """The directions that tokens have in the residual stream."""
 
@@ -127,3 +128,23 @@ def final_norm(model: LanguageModel) -> nn.Module:
     if not entered or not same_values(outputs[found[1]], entered[-1]):
         raise AnatomyError(f"the unembedding does not read the output of the final norm ({found[0]}) itself")
     return norm
+
+
+@torch.no_grad()
+def readout(model: LanguageModel, token_ids: Sequence[int]) -> Float[Tensor, "n_tokens d_model"]:
+    """Directions r of the residual stream x with logit = r·x / s + constant, through the final norm.
+
+    With the norm's gain g and its scale s at a position, an RMSNorm gives r = g ∘ u of the token's row u of the
+    unembedding; a LayerNorm, which subtracts the mean first, gives r = g ∘ u - mean(g ∘ u). The scale belongs to the
+    position, not to the token, and is left out.
+
+    Raises:
+        AnatomyError: If what heads write does not reach the final norm as a summand, or no norm module feeds the
+            unembedding.
+    """
+    if any("post_ln" in site.flags for site in model.anatomy.sites):
+        raise AnatomyError("what heads write does not reach a final norm as a summand of the stream (flag post_ln)")
+    rows = unembedding(model).vectors[list(token_ids)].float()
+    norm = norm_gain(final_norm(model), rows.shape[-1])
+    directions = rows * norm.gain.to(rows.device)
+    return directions - directions.mean(-1, keepdim=True) if norm.centres else directions

@@ -1,8 +1,12 @@
-"""Which tokens of a vocabulary are whole words, and how each is written."""
+"""Whole words of a vocabulary, and the forms that its tokens are written in."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
 
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.tokens import token_pieces, token_texts
@@ -12,6 +16,9 @@ Case: TypeAlias = Literal["lower", "capitalised", "capitals", "other"]
 
 _CONTINUES = "##"
 """How WordPiece marks what goes on with a word."""
+
+_MARKS = ("Ġ", "▁", " ", _CONTINUES)
+"""What tokenizers write in front of a token that begins a word (or, BERT's, goes on with one)."""
 
 
 @dataclass(frozen=True, order=True)
@@ -85,3 +92,27 @@ def _kind(text: str) -> WordKind:
     elif bare[:1].isupper() and bare[1:] == bare[1:].lower():
         case = "capitalised"
     return WordKind(text.startswith(" "), case)
+
+
+def token_forms(model: LanguageModel) -> Int[Tensor, " vocab"]:
+    """A number for each token's form: tokens of one form begin alike (with a space or not) and share their case.
+
+    Cases are all small letters, a capital first, all capitals, letters without case, and anything else.
+    """
+    pieces = token_pieces(model, n_tokens(model))
+    numbers: dict[tuple[str, str], int] = {}
+    return torch.tensor([numbers.setdefault(_form_of(piece or ""), len(numbers)) for piece in pieces])
+
+
+def _form_of(piece: str) -> tuple[str, str]:
+    mark = next((mark for mark in _MARKS if piece.startswith(mark)), "")
+    return mark, _case(piece.removeprefix(mark))
+
+
+def _case(word: str) -> str:
+    # Byte-level tokenizers write other scripts' letters as bytes, some of which stand for no letter.
+    if not word or not all(c.isalpha() or not c.isascii() for c in word):
+        return "other"
+    if word == word.lower():
+        return "small" if word != word.upper() else "none"
+    return "capitals" if word == word.upper() and len(word) > 1 else "first"

@@ -12,7 +12,7 @@ from headpursuit.pursuit.signals import Signals
 from headpursuit.pursuit.somp import pursue_each
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Scores:
     """What a concept's tokens explain of every head, beside random dictionaries of the same size."""
 

@@ -18,7 +18,7 @@ _CONSTANT = 2
 """Units in the last place by which what a head always writes may vary, in quadratic mean, and still be rounding."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Moments:
     """First and second moments of the mixed values of one layer's heads."""
 
@@ -61,7 +61,7 @@ class Moments:
         return torch.where(whole > 0, left / whole, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Signals:
     """The signals H = left @ rows of a batch of heads, as a pursuit reads them."""
 

@@ -33,7 +33,7 @@ _STACK_BYTES = {"cpu": 2**25, "cuda": 2**30}
 """How much of many small dictionaries is solved at once: on a CPU, more would only fetch fresh memory."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pursuit:
     """The atoms that explain each head, in the order they were chosen."""
 

@@ -50,7 +50,7 @@ def grid(ranking: Ranking, score: str) -> Grid:
         raise ValueError(f"unknown score {score!r}; choose one of {', '.join(map_scores(ranking))}")
     if not ranking.entries:
         raise ValueError(f"the ranking for {ranking.concept!r} has no heads to draw")
-    scores = ranking.scores(score)
+    scores = ranking.by_head(score)
     sites = sites_of(scores)
     rows = [[math.nan] * (1 + max(head.index for head in scores)) for _ in sites]
     for head, value in scores.items():

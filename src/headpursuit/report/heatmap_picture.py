@@ -44,6 +44,7 @@ def heatmap(
     return pictures.write(draw_heatmap(ranking, score=score, heads=heads), path)
 
 
+@pictures.style()
 def draw_heatmap(ranking: Ranking, *, score: str | None = None, heads: Collection[Head] = ()) -> Any:
     """Draw every head of a model: layers upwards, heads to the right, blank where a layer has fewer heads.
 
@@ -61,23 +62,21 @@ def draw_heatmap(ranking: Ranking, *, score: str | None = None, heads: Collectio
     """
     score = score or ranking.score
     laid_out = grid(ranking, score)
-    scores = ranking.scores(score)
+    scores = ranking.by_head(score)
     missing = [str(head) for head in heads if head not in scores]
     if missing:
         raise ValueError(f"{', '.join(missing)} cannot be outlined: not in the ranking")
     marked = tuple(heads) or tuple(e.head for e in ranking.entries[: _n_outlined(len(ranking.entries))])
-    with pictures.style():
-        figure = _draw(laid_out, score, marked)
-        title = f"{ranking.concept}: heads of {short_name(ranking.model)}"
-        title = textwrap.fill(title, int(11 * figure.get_figwidth()))
-        figure.axes[0].set_title(title, loc="left", fontweight="bold", parse_math=False)
-        rows = sorted(((str(h), scores[h]) for h in marked), key=lambda row: -row[1])
-        _list_heads(figure, rows[:20], _found(ranking))
+    figure = _draw(laid_out, score, marked)
+    title = f"{ranking.concept}: heads of {short_name(ranking.model)}"
+    title = textwrap.fill(title, int(11 * figure.get_figwidth()))
+    figure.axes[0].set_title(title, loc="left", fontweight="bold", parse_math=False)
+    rows = sorted(((str(h), scores[h]) for h in marked), key=lambda row: -row[1])
+    _list_heads(figure, rows[:20], _found(ranking))
     return figure
 
 
 def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:
-    from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
     from matplotlib.patheffects import withStroke
 
@@ -85,7 +84,7 @@ def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:
     # Inches per cell: large enough to see one head, small enough for 80 x 64 of them on a page.
     cell = min(0.34, max(0.13, 11 / max(n_layers, n_heads)))
     width, height = max(3.2, cell * n_heads), max(2.4, cell * n_layers)
-    figure = Figure(figsize=(width + 3.0, height + 1.2), layout="constrained")
+    figure = pictures.figure(width + 3.0, height + 1.2)
     axes = figure.add_subplot()
     axes.set_facecolor(colours.BLANK)
     image = axes.pcolormesh(
@@ -119,7 +118,7 @@ def _draw(laid_out: Grid, score: str, marked: Collection[Head]) -> Any:
 
 
 def _found(ranking: Ranking) -> str:
-    """How many heads chance does not explain; nothing for rankings without q-values."""
+    """The number of heads that chance does not explain; nothing for rankings without q-values."""
     return f"\n\nq ≤ 0.05:\n{len(ranking.found())} of {len(ranking.entries)}" if ranking.has_q else ""
 
 

@@ -1,4 +1,4 @@
-"""What all static pictures share: style, colours and how they reach the disk.
+"""Static pictures: their style, their colours, and how they reach the disk.
 
 matplotlib is imported only when something is drawn, and never through pyplot: no window system, and no
 setting of the user's is changed.
@@ -49,6 +49,13 @@ def style() -> Iterator[None]:
         yield
 
 
+def figure(width: float, height: float) -> Any:
+    """An empty figure of matplotlib, in inches."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
 def colour_map(diverging: bool) -> Any:
     """Colours of values as matplotlib takes them, the same as in the page's map."""
     from matplotlib.colors import LinearSegmentedColormap
@@ -57,20 +64,20 @@ def colour_map(diverging: bool) -> Any:
     return LinearSegmentedColormap.from_list("heads", [light for light, _ in ends])
 
 
-def write(figure: Any, path: Path) -> Path:
+def write(drawn: Any, path: Path) -> Path:
     """Write a figure atomically, the same bytes every time.
 
     Raises:
         ValueError: If the format is unknown.
     """
     check_format(path)
-    write_bytes(path, _drawn(figure, path.suffix.lower()))
+    write_bytes(path, _saved(drawn, path.suffix.lower()))
     return path
 
 
-def embedded(figure: Any) -> str:
+def embedded(drawn: Any) -> str:
     """A figure as the address of an SVG that holds it."""
-    return data_address(_drawn(figure, ".svg"), "svg+xml")
+    return data_address(_saved(drawn, ".svg"), "svg+xml")
 
 
 def data_address(image: bytes, kind: str) -> str:
@@ -78,8 +85,8 @@ def data_address(image: bytes, kind: str) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
 
 
-def _drawn(figure: Any, ending: str) -> bytes:
+@style()
+def _saved(drawn: Any, ending: str) -> bytes:
     buffer = io.BytesIO()
-    with style():
-        figure.savefig(buffer, format=ending[1:], dpi=160, metadata=_METADATA[ending])
+    drawn.savefig(buffer, format=ending[1:], dpi=160, metadata=_METADATA[ending])
     return buffer.getvalue()

@@ -18,7 +18,7 @@ Subject = Ranking | SavedEdit | Atlas | AtlasDiff
 """What a card can say most about."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Content:
     """A folder that headpursuit wrote, verified and fit to be shared."""
 

@@ -1,7 +1,7 @@
 """Experiments with controls: tasks, arms, statistics and a verdict in plain words."""
 
 from headpursuit.registry import load_result
-from headpursuit.studies.experiments.answers.study import study
+from headpursuit.studies.experiments.answers import study
 from headpursuit.studies.experiments.captions import CaptioningResult, study_captions
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.progress import Progress

@@ -1,6 +1,8 @@
-"""Which arms a study has, and how one is run: questions and neutral text under an edit."""
+"""The arms of a study, planned and run: questions and neutral text under an edit."""
 
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -9,6 +11,7 @@ from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import Anatomy, LanguageModel, answer, log_probabilities, rescale
 from headpursuit.pursuit import random_heads
+from headpursuit.studies.kernel import Parts
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import Arm, ArmKind, Damage, StudyConfig
 from headpursuit.studies.tasks import Question, Task
@@ -92,6 +95,11 @@ class ArmRunner:
         self._model, self._task, self._config, self._progress = model, task, config, progress
         self._prompts = [q.prompt for q in (task.heldout if questions is None else questions)]
         self._base_log_probabilities: list[Tensor] | None = None
+
+    def measured(self, planned: Sequence[PlannedArm], folder: Path) -> list[Arm]:
+        """Run every arm, or read it back; each is kept in the study's folder as it finishes."""
+        arms = Parts(folder / "arms", Arm, self._progress, "arms", len(planned))
+        return [arms.part(name, partial(self.run, name, kind, edit)) for name, kind, edit in planned]
 
     def run(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
         """Answer the questions (the held-out ones unless others were given) and read the neutral text under an edit."""

@@ -1,4 +1,4 @@
-"""How much of a concept captions name."""
+"""The words of a concept in captions."""
 
 from collections.abc import Iterable
 
@@ -24,12 +24,21 @@ def without_words(caption: str, concept: Iterable[str]) -> str:
 
 
 def concept_places(caption: str, concept: Iterable[str]) -> list[tuple[int, int]]:
-    """Where a caption names a concept: first character of each word or phrase, and the one behind its last."""
+    """The places where a caption names a concept: first character of each match, and the one behind its last."""
     return [(match.start, match.end) for match in phrases(concept).matches(caption)]
 
 
+def segments(text: str, concept: Iterable[str]) -> list[tuple[str, bool]]:
+    """A text in pieces, and of each whether it names the concept."""
+    pieces, start = [], 0
+    for begin, end in concept_places(text, concept):
+        pieces += [(text[start:begin], False), (text[begin:end], True)]
+        start = end
+    return [piece for piece in (*pieces, (text[start:], False)) if piece[0]]
+
+
 def concept_frequency(caption: str, concept: Iterable[str]) -> int:
-    """How many of a concept's words a caption has, repeated ones counted again."""
+    """The number of a concept's words in a caption, repeated ones counted again."""
     return len(concept_words_in(caption, concept))
 
 

@@ -1,4 +1,4 @@
-"""How long work tells how far it is."""
+"""Progress: told by work that takes long."""
 
 from collections.abc import Callable
 from typing import TypeAlias

@@ -1,12 +1,13 @@
 """A task's heads are ranked: its ranking prompts captured, and all heads put in the order that a study asks for."""
 
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, rank
 from headpursuit.analysis.rankers import Evidence, Unsuited, find_ranker
 from headpursuit.concepts import Concept
-from headpursuit.models import LanguageModel, first_tokens
+from headpursuit.models import LanguageModel, batches, first_tokens, tokens_of
 from headpursuit.studies.kernel import part
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import StudyConfig
@@ -17,7 +18,7 @@ SAMPLES = 1000
 
 
 def capture_config(config: StudyConfig, samples: int | None = None) -> CaptureConfig:
-    """How a study captures its ranking prompts; with so many samples, by default as many as its ranking needs."""
+    """The capture of a study's ranking prompts; with so many samples, by default as many as its ranking needs."""
     needed = SAMPLES if config.ranker or config.ranking.rule == "l1" else 0
     return CaptureConfig(
         positions=config.positions,
@@ -49,7 +50,7 @@ def right_answers(model: LanguageModel, task: Task, config: StudyConfig) -> tupl
 
 
 def evidence_of(model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, prompts: Capture) -> Evidence:
-    """What rankers are given of a study's ranking questions; `prompts` is the capture of them."""
+    """Evidence for rankers, from a study's ranking questions; `prompts` is the capture of them."""
     return Evidence(
         model,
         task.ranking_prompts,
@@ -80,6 +81,35 @@ def check_ranker(model: LanguageModel, task: Task, config: StudyConfig) -> None:
         )
 
 
+def check_fits(
+    model: LanguageModel, task: Task, config: StudyConfig, concepts: Iterable[Concept], counts: Iterable[int] = ()
+) -> None:
+    """Find out before anything is written whether heads, words and prompts fit the model.
+
+    Args:
+        model: The model.
+        task: Its questions are ranked on and answered.
+        config: The settings of its study.
+        concepts: Each needs tokens.
+        counts: Numbers of heads that are edited beside as many random ones.
+
+    Raises:
+        ValueError: If they do not, or the ranker needs answers that the task does not have.
+    """
+    n_heads = model.anatomy.n_heads
+    for wanted in counts:
+        if 2 * wanted > n_heads:
+            raise ValueError(
+                f"{wanted} of {n_heads} heads leave too few for random controls; edit at most {n_heads // 2}"
+            )
+    check_ranker(model, task, config)
+    for concept in concepts:
+        tokens_of(model, concept, config.ranking.multi_token)
+    for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
+        batches(model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
+    batches(model, task.neutral_texts, config.batch_size)
+
+
 def ranked(
     model: LanguageModel, task: Task, concept: Concept, config: StudyConfig, prompts: Capture, file: Path
 ) -> Ranking:
@@ -94,7 +124,7 @@ def ranked(
         if not config.ranker:
             return ranking
         try:
-            scores = find_ranker(config.ranker).score(evidence_of(model, task, concept, config, prompts))
+            scores = find_ranker(config.ranker).scores(evidence_of(model, task, concept, config, prompts))
         except Unsuited as error:
             raise ValueError(f"{config.ranker} cannot rank heads on {task.name}: {error}; choose another") from error
         return ranking.sorted_by(config.ranker, scores)

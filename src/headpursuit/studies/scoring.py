@@ -1,66 +1,20 @@
 """What counts in the outputs of a task's target prompts."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Sequence
 from functools import lru_cache
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.captions import concept_frequency
-from headpursuit.studies.metrics import contains, exact_match, f1, first_named
-from headpursuit.studies.scorers import MEASURES, Scorer, scorer
-from headpursuit.studies.tasks.task import MetricName, Question, Task
-
-
-@dataclass(frozen=True)
-class Metric:
-    """How outputs are scored, and how that is called."""
-
-    name: MetricName
-    counted: str
-    """What a score is the rate of, as it follows "fraction of" or "mean": `answers that are right`."""
-    short: str
-    """The same in a word or two, for tables."""
-    needs_answers: bool = False
-    """Whether every question must have accepted answers."""
-    fraction: bool = True
-    """Whether scores lie between 0 and 1."""
-    yes_or_no: bool = False
-    """True if each output scores 0 or 1."""
-
-    @property
-    def counts_right_answers(self) -> bool:
-        """True if a score is the fraction of answers that are right."""
-        return self.yes_or_no and self.needs_answers
-
-    @property
-    def heading(self) -> str:
-        """A mean score, in words."""
-        return f"fraction of {self.counted}" if self.yes_or_no else self.counted
-
-
-_RIGHT = Metric("contains", "answers that contain an accepted one", "right", needs_answers=True, yes_or_no=True)
-
-METRICS: Mapping[MetricName, Metric] = {
-    metric.name: metric
-    for metric in (
-        _RIGHT,
-        Metric("exact", "answers that are an accepted one", "exact", needs_answers=True, yes_or_no=True),
-        Metric("f1", "token F1 with the closest accepted answer", "F1", needs_answers=True),
-        Metric("first-named", "answers that name the right class first", "right", needs_answers=True, yes_or_no=True),
-        Metric("names-concept", "outputs that name a word of the concept", "names it", yes_or_no=True),
-        Metric("concept-words", "words of the concept per output", "words", fraction=False),
-        Metric("toxicity", "toxicity of the outputs, by the scorer", "toxicity"),
-        Metric("positive", "positivity of the outputs, by the scorer", "positivity"),
-        Metric("negative", "negativity of the outputs, by the scorer", "negativity"),
-    )
-}
+from headpursuit.studies.metrics import METRICS, Metric
+from headpursuit.studies.scorers import Scorer, scorer
+from headpursuit.studies.tasks.task import Question, Task
 
 
 def metric_of(task: Task, group: str = "target") -> Metric:
     """How a group of a task's outputs is scored; unrelated answers count if they contain an accepted one."""
     if group != "target":
-        return _RIGHT
-    return METRICS["first-named" if task.classes else task.metric]
+        return METRICS["contains"]
+    return METRICS.find("first-named" if task.classes else task.metric)
 
 
 def score(task: Task, concept: Concept, questions: Sequence[Question], outputs: Sequence[str]) -> list[float]:
@@ -68,8 +22,8 @@ def score(task: Task, concept: Concept, questions: Sequence[Question], outputs: 
     scores = [0.0] * len(outputs)
     for group in ("target", "unrelated"):
         rows = [i for i, question in enumerate(questions) if question.group == group]
-        judge = _judge(task, concept, metric_of(task, group).name)
-        for i, value in zip(rows, judge([questions[i] for i in rows], [outputs[i] for i in rows]), strict=True):
+        found = _judged(task, concept, metric_of(task, group), [questions[i] for i in rows], [outputs[i] for i in rows])
+        for i, value in zip(rows, found, strict=True):
             scores[i] = value
     return scores
 
@@ -82,7 +36,7 @@ def check_metric(task: Task) -> None:
         ExtraMissing: If the scorer's package is not installed.
         ValueError: If a question has no answer, or there is no such scorer; the text says which there are.
     """
-    if task.metric in MEASURES:
+    if METRICS.find(task.metric).score is None:
         _loaded(task.scorer, task.metric)
     for question in task.questions:
         metric = metric_of(task, question.group)
@@ -93,23 +47,24 @@ def check_metric(task: Task) -> None:
             )
 
 
-_Judge = Callable[[Sequence[Question], Sequence[str]], Sequence[float]]
-
-
 @lru_cache(maxsize=4)
 def _loaded(name: str, measure: str) -> Scorer:
     return scorer(name, measure)
 
 
-def _judge(task: Task, concept: Concept, name: MetricName) -> _Judge:
-    if name in MEASURES:
-        return lambda _, outputs: _loaded(task.scorer, name).score(outputs)
-    single: Mapping[str, Callable[[Question, str], float]] = {
-        "contains": lambda q, text: contains(text, q.answers),
-        "exact": lambda q, text: exact_match(text, q.answers),
-        "f1": lambda q, text: f1(text, q.answers),
-        "first-named": lambda q, text: float(first_named(text, task.classes) == q.label),
-        "names-concept": lambda _, text: contains(text, concept.words),
-        "concept-words": lambda _, text: float(concept_frequency(text, concept.words)),
-    }
-    return lambda questions, outputs: [single[name](q, text) for q, text in zip(questions, outputs, strict=True)]
+def _judged(
+    task: Task, concept: Concept, metric: Metric, questions: Sequence[Question], outputs: Sequence[str]
+) -> Sequence[float]:
+    """Scores by a metric.
+
+    Raises:
+        ValueError: If one is no number, or none that the metric gives.
+    """
+    if metric.score is None:
+        return _loaded(task.scorer, metric.name).score(outputs)
+    scores = [float(metric.score(text, q, task, concept)) for q, text in zip(questions, outputs, strict=True)]
+    for text, value in zip(outputs, scores, strict=True):
+        if not math.isfinite(value) or (metric.fraction and not 0 <= value <= 1):
+            allowed = "a number from 0 to 1" if metric.fraction else "a finite number"
+            raise ValueError(f"the metric {metric.name} gave {text!r:.60} the score {value}; it must be {allowed}")
+    return scores

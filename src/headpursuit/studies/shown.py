@@ -5,7 +5,7 @@ from typing import Any
 
 from headpursuit.analysis import Ranking
 from headpursuit.studies.kernel import Line, Shown, Table
-from headpursuit.studies.results import DoseSheet, DoseWord, HeadNote
+from headpursuit.studies.results import DoseCell, DoseSheet, DoseWord, HeadNote
 
 _MARKS = {
     DoseWord.GOOD: "",
@@ -58,16 +58,15 @@ def heads_shown(heads: Iterable[str], notes: Iterable[HeadNote]) -> Iterator[Sho
 
 def sheet_shown(sheet: DoseSheet[Any], title: str, rates: Callable[[Any], str]) -> Iterator[Shown]:
     """Heads down, scales across, the figures of each dose as `rates` writes those of an arm; and why the chosen one."""
-    scales = list(dict.fromkeys(cell.scale for cell in sheet.cells))
-    texts = {
-        cell.dose: f"{rates(cell.arm)}{'*' if cell in sheet.front else ''}{_MARKS[cell.word]}" for cell in sheet.cells
-    }
-    texts[sheet.chosen.dose] = f"> {texts[sheet.chosen.dose]}"
-    rows = [
-        (str(n_heads), *(texts.get((n_heads, scale), "-") for scale in scales))
-        for n_heads in dict.fromkeys(cell.n_heads for cell in sheet.cells)
-    ]
-    columns = (">heads", *(f">x {scale:g}" for scale in scales))
+
+    def text(cell: DoseCell[Any] | None) -> str:
+        if cell is None:
+            return "-"
+        mark = f"{'*' if cell in sheet.front else ''}{_MARKS[cell.word]}"
+        return f"{'> ' if cell == sheet.chosen else ''}{rates(cell.arm)}{mark}"
+
+    rows = [(str(n_heads), *map(text, cells)) for n_heads, cells in sheet.rows]
+    columns = (">heads", *(f">x {scale:g}" for scale in sheet.scales))
     yield Table(f"{title}; > chosen, * on the Pareto front", columns, tuple(rows))
     yield Line(sheet.sentence)
     if sheet.not_run:

@@ -16,7 +16,7 @@ _CORRELATIONS = 2_000
 """Resamples of a correlation, each of which is put in order anew."""
 
 _NORMAL = 1.96
-"""What a normal variable exceeds, on either side, 5 times in 100."""
+"""The size that a normal variable exceeds 5 times in 100."""
 
 
 def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -130,7 +130,7 @@ def permutation_p(edit: Sequence[float], controls: Sequence[Sequence[float]], fa
 def _percentiles(
     totals: Float[np.ndarray, " n_facts"], counts: Float[np.ndarray, " n_facts"], seed: int
 ) -> tuple[float, float]:
-    """What 95 % of the means of resampled facts lie between."""
+    """The ends that 95 % of the means of resampled facts lie between."""
     drawn = _drawn(len(counts), seed)
     low, high = np.percentile((drawn @ totals) / (drawn @ counts), [2.5, 97.5])
     return float(low), float(high)
@@ -145,7 +145,7 @@ def _small_sample(n_facts: int) -> float:
 
 @lru_cache(maxsize=8)
 def _drawn(n_facts: int, seed: int) -> Float[np.ndarray, "n_resamples n_facts"]:
-    """How often each fact is in each resample."""
+    """Counts of each fact in each resample."""
     rng = np.random.default_rng(seed)
     return rng.multinomial(n_facts, np.full(n_facts, 1 / n_facts), size=_RESAMPLES).astype(float)
 

@@ -55,7 +55,7 @@ def p_value(task: Task, concept: Concept, arms: Sequence[Arm], kind: str, seed: 
 
 
 def confusion(task: Task, questions: Sequence[Question], answers: Sequence[str]) -> Confusion | None:
-    """Which class each answer names first, by the class it should; None where the task has no classes."""
+    """The class that each answer names first, by the class it should; None where the task has no classes."""
     if not task.classes:
         return None
     labels = tuple(task.classes)

@@ -1,10 +1,8 @@
 """The dose sheet is measured: numbers of heads by scales, on selection questions alone."""
 
 from collections.abc import Callable, Collection
-from pathlib import Path
 
 from headpursuit.analysis import Ranking
-from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner, matched_draw
@@ -19,7 +17,7 @@ from headpursuit.studies.judging.doses import (
 )
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.measures import Measure, answer_measure
-from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.progress import silent
 from headpursuit.studies.results import (
     AnswerSheet,
     Arm,
@@ -31,6 +29,7 @@ from headpursuit.studies.results import (
     StudyConfig,
     size_of,
 )
+from headpursuit.studies.study_run import StudyRun
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task, drawn
 
@@ -41,27 +40,19 @@ MOST_DRAWN = 3
 """Best cells that a draw of random heads is set beside."""
 
 
-def sweep(
-    model: LanguageModel,
-    task: Task,
-    concept: Concept,
-    config: StudyConfig,
-    ranking: Ranking,
-    folder: Path,
-    progress: Progress,
-) -> AnswerSheet:
+def sweep(run: StudyRun) -> AnswerSheet:
     """Measure every dose on selection questions and choose one; each is kept in the study's folder as it finishes.
 
     Raises:
         ValueError: If no dose can be controlled, or the unedited model leaves nothing to change.
     """
-    edits = dose_edits(model, config, ranking)
-    runner = DoseRunner(model, task, config, folder, progress, n_doses=[len(edits)])
-    measure, questions = answer_measure(task, config), sweep_questions(task, config)
+    edits = dose_edits(run.model, run.config, run.rankings[0])
+    runner = DoseRunner(run, n_doses=[len(edits)])
+    measure, questions = answer_measure(run.task, run.config), sweep_questions(run.task, run.config)
 
     def figures(*arms: Arm) -> ArmSummary:
         """Of the last arm, the base first."""
-        return summarise(task, concept, arms, config.seed, questions)[-1]
+        return summarise(run.task, run.concept, arms, run.config.seed, questions)[-1]
 
     check_base(figures(runner.base), measure)
     return runner.sheet(measure, figures, edits)
@@ -96,12 +87,12 @@ def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> l
 
 
 def doses_left_out(counts: Collection[int], config: StudyConfig, model: LanguageModel) -> str:
-    """Which numbers of heads are not on a sheet that has `counts`, and why, in a sentence; empty if all are."""
+    """The numbers of heads that are not on a sheet that has `counts`, and why, in a sentence; empty if all are."""
     return sentences.left_out([n for n in head_counts(config, model.anatomy.n_heads) if n not in counts])
 
 
 def dose_name(edit: Edit) -> str:
-    """What a dose is called: `3x-1`."""
+    """A dose's name: `3x-1`."""
     return f"{len(edit)}x{next(iter(edit.values())):g}"
 
 
@@ -112,19 +103,11 @@ class DoseRunner:
     pieces, those with as many heads or more and as hard a scale or harder are not measured.
     """
 
-    def __init__(
-        self,
-        model: LanguageModel,
-        task: Task,
-        config: StudyConfig,
-        folder: Path,
-        progress: Progress,
-        n_doses: Collection[int],
-    ) -> None:
-        self._model, self._seed = model, config.seed
-        self._runner = ArmRunner(model, task, config, silent, sweep_questions(task, config))
+    def __init__(self, run: StudyRun, n_doses: Collection[int]) -> None:
+        self._model, self._seed = run.model, run.config.seed
+        self._runner = ArmRunner(run.model, run.task, run.config, silent, sweep_questions(run.task, run.config))
         total = 1 + sum(count + min(MOST_DRAWN, count) for count in n_doses)
-        self._parts = Parts(folder / FOLDER, Arm, progress, "dose sheet", total)
+        self._parts = Parts(run.folder / FOLDER, Arm, run.progress, "dose sheet", total)
         self.base = self._arm("base", "base", Edit({}))
         """The unedited model."""
 

@@ -4,7 +4,7 @@ from types import ModuleType
 
 import pytest
 
-from headpursuit.studies.scorers import MEASURES, Scorer, scorer, scorer_names
+from headpursuit.studies.scorers import Scorer, measures, scorer, scorer_names
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def stand_ins(monkeypatch):
 
 
 def test_every_scorer_says_what_it_is_and_means(stand_ins):
-    for measure in MEASURES:
+    for measure in measures():
         assert scorer_names(measure)[0] == "words"
         for name in scorer_names(measure):
             found = scorer(name, measure)

@@ -4,16 +4,3 @@ from headpursuit.analysis.atlases.atlas import LEVEL, Atlas, AtlasConcept, Atlas
 from headpursuit.analysis.atlases.building import build_atlas, check_concepts
 from headpursuit.analysis.atlases.comparing import diff_atlases
 from headpursuit.analysis.atlases.difference import AtlasDiff, HeadChange
-
-__all__ = [
-    "LEVEL",
-    "Atlas",
-    "AtlasConcept",
-    "AtlasConfig",
-    "AtlasDiff",
-    "Finding",
-    "HeadChange",
-    "build_atlas",
-    "check_concepts",
-    "diff_atlases",
-]

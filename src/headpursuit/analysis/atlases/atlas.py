@@ -25,6 +25,7 @@ LEVEL = 0.05
 """False-discovery rate up to which a head counts as specific for a concept."""
 
 _SCORES = ("explained", "specificity", "z", "q")
+_ABOUT = ("identity", "anatomy", "vocabulary_sha256", "n_prompts", "n_samples", "capture", "config", "concepts")
 _CONTENT, _TENSORS = "atlas.json", "scores.safetensors"
 
 
@@ -152,18 +153,8 @@ class Atlas:
 
     def _to_json(self) -> dict[str, Any]:
         found = self.found()
-        return {
-            "identity": asdict(self.identity),
-            "anatomy": self.anatomy,
-            "vocabulary_sha256": self.vocabulary_sha256,
-            "n_prompts": self.n_prompts,
-            "n_samples": self.n_samples,
-            "capture": asdict(self.capture),
-            "config": asdict(self.config),
-            "concepts": [asdict(concept) for concept in self.concepts],
-            "left_out": self.left_out,
-            "heads": [to_record(e) | {"specific_for": to_record(found[e.head])} for e in self.explanations],
-        }
+        heads = [to_record(e) | {"specific_for": to_record(found[e.head])} for e in self.explanations]
+        return {name: to_record(getattr(self, name)) for name in (*_ABOUT, "left_out")} | {"heads": heads}
 
     @classmethod
     def load(cls, path: Path | str) -> "Atlas":
@@ -174,10 +165,7 @@ class Atlas:
             ValueError: If it is damaged or something else.
         """
         folder = Path(path)
-        manifest = read_manifest(folder, KIND)
-        for name in (_CONTENT, _TENSORS):
-            if name not in manifest["files"]:
-                raise ValueError(f"{folder} is no atlas that this version can read: its manifest lists no {name}")
+        manifest = read_manifest(folder, KIND, holds=(_CONTENT, _TENSORS))
         return cls.read(folder, manifest.get("versions", {}))
 
     @classmethod

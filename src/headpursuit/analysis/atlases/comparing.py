@@ -27,7 +27,7 @@ _SETTINGS = ("rule", "centre", "gain", "n_atoms", "null", "multi_token")
 
 
 def diff_atlases(before: Atlas, after: Atlas, level: float = LEVEL) -> AtlasDiff:
-    """Which heads changed their words most, and how much more or less specific for each concept they became.
+    """The heads that changed their words most, and how much more or less specific for each concept they became.
 
     Two captures of one model differ too, by their prompts: what that amounts to is seen by comparing two atlases of the
     same model. Tokens count as the same only if they are the same token (or text, where the vocabularies differ);
@@ -49,33 +49,15 @@ def diff_atlases(before: Atlas, after: Atlas, level: float = LEVEL) -> AtlasDiff
     changes = []
     for ours, theirs, grown in zip(before.explanations, after.explanations, growth.tolist(), strict=True):
         old, new = ({finding.concept for finding in each[ours.head]} for each in found)
+        one, other = (_profile(each, by_text) for each in (ours, theirs))
+        changed, kept = _compare(one, other)
+        gone, fresh = _only_in(ours, other, by_text), _only_in(theirs, one, by_text)
         gained = tuple(name for name in shared if name in new - old)
         lost = tuple(name for name in shared if name in old - new)
-        changes.append(_change(ours, theirs, tuple(grown), gained, lost, by_text))
+        changes.append(HeadChange(ours.head, changed, kept, ours, theirs, gone, fresh, tuple(grown), gained, lost))
     changes.sort(key=lambda change: (-change.changed, change.head))
-    return AtlasDiff(
-        before.identity,
-        after.identity,
-        before.anatomy,
-        shared,
-        tuple(changes),
-        by_text,
-        tuple(_notes(before, after, shared, by_text)),
-        level,
-    )
-
-
-def _change(
-    ours: Explanation,
-    theirs: Explanation,
-    grown: tuple[float, ...],
-    gained: tuple[str, ...],
-    lost: tuple[str, ...],
-    by_text: bool,
-) -> HeadChange:
-    changed, kept = _compare(_profile(ours, by_text), _profile(theirs, by_text))
-    gone, new = _only_in(ours, theirs, by_text), _only_in(theirs, ours, by_text)
-    return HeadChange(ours.head, changed, kept, ours, theirs, gone, new, grown, gained, lost)
+    notes = tuple(_notes(before, after, shared, by_text))
+    return AtlasDiff(before.identity, after.identity, before.anatomy, shared, tuple(changes), by_text, notes, level)
 
 
 def _columns(atlas: Atlas, names: Sequence[str]) -> Float[Tensor, "n_heads n_shared"]:
@@ -89,9 +71,8 @@ def _keys(explanation: Explanation, by_text: bool) -> tuple[Hashable, ...]:
 def _profile(explanation: Explanation, by_text: bool) -> dict[Hashable, float]:
     """The share that each token explains; tokens of one text count together."""
     profile: dict[Hashable, float] = defaultdict(float)
-    for key, (earlier, explained) in zip(
-        _keys(explanation, by_text), pairwise((0.0, *explanation.explained)), strict=True
-    ):
+    steps = pairwise((0.0, *explanation.explained))
+    for key, (earlier, explained) in zip(_keys(explanation, by_text), steps, strict=True):
         profile[key] += max(0.0, explained - earlier)
     return profile
 
@@ -104,8 +85,7 @@ def _compare(ours: Mapping[Hashable, float], theirs: Mapping[Hashable, float]) -
     return min(1.0, sum(abs(x - y) for x, y in pairs) / 2), kept
 
 
-def _only_in(one: Explanation, other: Explanation, by_text: bool) -> tuple[str, ...]:
-    others = set(_keys(other, by_text))
+def _only_in(one: Explanation, others: Mapping[Hashable, float], by_text: bool) -> tuple[str, ...]:
     return tuple(token for token, key in zip(one.tokens, _keys(one, by_text), strict=True) if key not in others)
 
 

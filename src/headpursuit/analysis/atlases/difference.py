@@ -128,8 +128,7 @@ class AtlasDiff:
             ValueError: If it is damaged or something else.
         """
         folder = Path(path)
-        if _CONTENT not in read_manifest(folder, KIND)["files"]:
-            raise ValueError(f"{folder} is no {KIND} that this version can read: its manifest lists no {_CONTENT}")
+        read_manifest(folder, KIND, holds=(_CONTENT,))
         return cls.read(folder)
 
     @classmethod

@@ -1,21 +1,21 @@
 """Rankers: ways to score every head for a concept, the higher the earlier it is edited. A file for each kind."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import partial
 from typing import Literal
 
 from headpursuit.analysis.rankers.at_random import at_random
 from headpursuit.analysis.rankers.attribution import aligned_attribution, alignment, direct_attribution
 from headpursuit.analysis.rankers.evidence import Evidence, Unsuited
-from headpursuit.analysis.rankers.linear_probe import linear_probe
 from headpursuit.analysis.rankers.logit_lens import logit_lens
-from headpursuit.analysis.rankers.nonlinear_probe import nonlinear_probe
 from headpursuit.analysis.rankers.nonnegative import nonnegative
+from headpursuit.analysis.rankers.probes import linear_probe, nonlinear_probe
 from headpursuit.analysis.rankers.scale_gradient import answer_gradient, concept_gradient
 from headpursuit.analysis.rankers.somp import somp
 from headpursuit.heads import Head
+from headpursuit.plugins import Register
 
 Kind = Literal["linear", "nonlinear", "random"]
 
@@ -29,7 +29,7 @@ class Ranker:
     """What the score is, in a few words."""
     kind: Kind
     """`linear`: reads what a head writes by a linear map, whatever it then does with it. `nonlinear`: not so."""
-    score: Callable[[Evidence], dict[Head, float]]
+    score: Callable[[Evidence], Mapping[Head, float]]
     needs_answers: bool = False
     """Whether the right answers of the ranking prompts must be known."""
 
@@ -39,10 +39,28 @@ class Ranker:
         Raises:
             Unsuited: If the model, the capture or the task lacks what the ranker needs.
         """
-        return order_of(self.score(evidence))
+        return order_of(self.scores(evidence))
+
+    def scores(self, evidence: Evidence) -> dict[Head, float]:
+        """The score of every head, checked.
+
+        Raises:
+            Unsuited: If the model, the capture or the task lacks what the ranker needs, or a score is no finite number.
+            ValueError: If a head has no score, or what has one is no head of the model.
+        """
+        scores = dict(self.score(evidence))
+        odd = set(scores) ^ set(evidence.model.anatomy.heads)
+        if odd:
+            raise ValueError(
+                f"the ranker {self.name} must give each of the {evidence.model.anatomy.n_heads} heads a score, and "
+                f"nothing else; it gave {len(scores)}, and {min(map(str, odd))} is on one side only"
+            )
+        if not all(map(math.isfinite, scores.values())):
+            raise Unsuited("some of its scores are infinite or undefined")
+        return scores
 
 
-def order_of(scores: dict[Head, float]) -> tuple[Head, ...]:
+def order_of(scores: Mapping[Head, float]) -> tuple[Head, ...]:
     """Heads with the highest score first; equal scores in the order of heads."""
     return tuple(sorted(scores, key=lambda head: (-scores[head], head)))
 
@@ -78,8 +96,28 @@ _ALL = (
     Ranker("random", "heads in a random order", "random", at_random),
 )
 
-RANKERS: dict[str, Ranker] = {ranker.name: ranker for ranker in _ALL}
-"""All rankers by name, the default first."""
+RANKERS = Register("ranker", Ranker, _ALL)
+"""All rankers by name, the default first; packages bring theirs by entry points `headpursuit.rankers`."""
+
+
+def register_ranker(
+    name: str, what: str, *, kind: Kind = "nonlinear", needs_answers: bool = False
+) -> Callable[[Callable[[Evidence], Mapping[Head, float]]], Ranker]:
+    """Make a function the ranker of a name, as a decorator; it is found by that name wherever ours are.
+
+    The function is given an `Evidence`, and returns a score for every head of `evidence.model.anatomy.heads`. What the
+    decorator returns is the `Ranker`, which an entry point of the group `headpursuit.rankers` can name.
+
+    Args:
+        name: What it is called.
+        what: What the score is, in a few words.
+        kind: `linear` if it reads what heads write by a linear map.
+        needs_answers: True if the right answers of the ranking prompts must be known.
+
+    Raises:
+        ValueError: If another ranker has that name.
+    """
+    return lambda score: RANKERS.add(Ranker(name, what, kind, score, needs_answers))
 
 
 def ranker_names() -> tuple[str, ...]:
@@ -93,11 +131,17 @@ def find_ranker(name: str) -> Ranker:
     Raises:
         ValueError: If there is none of this name; the text names those there are.
     """
-    if name not in RANKERS:
-        close = get_close_matches(name, RANKERS, 1)
-        meant = f"did you mean {close[0]}?" if close else f"there is {', '.join(RANKERS)}"
-        raise ValueError(f"there is no ranker {name!r}; {meant}")
-    return RANKERS[name]
+    return RANKERS.find(name)
 
 
-__all__ = ["DEFAULT", "Evidence", "Ranker", "RANKERS", "Unsuited", "find_ranker", "order_of", "ranker_names"]
+__all__ = [
+    "DEFAULT",
+    "Evidence",
+    "RANKERS",
+    "Ranker",
+    "Unsuited",
+    "find_ranker",
+    "order_of",
+    "ranker_names",
+    "register_ranker",
+]

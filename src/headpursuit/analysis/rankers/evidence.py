@@ -24,7 +24,7 @@ class Unsuited(ValueError):
     """A ranker lacks something that this model, capture or task does not have."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Evidence:
     """Prompts, what the heads did while the model read them, and what the right answers are.
 

@@ -6,9 +6,10 @@ from hashlib import sha256
 import numpy as np
 from jaxtyping import Int, UInt8
 
+from headpursuit.images.class_words import DIGITS
 from headpursuit.images.image_set import Split
 
-DIGIT_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+DIGIT_WORDS = tuple(word for word, _ in DIGITS.values())
 
 _HELDOUT = 0.2
 """Fraction of the scans that no training and no selection ever sees."""

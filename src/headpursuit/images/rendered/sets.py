@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from headpursuit.images.class_words import DIGITS
 from headpursuit.images.image_set import ImageQuestion, ImageSet, LabelledImage, Split
 from headpursuit.images.rendered.scans import DIGIT_WORDS, scans_of
 from headpursuit.images.rendered.scenes import COLOURS, PLACES, SIZES, Scene, Thing, random_scene, render
@@ -34,8 +35,7 @@ def digits() -> ImageSet:
         for split, pairs in chosen.items()
         for number, (digit, scan) in enumerate(pairs)
     ]
-    classes = {str(digit): (word, str(digit)) for digit, word in enumerate(DIGIT_WORDS)}
-    return ImageSet("digits", tuple(images), classes, "Which digit is in the image?", CAPTION_REQUESTS[0])
+    return ImageSet("digits", tuple(images), DIGITS, "Which digit is in the image?", CAPTION_REQUESTS[0])
 
 
 def _digit(split: Split, number: int, digit: int, scan: int, rng: np.random.Generator) -> LabelledImage:

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from transformers import PreTrainedModel
 
+from headpursuit.models.anatomy.hooks import site_hooks
 from headpursuit.models.anatomy.probe import Probe, has_matrix, is_linear, is_norm, n_tokens, run_probe, text_modules
 from headpursuit.models.anatomy.sites import HeadSite
-from headpursuit.models.anatomy.visits import visited
 from headpursuit.models.anatomy.watch import Watch
 
 _SAME = frozenset(
@@ -45,7 +45,7 @@ class _Mark:
     """The last site that this depends on in any way."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Followed:
     """What was noticed about all sites."""
 
@@ -177,7 +177,7 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
         head = network.get_output_embeddings()
         if isinstance(head, nn.Module):
             stack.callback(head.register_forward_pre_hook(lambda _, a: unembedded.append(a[0])).remove)
-        stack.enter_context(visited(network, sites, enter, leave))
+        stack.enter_context(site_hooks(network, sites, enter, leave))
         stack.enter_context(watch)
         stack.enter_context(follow)
         run_probe(network, probe)

@@ -13,29 +13,34 @@ from transformers import PreTrainedModel
 
 from headpursuit.models.anatomy.poisoning import Poisonings, Reached, poison_all
 from headpursuit.models.anatomy.probe import Probe, is_norm, probe_input
-from headpursuit.models.anatomy.refusals import reason_to_refuse
 from headpursuit.models.anatomy.sites import Anatomy, AnatomyError, HeadSite
 from headpursuit.models.sharding import n_shards
 
 _CROSS = re.compile(r"cross|encoder_attn|enc(oder)?_?dec(oder)?_?att", re.IGNORECASE)
 """In the name of a projection: its heads attend to something else than the text."""
 
+_REFUSED = {
+    "diffusion_gemma": "it denoises a canvas of random tokens instead of writing from left to right",
+    "jetmoe": "a router chooses the query and output projections for each token",
+    "prophetnet": "each layer's projection runs once for every n-gram stream",
+    "reformer": "its residual stream is reversible and in two parts, and its attention hashes tokens into buckets",
+    "xlnet": "its output projection is a parameter used in a tensor product, not a linear module",
+}
+"""Families whose heads cannot be scaled at an output projection, and why. Those without softmax attention need no
+entry: nothing is seen in them."""
+
 _MLP = re.compile(r"mlp|moe|feed_?forward|ffn|dropout|expert|identity", re.IGNORECASE)
 
 
 def locate(network: PreTrainedModel, probe: Probe | None = None, poisonings: Poisonings | None = None) -> Anatomy:
-    """Find every attention's output projection and how its input is divided into heads.
+    """Find every attention's output projection, and how its input is divided into heads.
 
-    Args:
-        network: The model, in eval mode.
-        probe: Inputs of a short forward pass of one prompt, where text alone will not do.
-        poisonings: What `poison_all` found, if it was run before.
+    The probe is made here where text alone will do, and poisoned unless `poison_all` was run before.
 
     Raises:
         AnatomyError: If no heads are found, or they are mixed before the projection; the text gives the reason.
     """
-    refused = reason_to_refuse(network)
-    if refused:
+    if refused := _REFUSED.get(network.config.model_type):
         raise AnatomyError(f"{type(network).__name__} is refused: {refused}")
     probe = probe_input(network) if probe is None else probe
     poisonings = poisonings or poison_all(network, probe)

@@ -20,7 +20,7 @@ from headpursuit.models.anatomy.probe import Probe, is_linear, is_norm, n_tokens
 from headpursuit.models.anatomy.watch import Attended, Poisoned, Watch
 
 
-@dataclass
+@dataclass(eq=False)
 class Reached:
     """A linear module that attention outputs reached."""
 
@@ -36,7 +36,7 @@ class Reached:
     """Into how many inputs the columns are divided."""
 
 
-@dataclass
+@dataclass(eq=False)
 class _Run:
     """What happened in one forward pass."""
 
@@ -48,7 +48,7 @@ class _Run:
     last: tuple[str, int] | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Poisonings:
     """What was reached when all heads were poisoned, and when half of them were, in every way that tells two apart."""
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Collection
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -75,6 +76,28 @@ def run_probe(network: PreTrainedModel, probe: Probe) -> Any:
         raise AnatomyError(
             f"{type(network).__name__} cannot read a probe ({', '.join(probe)}): {type(error).__name__} {reason}{hint}"
         ) from error
+
+
+@torch.no_grad()
+def overflow_in(network: PreTrainedModel, probe: Probe) -> str:
+    """The first module that is given or gives NaN or infinities, of those without modules in them; empty if none is."""
+    found: list[str] = []
+
+    def look(name: str, values: tuple[Any, ...]) -> None:
+        if not found and any(_is_broken(one) for one in values):
+            found.append(name)
+
+    with ExitStack() as stack:
+        for name, module in network.named_modules():
+            if not any(True for _ in module.children()):
+                hook = module.register_forward_hook(lambda _, args, output, name=name: look(name, (*args, output)))
+                stack.callback(hook.remove)
+        run_probe(network, probe)
+    return found[0] if found else ""
+
+
+def _is_broken(values: Any) -> bool:
+    return isinstance(values, Tensor) and values.is_floating_point() and not bool(values.isfinite().all())
 
 
 def _takes(network: PreTrainedModel, name: str) -> bool:

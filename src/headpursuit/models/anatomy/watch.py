@@ -19,7 +19,7 @@ Poisoned = Callable[[int], bool]
 """Whether a head, by its number at the attention, is poisoned."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Attended:
     """An attention output that was seen."""
 

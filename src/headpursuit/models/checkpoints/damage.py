@@ -8,7 +8,7 @@ import json
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,9 @@ _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
 
 def damage_in(folder: Path, gguf: str = "") -> str:
-    """The first file of a checkpoint that cannot be what it should be, and what to do; empty if none is seen.
+    """The first file of a checkpoint, or of its one GGUF file, that cannot be what it should be, and what to do.
 
-    Args:
-        folder: Where the checkpoint is.
-        gguf: The GGUF file in it, if that is all there is to it.
+    Empty if none is seen.
     """
     files = [folder / gguf] if gguf else _files(folder)
     found = (_damage(file) for file in files if file.is_file())
@@ -77,12 +75,9 @@ def _damage(file: Path) -> str:
         return f"{file} is a Git LFS pointer, not the file itself; fetch it with: git lfs pull"
     if start.lower().startswith(_WEB):
         return f"{file} is a web page, not the file itself; fetch it again, signed in if the model asks for that"
-    reason = _CHECKS.get(file.suffix.lower(), _nothing)(file, start)
+    check = _CHECKS.get(file.suffix.lower())
+    reason = check(file, start) if check else ""
     return f"{file} {reason}" if reason else ""
-
-
-def _nothing(_file: Path, _start: bytes) -> str:
-    return ""
 
 
 def _json(file: Path, _start: bytes) -> str:
@@ -139,17 +134,12 @@ _CHECKS: dict[str, Callable[[Path, bytes], str]] = {
 
 def _missing_parts(folder: Path) -> str:
     """Parts of the weights that an index names and the folder lacks."""
-    for index, named in _named_parts(folder):
+    for index in sorted(folder.glob("*.index.json")):
+        content = json.loads(index.read_text(encoding="utf-8"))
+        parts = content.get("weight_map") if isinstance(content, dict) else None
+        named = sorted({str(name) for name in parts.values()}) if isinstance(parts, dict) else []
         absent = [name for name in named if not (folder / name).is_file()]
         if absent:
             count = f"{len(absent)} of the {len(named)} files it names"
             return f"{index}: {count} are not there ({some(absent)}); fetch them"
     return ""
-
-
-def _named_parts(folder: Path) -> Iterator[tuple[Path, list[str]]]:
-    for index in sorted(folder.glob("*.index.json")):
-        content = json.loads(index.read_text(encoding="utf-8"))
-        named = content.get("weight_map") if isinstance(content, dict) else None
-        if isinstance(named, dict):
-            yield index, sorted({str(name) for name in named.values()})

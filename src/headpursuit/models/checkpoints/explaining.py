@@ -17,11 +17,7 @@ from headpursuit.models.checkpoints.places import Place
 def explained(name: str, place: Place, revision: str | None = None, ours: Sequence[str] = ()) -> Iterator[None]:
     """Turn what loading raises into one line that says what was tried, of the same kind as the error.
 
-    Args:
-        name: What was asked for.
-        place: Where it is.
-        revision: Of a hub model.
-        ours: What else could have been asked for.
+    It names what was asked for, and `ours`, what else could have been.
 
     Raises:
         OSError: Where the loader raises one.

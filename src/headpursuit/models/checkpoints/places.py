@@ -32,10 +32,7 @@ class Place:
 
 
 def place_of(name: str) -> Place:
-    """The place of a model that is not one of our own.
-
-    Args:
-        name: A hub id, a folder, or a GGUF file.
+    """The place of a model that is not one of our own: of a hub id, a folder, or a GGUF file.
 
     Raises:
         FileNotFoundError: If a local path does not exist or holds no model.

@@ -50,17 +50,7 @@ class Loaded:
 
 
 def whole_network(kind: Any, name: str, source: str, **options: Any) -> tuple[PreTrainedModel, Flags]:
-    """`from_pretrained` for checkpoints that must be whole.
-
-    Args:
-        kind: One of transformers' Auto classes.
-        name: What the checkpoint is called in errors.
-        source: Folder or hub id.
-        options: What `from_pretrained` takes.
-
-    Raises:
-        ValueError: If a tensor is missing, has another shape, or is left out of a layer that is there.
-    """
+    """`from_pretrained` of one of transformers' Auto classes, for checkpoints that must be whole: see `check_whole`."""
     loaded = loaded_network(kind, source, **options)
     return loaded.network, check_whole(name, loaded)
 
@@ -83,14 +73,7 @@ def loaded_network(kind: Any, source: str, **options: Any) -> Loaded:
 
 
 def check_whole(name: str, loaded: Loaded) -> Flags:
-    """Refuse a network that its files do not fill.
-
-    Args:
-        name: What it is called in errors.
-        loaded: The network, and what was missing.
-
-    Returns:
-        The flag of what was left out, if anything was.
+    """Refuse a network that its files do not fill; else the flag of what was left out, if anything was.
 
     Raises:
         ValueError: If a tensor is missing, has another shape, or is left out of a layer that is there.

@@ -23,7 +23,7 @@ _N_EXCHANGES = 4
 """About each scene that is talked about."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pictures:
     """A batch of scenes with a word for every patch."""
 

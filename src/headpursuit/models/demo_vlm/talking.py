@@ -17,7 +17,7 @@ _COMMON = 8192
 """Tokens of the lowest numbers are the commonest; only they and the answers' own are scored, to save time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialogues:
     """Several exchanges about each scene, side by side in one row: each sees the image, none sees the others."""
 

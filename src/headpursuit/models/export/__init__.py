@@ -4,5 +4,3 @@ from headpursuit.models.export.compare import Difference
 from headpursuit.models.export.manifest import Export
 from headpursuit.models.export.plan import Format
 from headpursuit.models.export.writing import export, verify, verify_export
-
-__all__ = ["Difference", "Export", "Format", "export", "verify", "verify_export"]

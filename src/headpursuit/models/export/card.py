@@ -1,7 +1,7 @@
 """The README inside an exported folder: what it is, how to load it, how to undo it."""
 
 from headpursuit.models.embedded import EMBEDDED
-from headpursuit.models.export.manifest import Export, heads_in_words
+from headpursuit.models.export.manifest import Export
 from headpursuit.models.identity import hub_id
 
 _WHAT = {
@@ -18,12 +18,7 @@ _UNDO = {
 
 
 def card(export: Export, study: str = "") -> str:
-    """The model card, Markdown.
-
-    Args:
-        export: What was written.
-        study: What a study measured for this edit, Markdown.
-    """
+    """The model card, with what a study measured for the edit; both Markdown."""
     base = export.base
     about = f" for {export.concept}" if export.concept else ""
     revision = f", revision {base.revision}" if base.revision else ""
@@ -35,7 +30,7 @@ def card(export: Export, study: str = "") -> str:
         "",
         f"- base model: {base.model or 'unnamed'}{revision}, {base.dtype}",
         *([f"- concept: {export.concept}"] if export.concept else []),
-        f"- heads and scales: {', '.join(heads_in_words(export.edit))}",
+        f"- heads and scales: {', '.join(f'{head} × {scale:g}' for head, scale in export.edit.items())}",
         f"- format: {export.format}{_rank(export)}",
         f"- reloaded from disk and compared with the live edit on {len(export.prompts)} prompts: {export.difference}",
         "",

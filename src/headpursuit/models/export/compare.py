@@ -34,7 +34,7 @@ LOGITS_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 1e-
 """By dtype; wider than what single projections are held to, since roundings add up over layers."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outputs:
     """What a model makes of prompts."""
 

@@ -1,6 +1,5 @@
 """An exported edit on disk: what its manifest says."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -66,8 +65,3 @@ class Export:
         manifest = read_manifest(folder, KIND)
         with understood(folder, KIND):
             return from_record(cls, {name: manifest[name] for name in cls.__dataclass_fields__})
-
-
-def heads_in_words(edit: Edit) -> Sequence[str]:
-    """Such as `L12H3 × -1`."""
-    return [f"{head} × {scale:g}" for head, scale in edit.items()]

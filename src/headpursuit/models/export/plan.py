@@ -21,7 +21,7 @@ _PLAIN = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 """Dtypes whose values are the weights themselves; everything else is packed or needs a scale beside it."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ScaledProjection:
     """One output projection, and what each column of its input is multiplied by."""
 

@@ -4,14 +4,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from headpursuit.extras import optional
 from headpursuit.heads import Edit, GivenEdit, edit_of
 from headpursuit.images import texts_of
-from headpursuit.models.adapters import peft_library
-from headpursuit.models.export.adapters import adapter_on
+from headpursuit.models.export.adapters import adapter_on, ranks_of, write_ia3, write_lora
 from headpursuit.models.export.card import card
 from headpursuit.models.export.compare import MOST_PROMPTS, PROMPTS, Difference, Outputs, difference, outputs_of
-from headpursuit.models.export.ia3 import write_ia3
-from headpursuit.models.export.lora import ranks_of, write_lora
 from headpursuit.models.export.manifest import KIND, Export
 from headpursuit.models.export.plan import Format, plan
 from headpursuit.models.export.weights import reloaded, write_checkpoint
@@ -60,7 +58,7 @@ def export(
     refuse_existing(folder)
     scaled = plan(model.network, model.anatomy, edit, format)
     if format != "weights":
-        peft_library()
+        optional("peft")
     live, base = _live(model, edit, texts)
     description: dict[str, object] = {}
     with new_folder(folder, KIND, description) as partial:

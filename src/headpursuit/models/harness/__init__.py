@@ -3,5 +3,3 @@
 from headpursuit.models.harness.answers import HarnessAnswers, HarnessFigure
 from headpursuit.models.harness.asking import ask_harness
 from headpursuit.models.harness.finding import HarnessTasks, harness_tasks
-
-__all__ = ["HarnessAnswers", "HarnessFigure", "HarnessTasks", "ask_harness", "harness_tasks"]

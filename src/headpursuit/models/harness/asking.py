@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
+from headpursuit.extras import optional
 from headpursuit.heads import Edit
 from headpursuit.models.chat import Chat
 from headpursuit.models.harness.answers import HarnessAnswers, figures_of
-from headpursuit.models.harness.finding import HarnessTasks, harness_library
+from headpursuit.models.harness.finding import HarnessTasks
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.rescale import rescale
 from headpursuit.models.templates import clock_at
@@ -48,7 +49,7 @@ def ask_harness(
         ValueError: If the edit's scope cannot be followed, the edit touched nothing, the tokenizer has no end token,
             the chat template cannot write what it is told, or lm-eval refuses a task.
     """
-    harness_library()
+    optional("lm_eval")
     from lm_eval.evaluator import simple_evaluate
 
     tasks.check_scope(edit)

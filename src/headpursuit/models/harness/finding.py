@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
-from headpursuit.extras import ExtraMissing
+from headpursuit.extras import optional
 from headpursuit.given import listed
 from headpursuit.heads import Edit
 
@@ -46,19 +45,6 @@ class HarnessTasks:
                 )
 
 
-def harness_library() -> ModuleType:
-    """The package lm_eval, which only its tasks need.
-
-    Raises:
-        ExtraMissing: If it is not installed.
-    """
-    try:
-        import lm_eval
-    except ImportError as error:
-        raise ExtraMissing("tasks of lm-evaluation-harness", "lm-eval", "lm-eval", error) from error
-    return lm_eval
-
-
 def harness_tasks(names: Iterable[str], include_path: Path | str | None = None) -> HarnessTasks:
     """Load tasks with their data, which lm-eval fetches where they are not local.
 
@@ -71,7 +57,7 @@ def harness_tasks(names: Iterable[str], include_path: Path | str | None = None) 
         FileNotFoundError: If the folder is missing.
         ValueError: If a task is unknown (similar names are given) or cannot be loaded.
     """
-    harness_library()
+    optional("lm_eval")
     from lm_eval.tasks import TaskManager
 
     names = listed(names, "task", str, "at least one task of lm-eval, like hellaswag")

@@ -1,34 +1,27 @@
-"""The page of a study of answers."""
+"""The page of a study of answers, and its figures as Markdown."""
 
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from headpursuit.heads import Head
-from headpursuit.report.heatmap_picture import draw_heatmap
+from headpursuit.report import wording
 from headpursuit.report.page import Page
 from headpursuit.report.parts import examples
 from headpursuit.report.parts.arms import ArmDot, draw_panels
 from headpursuit.report.parts.confusions import MOST_CLASSES, class_rows, confusions
-from headpursuit.report.parts.heads import heads_script, heads_style, ranked_data, ranked_heads
-from headpursuit.report.parts.sheets import dose_dots, sheet_table
-from headpursuit.report.parts.tables import arm_rows, key_figures, settings
+from headpursuit.report.parts.study import TITLES, KeyFigure, arm_rows, study_page
 from headpursuit.report.parts.thumbnails import embedded
-from headpursuit.report.parts.titles import target_scores
-from headpursuit.report.wording import number, short_name
+from headpursuit.report.wording import number, rate
 from headpursuit.studies import StudyResult
+from headpursuit.studies.metrics import METRICS
+from headpursuit.studies.results import ArmSummary
 
 _GROUPS = {"target": "target questions", "unrelated": "unrelated questions"}
 
 
 def page(folder: Path) -> Page:
-    """The page of the study in a folder.
-
-    Raises:
-        FileNotFoundError: If there is no study.
-        ValueError: If it is unfinished, damaged, something else, or lacks the unedited or the edited arm.
-    """
+    """The page of the study in a folder; refused if it lacks the unedited or the edited arm."""
     result = StudyResult.load(folder)
     for kind in ("base", "edit"):
         if not result.arms_of(kind):
@@ -44,28 +37,59 @@ def page_of(result: StudyResult, thumbnails: Mapping[str, str] | None = None) ->
         thumbnails: Data addresses of small images, by their names in the study's folder; an image that is not among
             them is named only.
     """
-    edited = result.arms_of("edit")[0].heads
-    title = f"{result.config.task} on {short_name(result.config.model)}: {result.verdict.outcome}"
-    return Page(
-        "pages/answers.html.j2",
-        title,
-        {**_content(result), **ranked_heads(result.ranking, result.notes, edited), "thumbnails": thumbnails or {}},
-        ranked_data(result.ranking, result.notes, edited),
-        style=heads_style(),
-        script=heads_script(),
-        figures={
-            "heatmap": lambda: draw_heatmap(result.ranking, heads=sorted(map(Head.parse, edited))),
-            "arms": lambda: draw_arms(result),
-        },
-    )
+    groups, panels = _groups_of(result), _panels_of(result)
+    content = {
+        "edit": result.edit,
+        "base": result.arms_of("base")[0],
+        "key_figures": _key_figures(result),
+        "arm_rows": arm_rows(result.arms, lambda arm: _arm_title(arm, result)),
+        "panels": panels,
+        "tops": {group: _top(rows) for group, rows in panels.items()},
+        "answered": {group: getattr(result.arms[0], group).exact is not None for group in groups},
+        "scored": METRICS.find(result.metric).heading,
+        "example_columns": examples.columns(result),
+        "groups": groups,
+        "confusions": confusions(result),
+        "most_classes": MOST_CLASSES,
+        "class_rows": class_rows(result),
+        "examples": {group: examples.examples_of(result, group) for group in groups},
+        "examples_shown": examples.SHOWN,
+        "examples_rule": examples.RULE,
+        "thumbnails": thumbnails or {},
+    }
+    outcome, edited = result.verdict.outcome, result.edit.heads
+    return study_page(result, "pages/answers.html.j2", outcome, edited, content, lambda: draw_arms(result))
 
 
 def draw_arms(result: StudyResult) -> Any:
     """The score of every arm with its interval, as a figure of matplotlib."""
     panels = {_GROUPS[group]: rows for group, rows in _panels_of(result).items()}
-    model = f"{result.concept}, {short_name(result.config.model)}"
+    model = f"{result.concept}, {wording.short_name(result.config.model)}"
     title = f"{model}: {len(result.edit.heads)} heads × {number(result.scale)}"
-    return draw_panels(panels, title, [target_scores(result), "fraction of answers that are right"])
+    return draw_panels(panels, title, [METRICS.find(result.metric).heading, "fraction of answers that are right"])
+
+
+def figures(result: StudyResult) -> str:
+    """Every arm in a table of Markdown, and the verdict: a few lines for a model card."""
+    rows = [
+        f"| {_arm_title(arm, result)} | {arm.target.score} | {arm.unrelated.score if arm.unrelated else '–'} "
+        f"| {wording.amount(arm.damage.perplexity)} |"
+        for arm in result.arms
+    ]
+    scored = METRICS.find(result.metric).heading
+    return "\n".join(
+        [
+            f"Task {result.config.task}, held-out questions (95 % intervals); target: {scored}:",
+            "",
+            "| arm | target questions | unrelated questions | perplexity on neutral text |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+            f"Verdict: {result.verdict.outcome}. {result.verdict.sentence}",
+            "",
+            f"Measured with `{result.command}`.",
+        ]
+    )
 
 
 def _groups_of(result: StudyResult) -> tuple[str, ...]:
@@ -88,32 +112,51 @@ def _in_order_of_display(result: StudyResult) -> list[str]:
     return [e.thumbnail for e in first + [e for group in groups for e in group[examples.SHOWN :]]]
 
 
-def _content(result: StudyResult) -> dict[str, Any]:
-    groups, panels = _groups_of(result), _panels_of(result)
-    return {
-        "result": result,
-        "settings": settings(result.config, result.ranking),
-        "edit": result.edit,
-        "base": result.arms_of("base")[0],
-        "key_figures": key_figures(result),
-        "arm_rows": arm_rows(result),
-        "panels": panels,
-        "tops": {group: _top(rows) for group, rows in panels.items()},
-        "answered": {group: getattr(result.arms[0], group).exact is not None for group in groups},
-        "scored": target_scores(result),
-        "dose_dots": dose_dots(result.sheet) if result.sheet else (),
-        "dose_table": sheet_table(result.sheet) if result.sheet else None,
-        "example_columns": examples.columns(result),
-        "groups": groups,
-        "confusions": confusions(result),
-        "most_classes": MOST_CLASSES,
-        "class_rows": class_rows(result),
-        "examples": {group: examples.examples_of(result, group) for group in groups},
-        "examples_shown": examples.SHOWN,
-        "examples_rule": examples.RULE,
-    }
-
-
 def _top(rows: Sequence[ArmDot]) -> float:
     """The end of a panel: 1 for fractions."""
     return max([1.0, *(math.ceil(estimate.high * 4) / 4 for _, _, estimate in rows)])
+
+
+def _arm_title(arm: ArmSummary, result: StudyResult) -> str:
+    """An arm's edit, in words."""
+    drawn = "random heads, same layers" if arm.name.endswith("-matched") else "ranked heads"
+    return {
+        **TITLES,
+        "edit": f"ranked heads × {number(result.scale)}",
+        "dose": f"{len(arm.heads)} {drawn}",
+        "other": f"best heads for {result.config.other_concept}",
+    }[arm.kind]
+
+
+def _key_figures(result: StudyResult) -> list[KeyFigure]:
+    """Figures for a reader in a hurry."""
+    base, edit = result.arms_of("base")[0], result.edit
+    n_heads, target = len(result.ranking.entries), base.target.score.value
+    found = [
+        KeyFigure("heads edited", str(len(edit.heads)), f"{wording.share(len(edit.heads), n_heads)} of {n_heads}"),
+        _before_after(f"target: {METRICS.find(result.metric).counted}", target, edit.target.score.value),
+    ]
+    if base.unrelated and edit.unrelated:
+        kept = base.unrelated.score.value, edit.unrelated.score.value
+        found.append(_before_after("unrelated questions answered correctly", *kept))
+    found.append(KeyFigure("their scale", number(result.scale), _scale_note(result.scale, result.config.scope)))
+    rates = [arm.target.score.value for arm in result.arms_of("matched")]
+    if rates:
+        spread = f"same layers; {len(rates)} draws, {rate(min(rates))} to {rate(max(rates))}"
+        value = f"{rate(target)} → {rate(wording.mean(rates))}"
+        found.append(KeyFigure("target with random heads instead", value, spread))
+    named = base.target.concept_rate.value, edit.target.concept_rate.value
+    return [*found, _before_after("target outputs naming the concept at all", *named)]
+
+
+def _before_after(label: str, before: float, after: float) -> KeyFigure:
+    change = round(100 * (after / before - 1)) if before else 0
+    note = f"{abs(change)} % {'less' if change < 0 else 'more'} than unedited" if change else "unchanged"
+    return KeyFigure(label, f"{rate(before)} → {rate(after)}", note if before else "the base has none")
+
+
+def _scale_note(scale: float, scope: str) -> str:
+    done = "kept" if scale == 1 else "weakened" if 0 < scale < 1 else "enhanced"
+    if scale <= 0:
+        done = "reversed" if scale < 0 else "removed"
+    return f"what the heads write is {done}" + ("" if scope == "all" else f"; scope: {scope}")

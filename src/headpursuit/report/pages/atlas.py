@@ -14,12 +14,7 @@ _SCORES = ("specificity", "explained", "z")
 
 
 def page(folder: Path) -> Page:
-    """The page of the atlas in a folder, `atlas.html`.
-
-    Raises:
-        FileNotFoundError: If there is no atlas.
-        ValueError: If it is damaged or something else.
-    """
+    """The page of the atlas in a folder, `atlas.html`."""
     atlas = Atlas.load(folder)
     found = atlas.found(LEVEL)
     heads_of = {name: atlas.heads_for(name, LEVEL) for name in atlas.names}

@@ -13,12 +13,7 @@ _WORDS = "words changed"
 
 
 def page(folder: Path) -> Page:
-    """The page of the comparison of atlases in a folder, `diff.html`.
-
-    Raises:
-        FileNotFoundError: If there is no such comparison.
-        ValueError: If it is damaged or something else.
-    """
+    """The page of the comparison of atlases in a folder, `diff.html`."""
     diff = AtlasDiff.load(folder)
     heads = [change.head for change in diff.heads]
     changed = {change.head: change.changed for change in diff.heads}

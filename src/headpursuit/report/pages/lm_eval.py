@@ -16,12 +16,7 @@ _MOST_DRAWN = 30
 
 
 def page(folder: Path) -> Page:
-    """The page of the run in a folder.
-
-    Raises:
-        FileNotFoundError: If there is no run.
-        ValueError: If it is unfinished, damaged or something else.
-    """
+    """The page of the run in a folder."""
     result = HarnessResult.load(folder)
     drawn = [row for row in result.rows if row.change.low is not None][:_MOST_DRAWN]
     return Page(
@@ -32,14 +27,12 @@ def page(folder: Path) -> Page:
     )
 
 
+@pictures.style()
 def _changes(rows: Sequence[HarnessRow]) -> Any:
     """Change of every figure, each on its own axis."""
-    from matplotlib.figure import Figure
-
-    with pictures.style():
-        figure = Figure(figsize=(8.4, 0.75 * len(rows) + 0.3), layout="constrained")
-        for axes, row in zip(figure.subplots(len(rows), squeeze=False)[:, 0], rows, strict=True):
-            _draw(axes, row)
+    figure = pictures.figure(8.4, 0.75 * len(rows) + 0.3)
+    for axes, row in zip(figure.subplots(len(rows), squeeze=False)[:, 0], rows, strict=True):
+        _draw(axes, row)
     return figure
 
 

@@ -13,12 +13,7 @@ from headpursuit.studies.experiments.rankers import RankersResult, TaskCompariso
 
 
 def page(folder: Path) -> Page:
-    """The page of the comparison in a folder.
-
-    Raises:
-        FileNotFoundError: If there is no comparison.
-        ValueError: If it is unfinished, damaged or something else.
-    """
+    """The page of the comparison in a folder."""
     result = RankersResult.load(folder)
     broken = {task.task: [cell for cell in task.cells if cell.signs] for task in result.tasks}
     return Page(
@@ -33,39 +28,35 @@ def page(folder: Path) -> Page:
     )
 
 
+@pictures.style()
 def _effects(task: TaskComparison) -> Any:
     """Each ranker's mean effect with its interval, best first."""
-    from matplotlib.figure import Figure
-
     rows = sorted(task.rows, key=lambda row: row.mean.value)
-    with pictures.style():
-        figure = Figure(figsize=(7.2, 0.27 * len(rows) + 0.9), layout="constrained")
-        axes = figure.add_subplot()
-        for place, row in enumerate(rows):
-            colour = EDIT if row.better is None else CONTROL
-            axes.plot([row.mean.low, row.mean.high], [place, place], color=colour, lw=2)
-            axes.plot(row.mean.value, place, "o", color=colour, ms=6)
-        usual = next(row for row in rows if row.better is None)
-        axes.axvline(usual.mean.value, color=EDIT, ls=":", lw=1)
-        axes.set_yticks(range(len(rows)), [row.ranker for row in rows])
-        axes.set_xlabel("effect without damage, mean over numbers of heads")
+    figure = pictures.figure(7.2, 0.27 * len(rows) + 0.9)
+    axes = figure.add_subplot()
+    for place, row in enumerate(rows):
+        colour = EDIT if row.better is None else CONTROL
+        axes.plot([row.mean.low, row.mean.high], [place, place], color=colour, lw=2)
+        axes.plot(row.mean.value, place, "o", color=colour, ms=6)
+    usual = next(row for row in rows if row.better is None)
+    axes.axvline(usual.mean.value, color=EDIT, ls=":", lw=1)
+    axes.set_yticks(range(len(rows)), [row.ranker for row in rows])
+    axes.set_xlabel("effect without damage, mean over numbers of heads")
     return figure
 
 
+@pictures.style()
 def _overlap(task: TaskComparison) -> Any:
     """The matrix of shared heads."""
-    from matplotlib.figure import Figure
-
     names, shared = task.overlap.rankers, task.overlap.shared
     rows = [
         MatrixRow(name, tuple(values), tuple(f"{value * task.overlap.n_heads:.0f}" for value in values))
         for name, values in zip(names, shared, strict=True)
     ]
-    with pictures.style():
-        figure = Figure(figsize=(0.42 * len(names) + 2.4, 0.36 * len(names) + 2.2), layout="constrained")
-        axes = figure.add_subplot()
-        draw_cells(axes, rows, range(len(names)))
-        axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(len(names)), names)
-        axes.invert_yaxis()
+    figure = pictures.figure(0.42 * len(names) + 2.4, 0.36 * len(names) + 2.2)
+    axes = figure.add_subplot()
+    draw_cells(axes, rows, range(len(names)))
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
     return figure

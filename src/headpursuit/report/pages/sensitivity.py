@@ -14,12 +14,7 @@ from headpursuit.studies.results import Estimate
 
 
 def page(folder: Path) -> Page:
-    """The page of the sensitivity study in a folder.
-
-    Raises:
-        FileNotFoundError: If there is no sensitivity study.
-        ValueError: If it is unfinished, damaged or something else.
-    """
+    """The page of the sensitivity study in a folder."""
     result = SensitivityResult.load(folder)
     return Page(
         "pages/sensitivity.html.j2",
@@ -29,23 +24,21 @@ def page(folder: Path) -> Page:
     )
 
 
+@pictures.style()
 def draw_completeness(result: SensitivityResult) -> Any:
     """Draw agreement over the fraction of the words that is kept, and beside it the effect, where it was measured.
 
     Returns:
         A figure of matplotlib.
     """
-    from matplotlib.figure import Figure
-
-    with pictures.style():
-        n_panels = 2 if result.measured else 1
-        figure = Figure(figsize=(5.6 * n_panels, 4.2), layout="constrained")
-        axes = figure.subplots(1, n_panels, squeeze=False)[0]
-        _draw_agreement(axes[0], result)
-        if result.measured:
-            _draw_effect(axes[1], result)
-        title = f"{result.concept}: {short_name(result.config.model)}"
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11, parse_math=False)
+    n_panels = 2 if result.measured else 1
+    figure = pictures.figure(5.6 * n_panels, 4.2)
+    axes = figure.subplots(1, n_panels, squeeze=False)[0]
+    _draw_agreement(axes[0], result)
+    if result.measured:
+        _draw_effect(axes[1], result)
+    title = f"{result.concept}: {short_name(result.config.model)}"
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11, parse_math=False)
     return figure
 
 

@@ -15,12 +15,7 @@ MARKS = {"acts": "★", "does not act": "", "breaks": "✕", "nothing to lose": 
 
 
 def page(folder: Path) -> Page:
-    """The page of the transfer in a folder.
-
-    Raises:
-        FileNotFoundError: If there is no transfer.
-        ValueError: If it is unfinished, damaged or something else.
-    """
+    """The page of the transfer in a folder."""
     result = TransferResult.load(folder)
     return Page(
         "pages/transfer.html.j2",

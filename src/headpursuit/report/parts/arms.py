@@ -22,6 +22,7 @@ _LOOK = {
 }
 
 
+@pictures.style()
 def draw_panels(panels: Mapping[str, Sequence[ArmDot]], title: str, labels: Sequence[str]) -> Any:
     """Draw a panel of dots for each group of arms; panels with the same arms share their names.
 
@@ -33,21 +34,17 @@ def draw_panels(panels: Mapping[str, Sequence[ArmDot]], title: str, labels: Sequ
     Returns:
         A figure of matplotlib.
     """
-    from matplotlib.figure import Figure
-
     names = [[name for _, name, _ in rows] for rows in panels.values()]
     alike = all(each == names[0] for each in names)
-    with pictures.style():
-        size = (8.4 if alike else 11.0, 1.4 + 0.26 * max(map(len, names)))
-        figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(1, len(panels), sharey=alike, squeeze=False, gridspec_kw={"wspace": 0.08})[0]
-        for panel, (heading, rows), label in zip(axes, panels.items(), labels, strict=False):
-            _draw(panel, rows, heading, label)
-        for panel, of_panel in zip(axes[:1] if alike else axes, names, strict=False):
-            panel.set_yticks(range(len(of_panel)))
-            panel.set_yticklabels(of_panel, parse_math=False)
-            panel.invert_yaxis()
-        figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11, parse_math=False)
+    figure = pictures.figure(8.4 if alike else 11.0, 1.4 + 0.26 * max(map(len, names)))
+    axes = figure.subplots(1, len(panels), sharey=alike, squeeze=False, gridspec_kw={"wspace": 0.08})[0]
+    for panel, (heading, rows), label in zip(axes, panels.items(), labels, strict=False):
+        _draw(panel, rows, heading, label)
+    for panel, of_panel in zip(axes[:1] if alike else axes, names, strict=False):
+        panel.set_yticks(range(len(of_panel)))
+        panel.set_yticklabels(of_panel, parse_math=False)
+        panel.invert_yaxis()
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11, parse_math=False)
     return figure
 
 

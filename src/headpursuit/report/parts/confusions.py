@@ -1,10 +1,10 @@
-"""Which classes were named, under base, edit and random heads."""
+"""Classes named under base, edit and random heads, by the class of the image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from headpursuit.report import wording
-from headpursuit.studies.results import ArmKind, ArmSummary, Confusion, StudyResult
+from headpursuit.studies.results import ArmKind, Confusion, StudyResult
 
 MOST_CLASSES = 50
 """More classes make no table that can be read; their accuracies are listed only."""
@@ -22,7 +22,7 @@ class ShownConfusion:
 
 @dataclass(frozen=True)
 class ClassRow:
-    """How often one class was recognised."""
+    """The rate at which one class was recognised."""
 
     label: str
     n_images: int
@@ -43,17 +43,13 @@ def confusions(result: StudyResult) -> tuple[ShownConfusion, ...]:
 
 def class_rows(result: StudyResult) -> tuple[ClassRow, ...]:
     """Every class with its accuracy in each of `confusions`."""
-    matrices, base = confusions(result), _base(result).confusion
+    matrices, base = confusions(result), result.arms_of("base")[0].confusion
     if base is None:
         return ()
     return tuple(
         ClassRow(label, sum(base.counts[i]), tuple(matrix.shares[i][i] for matrix in matrices))
         for i, label in enumerate(base.labels)
     )
-
-
-def _base(result: StudyResult) -> ArmSummary:
-    return result.arms_of("base")[0]
 
 
 def _shown(title: str, found: Sequence[Confusion]) -> ShownConfusion:

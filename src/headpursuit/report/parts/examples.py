@@ -1,8 +1,7 @@
-"""Which answers the page shows first, chosen so that nobody could have picked them."""
+"""The answers that the page shows first, chosen so that nobody could have picked them."""
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from headpursuit.studies.results import Example, StudyResult
 
@@ -14,36 +13,7 @@ RULE = (
     "them one per accepted answer before a second. Otherwise the order is that of the questions’ SHA-256. "
     "What the edit or the controls answered plays no part."
 )
-"""How examples are chosen, in the words of the page."""
-
-
-@dataclass(frozen=True)
-class ShownAnswer:
-    """One arm's answer to a question."""
-
-    arm: str
-    text: str
-    score: float
-    """What it counts."""
-
-    @property
-    def counts(self) -> bool:
-        """Whether it counts at least half."""
-        return self.score >= 0.5
-
-
-@dataclass(frozen=True)
-class ShownExample:
-    """One question and the answers side by side."""
-
-    prompt: str
-    accepted: tuple[str, ...]
-    subject: str
-    answers: tuple[ShownAnswer, ...]
-    image_name: str
-    """Empty where no image is asked about."""
-    thumbnail: str
-    """A file in the study's folder."""
+"""The choice of examples, in the words of the page."""
 
 
 def columns(result: StudyResult) -> tuple[str, ...]:
@@ -52,33 +22,25 @@ def columns(result: StudyResult) -> tuple[str, ...]:
     return tuple(arms[0].name for arms in found if arms)
 
 
-def examples_of(result: StudyResult, group: str) -> tuple[ShownExample, ...]:
+def examples_of(result: StudyResult, group: str) -> list[Example]:
     """All questions of a group in the order of `RULE`."""
-    names = columns(result)
     base = next((arm.name for arm in result.arms_of("base")), None)
-    of_group = [e for e in result.examples if e.group == group]
-    return tuple(_shown(e, names) for e in _ordered(of_group, base))
+    return _ordered([e for e in result.examples if e.group == group], base)
 
 
 def _ordered(examples: Sequence[Example], base: str | None) -> list[Example]:
     seen: dict[tuple[str, ...], int] = {}
     keys = {}
-    for example in sorted(examples, key=_hash):
+    by_hash = sorted(examples, key=_hash)
+    for example in by_hash:
         wrong = base is None or example.scores[base] < 0.5
         repeats = seen.get(example.accepted, 0)
         keys[id(example)] = (wrong, repeats)
         if not wrong:
             seen[example.accepted] = repeats + 1
     # Sorting is stable, so the order of hashes is kept within equal keys.
-    return sorted(sorted(examples, key=_hash), key=lambda e: keys[id(e)])
+    return sorted(by_hash, key=lambda e: keys[id(e)])
 
 
 def _hash(example: Example) -> str:
     return hashlib.sha256((example.prompt + example.image_name).encode("utf-8", "replace")).hexdigest()
-
-
-def _shown(example: Example, names: Sequence[str]) -> ShownExample:
-    answers = tuple(ShownAnswer(name, example.answers[name], example.scores[name]) for name in names)
-    return ShownExample(
-        example.prompt, example.accepted, example.subject, answers, example.image_name, example.thumbnail
-    )

@@ -47,12 +47,12 @@ def ranked_heads(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection
     return {
         "ranker_what": RANKERS[ranking.ranker].what if ranking.ranker in RANKERS else "",
         "map": head_map(
-            ranking.scores(),
+            ranking.by_head(),
             ranking.score,
             about=ranking.concept,
             edited=[entry.head for entry in ranking.entries if str(entry.head) in edited],
         ),
-        "layers": layers_of(ranking.scores()),
+        "layers": layers_of(ranking.by_head()),
         "scores": sorted(map_scores(ranking), key=lambda score: score != ranking.score),
         "head_rows": [
             (rank, entry, str(entry.head) in edited, tokens.get(str(entry.head), ()))
@@ -66,7 +66,7 @@ def ranked_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection[
     """Data for the script of a ranking's heads, best first."""
     by_head = {note.head: note for note in notes}
     found = [by_head.get(str(entry.head), HeadNote(str(entry.head), (), ())) for entry in ranking.entries]
-    scores = {score: list(ranking.scores(score).values()) for score in map_scores(ranking)}
+    scores = {score: list(ranking.by_head(score).values()) for score in map_scores(ranking)}
     heads = [entry.head for entry in ranking.entries]
     names = sorted(heads)
     return {

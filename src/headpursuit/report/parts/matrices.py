@@ -17,9 +17,10 @@ class MatrixRow:
     values: tuple[float, ...]
     """Colours, at most 1, in the order of the columns."""
     texts: tuple[str, ...]
-    """What is written into each cell."""
+    """The text in each cell."""
 
 
+@pictures.style()
 def draw_matrix(
     tree: Clustering, rows: Sequence[MatrixRow], *, label: str, below: Sequence[MatrixRow] = (), signed: bool = False
 ) -> Any:
@@ -35,20 +36,8 @@ def draw_matrix(
     Returns:
         A figure of matplotlib.
     """
-    from matplotlib.figure import Figure
-
-    with pictures.style():
-        figure = Figure(
-            figsize=(4.6 + 1.0 * len(tree.names), 1.9 + 0.5 * (len(rows) + len(below))), layout="constrained"
-        )
-        _draw(figure, tree, rows, below, label, signed)
-    return figure
-
-
-def _draw(
-    figure: Any, tree: Clustering, rows: Sequence[MatrixRow], below: Sequence[MatrixRow], label: str, signed: bool
-) -> None:
     n, height = len(tree.names), len(rows) + len(below)
+    figure = pictures.figure(4.6 + 1.0 * n, 1.9 + 0.5 * height)
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.2, 0.9 * n]}, sharey=True)
     _draw_tree(left, tree)
     places = [tree.names.index(name) for name in tree.order]
@@ -64,6 +53,7 @@ def _draw(
     bar = figure.colorbar(image, ax=right, location="bottom", fraction=0.05, pad=0.03, aspect=40)
     bar.set_label(label)
     bar.outline.set_visible(False)
+    return figure
 
 
 def draw_cells(axes: Any, rows: Sequence[MatrixRow], places: Sequence[int], signed: bool = False) -> Any:

@@ -4,10 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from headpursuit.analysis import Ranking, count_of, versions
-from headpursuit.studies.kernel import Experiment, Line, ResultKind, Shown, Table, check_identity, command_line
+from headpursuit.studies.kernel import (
+    Experiment,
+    Line,
+    Loadable,
+    ResultKind,
+    Shown,
+    Table,
+    check_identity,
+    command_line,
+)
 from headpursuit.studies.overlap import chance_of
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Estimate
@@ -83,7 +91,7 @@ class HeadPlaces:
 
 
 @dataclass(frozen=True)
-class AgreementResult:
+class AgreementResult(Loadable):
     """The agreement of two rankings."""
 
     config: AgreementConfig
@@ -115,7 +123,8 @@ def read_rankings(config: AgreementConfig) -> dict[str, Ranking]:
         FileNotFoundError: If one is missing.
         ValueError: If one cannot be read, they rank different heads, or fewer than are asked for.
     """
-    found = {name: _read(Path(getattr(config, name))) for name in ("one", "other")}
+    places = {name: Path(getattr(config, name)) for name in ("one", "other")}
+    found = {n: Ranking.load(place / "ranking.json" if place.is_dir() else place) for n, place in places.items()}
     one, other = ({entry.head for entry in ranking.entries} for ranking in found.values())
     if one != other:
         head = min(one ^ other)
@@ -156,7 +165,7 @@ def compare_rankings(
     one, other = one or read["one"], other or read["other"]
     KIND.check(folder, config, resume=resume)
     KIND.begin(folder, config)
-    inputs = {name: sha256(repr(r.scores()).encode()).hexdigest() for name, r in (("one", one), ("other", other))}
+    inputs = {name: sha256(repr(r.by_head()).encode()).hexdigest() for name, r in (("one", one), ("other", other))}
     check_identity(folder / "inputs.json", inputs, {name: f"another ranking as the {name}" for name in inputs})
     progress("compare", 0, 1)
     result = _compared(config, folder, one, other)
@@ -188,12 +197,8 @@ def shown(result: AgreementResult) -> Iterator[Shown]:
     yield Line(result.sentence, strong=True)
 
 
-def _read(path: Path) -> Ranking:
-    return Ranking.load(path / "ranking.json" if path.is_dir() else path)
-
-
 def _compared(config: AgreementConfig, folder: Path, one: Ranking, other: Ranking) -> AgreementResult:
-    ours, theirs = one.scores(), other.scores()
+    ours, theirs = one.by_head(), other.by_head()
     order, others = list(ours), {head: place for place, head in enumerate(theirs, 1)}
     tops = tuple(_top(one, other, count) for count in config.counts(len(order)))
     most = tops[-1].n_heads
@@ -239,8 +244,12 @@ def _name(one: Compared) -> str:
     return f"{one.concept} by {one.score}"
 
 
-def _run(model: None, config: AgreementConfig, folder: Path, **given: Any) -> AgreementResult:  # noqa: ARG001
-    return compare_rankings(config, folder, **given)
-
-
-EXPERIMENT = Experiment("agreement", KIND, _run, shown, command, read_rankings, model=lambda *_: None)
+EXPERIMENT = Experiment(
+    "agreement",
+    KIND,
+    lambda _, config, folder, **given: compare_rankings(config, folder, **given),
+    shown,
+    command,
+    read_rankings,
+    model=lambda *_: None,
+)

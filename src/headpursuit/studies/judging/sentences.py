@@ -6,9 +6,8 @@ from typing import Any
 import numpy as np
 
 from headpursuit.studies.judging.decision import Controls, Decision
-from headpursuit.studies.judging.terms import WORDS, Terms, terms_of
+from headpursuit.studies.judging.terms import WORDS, Terms, percent, terms_of
 from headpursuit.studies.measures import AnswerMeasure, Break, BreakKind, Measure
-from headpursuit.studies.percent import percent
 from headpursuit.studies.results import (
     ArmKind,
     ArmSummary,

@@ -30,6 +30,12 @@ WORDS: Mapping[Direction, Words] = {
 }
 
 
+def percent(fraction: float) -> str:
+    """A fraction in a sentence: `34%`; what rounds to nothing is `0%`, of either sign."""
+    text = f"{fraction:.0%}"
+    return "0%" if text == "-0%" else text
+
+
 class Terms(ABC, Generic[Figures]):
     """The words for one kind of outputs alone."""
 

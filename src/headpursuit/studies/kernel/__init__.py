@@ -2,12 +2,12 @@
 
 from headpursuit.studies.kernel.command import command_line, settings_of
 from headpursuit.studies.kernel.experiment import Experiment, Line, Shown, Table, WantedModel
-from headpursuit.studies.kernel.folder import ResultKind, check_identity, part
-from headpursuit.studies.kernel.parts import Parts
+from headpursuit.studies.kernel.folder import Loadable, Parts, ResultKind, check_identity, part
 
 __all__ = [
     "Experiment",
     "Line",
+    "Loadable",
     "Parts",
     "ResultKind",
     "Shown",

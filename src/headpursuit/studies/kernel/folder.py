@@ -24,11 +24,24 @@ from headpursuit.storage import (
     versions,
     write_json,
 )
+from headpursuit.studies.progress import Progress
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 _CONFIG = "config.json"
+_KINDS: dict[type[Any], Any] = {}
+"""By their results."""
+
+
+class Loadable:
+    """A result that is read back from its folder."""
+
+    @classmethod
+    def load(cls: type[T], path: Path | str) -> T:
+        """Read a finished one; see `ResultKind.load`."""
+        kind: ResultKind[T] = _KINDS[cls]
+        return kind.load(path)
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,9 @@ class ResultKind(Generic[R]):
     """The file of the result."""
     apart: Mapping[str, Callable[[Path], Any]] = field(default_factory=dict)
     """Fields of the result that are not in its file, and what reads them from the folder."""
+
+    def __post_init__(self) -> None:
+        _KINDS[self.result] = self
 
     def check(self, folder: Path, config: Any, *, resume: bool) -> None:
         """Check that a folder is free, or holds the beginning of the same.
@@ -132,6 +148,48 @@ def part(file: Path, kind: type[T] | GenericAlias, make: Callable[[], T]) -> T:
         write_json(file, to_record(make()))
     with understood(file, "part of an experiment"):
         return from_record(kind, read_json(file))
+
+
+class Parts(Generic[T]):
+    """Makes the parts of one stage or reads them back, and tells how far it is."""
+
+    def __init__(
+        self, folder: Path, kind: type[T] | GenericAlias, progress: Progress, stage: str, total: int = 0
+    ) -> None:
+        """Nothing is made yet, but the folder.
+
+        Args:
+            folder: Where the parts are, a file each.
+            kind: What each is.
+            progress: Told before and after each.
+            stage: What they are called there.
+            total: How many there will be; may grow.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder, self._kind, self._progress, self._stage = folder, kind, progress, stage
+        self._done = 0
+        self.total = total
+
+    def part(self, name: str, make: Callable[[], T]) -> T:
+        """One of them; a name may begin with that of a folder.
+
+        Raises:
+            ValueError: If the file of that name holds something else.
+        """
+        self._tell()
+        file = self._folder / f"{name}.json"
+        file.parent.mkdir(exist_ok=True)
+        found = part(file, self._kind, make)
+        self.skip()
+        return found
+
+    def skip(self) -> None:
+        """Leave one out."""
+        self._done += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        self._progress(self._stage, self._done, self.total)
 
 
 def check_identity(file: Path, identity: Mapping[str, Any], words: Mapping[str, str]) -> None:

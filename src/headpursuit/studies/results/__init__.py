@@ -1,9 +1,17 @@
 """A study's results: what is kept on disk, and read back without a model."""
 
-from headpursuit.studies.results.arms import Arm, ArmKind, Damage
-from headpursuit.studies.results.captions import CaptionArm, Figures
 from headpursuit.studies.results.config import StudyConfig
-from headpursuit.studies.results.figures import ArmSummary, Confusion, Estimate, GroupSummary
+from headpursuit.studies.results.figures import (
+    Arm,
+    ArmKind,
+    ArmSummary,
+    CaptionArm,
+    Confusion,
+    Damage,
+    Estimate,
+    Figures,
+    GroupSummary,
+)
 from headpursuit.studies.results.grown import Finalist, Grown, Tried
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult

@@ -1,8 +1,38 @@
-"""The figures of an arm."""
+"""The arms of a study, as they are kept on disk, and their figures: of answers, or of captions."""
 
 from dataclasses import dataclass
+from typing import Literal, TypeVar
 
-from headpursuit.studies.results.arms import ArmKind, Damage
+from headpursuit.heads import Edit
+from headpursuit.studies.tasks.task import Direction
+
+ArmKind = Literal["base", "edit", "image", "text", "dose", "matched", "random", "other"]
+"""Unedited; the ranked heads; the same at image positions only; at all others; other numbers of ranked heads; random
+heads of the same layers; random heads of any layer; heads of another concept."""
+
+
+@dataclass(frozen=True)
+class Damage:
+    """An edit's damage to everything else, on neutral text."""
+
+    perplexity: float
+    kl: float
+    """Mean divergence KL(base || arm) of the next-token distributions, nats; 0 for the base."""
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One condition: an edit (or none), the answers it gave, and the damage it did."""
+
+    name: str
+    """Unique, such as `edit` or `matched-2`."""
+    kind: ArmKind
+    edit: Edit
+    answers: tuple[str, ...]
+    """To the questions it was asked, in their order."""
+    damage: Damage
+    n_forwards: int
+    """Forward passes the edit touched, counted at the hooks."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +49,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """How one arm answered one group of questions; all but `score` are fractions of the questions, 0 to 1."""
+    """One arm's answers to one group of questions; all but `score` are fractions of the questions, 0 to 1."""
 
     n_questions: int
     score: Estimate
-    """What counts, by the task's metric: for most tasks the fraction of the answers that are right."""
+    """The mean by the task's metric: for most tasks the fraction of the answers that are right."""
     exact: Estimate | None
     """The answer is an accepted answer, after SQuAD normalisation; None where questions have no answers."""
     f1: Estimate | None
@@ -45,7 +75,7 @@ class GroupSummary:
 
 @dataclass(frozen=True)
 class Confusion:
-    """What one arm called the images of each class."""
+    """One arm's names for the images of each class."""
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -69,3 +99,61 @@ class ArmSummary:
     n_forwards: int
     confusion: Confusion | None = None
     """In a classification: which classes were named."""
+
+
+@dataclass(frozen=True)
+class CaptionArm:
+    """Figures of one arm's captions; intervals are over images."""
+
+    name: str
+    direction: Direction | None
+    """None for the base."""
+    kind: ArmKind
+    heads: tuple[str, ...]
+    scale: float | None
+    n_images: int
+    frequency: Estimate
+    """The concept's words per caption."""
+    frequency_change: Estimate | None
+    """That minus the base's, paired by image; None for the base itself. Captions that fell silent count as unchanged
+    where the concept is suppressed."""
+    naming: Estimate
+    """Fraction of the captions that name any of them."""
+    cider: Estimate
+    """CIDEr with the references, 0 to 10."""
+    cider_without: Estimate
+    """The same, with the concept's words taken out of captions and references."""
+    others: dict[str, Estimate]
+    """Words of other concepts per caption, by the concept's name."""
+    length: Estimate
+    """Words per caption, articles not counted."""
+    repetition: float
+    """Mean fraction of a caption's word pairs that occurred in it before."""
+    empty: float
+    """Fraction of the captions without a word; never booked as suppression."""
+    damage: Damage
+    n_forwards: int
+    silenced: float = 0.0
+    """The part of the frequency that silence alone took: the words per caption that the base has for images which
+    this arm left without a caption. They count as kept; 0 for enhancement, and in results of older versions."""
+
+    def relative_frequency(self, base: "CaptionArm") -> float | None:
+        """The concept's frequency, times the base's; None where the base never names it."""
+        return _relative(self.frequency, base.frequency)
+
+    def kept_cider(self, base: "CaptionArm", direction: Direction) -> float | None:
+        """The CIDEr that a direction is judged by, times the base's; None where the base has none.
+
+        To suppress it is the CIDEr without the concept's words, as a caption that no longer says them should lose some.
+        """
+        if direction == "suppress":
+            return _relative(self.cider_without, base.cider_without)
+        return _relative(self.cider, base.cider)
+
+
+def _relative(after: Estimate, before: Estimate) -> float | None:
+    return after.value / before.value if before.value else None
+
+
+Figures = TypeVar("Figures", ArmSummary, CaptionArm)
+"""The figures of an arm, of one kind or the other."""

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic
 
-from headpursuit.studies.results.captions import CaptionArm, Figures
-from headpursuit.studies.results.figures import ArmSummary
+from headpursuit.studies.results.figures import ArmSummary, CaptionArm, Figures
 
 
 class DoseWord(StrEnum):
@@ -19,7 +18,7 @@ class DoseWord(StrEnum):
 
 
 def size_of(n_heads: int, scale: float) -> float:
-    """How large an edit is: the sum of |scale - 1| over its heads, so one head at -3 is as large as two at -1."""
+    """The size of an edit: the sum of |scale - 1| over its heads, so one head at -3 is as large as two at -1."""
     return n_heads * abs(scale - 1)
 
 
@@ -31,11 +30,11 @@ class DoseCell(Generic[Figures]):
     scale: float
     word: DoseWord
     signs: tuple[str, ...]
-    """What is wrong with it, in words; none where it is good or too weak."""
+    """Its faults, in words; none where it is good or too weak."""
     effect: float
     """Fraction by which the target score (of captions: the concept's frequency) falls, or rises where it is to."""
     damage: float
-    """What else breaks, in units of what is tolerated: above 1 it is over-intervened."""
+    """Damage beside the concept, in units of what is tolerated: above 1 it is over-intervened."""
     arm: Figures
     matched: float | None = None
     """Target score (of captions: frequency) with as many random heads of the same layers, one draw; measured beside the
@@ -48,7 +47,7 @@ class DoseCell(Generic[Figures]):
 
     @property
     def size(self) -> float:
-        """How far all heads together are moved from 1; see `size_of`."""
+        """The distance of all heads together from 1; see `size_of`."""
         return size_of(self.n_heads, self.scale)
 
 
@@ -72,6 +71,18 @@ class DoseSheet(Generic[Figures]):
     def chosen(self) -> DoseCell[Figures]:
         """The recommended cell."""
         return next(cell for cell in self.cells if cell.dose == (self.n_heads, self.scale))
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """The columns of its table."""
+        return tuple(dict.fromkeys(cell.scale for cell in self.cells))
+
+    @property
+    def rows(self) -> tuple[tuple[int, tuple[DoseCell[Figures] | None, ...]], ...]:
+        """The rows of its table, few heads first: a cell for each scale, None where it was not measured."""
+        cells = {cell.dose: cell for cell in self.cells}
+        counts = sorted({cell.n_heads for cell in self.cells})
+        return tuple((count, tuple(cells.get((count, scale)) for scale in self.scales)) for count in counts)
 
     @property
     def counts(self) -> tuple[int, ...]:

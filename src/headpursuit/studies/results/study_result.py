@@ -4,13 +4,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headpursuit.analysis import Ranking
-from headpursuit.studies.kernel import ResultKind
-from headpursuit.studies.results.arms import ArmKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results.config import StudyConfig
-from headpursuit.studies.results.figures import ArmSummary
+from headpursuit.studies.results.figures import ArmKind, ArmSummary
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
-from headpursuit.studies.tasks.task import Direction, MetricName
+from headpursuit.studies.tasks.task import Direction
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Example:
     thumbnail: str = ""
     """That image, small: a file in the study's folder."""
     scores: dict[str, float] = field(default_factory=dict)
-    """What each answer counts, by arm name."""
+    """The score of each answer, by arm name."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +41,9 @@ class HeadNote:
     explained: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class StudyResult:
-    """A finished study."""
+@dataclass(frozen=True, kw_only=True)
+class RankedStudy(Loadable):
+    """A finished study of answers or of captions: its model, its ranking, and how they were found."""
 
     config: StudyConfig
     concept: str
@@ -52,37 +51,43 @@ class StudyResult:
     """Heads of the model in words."""
     certificate: str
     command: str
-    """How to run the study again."""
+    """The command that runs the study again."""
     ranking: Ranking
     notes: tuple[HeadNote, ...]
     """One per head, best tokens first."""
+    versions: dict[str, str]
+    """Packages, device and dtype it ran with."""
+    flags: dict[str, str] = field(default_factory=dict)
+    """Limits of statements about what the model's heads write, by flag, and their meaning."""
+    remarks: tuple[str, ...] = ()
+    """Remarks on what could not be measured, one sentence each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult(RankedStudy):
+    """A finished study of answers."""
+
     arms: tuple[ArmSummary, ...]
     """Base first, then the edit, then the controls."""
     examples: tuple[Example, ...]
     """Every held-out question."""
     verdict: Verdict
-    versions: dict[str, str]
-    """Packages, device and dtype it ran with."""
-    flags: dict[str, str] = field(default_factory=dict)
-    """What limits statements about what the model's heads write, by flag, and what that means."""
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
     sheet: AnswerSheet | None = None
     """The dose sheet; None where number and scale of the heads were given."""
-    remarks: tuple[str, ...] = ()
-    """What could not be measured, one sentence each."""
-    metric: MetricName = "contains"
-    """What counts in the target outputs."""
+    metric: str = "contains"
+    """The metric of the target outputs."""
     direction: Direction = "suppress"
 
     @property
     def heads(self) -> int | str:
-        """How many heads are edited, as the sheet or the config says."""
+        """The number of heads that are edited, as the sheet or the config says."""
         return self.sheet.n_heads if self.sheet else self.config.heads
 
     @property
     def scale(self) -> float:
-        """What they are multiplied by."""
+        """The factor that they are multiplied by."""
         return self.sheet.scale if self.sheet else self.config.scale
 
     @property
@@ -93,11 +98,6 @@ class StudyResult:
     def arms_of(self, kind: ArmKind) -> tuple[ArmSummary, ...]:
         """The arms of one kind."""
         return tuple(arm for arm in self.arms if arm.kind == kind)
-
-    @classmethod
-    def load(cls, path: Path | str) -> "StudyResult":
-        """Read a finished study; see `ResultKind.load`."""
-        return KIND.load(path)
 
 
 def ranking_in(folder: Path) -> Ranking:

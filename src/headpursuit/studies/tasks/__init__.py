@@ -6,7 +6,6 @@ from typing import Any
 
 from headpursuit.concepts import load_concept
 from headpursuit.images import ImageSet
-from headpursuit.studies.tasks.captioning import captioning
 from headpursuit.studies.tasks.declarations import (
     declaration_file,
     declared_names,
@@ -14,8 +13,8 @@ from headpursuit.studies.tasks.declarations import (
     read_declaration,
 )
 from headpursuit.studies.tasks.declared import declared_task
-from headpursuit.studies.tasks.image_classification import image_classification
-from headpursuit.studies.tasks.task import Direction, MetricName, Question, Task, accepted_answers, drawn
+from headpursuit.studies.tasks.images import captioning, image_classification
+from headpursuit.studies.tasks.task import Direction, Question, Task, accepted_answers, drawn
 
 _IMAGE_TASKS: dict[str, Callable[[ImageSet], Task]] = {"image-classification": image_classification}
 
@@ -127,7 +126,6 @@ def asked_for(name: str) -> tuple[str, dict[str, Any]]:
 __all__ = [
     "CAPTIONING",
     "Direction",
-    "MetricName",
     "Question",
     "Task",
     "accepted_answers",

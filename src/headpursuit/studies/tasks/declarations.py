@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from headpursuit.files import read_yaml
 
@@ -72,14 +72,13 @@ def read_declaration(file: Path) -> dict[str, Any]:
     return dict(content)
 
 
-def one_of(allowed: Any, value: Any, where: str) -> Any:
-    """A value that must be one of a Literal's.
+def one_of(choices: Collection[str], value: Any, where: str) -> Any:
+    """A value that must be one of some.
 
     Raises:
         ValueError: If it is not; the text names them.
     """
-    choices = get_args(allowed)
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{where}: {value!r} is none of {', '.join(choices)}")
     return value
 

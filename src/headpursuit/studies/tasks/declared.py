@@ -2,16 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from headpursuit.concepts import load_concept
 from headpursuit.files import read_text
-from headpursuit.studies.metrics import contains
+from headpursuit.studies.metrics import METRICS, contains
 from headpursuit.studies.tasks.declarations import one_of, read_declaration
 from headpursuit.studies.tasks.groups import concept_beside, questions_of
 from headpursuit.studies.tasks.task import (
     Direction,
-    MetricName,
     Question,
     Task,
     neutral_texts,
@@ -42,8 +41,8 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
     for key in ("concept",) if "questions" in declared else ("concept", "target"):
         if key not in declared:
             raise ValueError(f"{file} declares no {key}; see docs/tasks.md for a complete example")
-    metric = one_of(MetricName, declared.get("metric", "contains"), f"{file}, metric")
-    direction = one_of(Direction, declared.get("direction", "suppress"), f"{file}, direction")
+    metric = one_of(METRICS, declared.get("metric", "contains"), f"{file}, metric")
+    direction = one_of(get_args(Direction), declared.get("direction", "suppress"), f"{file}, direction")
     concept = _concept(declared["concept"], file)
     if "questions" in declared:
         questions = parse_questions(_text_beside(declared["questions"], file, "questions"), str(declared["questions"]))

@@ -78,7 +78,7 @@ def _rows(given: Mapping[str, Any], file: Path, where: str) -> list[Row]:
 
 
 def _kept(row: Row, given: Mapping[str, Any], words: Mapping[str, frozenset[tuple[str, ...]]]) -> bool:
-    """Whether a row passes the filters, of which two compare its answers with words."""
+    """True if a row passes the filters, of which two compare its answers with words."""
     for name, allowed in (given.get("keep") or {}).items():
         if column(row, name) not in (allowed if isinstance(allowed, list) else [allowed]):
             return False
@@ -105,7 +105,7 @@ def _splits(by_fact: Mapping[str, Sequence[Row]], given: Mapping[str, Any], wher
         return {"ranking": ordered[:half], "heldout": ordered[half:]}
     facts: dict[Split, list[str]] = {}
     for fact, rows in by_fact.items():
-        found = {one_of(Split, column(row, given["split"]), cell(row, given["split"])) for row in rows}
+        found = {one_of(get_args(Split), column(row, given["split"]), cell(row, given["split"])) for row in rows}
         if len(found) > 1:
             raise ValueError(f"{where}: the fact {fact!r} is in several splits ({', '.join(sorted(found))})")
         facts.setdefault(found.pop(), []).append(fact)

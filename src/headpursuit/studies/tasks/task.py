@@ -15,10 +15,6 @@ Group = Literal["target", "unrelated"]
 Split = Literal["ranking", "selection", "heldout"]
 Direction = Literal["suppress", "enhance"]
 """Whether an edit is to make a concept rarer or more frequent."""
-MetricName = Literal[
-    "contains", "exact", "f1", "first-named", "names-concept", "concept-words", "toxicity", "positive", "negative"
-]
-"""What counts in the outputs to target prompts; `studies.scoring` says what each is."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +41,13 @@ class Question:
 
     @property
     def text(self) -> str:
-        """What is asked, without the image."""
+        """The question, without the image."""
         return self.prompt.text if isinstance(self.prompt, ImagePrompt) else str(self.prompt)
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a study measures."""
+    """The questions that a study measures."""
 
     name: str
     concept: str | Concept
@@ -62,9 +58,9 @@ class Task:
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
     remarks: tuple[str, ...] = ()
-    """What readers of its figures should know, one sentence each."""
-    metric: MetricName = "contains"
-    """What counts in the target outputs; unrelated answers count if they contain an accepted one."""
+    """Remarks for readers of its figures, one sentence each."""
+    metric: str = "contains"
+    """What counts in the target outputs: a metric, by name. Unrelated answers count if they contain an accepted one."""
     direction: Direction = "suppress"
     scorer: str = "words"
     """What judges outputs where the metric is toxicity or sentiment."""
@@ -80,7 +76,7 @@ class Task:
 
     @property
     def has_images(self) -> bool:
-        """Whether any question is about an image."""
+        """True if any question is about an image."""
         return any(isinstance(q.prompt, ImagePrompt) for q in self.questions)
 
     @property
@@ -219,7 +215,7 @@ def neutral_texts() -> tuple[str, ...]:
 
 
 def paragraphs(text: str) -> tuple[str, ...]:
-    """What stands between empty lines, each on one line."""
+    """The paragraphs between empty lines, each on one line."""
     return tuple(" ".join(p.split()) for p in text.split("\n\n") if p.strip())
 
 

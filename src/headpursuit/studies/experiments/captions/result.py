@@ -1,15 +1,13 @@
 """A finished study of captions, as it is read back from disk."""
 
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-from headpursuit.analysis import Ranking
 from headpursuit.records import from_fields, from_record
 from headpursuit.studies.kernel import ResultKind
 from headpursuit.studies.measures import caption_measure
-from headpursuit.studies.results import ArmKind, CaptionArm, CaptionSheet, HeadNote, StudyConfig, Verdict
-from headpursuit.studies.results.study_result import ranking_in
+from headpursuit.studies.results import ArmKind, CaptionArm, CaptionSheet, StudyConfig, Verdict
+from headpursuit.studies.results.study_result import RankedStudy, ranking_in
 from headpursuit.studies.tasks import Direction
 
 
@@ -25,37 +23,21 @@ class CaptionExample:
     """By arm name."""
 
 
-@dataclass(frozen=True)
-class CaptioningResult:
+@dataclass(frozen=True, kw_only=True)
+class CaptioningResult(RankedStudy):
     """A finished study of captions: a concept switched down, and up."""
 
-    config: StudyConfig
-    concept: str
     words: tuple[str, ...]
     """The concept's."""
     request: str
-    """What the model was asked about each image."""
-    model_summary: str
-    """Heads of the model in words."""
-    certificate: str
-    command: str
-    """How to run the study again."""
-    ranking: Ranking
-    notes: tuple[HeadNote, ...]
-    """One per head, best tokens first."""
+    """The request about each image."""
     sheets: dict[Direction, CaptionSheet]
-    """What the doses were chosen by."""
+    """The sheets that the doses were chosen by."""
     arms: tuple[CaptionArm, ...]
     """Base first, then all of one direction, then all of the other."""
     verdicts: dict[Direction, Verdict]
     examples: tuple[CaptionExample, ...]
     """Every held-out image."""
-    versions: dict[str, str]
-    """Packages, device and dtype it ran with."""
-    flags: dict[str, str] = field(default_factory=dict)
-    """What limits statements about what the model's heads write, by flag, and what that means."""
-    remarks: tuple[str, ...] = ()
-    """What could not be measured, one sentence each."""
 
     @property
     def base(self) -> CaptionArm:
@@ -70,11 +52,6 @@ class CaptioningResult:
         """The arms of a direction, all or of one kind."""
         own = (arm for arm in self.arms if arm.direction == direction)
         return tuple(arm for arm in own if kind is None or arm.kind == kind)
-
-    @classmethod
-    def load(cls, path: Path | str) -> "CaptioningResult":
-        """Read a finished study; see `ResultKind.load`."""
-        return KIND.load(path)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "CaptioningResult":

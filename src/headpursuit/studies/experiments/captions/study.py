@@ -7,24 +7,26 @@ from pathlib import Path
 
 from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept, load_concept
-from headpursuit.heads import Edit
-from headpursuit.models import LanguageModel
-from headpursuit.studies.arms import ArmRunner, PlannedArm, image_scopes
+from headpursuit.heads import Edit, parse_scope
+from headpursuit.models import Anatomy, LanguageModel
+from headpursuit.studies.arms import ArmRunner, PlannedArm, image_scopes, plan_arms
 from headpursuit.studies.dates import dated
-from headpursuit.studies.experiments.captions.plan import plan_caption_arms
 from headpursuit.studies.experiments.captions.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
-from headpursuit.studies.finding import described, find_heads, measured
 from headpursuit.studies.judging import decide, verdict_of
 from headpursuit.studies.measures import CaptionMeasure, caption_measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, CaptionArm, CaptionSheet, StudyConfig, Verdict
+from headpursuit.studies.results import Arm, ArmKind, CaptionArm, CaptionSheet, StudyConfig, Verdict
 from headpursuit.studies.settings import find_task
+from headpursuit.studies.study_run import StudyRun, begin_study
 from headpursuit.studies.sweep import DoseRunner, dose_edits, doses_left_out, sweep_questions
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
 """Concepts that captions of most images name."""
+
+PAPER_SCALES: Mapping[Direction, float] = {"suppress": -1.0, "enhance": 5.0}
+"""The paper's factors, for 1 % of the heads."""
 
 
 def study_captions(
@@ -58,24 +60,24 @@ def study_captions(
         raise ValueError(f"{config.task} is no study of captions; run it with headpursuit.study")
     config = dated(model, config, Path(path), chat=config.chat)
     task = (task or find_task(config)).split_for(sweep=True)
-    found = find_heads(KIND, model, task, config, Path(path), resume=resume, progress=progress)
-    sheets = caption_sheets(model, task, found.concept, config, found.rankings[0], found.folder, progress)
+    run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)
+    sheets = caption_sheets(run)
     scopes, remark = image_scopes(model, task, config)
-    planned = plan_caption_arms(config, model.anatomy, found.rankings, sheets, scopes)
+    planned = plan_caption_arms(config, model.anatomy, run.rankings, sheets, scopes)
     unedited: PlannedArm = ("base", "base", Edit({}))
     runner = ArmRunner(model, task, config, progress)
-    arms = measured(runner, [unedited, *(arm for own in planned.values() for arm in own)], found.folder, progress)
+    arms = runner.measured([unedited, *(arm for own in planned.values() for arm in own)], run.folder)
     base, by_name = arms[0], {arm.name: arm for arm in arms}
     by_direction = {direction: [by_name[name] for name, *_ in own] for direction, own in planned.items()}
-    scorer = CaptionScorer(task.heldout, found.concept, _others(found.concept, found.other), config.seed)
+    scorer = CaptionScorer(task.heldout, run.concept, _others(run.concept, run.other), config.seed)
     figures = {
         direction: [scorer.figures(arm, base, direction) for arm in own] for direction, own in by_direction.items()
     }
     before = scorer.figures(base, base)
     left_out = doses_left_out(sheets["suppress"].counts, config, model)
     result = CaptioningResult(
-        **described(model, config, found),
-        words=found.concept.words,
+        **run.described(),
+        words=run.concept.words,
         request=task.heldout[0].text,
         sheets=sheets,
         arms=(before, *(arm for own in figures.values() for arm in own)),
@@ -83,36 +85,65 @@ def study_captions(
             direction: _judged(caption_measure(direction, config), scorer, [base, *own], [before, *figures[direction]])
             for direction, own in by_direction.items()
         },
-        examples=_examples(task, arms, found.thumbnails),
+        examples=_examples(task, arms, run.thumbnails),
         remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
     )
-    return KIND.finish(found.folder, result, task=task.name, model=config.model)
+    return KIND.finish(run.folder, result, task=task.name, model=config.model)
 
 
-def caption_sheets(
-    model: LanguageModel,
-    task: Task,
-    concept: Concept,
-    config: StudyConfig,
-    ranking: Ranking,
-    folder: Path,
-    progress: Progress,
-) -> dict[Direction, CaptionSheet]:
+def caption_sheets(run: StudyRun) -> dict[Direction, CaptionSheet]:
     """Measure every dose of both directions on selection images, and choose one of each.
 
     Raises:
         ValueError: If no dose can be controlled.
     """
+    config = run.config
     doses: Mapping[Direction, list[Edit]] = {
-        "suppress": dose_edits(model, config, ranking),
-        "enhance": dose_edits(model, replace(config, scales=config.enhance_scales), ranking),
+        "suppress": dose_edits(run.model, config, run.rankings[0]),
+        "enhance": dose_edits(run.model, replace(config, scales=config.enhance_scales), run.rankings[0]),
     }
-    runner = DoseRunner(model, task, config, folder, progress, n_doses=[len(edits) for edits in doses.values()])
-    scorer = CaptionScorer(sweep_questions(task, config), concept, (), config.seed)
+    runner = DoseRunner(run, n_doses=[len(edits) for edits in doses.values()])
+    scorer = CaptionScorer(sweep_questions(run.task, config), run.concept, (), config.seed)
     return {
         direction: runner.sheet(caption_measure(direction, config), partial(_figures, scorer, direction), edits)
         for direction, edits in doses.items()
     }
+
+
+def plan_caption_arms(
+    config: StudyConfig,
+    anatomy: Anatomy,
+    rankings: tuple[Ranking, Ranking],
+    sheets: Mapping[Direction, CaptionSheet],
+    scopes: Sequence[ArmKind] = (),
+) -> dict[Direction, list[PlannedArm]]:
+    """Name, kind and edit of every arm of each direction, without the base; names begin with the direction.
+
+    Args:
+        config: Scope, number of draws, and the paper's number of heads.
+        anatomy: All heads of the model.
+        rankings: The concept's and the other concept's.
+        sheets: The dose of each direction.
+        scopes: Kinds of arms that are the edit in another scope: `image`, `text`.
+
+    Raises:
+        ValueError: If an edit cannot be controlled.
+    """
+    planned: dict[Direction, list[PlannedArm]] = {}
+    for direction, sheet in sheets.items():
+        own = planned[direction] = []
+        dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale)
+        for name, kind, edit in plan_arms(dosed, anatomy, *rankings, scopes)[1:]:
+            own.append((direction if kind == "edit" else f"{direction}-{name.removeprefix('edit-')}", kind, edit))
+            if kind == "edit":
+                own += _paper_arm(direction, config, rankings[0], edit)
+    return planned
+
+
+def _paper_arm(direction: Direction, config: StudyConfig, ranking: Ranking, chosen: Edit) -> list[PlannedArm]:
+    """The paper's dose, unless it is the chosen one."""
+    edit = Edit(ranking.edit(config.heads, PAPER_SCALES[direction]), parse_scope(config.scope))
+    return [] if edit == chosen else [(f"{direction}-paper", "dose", edit)]
 
 
 def _figures(scorer: CaptionScorer, direction: Direction, *arms: Arm) -> CaptionArm:

@@ -1,4 +1,4 @@
-"""How far a figure moved under an edit: base and edit answer the same items, so items are resampled in pairs.
+"""Changes of figures under an edit: base and edit answer the same items, so items are resampled in pairs.
 
 A figure is read off two sums over items, of scores and of weights: a mean is their quotient q, a perplexity exp(-q),
 bits -q / ln 2. Which of them a metric is, is found out from its value. Other metrics are not resampled; their change
@@ -33,18 +33,18 @@ class Change:
     """Its 95 % interval."""
     high: float | None
     paired: bool
-    """Whether items were resampled in pairs; else the figures are treated as independent."""
+    """True if items were resampled in pairs; else the figures are treated as independent."""
     p: float | None = None
-    """Where items are right or wrong: the exact sign test (McNemar's) of those that moved, two-sided."""
+    """The exact sign test (McNemar's) of items that moved, two-sided, where items are right or wrong."""
 
     def harm(self, higher_is_better: bool | None) -> bool:
-        """Whether the figure became worse beyond chance: its whole interval, and p below 0.05 where there is one."""
+        """True if the figure became worse beyond chance: its whole interval, and p below 0.05 where there is one."""
         if self.low is None or self.high is None or higher_is_better is None or (self.p or 0) >= _LEVEL:
             return False
         return self.high < 0 if higher_is_better else self.low > 0
 
     def gain(self, higher_is_better: bool | None) -> bool:
-        """Whether the figure became better beyond chance."""
+        """True if the figure became better beyond chance."""
         return self.harm(None if higher_is_better is None else not higher_is_better)
 
 
@@ -81,7 +81,7 @@ def change_of(base: HarnessFigure, edit: HarnessFigure, seed: int) -> Change:
 
 
 def _form_of(base: HarnessFigure, edit: HarnessFigure) -> _Form | None:
-    """What makes both figures of their scores; None if nothing known does."""
+    """The form that makes both figures of their scores; None if no known one does."""
     if len(base.scores) < 2 or base.items != edit.items:
         return None
     for form in _FORMS:

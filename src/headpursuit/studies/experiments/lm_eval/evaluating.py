@@ -1,6 +1,6 @@
 """Ask tasks of lm-evaluation-harness of a model as it is, edited, and with random heads rescaled instead."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +9,6 @@ from headpursuit.heads import Edit, site_order
 from headpursuit.models import (
     Anatomy,
     HarnessAnswers,
-    HarnessFigure,
     HarnessTasks,
     LanguageModel,
     ask_harness,
@@ -19,7 +18,7 @@ from headpursuit.pursuit.controls import random_heads
 from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.lm_eval.changes import change_of
 from headpursuit.studies.experiments.lm_eval.result import KIND, HarnessArm, HarnessResult, HarnessRow
-from headpursuit.studies.experiments.lm_eval.saying import sentence_of
+from headpursuit.studies.experiments.lm_eval.sentences import sentence_of
 from headpursuit.studies.experiments.lm_eval.settings import EDIT, HarnessConfig, command
 from headpursuit.studies.identity import check_model
 from headpursuit.studies.kernel import Parts
@@ -88,7 +87,8 @@ def harness_study(
 
 def rows_of(answers: Mapping[str, HarnessAnswers], seed: int) -> tuple[HarnessRow, ...]:
     """Every figure of the base, set beside the same figure of the other arms."""
-    base, edit, *controls = (_by_name(found.figures) for found in answers.values())
+    named = ({(figure.task, figure.label): figure for figure in found.figures} for found in answers.values())
+    base, edit, *controls = named
     return tuple(
         HarnessRow(
             task=figure.task,
@@ -133,7 +133,3 @@ def _controls(edit: Edit, anatomy: Anatomy, config: HarnessConfig) -> dict[str, 
         f"matched-{number}": Edit(dict(zip(heads, scales, strict=True)), edit.scope)
         for number, heads in enumerate(drawn, start=1)
     }
-
-
-def _by_name(figures: Sequence[HarnessFigure]) -> dict[tuple[str, str], HarnessFigure]:
-    return {(figure.task, figure.label): figure for figure in figures}

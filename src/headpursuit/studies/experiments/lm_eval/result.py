@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from headpursuit.studies.experiments.lm_eval.changes import Change
 from headpursuit.studies.experiments.lm_eval.settings import HarnessConfig
-from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,7 @@ class HarnessArm:
     scales: Mapping[str, float]
     """By head; empty for the base."""
     n_forwards: int
-    """How many forward passes were edited."""
+    """Forward passes that were edited."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +41,25 @@ class HarnessRow:
 
 
 @dataclass(frozen=True)
-class HarnessResult:
-    """What an edit does on some tasks."""
+class HarnessResult(Loadable):
+    """The figures of some tasks, in every arm."""
 
     config: HarnessConfig
     concept: str
-    """What the heads were ranked for, if that is known."""
+    """The concept that the heads were ranked for, if that is known."""
     model_summary: str
     """Heads of the model in words."""
     command: str
-    """How to run it again."""
+    """The command that runs it again."""
     arms: tuple[HarnessArm, ...]
     """Base, edit, controls."""
     rows: tuple[HarnessRow, ...]
     sentence: str
-    """What was found."""
+    """The finding, in words."""
     warnings: tuple[str, ...]
-    """What lm-eval warned of."""
+    """Warnings of lm-eval."""
     versions: Mapping[str, str]
     """Packages, device and dtype it ran with."""
-
-    @classmethod
-    def load(cls, path: Path | str) -> "HarnessResult":
-        """Read a finished run; see `ResultKind.load`."""
-        return KIND.load(path)
 
 
 KIND = ResultKind("lm-eval run", HarnessConfig, HarnessResult)

@@ -1,8 +1,21 @@
-"""Ways of ranking heads, compared by what editing the heads does."""
+"""Rankers compared: of many ways to rank heads, what editing the best heads of each does."""
+
+from typing import Any
 
 from headpursuit.studies.experiments.rankers.comparison import compare_rankers
-from headpursuit.studies.experiments.rankers.experiment import EXPERIMENT
-from headpursuit.studies.experiments.rankers.result import RankersResult, TaskComparison
-from headpursuit.studies.experiments.rankers.settings import RankersConfig
+from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, TaskComparison
+from headpursuit.studies.experiments.rankers.sentences import shown
+from headpursuit.studies.experiments.rankers.settings import RankersConfig, command
+from headpursuit.studies.kernel import Experiment
+
+
+def _prepare(config: RankersConfig) -> dict[str, Any]:
+    tasks = config.find_tasks()
+    for task in tasks:
+        _ = task.words  # refuses a file of words that is missing
+    return {"tasks": tasks}
+
+
+EXPERIMENT = Experiment("rankers", KIND, compare_rankers, shown, command, _prepare)
 
 __all__ = ["EXPERIMENT", "RankersConfig", "RankersResult", "TaskComparison", "compare_rankers"]

@@ -7,16 +7,17 @@ from pathlib import Path
 import numpy as np
 
 from headpursuit.analysis.rankers import DEFAULT
-from headpursuit.models import LanguageModel, batches, tokens_of
+from headpursuit.models import LanguageModel
 from headpursuit.storage import versions
 from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.rankers.judging import Judged, compare, places
 from headpursuit.studies.experiments.rankers.measuring import Run
 from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, TaskComparison, seconds_in
+from headpursuit.studies.experiments.rankers.sentences import over_tasks
 from headpursuit.studies.experiments.rankers.settings import RankersConfig, command
-from headpursuit.studies.experiments.rankers.wording import over_tasks
 from headpursuit.studies.identity import check_asked
 from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.ranked import check_fits
 from headpursuit.studies.results import Estimate, StudyConfig
 from headpursuit.studies.statistics import widened
 from headpursuit.studies.tasks import Task
@@ -59,15 +60,19 @@ def compare_rankers(
     studies = [config.study(name) for name in config.tasks] if studies is None else studies
     KIND.check(folder, config, resume=resume)
     for task, study in zip(tasks, studies, strict=True):
-        _check_feasible(model, task, study, config)
+        config.counts(model.anatomy.n_heads)
+        for what, asked in (("ranking prompts", task.ranking_questions), ("held-out questions", task.heldout)):
+            if not asked:
+                raise ValueError(f"{task.name} has no {what}")
+        check_fits(model, task, study, [task.words])
     KIND.begin(folder, config)
     judged = []
     for task, study in zip(tasks, studies, strict=True):
         place = folder / task.name
         place.mkdir(exist_ok=True)
         check_asked(model, task, [task.words], place, study)
-        stage = partial(_told, progress, f"{task.name}: " if len(tasks) > 1 else "")
-        run = Run(model, task, task.words, config, study, place, stage)
+        prefix = f"{task.name}: " if len(tasks) > 1 else ""
+        run = Run(model, task, task.words, config, study, place, partial(_told, progress, prefix))
         orders, left_out = run.ranked()
         if len(orders) == 1 and left_out:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
@@ -79,23 +84,6 @@ def compare_rankers(
 
 def _told(progress: Progress, prefix: str, stage: str, done: int, total: int) -> None:
     progress(prefix + stage, done, total)
-
-
-def _check_feasible(model: LanguageModel, task: Task, study: StudyConfig, config: RankersConfig) -> None:
-    """Find out before anything is written whether heads, words and prompts fit the model.
-
-    Raises:
-        ValueError: If they do not.
-    """
-    config.counts(model.anatomy.n_heads)
-    tokens_of(model, task.words, config.ranking.multi_token)
-    asked = task.ranking_questions
-    for what, prompts in (("ranking prompts", [q.prompt for q in asked]), ("held-out questions", task.heldout)):
-        if not prompts:
-            raise ValueError(f"{task.name} has no {what}")
-    for prompts in ([q.prompt for q in task.heldout], [q.prompt for q in asked]):
-        batches(model, prompts, config.batch_size, chat=study.frame, room=study.max_new_tokens)
-    batches(model, task.neutral_texts, config.batch_size)
 
 
 def _result(model: LanguageModel, config: RankersConfig, folder: Path, judged: Sequence[Judged]) -> RankersResult:

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from headpursuit.analysis.rankers import DEFAULT, RANKERS
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, Head
 from headpursuit.studies.experiments.rankers.measuring import Orders, Run
 from headpursuit.studies.experiments.rankers.result import (
     Contrast,
@@ -17,10 +17,10 @@ from headpursuit.studies.experiments.rankers.result import (
     SharedHeads,
     TaskComparison,
 )
-from headpursuit.studies.experiments.rankers.wording import of_task
+from headpursuit.studies.experiments.rankers.sentences import of_task
 from headpursuit.studies.judging import check_base, sentences
 from headpursuit.studies.measures import AnswerMeasure, answer_measure, counted, effects
-from headpursuit.studies.results import Arm, ArmSummary
+from headpursuit.studies.results import Arm, ArmSummary, Estimate
 from headpursuit.studies.scoring import score
 from headpursuit.studies.statistics import resampled_means, widened
 from headpursuit.studies.summaries import summarise
@@ -38,7 +38,7 @@ Draws = Float[np.ndarray, " n_resamples"]
 """One figure in every resample of the facts."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Judged:
     """A task's figures, and what averages over tasks need of them."""
 
@@ -46,7 +46,7 @@ class Judged:
     resampled: dict[str, Draws]
     """By ranker, the mean effect over numbers of heads."""
     n_facts: int
-    """How many facts are resampled."""
+    """Number of facts that are resampled."""
 
 
 def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, arms: Mapping[Edit, Arm]) -> Judged:
@@ -63,11 +63,41 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
     reached = {edit: measure.effect(before, arm) for edit, arm in summaries.items() if not measure.breaks(before, arm)}
     n_facts = len({q.fact for q in run.questions if q.group == "target"})
     counts = run.config.counts(run.model.anatomy.n_heads)
-    found = {name: _figures(run, several, counts, reached, in_resamples) for name, several in orders.items()}
-    means = {name: np.mean([figure[1] for figure in figures], axis=0) for name, figures in found.items()}
-    rows = tuple(_row(name, orders[name][0], found, means, counts, n_facts) for name in orders)
+    found = {
+        name: [_most(run, several, count, reached, in_resamples) for count in counts]
+        for name, several in orders.items()
+    }
+    means = {
+        name: _Most(float(np.mean([each.value for each in most])), np.mean([each.drawn for each in most], axis=0))
+        for name, most in found.items()
+    }
+
+    def beyond(one: _Most, other: _Most) -> Estimate:
+        return widened(one.value - other.value, one.drawn - other.drawn, n_facts)
+
+    rows = tuple(
+        RankerRow(
+            name,
+            RANKERS[name].what,
+            tuple(map(str, orders[name][0][: counts[-1]])),
+            tuple(
+                RankerFigure(
+                    count,
+                    widened(most.value, most.drawn, n_facts),
+                    None if name == DEFAULT else beyond(most, usual),
+                    most.scale,
+                    most.n_broken,
+                    len(orders[name]),
+                )
+                for count, most, usual in zip(counts, found[name], found[DEFAULT], strict=True)
+            ),
+            widened(means[name].value, means[name].drawn, n_facts),
+            None if name == DEFAULT else beyond(means[name], means[DEFAULT]),
+        )
+        for name in orders
+    )
     contrasts = tuple(
-        Contrast(one, other, widened(_value(found[one]) - _value(found[other]), means[one] - means[other], n_facts))
+        Contrast(one, other, beyond(means[one], means[other]))
         for one, other in CONTRASTS
         if one in found and other in found
     )
@@ -90,11 +120,11 @@ def compare(run: Run, orders: Orders, left_out: Mapping[str, str], base: Arm, ar
         left_out=dict(left_out),
         sentences=(*of_task(rows, contrasts, cells, measure), *few),
     )
-    return Judged(comparison, means, n_facts)
+    return Judged(comparison, {name: mean.drawn for name, mean in means.items()}, n_facts)
 
 
 def shared_heads(orders: Orders, n_heads: int) -> SharedHeads:
-    """How much of their best heads rankers share; random ones are left out."""
+    """The shares of their best heads that rankers have in common; random ones are left out."""
     top = {name: set(several[0][:n_heads]) for name, several in orders.items() if RANKERS[name].kind != "random"}
     shared = tuple(tuple(len(one & other) / n_heads for other in top.values()) for one in top.values())
     n_all = len(next(iter(orders.values()))[0])
@@ -110,55 +140,35 @@ def places(effects: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-_Figure = tuple[float, Draws, float | None, int, int]
-"""Effect, the same in every resample, best scale, draws of which every scale breaks something, draws."""
+@dataclass(frozen=True, eq=False)
+class _Most:
+    """The most that a ranker's best heads do without damage."""
+
+    value: float
+    drawn: Draws
+    """The same in every resample."""
+    scale: float | None = None
+    n_broken: int = 0
+    """Draws of which every scale breaks something."""
 
 
-def _figures(
+def _most(
     run: Run,
-    several: Sequence[tuple],
-    counts: Sequence[int],
+    several: Sequence[tuple[Head, ...]],
+    count: int,
     reached: Mapping[Edit, float],
     effects: Mapping[Edit, Draws],
-) -> list[_Figure]:
-    """One ranker's figures, few heads first; `reached` holds the edits that break nothing."""
-    found = []
-    for count in counts:
-        best: list[Edit | None] = []
-        for order in several:
-            fit = [edit for edit in run.edits(order) if len(edit) == count and edit in reached]
-            best.append(max(fit, key=lambda edit: reached[edit], default=None))
-        nothing = np.zeros_like(next(iter(effects.values())))
-        value = float(np.mean([0.0 if edit is None else reached[edit] for edit in best]))
-        drawn = np.mean([nothing if edit is None else effects[edit] for edit in best], axis=0)
-        only = best[0] if len(best) == 1 else None
-        scale = None if only is None else next(iter(only.values()))
-        found.append((value, drawn, scale, best.count(None), len(best)))
-    return found
-
-
-def _row(
-    name: str,
-    order: tuple,
-    found: Mapping[str, list[_Figure]],
-    means: Mapping[str, Draws],
-    counts: Sequence[int],
-    n_facts: int,
-) -> RankerRow:
-    figures = []
-    for count, (value, drawn, scale, broken, n_draws), (usual, beside, *_) in zip(
-        counts, found[name], found[DEFAULT], strict=True
-    ):
-        better = None if name == DEFAULT else widened(value - usual, drawn - beside, n_facts)
-        figures.append(RankerFigure(count, widened(value, drawn, n_facts), better, scale, broken, n_draws))
-    mean, usual = _value(found[name]), _value(found[DEFAULT])
-    better = None if name == DEFAULT else widened(mean - usual, means[name] - means[DEFAULT], n_facts)
-    top = tuple(str(head) for head in order[: counts[-1]])
-    return RankerRow(name, RANKERS[name].what, top, tuple(figures), widened(mean, means[name], n_facts), better)
-
-
-def _value(figures: Sequence[_Figure]) -> float:
-    return float(np.mean([value for value, *_ in figures]))
+) -> _Most:
+    """One ranker's figure at one number of heads; `reached` holds the edits that break nothing."""
+    best: list[Edit | None] = []
+    for order in several:
+        fit = [edit for edit in run.edits(order) if len(edit) == count and edit in reached]
+        best.append(max(fit, key=lambda edit: reached[edit], default=None))
+    nothing = np.zeros_like(next(iter(effects.values())))
+    value = float(np.mean([0.0 if edit is None else reached[edit] for edit in best]))
+    drawn = np.mean([nothing if edit is None else effects[edit] for edit in best], axis=0)
+    only = best[0] if len(best) == 1 else None
+    return _Most(value, drawn, None if only is None else next(iter(only.values())), best.count(None))
 
 
 def _effects(run: Run, base: Arm, arms: Mapping[Edit, Arm]) -> dict[Edit, Draws]:

@@ -1,9 +1,7 @@
-"""What is measured: every ranker's scores on ranking prompts, and every set of best heads on held-out questions."""
+"""Measurements: every ranker's scores on ranking prompts, and every set of best heads on held-out questions."""
 
 import json
-import math
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -57,8 +55,8 @@ class Run:
 
     def measured(self, orders: Orders) -> tuple[Arm, dict[Edit, Arm]]:
         """The base, and every set of best heads at every scale, each run once whoever chose it."""
-        edits = list(dict.fromkeys(self.edits(order) for order in self._all(orders)))
-        planned = list(dict.fromkeys(edit for group in edits for edit in group))
+        ordered = (order for several in orders.values() for order in several)
+        planned = list(dict.fromkeys(edit for order in ordered for edit in self.edits(order)))
         runner = ArmRunner(self.model, self.task, self.study, silent, self.questions)
         parts = Parts(self.folder / "arms", Arm, self.progress, "edit", 1 + len(planned))
         base = parts.part("base", partial(runner.run, "base", "base", Edit({})))
@@ -80,10 +78,6 @@ class Run:
             return self.task.heldout
         return drawn(self.task.heldout, self.config.questions, self.config.seed)
 
-    @staticmethod
-    def _all(orders: Orders) -> Iterable[tuple[Head, ...]]:
-        return (order for several in orders.values() for order in several)
-
     def _evidence(self) -> Evidence:
         ours = self.config
         study = replace(self.study, ranking=ours.ranking, batch_size=ours.batch_size, seed=ours.seed)
@@ -93,7 +87,7 @@ class Run:
 
 
 def name_of(edit: Edit) -> str:
-    """What an arm is called: `3x-1-` and a hash of its heads, so that equal sets of heads are one arm."""
+    """An arm's name: `3x-1-` and a hash of its heads, so that equal sets of heads are one arm."""
     heads = json.dumps([str(head) for head in edit])
     return f"{len(edit)}x{next(iter(edit.values())):g}-{sha256(heads.encode()).hexdigest()[:12]}"
 
@@ -103,10 +97,8 @@ def _scored(ranker: Ranker, evidence: Evidence, config: RankersConfig) -> dict[s
     started = time.perf_counter()
     n_draws = config.draws if ranker.kind == "random" else 1
     try:
-        drawn = [ranker.score(replace(evidence, seed=evidence.seed + draw)) for draw in range(n_draws)]
+        drawn = [ranker.scores(replace(evidence, seed=evidence.seed + draw)) for draw in range(n_draws)]
     except Unsuited as error:
         return {"left_out": str(error), "seconds": 0.0}
-    if not all(math.isfinite(score) for scores in drawn for score in scores.values()):
-        return {"left_out": "some of its scores are infinite or undefined", "seconds": 0.0}
     named = [{str(head): score for head, score in scores.items()} for scores in drawn]
     return {"scores": named, "seconds": round(time.perf_counter() - started, 3)}

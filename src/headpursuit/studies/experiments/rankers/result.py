@@ -1,11 +1,11 @@
-"""What a comparison of rankers found, in memory and on disk."""
+"""A finished comparison of rankers, in memory and on disk."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
 from headpursuit.storage import read_json
 from headpursuit.studies.experiments.rankers.settings import RankersConfig
-from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.tasks import Direction
 
@@ -19,7 +19,7 @@ class RankedCell:
     effect: float
     """Fraction by which the base's target score falls (or rises, in an enhancement); silence is no fall."""
     signs: tuple[str, ...]
-    """What breaks, in words; none for a whole model."""
+    """Breakage, in words; none for a whole model."""
     target: float
     """Target score."""
     unrelated: float | None
@@ -74,14 +74,14 @@ class Contrast:
 
 @dataclass(frozen=True)
 class SharedHeads:
-    """Which rankers choose the same heads."""
+    """The heads that rankers have in common."""
 
     n_heads: int
     rankers: tuple[str, ...]
     shared: tuple[tuple[float, ...], ...]
     """Fraction of the best `n_heads` heads that two rankers have in common."""
     by_chance: float
-    """What two random orders have in common on average."""
+    """The fraction that two random orders have in common on average."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,9 @@ class TaskComparison:
     task: str
     concept: str
     direction: Direction
-    """Whether edits are to lower the target score or to raise it."""
+    """The way that the target score is to go."""
     counted: str
-    """What a target score is the rate of, such as `answers that are right`."""
+    """The outputs that a target score is the rate of, such as `answers that are right`."""
     n_ranking_prompts: int
     n_target: int
     """Held-out target questions that every arm answered."""
@@ -108,11 +108,11 @@ class TaskComparison:
     left_out: dict[str, str]
     """Rankers that this task or model does not suit, and why."""
     sentences: tuple[str, ...]
-    """What was found."""
+    """The finding, in words."""
 
 
 @dataclass(frozen=True)
-class RankersResult:
+class RankersResult(Loadable):
     """A finished comparison."""
 
     config: RankersConfig
@@ -126,14 +126,9 @@ class RankersResult:
     pooled: dict[str, Estimate]
     """Effect minus the default's, averaged over numbers of heads and tasks."""
     sentences: tuple[str, ...]
-    """What holds over all tasks; none where there is only one."""
+    """Findings over all tasks; none where there is only one."""
     seconds: dict[str, float]
-    """How long each ranker took, all tasks together; differs from run to run, and is kept in its own files."""
-
-    @classmethod
-    def load(cls, path: Path | str) -> "RankersResult":
-        """Read a finished comparison; see `ResultKind.load`."""
-        return KIND.load(path)
+    """Time of each ranker, all tasks together; differs from run to run, and is kept in its own files."""
 
 
 def seconds_in(folder: Path) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Whether the lists' edits do the same to the model: every different set of heads is measured once."""
+"""The lists' edits measured on questions: every different set of heads once."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -8,10 +8,10 @@ from pathlib import Path
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel
 from headpursuit.studies.arms import ArmRunner
-from headpursuit.studies.experiments.sensitivity.agreement import over_draws
-from headpursuit.studies.experiments.sensitivity.conclusion import conclude_effects
+from headpursuit.studies.experiments.sensitivity.comparing import over_draws
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.result import Draw, Effect, Measured
+from headpursuit.studies.experiments.sensitivity.sentences import conclude_effects
 from headpursuit.studies.judging import check_base, sentences
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.measures import AnswerMeasure, answer_measure

@@ -1,54 +1,89 @@
 """Lists ranked from one capture, and compared with the full one."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
+from pathlib import Path
 
 from headpursuit.analysis import Capture, Ranking, Suggestions, rank_each
-from headpursuit.models import ConceptTokens, LanguageModel
-from headpursuit.studies.experiments.sensitivity.agreement import over_draws
+from headpursuit.models import LanguageModel
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.lists import known_words
 from headpursuit.studies.experiments.sensitivity.result import Agreement, Draw, Effect
 from headpursuit.studies.experiments.sensitivity.variants import Variant
+from headpursuit.studies.kernel import part
 from headpursuit.studies.overlap import overlap
+from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.statistics import spearman
+from headpursuit.studies.statistics import bootstrap, spearman
+
+_PART = 12
+"""Lists that are ranked together: what all lists share is read once for them, and what is done is kept after them."""
 
 _TOP = 10
 """Of the full list's heads, the best tenth, at least ten, are those whose order is compared apart."""
 
 
 def n_top(n_heads: int) -> int:
-    """How many of the full list's best heads `spearman_top` is over."""
+    """The number of the full list's best heads that `spearman_top` is over."""
     return min(n_heads, max(_TOP, math.ceil(n_heads / _TOP)))
 
 
-def compare(
-    model: LanguageModel,
-    capture: Capture,
-    variants: Sequence[Variant],
-    full: Variant,
-    ranking: Ranking,
-    config: SensitivityConfig,
-    edit_heads: int,
-    suggestions: Suggestions,
-    progress: Callable[[int, int], None],
-) -> list[Draw]:
-    """Rank some lists, and compare each with the full one and its ranking."""
-    lists, seeds = [variant.found for variant in variants], [variant.seed for variant in variants]
-    rankings = rank_each(model, capture, lists, config.ranking, seeds=seeds, progress=progress)
-    draws = []
-    for variant, other in zip(variants, rankings, strict=True):
-        again = None
-        if variant.kind == "subsample" and config.suggestions:
-            again = _found_again(full.found, variant.found, suggestions, config.suggestions)
-        draws.append(_draw(variant, other, ranking, edit_heads, again))
-    return draws
+@dataclass(frozen=True)
+class Comparison:
+    """Lists ranked from one capture, each compared with the first one."""
+
+    model: LanguageModel
+    capture: Capture
+    config: SensitivityConfig
+    variants: Sequence[Variant]
+    suggestions: Suggestions
+    edit_heads: int
+    """Number of heads that an edit takes."""
+
+    def ranked(self) -> Ranking:
+        """The ranking of the first list."""
+        return rank_each(self.model, self.capture, [self.variants[0].found], self.config.ranking)[0]
+
+    def draws(self, folder: Path, progress: Progress, ranking: Ranking | None = None) -> list[Draw]:
+        """Every list compared, some at a time; each such part is kept, and so is the first ranking, if not given."""
+        full = part(folder / "ranking.json", Ranking, lambda: ranking or self.ranked())
+        (folder / "draws").mkdir(exist_ok=True)
+        draws: list[Draw] = []
+        for start in range(0, len(self.variants), _PART):
+            some = partial(self.some, full, start, progress)
+            draws += part(folder / "draws" / f"{start + 1}.json", tuple[Draw, ...], some)
+        return draws
+
+    def some(self, full: Ranking, start: int, progress: Progress) -> tuple[Draw, ...]:
+        """Rank `_PART` lists, and compare each with the first one, whose ranking is given."""
+        variants = self.variants[start : start + _PART]
+        lists, seeds = [variant.found for variant in variants], [variant.seed for variant in variants]
+
+        def advance(done: int, _: int) -> None:
+            progress("rankings", start + done, len(self.variants))
+
+        rankings = rank_each(self.model, self.capture, lists, self.config.ranking, seeds=seeds, progress=advance)
+        return tuple(
+            _draw(variant, other, full, self.edit_heads, self._found_again(variant))
+            for variant, other in zip(variants, rankings, strict=True)
+        )
+
+    def _found_again(self, variant: Variant) -> float | None:
+        """The fraction of the first suggestions for a shortened list that are words it lacks of the full one."""
+        if variant.kind != "subsample" or not self.config.suggestions:
+            return None
+        full, kept = self.variants[0].found, variant.found
+        missing = set(full.token_ids) - set(kept.token_ids)
+        left_out = len(known_words(full)) - len(known_words(kept))
+        words = self.suggestions.words(kept, min(self.config.suggestions, left_out))
+        return sum(not missing.isdisjoint(word.token_ids.values()) for word in words) / len(words) if words else None
 
 
 def _draw(variant: Variant, ranking: Ranking, full: Ranking, k: int, found_again: float | None) -> Draw:
-    ours, theirs = (r.scores() for r in (ranking, full))
+    ours, theirs = (r.by_head() for r in (ranking, full))
     heads, top = list(theirs), list(theirs)[: n_top(len(theirs))]
     more = min(_TOP, len(heads))
     return Draw(
@@ -64,14 +99,6 @@ def _draw(variant: Variant, ranking: Ranking, full: Ranking, k: int, found_again
         spearman([ours[h] for h in top], [theirs[h] for h in top]),
         found_again,
     )
-
-
-def _found_again(full: ConceptTokens, kept: ConceptTokens, suggestions: Suggestions, most: int) -> float | None:
-    """The fraction of the first suggestions for a shortened list that are words it lacks of the full one."""
-    missing = {i for i in full.token_ids} - set(kept.token_ids)
-    left_out = len(known_words(full)) - len(known_words(kept))
-    words = suggestions.words(kept, min(most, left_out))
-    return sum(not missing.isdisjoint(word.token_ids.values()) for word in words) / len(words) if words else None
 
 
 def agreements(draws: Sequence[Draw], seed: int, effects: dict[str, Effect] | None = None) -> tuple[Agreement, ...]:
@@ -102,3 +129,13 @@ def _agreement(label: str, draws: list[Draw], seed: int, effect: Effect | None) 
         found_again=mean(again) if again else None,
         effect=effect,
     )
+
+
+def over_draws(values: Sequence[float], seed: int, *, fraction: bool = True) -> Estimate:
+    """Mean over draws with its 95 % interval; of a single draw, which has none, the value itself.
+
+    The interval is `bootstrap`'s over draws: it says how far other draws of the same kind would move the mean.
+    """
+    if len(values) == 1:
+        return Estimate(values[0], values[0], values[0])
+    return bootstrap(values, [str(i) for i in range(len(values))], seed, fraction=fraction)

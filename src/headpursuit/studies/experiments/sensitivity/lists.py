@@ -28,7 +28,7 @@ def with_spellings(found: ConceptTokens, keep: Callable[[Spelling], bool]) -> Co
     return _listed(found.concept, spellings)
 
 
-def together(first: ConceptTokens, second: ConceptTokens) -> ConceptTokens:
+def union(first: ConceptTokens, second: ConceptTokens) -> ConceptTokens:
     """The words of both."""
     words = tuple(dict.fromkeys((*first.concept.words, *second.concept.words)))
     return _listed(replace(first.concept, words=words), (*first.spellings, *second.spellings))
@@ -57,7 +57,7 @@ def look_alikes(
 
 
 def _kinds_of_words(found: ConceptTokens, words: Collection[str], vocabulary: VocabularyWords) -> list[set[WordKind]]:
-    """How each word is written; a token that several words share counts for the first of them."""
+    """The ways of writing each word; a token that several words share counts for the first of them."""
     seen: set[int] = set()
     ways = []
     for word in words:

@@ -1,18 +1,17 @@
 """A finished sensitivity study, as it is read back from disk."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from headpursuit.analysis import Suggestion
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.variants import Kind
-from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results import ArmSummary, Estimate
 from headpursuit.studies.tasks import Direction
 
 Outcome = Literal["stable", "depends on the list", "not about the words", "noisy"]
-"""What the rankings show; `conclude` says when it is which."""
+"""The outcomes of a study; `conclude` says when it is which."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +41,13 @@ class Draw:
 
     @property
     def same_edit(self) -> bool:
-        """Whether its edit would rescale the same heads as the full list's."""
+        """True if its edit would rescale the same heads as the full list's."""
         return self.overlap == 1
 
 
 @dataclass(frozen=True)
 class Effect:
-    """What the edits of some lists do to the task, over draws."""
+    """The effect of some lists' edits on the task, over draws."""
 
     target: Estimate
     """Fraction by which the target score falls, or rises where the task enhances; see `effect`."""
@@ -60,7 +59,7 @@ class Effect:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How well the lists of one kind and level agree with the full one: means over draws with 95 % intervals."""
+    """The agreement of lists of one kind and level with the full one: means over draws with 95 % intervals."""
 
     kind: Kind
     label: str
@@ -82,7 +81,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the task's questions showed: the base, and every different set of heads once."""
+    """The task's questions, measured: the base, and every different set of heads once."""
 
     task: str
     direction: Direction
@@ -95,17 +94,17 @@ class Measured:
     signs: tuple[tuple[str, ...], ...]
     """Of each arm: what it breaks, in words; none for most."""
     sentence: str
-    """What was found, in words."""
+    """The finding, in words."""
 
 
 @dataclass(frozen=True)
-class SensitivityResult:
-    """How much a ranking depends on its word list."""
+class SensitivityResult(Loadable):
+    """A finished study of how much a ranking depends on its word list."""
 
     config: SensitivityConfig
     concept: str
     command: str
-    """How to run it again."""
+    """The command that runs it again."""
     n_words: int
     """Of the concept."""
     n_known: int
@@ -114,7 +113,7 @@ class SensitivityResult:
     n_heads: int
     """Of the model."""
     edit_heads: int
-    """How many heads the edit takes, k."""
+    """Number of heads that the edit takes, k."""
     more_heads: int
     """The larger number of best heads that is compared too."""
     n_top: int
@@ -132,7 +131,7 @@ class SensitivityResult:
     measured: Measured | None
     """None if no task was asked for."""
     remarks: tuple[str, ...]
-    """What readers should know, one sentence each."""
+    """Remarks for readers, one sentence each."""
     versions: dict[str, str]
 
     @property
@@ -148,11 +147,6 @@ class SensitivityResult:
     def of(self, kind: Kind) -> tuple[Agreement, ...]:
         """The agreements of one kind."""
         return tuple(a for a in self.agreements if a.kind == kind)
-
-    @classmethod
-    def load(cls, path: Path | str) -> "SensitivityResult":
-        """Read a finished sensitivity study; see `ResultKind.load`."""
-        return KIND.load(path)
 
 
 KIND = ResultKind("sensitivity study", SensitivityConfig, SensitivityResult)

@@ -6,27 +6,24 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Capture, Ranking, Suggestions, count_of, rank_each, versions
+from headpursuit.analysis import Capture, Suggestions, count_of, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
 from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.sensitivity.causal import measure, questions_of
-from headpursuit.studies.experiments.sensitivity.comparing import agreements, compare, n_top
-from headpursuit.studies.experiments.sensitivity.conclusion import conclude
+from headpursuit.studies.experiments.sensitivity.comparing import Comparison, agreements, n_top
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig, command
 from headpursuit.studies.experiments.sensitivity.lists import known_words
-from headpursuit.studies.experiments.sensitivity.result import KIND, Draw, SensitivityResult
+from headpursuit.studies.experiments.sensitivity.result import KIND, SensitivityResult
+from headpursuit.studies.experiments.sensitivity.sentences import conclude
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
-from headpursuit.studies.experiments.sensitivity.variants import Variant, plan_variants
-from headpursuit.studies.kernel import check_identity, part
+from headpursuit.studies.experiments.sensitivity.variants import plan_variants
+from headpursuit.studies.kernel import check_identity
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import check_side
 from headpursuit.studies.tasks import Question, Task, load_task
 from headpursuit.words import compared
-
-_PART = 12
-"""Lists that are ranked together: what all lists share is read once for them, and what is done is kept after them."""
 
 MORE_HEADS = 10
 """The larger number of best heads that lists are compared by."""
@@ -43,7 +40,7 @@ def study_sensitivity(
     resume: bool = False,
     progress: Progress = silent,
 ) -> SensitivityResult:
-    """How much the ranking for a concept depends on its word list, and how much the edit's effect does.
+    """Find out how much a concept's ranking depends on its word list, and how much the edit's effect does.
 
     Nothing is run through the model unless a task is measured: all lists are ranked from one capture. Comparisons and
     every measured edit are kept in the folder at once, so an interrupted study goes on where it stopped.
@@ -74,13 +71,14 @@ def study_sensitivity(
     found = tokens_of(model, concept, config.ranking.multi_token)
     suggestions = Suggestions(model, gain=config.ranking.gain)
     variants, remarks = plan_variants(model, found, config, suggestions.vocabulary, synonyms)
+    comparison = Comparison(model, capture, config, variants, suggestions, edit_heads)
     # What cannot be ranked leaves no folder behind.
-    ranking = None if folder.exists() else rank_each(model, capture, [found], config.ranking)[0]
+    ranking = None if folder.exists() else comparison.ranked()
     KIND.begin(folder, config)
     _check_same(folder, capture, concept.words, dict(synonyms), questions_of(task, config) if task else ())
-    compared = _compared(model, capture, variants, ranking, config, edit_heads, suggestions, folder, progress)
-    measured, effects = measure(model, task, config, compared, folder, progress) if task else (None, {})
-    rows = agreements(compared, config.seed, effects)
+    draws = comparison.draws(folder, progress, ranking)
+    measured, effects = measure(model, task, config, draws, folder, progress) if task else (None, {})
+    rows = agreements(draws, config.seed, effects)
     chance = edit_heads / model.anatomy.n_heads  # the mean overlap of heads drawn at random
     level, outcome, sentence = conclude(rows, edit_heads, chance, config.stable)
     result = SensitivityResult(
@@ -95,7 +93,7 @@ def study_sensitivity(
         more_heads=min(MORE_HEADS, model.anatomy.n_heads),
         n_top=n_top(model.anatomy.n_heads),
         agreements=rows,
-        draws=tuple(compared),
+        draws=tuple(draws),
         stable_from=level,
         outcome=outcome,
         sentence=sentence,
@@ -143,38 +141,6 @@ def _check_same(
     }
     said = {"capture": "another capture", "words": "other words", "questions": "other questions"}
     check_identity(folder / "inputs.json", inputs, said)
-
-
-def _compared(
-    model: LanguageModel,
-    capture: Capture,
-    variants: list[Variant],
-    ranking: Ranking | None,
-    config: SensitivityConfig,
-    edit_heads: int,
-    suggestions: Suggestions,
-    folder: Path,
-    progress: Progress,
-) -> list[Draw]:
-    """Every list compared with the first, some at a time; each such part is kept, and so is the first one's ranking."""
-
-    def full() -> Ranking:
-        return ranking or rank_each(model, capture, [variants[0].found], config.ranking)[0]
-
-    first = part(folder / "ranking.json", Ranking, full)
-    (folder / "draws").mkdir(exist_ok=True)
-    draws: list[Draw] = []
-    for start in range(0, len(variants), _PART):
-
-        def some(start: int = start) -> tuple[Draw, ...]:
-            def advance(done: int, _: int) -> None:
-                progress("rankings", start + done, len(variants))
-
-            lists = variants[start : start + _PART]
-            return tuple(compare(model, capture, lists, variants[0], first, config, edit_heads, suggestions, advance))
-
-        draws += part(folder / "draws" / f"{start + 1}.json", tuple[Draw, ...], some)
-    return draws
 
 
 def _remarks(found: ConceptTokens, capture: Capture) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """The word lists that are compared with the full one."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -13,7 +13,7 @@ from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.lists import (
     known_words,
     look_alikes,
-    together,
+    union,
     with_spellings,
     with_words,
 )
@@ -37,7 +37,7 @@ class Variant:
 
     kind: Kind
     label: str
-    """What the kind and level are called in tables; variants with the same label are repeats. `full list again` is the
+    """The kind and level as tables call them; variants with the same label are repeats. `full list again` is the
     list with other random dictionaries."""
     level: float | None
     """Fraction of the words that is kept, or added; None for other kinds."""
@@ -62,18 +62,44 @@ def plan_variants(
         ValueError: If the concept has too few words to leave some out.
     """
     _check_size(found, config)
-    seed = config.ranking.seed
+    seed, known = config.ranking.seed, known_words(found)
+    sizes = {level: max(1, _share(level, len(known))) for level in config.added_fractions}
+    others = _other_concepts(model, found, config) if sizes else None
+    off_concept = known_words(others) if others else ()
+
+    def fewer(size: int, rng: Random) -> ConceptTokens:
+        return with_words(found, rng.sample(known, size))
+
+    def random_words(size: int, rng: Random) -> ConceptTokens:
+        return union(found, look_alikes(found, rng.sample(known, size), vocabulary, rng))
+
+    def of_others(size: int, rng: Random) -> ConceptTokens:
+        assert others is not None
+        return union(found, with_words(others, rng.sample(off_concept, size)))
+
+    def shuffled(rng: Random) -> ConceptTokens:
+        return look_alikes(found, known, vocabulary, rng)
+
+    drawn: list[tuple[Kind, str, float | None, Callable[[Random], ConceptTokens]]] = []
+    for level in config.kept_fractions:
+        size = _share(level, len(known))
+        drawn.append(("subsample", f"{100 * level:g} % of the words", level, partial(fewer, size)))
+    for level, size in sizes.items():
+        drawn.append(("random words", f"+ {100 * level:g} % random words", level, partial(random_words, size)))
+        if len(off_concept) >= size:
+            drawn.append(("other concepts", f"+ {100 * level:g} % of other concepts", level, partial(of_others, size)))
+    drawn.append(("shuffled", "random words only", None, shuffled))
+
     variants = [Variant("full", "full list", 1.0, found, seed)]
     for number in range(1, config.repeats + 1):
         variants.append(Variant("draws", "full list again", None, found, seed + number))
-    variants += _subsamples(found, config)
-    added, remark = _added(model, found, config, vocabulary)
-    alike = partial(look_alikes, found, known_words(found), vocabulary)
-    shuffled = _drawn(alike, config, "shuffled")
-    variants += [*added, *(Variant("shuffled", "random words only", None, one, seed) for one in shuffled)]
+    for kind, label, at, draw in drawn:
+        what = kind if at is None else f"{kind} {at:g}"
+        variants += [Variant(kind, label, at, one, seed) for one in _drawn(draw, config, what)]
     named, no_token = _named(model, found, config, synonyms)
     variants += [Variant(kind, label, None, one, seed) for kind, label, one in named]
-    return variants, (*remark, *no_token)
+    too_few = "The other built-in concepts have too few words with a token of this vocabulary to add."
+    return variants, (*([too_few] if len(off_concept) < max(sizes.values(), default=0) else []), *no_token)
 
 
 def _check_size(found: ConceptTokens, config: SensitivityConfig) -> None:
@@ -93,49 +119,6 @@ def _check_size(found: ConceptTokens, config: SensitivityConfig) -> None:
 def _share(fraction: float, n_words: int) -> int:
     """So many words, rounded down, so that a fraction is never the whole list."""
     return math.floor(fraction * n_words + 1e-9)
-
-
-def _subsamples(found: ConceptTokens, config: SensitivityConfig) -> Iterator[Variant]:
-    known = known_words(found)
-    for level in config.kept_fractions:
-        size = _share(level, len(known))
-
-        def draw(rng: Random, size: int = size) -> ConceptTokens:
-            return with_words(found, rng.sample(known, size))
-
-        for one in _drawn(draw, config, f"subsample {level:g}"):
-            yield Variant("subsample", f"{100 * level:g} % of the words", level, one, config.ranking.seed)
-
-
-def _added(
-    model: LanguageModel, found: ConceptTokens, config: SensitivityConfig, vocabulary: VocabularyWords
-) -> tuple[list[Variant], tuple[str, ...]]:
-    """The list with off-concept words: random ones of the vocabulary, and those of other built-in concepts."""
-    known = known_words(found)
-    sizes = {level: max(1, _share(level, len(known))) for level in config.added_fractions}
-    if not sizes:
-        return [], ()
-    others = _other_concepts(model, found, config)
-    variants = []
-    for level, size in sizes.items():
-
-        def random_words(rng: Random, size: int = size) -> ConceptTokens:
-            return together(found, look_alikes(found, rng.sample(known, size), vocabulary, rng))
-
-        def of_others(rng: Random, size: int = size) -> ConceptTokens:
-            assert others is not None
-            return together(found, with_words(others, rng.sample(known_words(others), size)))
-
-        kinds: list[tuple[Kind, Callable[[Random], ConceptTokens], str]]
-        kinds = [("random words", random_words, "random words")]
-        if others is not None and len(others.concept.words) >= size:
-            kinds.append(("other concepts", of_others, "of other concepts"))
-        for kind, draw, what in kinds:
-            for one in _drawn(draw, config, f"{kind} {level:g}"):
-                variants.append(Variant(kind, f"+ {100 * level:g} % {what}", level, one, config.ranking.seed))
-    if others is not None and len(others.concept.words) >= max(sizes.values()):
-        return variants, ()
-    return variants, ("The other built-in concepts have too few words with a token of this vocabulary to add.",)
 
 
 def _other_concepts(model: LanguageModel, found: ConceptTokens, config: SensitivityConfig) -> ConceptTokens | None:

@@ -1,4 +1,4 @@
-"""Which tasks are alike: by the heads they share, and by what their heads do to each other's questions."""
+"""Trees of tasks: by the heads they share, and by what their heads do to each other's questions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Clustering:
     distances: tuple[tuple[float, ...], ...]
     """Between every two tasks, 0 to 1."""
     merges: tuple[tuple[float, float, float, float], ...]
-    """Which two clusters are merged, at what distance, into how many tasks; in the form of scipy's `linkage`."""
+    """The two clusters that are merged, the distance, and the number of tasks; in the form of scipy's `linkage`."""
     order: tuple[str, ...]
     """The tasks from one end of the tree to the other."""
 

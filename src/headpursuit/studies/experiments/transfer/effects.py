@@ -1,4 +1,4 @@
-"""What one task's heads do to another's questions: arms to cells."""
+"""Effects of one task's heads on another's questions: arms to cells."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,11 +9,11 @@ from headpursuit.records import from_fields
 from headpursuit.studies.experiments.transfer.overlap import holm
 from headpursuit.studies.judging import sentences
 from headpursuit.studies.measures import AnswerMeasure, Thresholds
+from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
-from headpursuit.studies.scoring import METRICS, metric_of
+from headpursuit.studies.scoring import metric_of
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Task
-from headpursuit.studies.tasks.task import MetricName
 
 CellWord = Literal["acts", "does not act", "breaks", "nothing to lose"]
 """The heads lower the score, and random ones do not; they do not; the model falls apart; it had no score to lose."""
@@ -57,7 +57,7 @@ class EffectCell:
     unrelated: Estimate | None
     """Right answers to the column's unrelated questions under the edit."""
     signs: tuple[str, ...]
-    """What the edit breaks there, in words."""
+    """The edit's breakage there, in words."""
     word: CellWord
 
     @property
@@ -73,19 +73,19 @@ class Column:
     name: str
     n_questions: int
     counted: str
-    """What its score is the fraction of, or the mean of."""
+    """The outputs that its score is the fraction of, or the mean of."""
     base: Estimate
     """Score of the unedited model: for most tasks the fraction of right answers."""
     base_unrelated: Estimate | None
     random: tuple[float, ...]
     """Effect of every draw of random heads, of all rows."""
-    metric: MetricName = "contains"
+    metric: str = "contains"
     """The metric of its outputs."""
 
     @property
     def lost(self) -> str:
-        """What an edit takes."""
-        return "right answers" if METRICS[self.metric].counts_right_answers else "score"
+        """A word for what an edit takes."""
+        return "right answers" if METRICS.find(self.metric).counts_right_answers else "score"
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> "Column":
@@ -119,14 +119,29 @@ def cells_of(
         sets: Of each row.
         seed: Of the bootstrap and the permutations.
     """
-    found = [_column(name, given, sets, seed) for name, given in answered.items()]
-    cells = [cell for of_column, _ in found for cell in of_column]
+    columns: dict[str, Column] = {}
+    cells: list[EffectCell] = []
+    for name, given in answered.items():
+        task, metric = given.task, metric_of(given.task)
+        summaries = dict(zip(given.arms, summarise(task, task.words, list(given.arms.values()), seed), strict=True))
+        base = next(iter(summaries.values()))
+        drawn = dict.fromkeys(edit for one in sets for edit in one.matched)
+        columns[name] = Column(
+            name,
+            base.target.n_questions,
+            metric.counted,
+            base.target.score,
+            base.unrelated.score if base.unrelated else None,
+            tuple(given.measure.effect(base, summaries[edit]) for edit in drawn),
+            metric.name,
+        )
+        cells += [_cell(one, name, given, summaries, seed) for one in sets]
     adjusted = holm([cell.p for cell in cells])
-    columns, rows = {column.name: column for _, column in found}, [one.name for one in sets]
     judged = [
-        _judged(cell, p, columns[cell.column], answered[cell.column].thresholds)
+        _judged(replace(cell, p_adjusted=p), columns[cell.column].base, answered[cell.column].thresholds)
         for cell, p in zip(cells, adjusted, strict=True)
     ]
+    rows = [one.name for one in sets]
     return tuple(sorted(judged, key=lambda cell: rows.index(cell.row))), tuple(columns.values())
 
 
@@ -146,25 +161,6 @@ def effect_interval(measure: AnswerMeasure, base: ArmSummary, arm: ArmSummary) -
     else:
         low, high = ((change.value - limit) / before for limit in (change.high, change.low))
     return Estimate(value, value + low, value + high)
-
-
-def _column(name: str, given: Answered, sets: Sequence[HeadSet], seed: int) -> tuple[list[EffectCell], Column]:
-    task, edits = given.task, list(given.arms)
-    summaries = dict(zip(edits, summarise(task, task.words, list(given.arms.values()), seed), strict=True))
-    base = summaries[edits[0]]
-    column = Column(
-        name,
-        base.target.n_questions,
-        metric_of(task).counted,
-        base.target.score,
-        base.unrelated.score if base.unrelated else None,
-        tuple(
-            given.measure.effect(base, summaries[edit])
-            for edit in dict.fromkeys(e for one in sets for e in one.matched)
-        ),
-        metric_of(task).name,
-    )
-    return [_cell(one, name, given, summaries, seed) for one in sets], column
 
 
 def _cell(heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit, ArmSummary], seed: int) -> EffectCell:
@@ -188,7 +184,7 @@ def _cell(heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit,
     )
 
 
-def _judged(cell: EffectCell, p_adjusted: float, column: Column, t: Thresholds) -> EffectCell:
+def _judged(cell: EffectCell, base: Estimate, t: Thresholds) -> EffectCell:
     """The cell with its word.
 
     In this order: a base that is hardly ever right has nothing to lose; an edit with signs of damage breaks the model;
@@ -197,10 +193,10 @@ def _judged(cell: EffectCell, p_adjusted: float, column: Column, t: Thresholds) 
     """
     word: CellWord = "does not act"
     above_random = cell.effect.low > max(0.0, cell.random) and cell.effect.value > max(cell.matched)
-    if column.base.value < t.weakest_base:
+    if base.value < t.weakest_base:
         word = "nothing to lose"
     elif cell.signs:
         word = "breaks"
-    elif cell.effect.value >= t.smallest_effect and above_random and p_adjusted < t.significance:
+    elif cell.effect.value >= t.smallest_effect and above_random and cell.p_adjusted < t.significance:
         word = "acts"
-    return replace(cell, p_adjusted=p_adjusted, word=word)
+    return replace(cell, word=word)

@@ -9,7 +9,7 @@ from headpursuit.studies.experiments.transfer.config import TransferTask
 
 _ENDINGS = (".yaml", ".yml", ".json")
 _PATHS = ("task", "data", "concept")
-"""What may be a file or a folder beside the file that names it."""
+"""Keys whose value may be a file or a folder beside the file that names it."""
 
 
 def read_tasks(names: Sequence[str]) -> tuple[tuple[TransferTask, ...], dict[str, Any]]:

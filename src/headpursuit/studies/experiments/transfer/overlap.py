@@ -1,4 +1,4 @@
-"""How much of their best heads tasks share, against chance.
+"""Best heads that tasks share, against chance.
 
 Two nulls. *Any heads*: one set is fixed, and the other is as many heads drawn from all of the model; what they share is
 hypergeometric. *Same layers*: the other set keeps its number of heads in every layer, so what is shared is a sum of
@@ -20,7 +20,7 @@ from headpursuit.words import compared
 
 @dataclass(frozen=True)
 class Overlap:
-    """What two tasks' heads have in common."""
+    """Heads that two tasks have in common."""
 
     tasks: tuple[str, str]
     shared: tuple[str, ...]
@@ -28,13 +28,13 @@ class Overlap:
     jaccard: float
     """Shared heads over all heads of either set, 0 to 1."""
     expected: float
-    """How many would be shared by sets drawn from all heads."""
+    """Number that sets drawn from all heads would share."""
     p: float
     """Probability that such sets share at least as many."""
     p_adjusted: float
     """The same, corrected for the number of pairs (Holm)."""
     expected_in_layers: float
-    """How many would be shared if each set kept its number of heads in every layer."""
+    """Number that would be shared if each set kept its number of heads in every layer."""
     p_in_layers: float
     """Probability that such sets share at least as many."""
     p_in_layers_adjusted: float
@@ -57,6 +57,7 @@ def overlaps(
     """
     pairs = list(combinations(range(len(rankings)), 2))
     tops = [frozenset(ranking.top(heads)) for ranking in rankings]
+    scores = [ranking.by_head() for ranking in rankings]
     universe = sorted(entry.head for entry in rankings[0].entries)
     anywhere = [chance_of(tops[a], tops[b], universe) for a, b in pairs]
     in_layers = [chance_of(tops[a], tops[b], universe, layer_matched=True) for a, b in pairs]
@@ -73,7 +74,7 @@ def overlaps(
                 adjusted[0][i],
                 *in_layers[i],
                 adjusted[1][i],
-                _spearman(rankings[a], rankings[b]),
+                spearman(list(scores[a].values()), [scores[b][head] for head in scores[a]]),
                 len(set(map(compared, words[a])) & set(map(compared, words[b]))),
             )
         )
@@ -90,9 +91,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
     corrected = np.empty(len(p_values))
     corrected[order] = np.minimum(1, np.maximum.accumulate(steps))
     return [float(p) for p in corrected]
-
-
-def _spearman(one: Ranking, other: Ranking) -> float:
-    """Rank correlation over all heads; 0 where the scores of one are all the same."""
-    ours, theirs = one.scores(), other.scores()
-    return spearman(list(ours.values()), [theirs[head] for head in ours])

@@ -1,13 +1,12 @@
 """A finished transfer, as it is read back from disk."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from headpursuit.studies.experiments.transfer.clustering import Clustering
 from headpursuit.studies.experiments.transfer.config import TransferConfig
 from headpursuit.studies.experiments.transfer.effects import Column, EffectCell
 from headpursuit.studies.experiments.transfer.overlap import Overlap
-from headpursuit.studies.kernel import ResultKind
+from headpursuit.studies.kernel import Loadable, ResultKind
 
 
 @dataclass(frozen=True)
@@ -29,7 +28,7 @@ class RankedTask:
 
 
 @dataclass(frozen=True)
-class TransferResult:
+class TransferResult(Loadable):
     """Tasks that share heads, and heads that act on other tasks' questions."""
 
     config: TransferConfig
@@ -58,11 +57,6 @@ class TransferResult:
     def cell(self, row: str, column: str) -> EffectCell:
         """The effect of the heads of `row` on the questions of `column`."""
         return next(cell for cell in self.cells if (cell.row, cell.column) == (row, column))
-
-    @classmethod
-    def load(cls, path: Path | str) -> "TransferResult":
-        """Read a finished transfer; see `ResultKind.load`."""
-        return KIND.load(path)
 
 
 KIND = ResultKind("transfer", TransferConfig, TransferResult)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.heads import Edit, parse_scope
-from headpursuit.models import LanguageModel, batches, tokens_of
+from headpursuit.models import LanguageModel
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.dates import dated
@@ -22,7 +22,7 @@ from headpursuit.studies.identity import check_asked
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.measures import answer_measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.ranked import capture_config, captured, check_ranker, ranked
+from headpursuit.studies.ranked import capture_config, captured, check_fits, ranked
 from headpursuit.studies.results import Arm, StudyConfig
 from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import find_task
@@ -41,7 +41,7 @@ def transfer(
     resume: bool = False,
     progress: Progress = silent,
 ) -> TransferResult:
-    """Do several tasks share heads, and do the heads of one act on the questions of another?
+    """Find out whether several tasks share heads, and whether the heads of one act on the questions of another.
 
     Heads are ranked on every task's ranking prompts. The best of each are rescaled while every task's held-out
     questions are answered, and so are random heads of the same layers. Each set of heads answers the questions of a
@@ -126,22 +126,14 @@ def _naming(name: str) -> Iterator[None]:
 
 
 def _check_feasible(model: LanguageModel, task: Task, config: StudyConfig) -> None:
-    """Find out before anything is written whether heads, words and prompts fit the model."""
-    n_heads = model.anatomy.n_heads
-    wanted = count_of(config.heads, n_heads)
-    if 2 * wanted > n_heads:
-        raise ValueError(f"{wanted} of {n_heads} heads leave too few for random controls; edit at most {n_heads // 2}")
+    """Find out before anything is written whether a task can be ranked on and measured, and fits the model."""
     if not task.ranking_prompts:
         raise ValueError("there are no prompts to rank heads on")
     if task.direction != "suppress":
         raise ValueError("it measures enhancement, and transfer compares what suppressing takes; leave it out")
     if not any(question.group == "target" for question in task.heldout):
         raise ValueError("there are no held-out questions to measure on")
-    tokens_of(model, task.words, config.ranking.multi_token)
-    check_ranker(model, task, config)
-    for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
-        batches(model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
-    batches(model, task.neutral_texts, config.batch_size)
+    check_fits(model, task, config, [task.words], [count_of(config.heads, model.anatomy.n_heads)])
 
 
 def _ranked(model: LanguageModel, task: Task, config: StudyConfig, folder: Path, progress: Progress) -> Ranking:
@@ -174,12 +166,11 @@ def _measured(
     arms: dict[str, dict[Edit, Arm]] = {}
     for name, task in tasks.items():
         runner = ArmRunner(model, task, studies[name], silent)
-        arms[name] = {edit: parts.part(f"{name}/{_file_of(edit)}", partial(_run, runner, edit)) for edit in edits}
+        arms[name] = {
+            edit: parts.part(f"{name}/{file}", partial(runner.run, file, "edit" if edit else "base", edit))
+            for edit, file in zip(edits, map(_file_of, edits), strict=True)
+        }
     return arms
-
-
-def _run(runner: ArmRunner, edit: Edit) -> Arm:
-    return runner.run(_file_of(edit), "edit" if edit else "base", edit)
 
 
 def _file_of(edit: Edit) -> str:

@@ -1,11 +1,15 @@
-"""What a transfer found, in plain words; "no" is an answer."""
+"""A transfer in plain words, where "no" is an answer, and as terminals show it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from headpursuit.studies.experiments.transfer.effects import Column, EffectCell
 from headpursuit.studies.experiments.transfer.overlap import Overlap
+from headpursuit.studies.experiments.transfer.result import TransferResult
+from headpursuit.studies.judging.terms import percent
+from headpursuit.studies.kernel import Line, Shown, Table
 from headpursuit.studies.measures import Thresholds
-from headpursuit.studies.percent import percent
+
+_MARKS = {"acts": "*", "does not act": "", "breaks": " broken", "nothing to lose": " -"}
 
 
 def sentences_of(
@@ -17,7 +21,7 @@ def sentences_of(
 
 
 def _summary(cells: Sequence[EffectCell]) -> str:
-    """How many of the pairs that could show a transfer show one."""
+    """The number of pairs that show a transfer, of those that could."""
     abroad = [cell for cell in cells if cell.row != cell.column]
     at_home = _acting_at_home(cells)
     telling = [cell for cell in abroad if cell.row in at_home and cell.word in ("acts", "does not act")]
@@ -36,12 +40,8 @@ def _acting_at_home(cells: Sequence[EffectCell]) -> set[str]:
     return {cell.row for cell in cells if cell.row == cell.column and cell.word == "acts"}
 
 
-def _home(cells: Sequence[EffectCell], name: str) -> EffectCell:
-    return next(cell for cell in cells if cell.row == cell.column == name)
-
-
 def _at_home(cells: Sequence[EffectCell], lost: Mapping[str, str]) -> Iterator[str]:
-    """Whether each task's heads act on its own questions: only then is there something to carry over."""
+    """A sentence on each task's heads and its own questions: only where they act is there something to carry over."""
     for cell in (cell for cell in cells if cell.row == cell.column):
         if cell.word == "acts":
             yield f"The heads of {cell.row} act on its own questions: {_takes(cell, lost)}."
@@ -78,39 +78,72 @@ def _takes(cell: EffectCell, lost: Mapping[str, str]) -> str:
 
 
 def _of_own(cell: EffectCell, cells: Sequence[EffectCell]) -> str:
-    """How that compares with what the column's own heads take."""
-    own = _home(cells, cell.column)
-    if own.word != "acts":
-        return ""
-    return f"; its own heads take {own.effect.value:.0%}"
+    """The part that the column's own heads take, beside it."""
+    own = next(own for own in cells if own.row == own.column == cell.column)
+    return f"; its own heads take {own.effect.value:.0%}" if own.word == "acts" else ""
 
 
 def _shared(overlaps: Sequence[Overlap]) -> Iterator[str]:
-    """Which pairs share more heads than chance."""
+    """Pairs that share more heads than chance."""
     level = Thresholds.significance
     for overlap in (o for o in overlaps if o.p_adjusted < level):
+        n, words, p = len(overlap.shared), overlap.shared_words, f"p = {overlap.p_in_layers_adjusted:.2g}"
+        beyond = overlap.p_in_layers_adjusted < level
+        layers = f"and more than sets that keep their layers ({p})"
+        common = f"; their concepts have {words} word{'s' if words != 1 else ''} in common" if words else ""
         yield (
-            f"{overlap.tasks[0]} and {overlap.tasks[1]} share {_count(len(overlap.shared))}, more than chance "
-            f"({overlap.expected:.2g} expected, p = {overlap.p_adjusted:.2g} after Holm's correction)"
-            f"{_in_layers(overlap, level)}{_words(overlap)}."
+            f"{' and '.join(overlap.tasks)} share {n} edited head{'s' if n != 1 else ''}, more than chance "
+            f"({overlap.expected:.2g} expected, p = {overlap.p_adjusted:.2g} after Holm's correction), "
+            f"{layers if beyond else f'but no more than sets that keep their layers might ({p})'}{common}."
         )
     others = [f"{o.tasks[0]} and {o.tasks[1]} ({len(o.shared)})" for o in overlaps if o.p_adjusted >= level]
     if others:
         yield f"No more heads than chance are shared by {'; '.join(others)}."
 
 
-def _count(n: int) -> str:
-    return f"{n} edited head{'s' if n != 1 else ''}"
+def shown(result: TransferResult) -> Iterator[Shown]:
+    """Heads, what they share, the matrix, and sentences."""
+    rows = [(task.name, task.task, f"{task.concept} ({task.n_words})", " ".join(task.heads)) for task in result.tasks]
+    columns = ("task", "what", "concept (words)", "heads")
+    yield Table(f"best heads of every task, of {result.n_heads}", columns, tuple(rows))
+    yield _overlaps(result)
+    yield _matrix(result)
+    first, *others = result.sentences
+    yield Line(f"\n{first}", strong=True)
+    yield from (Line(f"  {text}") for text in (*others, *result.remarks))
 
 
-def _in_layers(overlap: Overlap, level: float) -> str:
-    p = f"p = {overlap.p_in_layers_adjusted:.2g}"
-    if overlap.p_in_layers_adjusted < level:
-        return f", and more than sets that keep their layers ({p})"
-    return f", but no more than sets that keep their layers might ({p})"
+def _overlaps(result: TransferResult) -> Table:
+    rows = [
+        (
+            " & ".join(overlap.tasks),
+            f"{len(overlap.shared)}",
+            f"{overlap.expected:.2g}",
+            f"{overlap.jaccard:.2f}",
+            f"{overlap.p_adjusted:.2g}",
+            f"{overlap.p_in_layers_adjusted:.2g}",
+            f"{overlap.spearman:.2f}",
+        )
+        for overlap in result.overlaps
+    ]
+    columns = ("tasks", ">shared", ">by chance", ">Jaccard", ">p (Holm)", ">p, same layers", ">Spearman, all heads")
+    return Table("heads that tasks share", columns, tuple(rows))
 
 
-def _words(overlap: Overlap) -> str:
-    if not overlap.shared_words:
-        return ""
-    return f"; their concepts have {overlap.shared_words} word{'s' if overlap.shared_words != 1 else ''} in common"
+def _matrix(result: TransferResult) -> Table:
+    names = [task.name for task in result.tasks]
+    rows = [(row, *(_cell(result.cell(row, column)) for column in names)) for row in names]
+    rows.append(
+        ("random heads", *(f"{sum(c.random) / len(c.random):.2f} (mean of {len(c.random)})" for c in result.columns))
+    )
+    rows.append(("score, unedited", *(f"{column.base.value:.2f}" for column in result.columns)))
+    title = (
+        f"fraction of the score lost: heads of the row x {result.config.scale:g}, questions of the column; * more than "
+        "random heads; broken: the model falls apart; -: nothing to lose"
+    )
+    return Table(title, ("heads of", *(f">{name}" for name in names)), tuple(rows))
+
+
+def _cell(cell: EffectCell) -> str:
+    effect = cell.effect
+    return f"{effect.value:.2f} ({effect.low:.2f}-{effect.high:.2f}){_MARKS[cell.word]}"

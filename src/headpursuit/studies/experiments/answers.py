@@ -1,0 +1,160 @@
+"""The study of answers: heads ranked on some questions; base, edit and controls measured on others, and judged."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from headpursuit.concepts import Concept
+from headpursuit.models import Framing, LanguageModel
+from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
+from headpursuit.studies.dates import dated
+from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
+from headpursuit.studies.kernel import Experiment, Line, Shown, Table
+from headpursuit.studies.measures import answer_measure
+from headpursuit.studies.metrics import METRICS
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.results import Arm, ArmSummary, Example, StudyConfig, StudyResult
+from headpursuit.studies.results.study_result import KIND
+from headpursuit.studies.scoring import check_metric, score
+from headpursuit.studies.settings import command, find_task, prepare
+from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
+from headpursuit.studies.study_run import begin_study
+from headpursuit.studies.summaries import p_value, summarise
+from headpursuit.studies.sweep import doses_left_out, sweep
+from headpursuit.studies.tasks import CAPTIONING, Task
+
+
+def study(
+    model: LanguageModel,
+    config: StudyConfig,
+    path: Path | str,
+    *,
+    task: Task | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> StudyResult:
+    """Find a concept's heads, rescale them, and compare with controls.
+
+    Every finished part is kept in the folder at once, so an interrupted study goes on where it stopped.
+
+    Args:
+        model: The model.
+        config: Task, edit and controls; see `StudyConfig`.
+        path: The folder of the results.
+        task: What `find_task(config)` returned, or a task of one's own, which `config.task` and `config.data` then only
+            name.
+        resume: Go on with a study of the same config in that folder.
+        progress: Told about every stage.
+
+    Raises:
+        FileExistsError: If the folder exists and `resume` is not asked for.
+        ValueError: If the config cannot be carried out or differs from the one to resume, questions lack the answers
+            that the metric needs, or the unedited model leaves nothing to change (what was measured is kept).
+        AnatomyError: If the model's heads cannot be certified.
+    """
+    if config.task == CAPTIONING:
+        raise ValueError("captions are studied by headpursuit.studies.study_captions")
+    config = dated(model, config, Path(path), chat=config.chat)
+    task = task or find_task(config)
+    task = task.split_for(sweep=config.sweep)
+    check_metric(task)
+    measure = answer_measure(task, config)
+    run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)
+    sheet = sweep(run) if config.sweep else None
+    dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale) if sheet else config
+    scopes, remark = image_scopes(model, task, config)
+    planned = plan_arms(dosed, model.anatomy, *run.rankings, scopes)
+    runner = ArmRunner(model, task, config, progress)
+    unedited = runner.measured(planned[:1], run.folder)
+    check_base(summarise(task, run.concept, unedited, config.seed)[0], measure)
+    arms = runner.measured(planned, run.folder)
+    summaries = summarise(task, run.concept, arms, config.seed)
+    p_matched, p_random = (p_value(task, run.concept, arms, kind, config.seed) for kind in ("matched", "random"))
+    left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
+    decision = decide(measure, summaries, p_matched, p_random)
+    kept = sentences.reproduced(sheet.chosen.effect, decision.effect, config.effect) if sheet else ""
+    result = StudyResult(
+        **run.described(),
+        arms=summaries,
+        examples=_examples(task, run.concept, arms, run.thumbnails),
+        verdict=verdict_of(decision),
+        classes=dict(task.classes),
+        sheet=sheet,
+        remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out, _worn(model, task, config)))),
+        metric=measure.metric.name,
+        direction=task.direction,
+    )
+    return KIND.finish(run.folder, result, task=task.name, model=config.model)
+
+
+def _worn(model: LanguageModel, task: Task, config: StudyConfig) -> str:
+    """A note on held-out questions that wear their frame already, in a sentence."""
+    note = Framing.of(model, config.frame).note(question.prompt for question in task.heldout)
+    return f"Of the held-out questions, {note}." if note else ""
+
+
+def _examples(task: Task, concept: Concept, arms: list[Arm], thumbnails: dict[str, str]) -> tuple[Example, ...]:
+    """Every held-out question with all answers."""
+    scores = {arm.name: score(task, concept, task.heldout, arm.answers) for arm in arms}
+    return tuple(
+        Example(
+            q.text,
+            q.answers,
+            q.group,
+            q.subject,
+            {arm.name: arm.answers[i] for arm in arms},
+            q.label,
+            q.image_name,
+            thumbnails.get(q.image_name, ""),
+            {name: of_arm[i] for name, of_arm in scores.items()},
+        )
+        for i, q in enumerate(task.heldout)
+    )
+
+
+def shown(result: StudyResult) -> Iterator[Shown]:
+    """Ranking, dose, arms, an example and verdict."""
+    yield from ranking_shown(result.ranking, 10)
+    if result.sheet is not None:
+        unedited = _rates(result.sheet.base)
+        title = f"dose sheet: target score / unrelated answers that are right, unedited {unedited}"
+        yield from sheet_shown(result.sheet, title, _rates)
+    yield from heads_shown(result.edit.heads, result.notes)
+    yield _arms(result)
+    yield from _example(result)
+    yield Line(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", strong=True)
+    yield from (Line(f"  {text}") for text in (*result.verdict.reasons, *result.remarks))
+
+
+def _arms(result: StudyResult) -> Table:
+    rows = [
+        (
+            arm.name,
+            " ".join(arm.heads),
+            str(arm.target.score),
+            str(arm.unrelated.score) if arm.unrelated else "-",
+            f"{arm.damage.perplexity:.1f}",
+            f"{arm.damage.kl:.3f}",
+        )
+        for arm in result.arms
+    ]
+    columns = ("arm", "heads", f">{METRICS.find(result.metric).short}", ">unrelated", ">ppl", ">KL")
+    title = f"held-out questions, heads at scale {result.scale:g}; target: {METRICS.find(result.metric).counted}"
+    return Table(title, columns, tuple(rows))
+
+
+def _example(result: StudyResult) -> Iterator[Line]:
+    """The first target question whose unedited answer counts."""
+    example = next((e for e in result.examples if e.group == "target" and e.scores["base"] >= 0.5), None)
+    if example is not None:
+        yield Line(f"{example.prompt!r}{f' ({example.image_name})' if example.image_name else ''}")
+        for arm in ("base", "edit", "matched-1"):
+            yield Line(f"  {arm}: {example.answers[arm]!r}")
+
+
+def _rates(arm: ArmSummary) -> str:
+    unrelated = f" / {arm.unrelated.score.value:.2f}" if arm.unrelated else ""
+    return f"{arm.target.score.value:.2f}{unrelated}"
+
+
+EXPERIMENT = Experiment("study", KIND, study, shown, command, prepare)

@@ -1,0 +1,12 @@
+"""Sizes of property tests: small ones on every run, ten times as many examples under `make fuzz`."""
+
+from hypothesis import settings
+
+settings.register_profile("usual", deadline=None, max_examples=100)
+settings.register_profile("thorough", deadline=None, max_examples=1000)
+settings.load_profile("usual")
+
+
+def examples(count):
+    """Settings of a property test that costs more than most: its number of examples where the others have 100."""
+    return settings(max_examples=settings().max_examples * count // 100)

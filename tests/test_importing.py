@@ -1,0 +1,21 @@
+"""Importing the package draws in no optional library, and drawing asks for no window system."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import sys
+import headpursuit, headpursuit.cli.exporting, headpursuit.models, headpursuit.report
+print(sorted({"matplotlib", "peft", "gradio"} & set(sys.modules)))
+
+from finished_study import ranking
+headpursuit.report.heatmap(ranking((2, 2)), sys.argv[1])
+print(sorted({"matplotlib.pyplot", "matplotlib.backends.backend_agg"} & set(sys.modules)))
+"""
+
+
+def test_importing_draws_in_no_optional_library_and_drawing_no_window_system(tmp_path):
+    command, environment = [sys.executable, "-c", PROGRAM, tmp_path / "map.png"], {"PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert (done.stdout.splitlines(), done.stderr) == (["[]", "['matplotlib.backends.backend_agg']"], "")
+    assert (tmp_path / "map.png").is_file()
