@@ -31,12 +31,8 @@ from headpursuit.models.identity import (
 )
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet
-<<<<<<< HEAD
 from headpursuit.models.neutral import NeutralText, neutral_text
-from headpursuit.models.readout import readout
 from headpursuit.models.replay import Replay, replay, replay_refusal
-=======
->>>>>>> main
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
@@ -51,106 +47,9 @@ from headpursuit.models.spelling import (
     tokens_of,
     why_no_token,
 )
-<<<<<<< HEAD
-from headpursuit.models.streaming import stream_answer
-from headpursuit.models.text import answer, answer_ids, log_probabilities
-from headpursuit.models.token_forms import token_forms
-=======
-from headpursuit.models.text import answer, log_probabilities, stream_answer
->>>>>>> main
+from headpursuit.models.text import answer, answer_ids, log_probabilities, stream_answer
 from headpursuit.models.tokens import token_text
 from headpursuit.models.twins import twin
 from headpursuit.models.vocabulary import ids_without_token, readout, unembedding
 from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, token_forms, vocabulary_words
 from headpursuit.models.weights import write_weights
-<<<<<<< HEAD
-
-__all__ = [
-    "APPROXIMATE",
-    "Anatomy",
-    "AnatomyError",
-    "Applied",
-    "Certificate",
-    "Chat",
-    "ChatSettings",
-    "ConceptTokens",
-    "Continuation",
-    "DEMO_VLM",
-    "Difference",
-    "EMBEDDED",
-    "Export",
-    "FLAGS",
-    "Format",
-    "Framing",
-    "HarnessAnswers",
-    "HarnessFigure",
-    "HarnessTasks",
-    "HeadSite",
-    "Identity",
-    "LanguageModel",
-    "Likelihoods",
-    "Likely",
-    "LogitChanges",
-    "MixedBatch",
-    "MultiToken",
-    "NeutralText",
-    "Positions",
-    "Replay",
-    "Spelling",
-    "TokenizerFacts",
-    "UnembeddingFacts",
-    "VisionFacts",
-    "VocabularyWord",
-    "VocabularyWords",
-    "WordKind",
-    "answer",
-    "answer_ids",
-    "ask_harness",
-    "batches",
-    "chat_of",
-    "collisions",
-    "demo_vlm_is_cached",
-    "embedded_is_cached",
-    "export",
-    "first_tokens",
-    "harness_tasks",
-    "has_unembedding",
-    "heads_sha256",
-    "hub_id",
-    "identify",
-    "ids_without_token",
-    "is_approximate",
-    "is_sharded",
-    "likelihoods",
-    "load",
-    "log_probabilities",
-    "logit_changes",
-    "neutral_text",
-    "quiet",
-    "read_mixed",
-    "readout",
-    "replay",
-    "replay_refusal",
-    "rescale",
-    "scale_gradients",
-    "spell",
-    "spelled",
-    "stream_answer",
-    "tell_of_frames",
-    "token_forms",
-    "token_text",
-    "tokenizer_facts",
-    "tokens_of",
-    "twin",
-    "unembedding",
-    "unembedding_facts",
-    "verify",
-    "verify_export",
-    "vision_facts",
-    "vocabulary_sha256",
-    "vocabulary_words",
-    "why_no_token",
-    "write_weights",
-]
-=======
->>>>>>> main
