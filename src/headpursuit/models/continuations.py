@@ -14,7 +14,7 @@ from headpursuit.models.chat import Chat
 from headpursuit.models.image_positions import image_token_id
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
-from headpursuit.models.token_kinds import with_answers
+from headpursuit.models.image_positions import with_answers
 
 
 @dataclass(frozen=True)
