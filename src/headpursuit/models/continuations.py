@@ -11,10 +11,9 @@ from headpursuit.heads import Edit
 from headpursuit.images import Prompt
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.chat import Chat
-from headpursuit.models.image_positions import image_token_id
+from headpursuit.models.image_positions import image_token_id, with_answers
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
-from headpursuit.models.image_positions import with_answers
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from headpursuit.analysis import Ranking, count_of
-from headpursuit.heads import Edit, parse_scope
+from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import Anatomy, LanguageModel, answer, log_probabilities, rescale
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.kernel import Parts
@@ -21,11 +21,17 @@ PlannedArm = tuple[str, ArmKind, Edit]
 
 
 def plan_arms(
-    config: StudyConfig, anatomy: Anatomy, ranking: Ranking, other: Ranking, scopes: Sequence[ArmKind] = ()
+    config: StudyConfig,
+    anatomy: Anatomy,
+    ranking: Ranking,
+    other: Ranking,
+    scopes: Sequence[ArmKind] = (),
+    edit: Edit | None = None,
 ) -> list[PlannedArm]:
     """Name, kind and edit of every arm, base first.
 
-    The other concept's arm takes its best heads that are not the edit's.
+    The other concept's arm takes its best heads that are not the edit's. Heads of controls have the scales of the
+    edit's heads, one each: in the edit's layers those of the heads they stand for.
 
     Args:
         config: Heads, scale, scope and number of draws.
@@ -33,12 +39,13 @@ def plan_arms(
         ranking: What the edit's heads are taken from.
         other: The other concept's.
         scopes: Kinds of arms that are the edit in another scope: `image`, `text`.
+        edit: The edit, where it is not the best heads of the ranking at one scale.
 
     Raises:
         ValueError: If the edit cannot be controlled: too many heads, or too few others in a layer.
     """
     scope = parse_scope(config.scope)
-    edit = Edit(ranking.edit(config.heads, config.scale), scope)
+    edit = Edit(ranking.edit(config.heads, config.scale) if edit is None else edit, scope)
     arms: list[PlannedArm] = [("base", "base", Edit({})), ("edit", "edit", edit)]
     arms += [(f"edit-{kind}", kind, Edit(edit, parse_scope(kind))) for kind in scopes]
     also = {count_of(heads, anatomy.n_heads) for heads in config.also_heads} - {len(edit)}
@@ -47,10 +54,15 @@ def plan_arms(
     for kind, layer_matched in kinds:
         draws = random_heads(edit, anatomy.heads, config.controls, config.seed, layer_matched=layer_matched)
         for number, heads in enumerate(draws, start=1):
-            arms.append((f"{kind}-{number}", kind, Edit.uniform(heads, config.scale, scope)))
+            arms.append((f"{kind}-{number}", kind, _alike(heads, edit)))
     others = [entry.head for entry in other.entries if entry.head not in edit][: len(edit)]
-    arms.append((f"other-{other.concept}", "other", Edit.uniform(others, config.scale, scope)))
+    arms.append((f"other-{other.concept}", "other", _alike(others, edit)))
     return arms
+
+
+def _alike(heads: Sequence[Head], edit: Edit) -> Edit:
+    """Other heads with the scales of an edit's, one each, in the order of heads."""
+    return Edit(dict(zip(heads, edit.values(), strict=False)), edit.scope)
 
 
 def image_scopes(model: LanguageModel, task: Task, config: StudyConfig) -> tuple[tuple[ArmKind, ...], str]:
@@ -70,7 +82,7 @@ def matched_draw(edit: Edit, anatomy: Anatomy, seed: int) -> Edit | None:
         (heads,) = random_heads(edit, anatomy.heads, 1, seed, layer_matched=True)
     except ValueError:
         return None
-    return Edit.uniform(heads, next(iter(edit.values())), edit.scope)
+    return _alike(heads, edit)
 
 
 def _other_dose(heads: int, config: StudyConfig, anatomy: Anatomy, ranking: Ranking) -> list[PlannedArm]:

@@ -10,17 +10,17 @@ from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import LanguageModel, replay_refusal
 from headpursuit.pursuit.causal import Candidate, Limits, Pursued, Trial, causal_pursuit
 from headpursuit.studies.arms import ArmRunner
-from headpursuit.studies.causal.following import check_following
 from headpursuit.studies.causal.measuring import Probabilities, probabilities
+from headpursuit.studies.causal.screening import choosing_questions
 from headpursuit.studies.kernel import Parts, part
 from headpursuit.studies.measures import Measure
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, Finalist, Grown, StudyConfig, Tried
 from headpursuit.studies.summaries import summarise
-from headpursuit.studies.tasks import Question, Task, drawn
+from headpursuit.studies.tasks import Task, drawn
 
-FEWEST_FACTS = 8
-"""Facts of a group that heads are chosen by, at least."""
+MOST_QUESTIONS = 80
+"""Questions of each group that an edit is grown on, at most."""
 
 _TRIED = 48
 """Heads whose damage is measured, those with the largest effects."""
@@ -55,31 +55,12 @@ class Choosing:
     among: Sequence[Head]
     """The heads that may be edited."""
 
-    @property
-    def target(self) -> tuple[Question, ...]:
-        """The questions that an edit is grown on."""
-        return tuple(q for q in self.task.questions if q.split == "ranking" and q.group == "target")
-
-    @property
-    def unrelated(self) -> tuple[Question, ...]:
-        """The unrelated questions that damage is measured on."""
-        return tuple(q for q in self.task.questions if q.split == "selection" and q.group == "unrelated")
-
-    def check(self) -> None:
-        """Refuse what cannot be chosen by, before anything runs.
-
-        Raises:
-            ValueError: If there are too few questions.
-        """
-        check_following(self.task, [*self.target, *self.unrelated], FEWEST_FACTS)
-
     def choose(self) -> Grown:
         """Grow edits, measure the last few by answers, and take one.
 
         Raises:
             ValueError: If nothing can be followed, or no edit within the limits does anything.
         """
-        self.check()
         pursued = part(self.folder / "pursued.json", Grown, self._grown)
         if not pursued.finalists:
             raise ValueError(
@@ -91,7 +72,8 @@ class Choosing:
     def _grown(self) -> Grown:
         """The pursuit, by probabilities."""
         self.progress("read questions", 0, 1)
-        measured = probabilities(self.model, self.task, self.target, self.unrelated, self.config)
+        questions = choosing_questions(self.task, MOST_QUESTIONS, self.config.seed)
+        measured = probabilities(self.model, self.task, *questions, self.config)
         self.progress("read questions", 1, 1)
         limits = Limits(loss=self.config.damage, most_heads=most_heads(self.model.anatomy.n_heads))
         candidates, n_screened = self._candidates(measured, limits)

@@ -9,13 +9,14 @@ import numpy as np
 
 from headpursuit.heads import Edit, Head, Scope
 from headpursuit.models import HeadSite
+from headpursuit.studies.causal.following import check_following
 from headpursuit.studies.causal.measuring import Answered, Probabilities, Reading
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.measures import effects
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.statistics import bootstrap, resampled_means, widened
-from headpursuit.studies.tasks import Direction
+from headpursuit.studies.tasks import Direction, Question, Task, drawn
 
 
 class Role(StrEnum):
@@ -54,6 +55,11 @@ class HeadEffect:
     def matters(self) -> bool:
         """True if its effect is at least `MATTERS`, and surely above 0."""
         return self.effect.value >= MATTERS and self.effect.low > 0
+
+    @property
+    def value(self) -> float:
+        """Its effect beyond its damage, with the upper end of what is lost."""
+        return self.effect.value - max(self.loss.high, 0.0)
 
     @property
     def edit(self) -> Edit:
@@ -100,6 +106,27 @@ def screen_heads(
         readings = parts.part(site.name, read)
         found += [effect_of(measured, head, s, readings[str(head)][f"{s:g}"]) for head in chosen for s in scales]
     return tuple(found)
+
+
+def choosing_questions(task: Task, most: int, seed: int) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+    """Target and unrelated questions that heads are chosen by, at most so many of each; none is held out.
+
+    Args:
+        task: The task, with selection questions (`Task.split_for`).
+        most: Questions of each group.
+        seed: Of the draw, where there are more.
+
+    Raises:
+        ValueError: If there are too few facts.
+    """
+    asked = [q for q in task.questions if q.split == {"target": "ranking", "unrelated": "selection"}[q.group]]
+    check_following(task, asked, FEWEST_FACTS)
+    chosen = drawn(asked, most, seed)
+    return tuple(q for q in chosen if q.group == "target"), tuple(q for q in chosen if q.group == "unrelated")
+
+
+FEWEST_FACTS = 8
+"""Facts of a group that heads are chosen by, at least."""
 
 
 def effect_of(measured: Probabilities, head: Head, scale: float, reading: Reading) -> HeadEffect:

@@ -1,0 +1,268 @@
+"""A screen: what rescaling each head by itself does to a task, to unrelated answers and to neutral text."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from headpursuit.analysis import Ranking, versions
+from headpursuit.heads import Head, parse_scope
+from headpursuit.models import LanguageModel, replay_refusal
+from headpursuit.settings import Flag, RankConfig, RunSettings
+from headpursuit.studies.causal.measuring import probabilities
+from headpursuit.studies.causal.screening import MATTERS, HeadEffect, Role, choosing_questions, role_of, screen_heads
+from headpursuit.studies.config import StudyConfig
+from headpursuit.studies.identity import check_asked
+from headpursuit.studies.judging.terms import WORDS, percent
+from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, command_line
+from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.ranked import capture_config, captured, ranked
+from headpursuit.studies.settings import find_task, study_within
+from headpursuit.studies.tasks import CAPTIONING, Direction, Task
+
+WRITES = 0.05
+"""The false-discovery rate at which a head counts as writing the concept."""
+
+_ROWS = 12
+
+
+@dataclass(frozen=True)
+class ScreenConfig(RunSettings):
+    """Everything that decides a screen's outcome; saved as `config.json`."""
+
+    task: Annotated[str, Flag("TASK")]
+    """What is measured: a task that comes with the package, or a file (.yaml)."""
+    model: Annotated[str, Flag("MODEL")]
+    """As for `doctor`."""
+    scales: tuple[float, ...] = (-1.0, 0.0)
+    """What each head is multiplied by."""
+    among: Annotated[int, Flag(least=0)] = 0
+    """Screen only so many heads, the best by the ranker; 0 for all."""
+    ranker: Annotated[str, Flag(usual="the score")] = ""
+    """What shortlists heads: gradient-answer, direct-attribution, ... (docs/rankers.md)."""
+    scope: str = "all"
+    """Which tokens the edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
+    questions: Annotated[int, Flag(least=1)] = 80
+    """Questions of each group that are asked, at most."""
+    data: str = ""
+    """Where the task's rows or images are, as for `study`."""
+    ranking: RankConfig = field(default_factory=RankConfig)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_scope(self.scope)
+        if not self.scales or 1.0 in self.scales:
+            raise ValueError("a screen needs scales other than 1, which changes nothing; give some, like -1,0")
+        if self.task == CAPTIONING:
+            raise ValueError("a screen follows answers, and captions have none; choose a task with answers")
+
+    @property
+    def study(self) -> StudyConfig:
+        """The study whose heads are screened, with the task's own settings."""
+        return study_within(self, self.task, ranker=self.ranker, data=self.data)
+
+
+@dataclass(frozen=True)
+class HeadWrites:
+    """What a head writes, as the ranking says it."""
+
+    head: Head
+    score: float
+    """The ranking's score."""
+    q: float | None
+    """The false-discovery rate at which it would just be found."""
+    role: Role
+
+
+@dataclass(frozen=True)
+class ScreenResult(Loadable):
+    """What every head does, beside what it writes."""
+
+    config: ScreenConfig
+    command: str
+    """The command that runs it again."""
+    concept: str
+    direction: Direction
+    model_summary: str
+    what: str
+    """What is followed of each question, such as `the right answers`."""
+    n_target: int
+    n_unrelated: int
+    n_left_out: int
+    """Target questions without a right answer to follow."""
+    base_target: float
+    """About the fraction of target questions that the unedited model answers rightly, as margins say it."""
+    base_unrelated: float
+    """The same of unrelated ones."""
+    score: str
+    """The score of what heads write."""
+    effects: tuple[HeadEffect, ...]
+    """Of every head that was screened, at every scale; layer by layer."""
+    writes: tuple[HeadWrites, ...]
+    """In the order of the ranking."""
+    passes: float
+    """Whole passes over all questions that the screen took the work of."""
+    plain: str
+    """Why every pass was a whole one; empty where passes began at the edited layer."""
+    sentences: tuple[str, ...]
+    """The findings, in plain words."""
+    versions: dict[str, str]
+
+    @property
+    def best(self) -> tuple[HeadEffect, ...]:
+        """One for each head, the scale that does most beyond its damage; best first."""
+        by_head: dict[Head, HeadEffect] = {}
+        for found in sorted(self.effects, key=lambda e: -e.value):
+            by_head.setdefault(found.head, found)
+        return tuple(by_head.values())
+
+
+KIND = ResultKind("screen", ScreenConfig, ScreenResult)
+"""A screen on disk."""
+
+
+def prepare(config: ScreenConfig) -> dict[str, Any]:
+    """The task; whatever is missing is refused before a model is loaded."""
+    task = find_task(config.study)
+    choosing_questions(task.split_for(sweep=True), config.questions, config.seed)
+    return {"task": task}
+
+
+def screen(
+    model: LanguageModel,
+    config: ScreenConfig,
+    path: Path | str,
+    *,
+    task: Task | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> ScreenResult:
+    """Rescale heads one by one, and measure what that does on questions that choose heads, never on held-out ones.
+
+    Args:
+        model: The model.
+        config: The task, scales and heads.
+        path: The folder of the results; each attention's figures are kept in it as they finish.
+        task: The task at hand, which `config.task` then only names.
+        resume: Go on with what is unfinished in that folder.
+        progress: Told about every stage.
+
+    Raises:
+        FileExistsError: If the folder exists and `resume` is not asked for.
+        ValueError: If the config cannot be carried out, there are too few questions or no right answers to follow, or
+            a probability is undefined.
+        AnatomyError: If the model's heads cannot be certified.
+    """
+    study, folder = config.study, Path(path)
+    task = (task or find_task(study)).split_for(sweep=True)
+    target, unrelated = choosing_questions(task, config.questions, config.seed)
+    KIND.check(folder, config, resume=resume)
+    KIND.begin(folder, config)
+    check_asked(model, task, (task.words,), folder)
+    prompts = captured(model, task, capture_config(study), folder, progress)
+    ranking = ranked(model, task, task.words, study, prompts, folder / "ranking.json")
+    heads = ranking.top(min(config.among, len(ranking.entries))) if config.among else model.anatomy.heads
+    measured = probabilities(model, task, target, unrelated, study)
+    effects = screen_heads(
+        measured,
+        model.anatomy.sites,
+        frozenset(heads),
+        config.scales,
+        parse_scope(config.scope),
+        folder / "heads",
+        progress,
+    )
+    writes = _writes(ranking, effects)
+    result = ScreenResult(
+        config,
+        command(config, folder),
+        task.words.name,
+        task.direction,
+        model.anatomy.summary(),
+        measured.followed[0].what,
+        len(measured.followed[0].questions),
+        len(measured.followed[1].questions),
+        measured.followed[0].n_left_out,
+        float(measured.base.target.right.mean()),
+        float(measured.base.unrelated.right.mean()),
+        ranking.score,
+        effects,
+        writes,
+        sum(measured.target.share(effect.edit) for effect in effects),
+        replay_refusal(model),
+        _sentences(effects, writes, task, len(heads)),
+        versions() | {"device": model.device.type, "dtype": model.dtype},
+    )
+    return KIND.finish(folder, result, task=task.name, model=config.model)
+
+
+def _writes(ranking: Ranking, effects: Sequence[HeadEffect]) -> tuple[HeadWrites, ...]:
+    matters = {found.head: False for found in effects} | {found.head: True for found in effects if found.matters}
+    return tuple(
+        HeadWrites(
+            entry.head,
+            ranking.by_head()[entry.head],
+            entry.q,
+            role_of(entry.q is not None and entry.q <= WRITES, matters[entry.head]),
+        )
+        for entry in ranking.entries
+        if entry.head in matters
+    )
+
+
+def _sentences(
+    effects: Sequence[HeadEffect], writes: Sequence[HeadWrites], task: Task, n_heads: int
+) -> tuple[str, ...]:
+    counts = Counter(each.role for each in writes)
+    verb = WORDS[task.direction].verb
+    found = (
+        f"Of {n_heads} heads, {counts[Role.BOTH]} write {task.words.name} (q <= {WRITES:g}) and {verb} the right "
+        f"answers by {percent(MATTERS)} or more when they are rescaled alone, {counts[Role.WRITES]} write it and do "
+        f"not, {counts[Role.MATTERS]} do and do not write it."
+    )
+    best = max(effects, key=lambda e: e.value)
+    most = (
+        f"{best.head} x {best.scale:g} does most beyond its damage: {percent(best.effect.value)} of the target answers "
+        f"({percent(best.effect.low)} to {percent(best.effect.high)}), at a loss of {percent(best.loss.value)} of the "
+        f"unrelated ones (up to {percent(best.loss.high)})."
+    )
+    warning = (
+        "These are the questions that heads are chosen on: what an edit does is measured on held-out ones, by "
+        "`headpursuit study --by effect`."
+    )
+    return found, most, warning
+
+
+def command(config: ScreenConfig, folder: Path) -> str:
+    """The command that runs it again."""
+    return command_line("screen", config, folder)
+
+
+def shown(result: ScreenResult) -> Iterator[Shown]:
+    """The heads that do most beyond their damage, beside what they write."""
+    writes = {each.head: each for each in result.writes}
+    rows = [
+        (
+            str(found.head),
+            f"{found.scale:g}",
+            str(found.effect),
+            str(found.loss),
+            f"{found.kl.value:.3f}",
+            f"{writes[found.head].score:.3f}",
+            str(writes[found.head].role),
+        )
+        for found in result.best[:_ROWS]
+    ]
+    columns = ("head", ">scale", ">target taken", ">unrelated lost", ">KL", f">{result.score}", "role")
+    title = (
+        f"{result.concept}: heads rescaled one by one; {result.what}, right before: {result.base_target:.2f} of "
+        f"{result.n_target} target, {result.base_unrelated:.2f} of {result.n_unrelated} unrelated questions"
+    )
+    yield Table(title, columns, tuple(rows))
+    yield from (Line(text, strong=number == 0) for number, text in enumerate(result.sentences))
+    if result.plain:
+        yield Line(f"Every pass was a whole one: {result.plain}.")
+
+
+EXPERIMENT = Experiment("screen", KIND, screen, shown, command, prepare)
