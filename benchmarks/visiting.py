@@ -28,7 +28,7 @@ from playwright.async_api import Browser, Page, async_playwright
 import headpursuit as hp
 from headpursuit.concepts import builtin_concepts
 from headpursuit.explore import default_capture
-from headpursuit.explore.typed import typed_concept
+from headpursuit.explore.visitor_input import typed_concept
 from headpursuit.models import answer, rescale
 
 PORT = 7977
