@@ -188,19 +188,18 @@ def _tried(model: LanguageModel) -> str:
     except AnatomyError as error:
         return str(error)
     ids = torch.arange(5, device=model.device)[None] + 5
-    batch, kept = Batch((0,), ids, torch.ones_like(ids)), dict[int, Any]()
-    reader = _Reader(model, batch, layers, n_read=0)
-    reader.read(Edit({}), {}, 0, kept)
+    reader, another = (_Reader(model, Batch((0,), i, torch.ones_like(i)), layers, n_read=0) for i in (ids, ids + 5))
+    kept: dict[int, Any] = {}
+    base, nothing = reader.read(Edit({}), {}, 0, kept), Edit({})
     if sorted(kept) != list(range(1, len(layers.modules) + 1)):
         return "not every layer runs when it reads"
-    base = reader.read(Edit({}), {}, 0)
-    for site in model.anatomy.sites:
-        edit, number = Edit.uniform(site.heads, -1.0), layers.number_of[site.name]
-        edited = reader.read(edit, {}, 0)
-        if not (
-            torch.equal(base, reader.read(Edit({}), kept, number))
-            and torch.equal(edited, reader.read(edit, kept, number))
-        ):
+    edits = {layers.number_of[site.name]: Edit.uniform(site.heads, -1.0) for site in model.anatomy.sites}
+    whole = {number: reader.read(edit, {}, 0) for number, edit in edits.items()}
+    # What layers below keep for themselves is another prompt's from here on.
+    another.read(nothing, {}, 0)
+    for number in sorted(edits, reverse=True):
+        found = reader.read(nothing, kept, number), reader.read(edits[number], kept, number)
+        if not (torch.equal(found[0], base) and torch.equal(found[1], whole[number])):
             return f"layer {number} does not depend on the layer below it alone"
     return ""
 

@@ -1,0 +1,233 @@
+"""Heads chosen by what they do: what is followed, what is measured, and the edit that is taken."""
+
+from dataclasses import replace
+
+import causal_task
+import numpy as np
+import pytest
+import tiny_study
+import torch
+
+import headpursuit as hp
+from headpursuit.heads import Edit, Head
+from headpursuit.studies.arms import ArmRunner
+from headpursuit.studies.causal import choosing
+from headpursuit.studies.causal.choosing import Choosing, most_heads
+from headpursuit.studies.causal.following import check_following, follow
+from headpursuit.studies.causal.measuring import NOISE, probabilities
+from headpursuit.studies.causal.screening import choosing_questions, screen_heads
+from headpursuit.studies.measures import answer_measure
+from headpursuit.studies.progress import silent
+from headpursuit.studies.results import Finalist, Grown
+
+
+@pytest.fixture(scope="module")
+def model():
+    return causal_task.model_of()
+
+
+@pytest.fixture(scope="module")
+def task(model):
+    return causal_task.task_of(model).split_for(sweep=True)
+
+
+@pytest.fixture
+def config(tmp_path):
+    tiny_study.declare_task(tmp_path)
+    return tiny_study.tiny_config(tmp_path, scales="0,-1,-20")
+
+
+@pytest.fixture
+def measured(model, task, config):
+    return probabilities(model, task, *choosing_questions(task, 80, 0), config)
+
+
+@torch.no_grad()
+def log_probability(model, prompt, answer, edit):
+    """Of a whole answer, token by token, each by a pass of its own."""
+    ids = model.tokenizer.encode(prompt, add_special_tokens=False)
+    total, margins = 0.0, []
+    for token in model.tokenizer.encode(answer, add_special_tokens=False):
+        with hp.rescale(model, edit):
+            likely = model.network(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
+        others = likely.clone()
+        others[token] = -torch.inf
+        total += float(likely[token])
+        margins.append(float(likely[token] - others.max()))
+        ids.append(token)
+    return total, min(margins)
+
+
+@pytest.mark.parametrize("edit", [{}, {"L1H0": -1}, {"L0H2": 0, "L2H3": -20}])
+def test_effects_are_those_of_plain_passes(model, task, measured, edit):
+    target, unrelated = choosing_questions(task, 80, 0)
+    reading, edit = measured.read(hp.Edit(edit)), hp.Edit(edit)
+    for questions, found in ((target, reading.target), (unrelated, reading.unrelated)):
+        plain = [log_probability(model, q.prompt, q.answers[0], edit) for q in questions]
+        np.testing.assert_allclose(found.log_probability, [p for p, _ in plain], atol=1e-3)
+        np.testing.assert_allclose(found.margin, [m for _, m in plain], atol=1e-3)
+        np.testing.assert_allclose(found.right, [1 / (1 + np.exp(-m / NOISE)) for _, m in plain], atol=1e-3)
+    right = reading.target.right.mean() / measured.base.target.right.mean()
+    assert measured.effect(edit) == pytest.approx(1 - right, abs=1e-6)
+
+
+def test_nothing_edited_does_nothing(measured):
+    damage = measured.damage(Edit({}))
+    assert measured.effect(Edit({})) == 0
+    assert (damage.loss, damage.strain) == (0, 0)
+
+
+def test_damage_is_the_upper_end_of_the_loss(measured):
+    edit = hp.Edit({"L2H3": -20})
+    lost = 1 - measured.read(edit).unrelated.right.mean() / measured.base.unrelated.right.mean()
+    assert measured.damage(edit).loss > lost
+
+
+def test_what_goes_on_from_an_edit_measures_the_same(measured):
+    first, both = hp.Edit({"L1H0": -1}), hp.Edit({"L1H0": -1, "L2H3": 0})
+    upon = measured.upon(first)
+    assert upon.effect(both) == measured.effect(both)
+    assert upon.damage(both) == measured.damage(both)
+
+
+def test_the_likeliest_accepted_answer_is_followed(model, task, config):
+    questions = [q for q in task.questions if q.group == "target"][:3]
+    more = [replace(q, answers=("w250 w251", *q.answers)) for q in questions]
+    assert follow(model, task, more, config).continuations == follow(model, task, questions, config).continuations
+
+
+def test_late_answers_are_followed_where_they_come(model, config):
+    late = replace(config, positions="generated")
+    task = causal_task.task_of(model)
+    prompts = [q.prompt for q in task.questions[:6]]
+    said = [text.split() for text in hp.answer(model, prompts, max_new_tokens=config.max_new_tokens)]
+    # The third word of what is said is right for four of them; the others are answered wrongly.
+    questions = [
+        replace(q, answers=(words[2] if i < 4 and words[2] not in words[:2] else "w299",))
+        for i, (q, words) in enumerate(zip(task.questions, said, strict=False))
+    ]
+    found = follow(model, task, questions, late)
+    assert 0 < len(found.questions) < len(questions)
+    assert found.n_left_out == len(questions) - len(found.questions)
+    for question, continuation in zip(found.questions, found.continuations, strict=True):
+        words = said[prompts.index(question.prompt)]
+        assert [model.tokenizer.decode([i]) for i in continuation.before] == words[:2]
+        assert [model.tokenizer.decode(list(ids)) for ids in continuation.steps] == [words[2]]
+
+
+def test_no_late_answer_is_right(model, config):
+    task = causal_task.task_of(model)
+    wrong = [replace(q, answers=("w299",)) for q in task.questions[:4]]
+    with pytest.raises(ValueError, match="answers none of 4 target questions rightly"):
+        follow(model, task, wrong, replace(config, positions="generated"))
+
+
+def test_without_answers_the_concepts_tokens_are_followed(model, config):
+    task = causal_task.task_of(model)
+    open_questions = [replace(q, answers=()) for q in task.questions[:4]]
+    found = follow(model, task, open_questions, config)
+    assert found.what == "the concept's tokens"
+    assert {c.steps for c in found.continuations} == {((20, 61, 133),)}
+
+
+def test_too_few_questions_are_refused_before_anything_runs(model, config):
+    task = causal_task.task_of(model)
+    few = [q for q in task.questions if q.group == "unrelated"] + list(task.questions[:3])
+    with pytest.raises(ValueError, match="tiny has 3 target facts to choose heads by, and at least 8 are needed"):
+        check_following(task, few, 8)
+    with pytest.raises(ValueError, match="unrelated facts"):
+        choosing_questions(replace(task, questions=task.questions[: causal_task.N_TARGET]), 80, 0)
+
+
+def test_heads_are_screened_and_kept_site_by_site(model, measured, tmp_path):
+    heads = frozenset(h for h in model.anatomy.heads if h.layer != 1)
+    told = []
+
+    def stop(stage, done, total):
+        told.append((stage, done, total))
+        if done == 1 and len(told) < 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        screen_heads(measured, model.anatomy.sites, heads, (-1.0, 0.0), "all", tmp_path / "heads", stop)
+    assert [file.name for file in (tmp_path / "heads").iterdir()] == ["L0.json"]
+    found = screen_heads(measured, model.anatomy.sites, heads, (-1.0, 0.0), "all", tmp_path / "heads", silent)
+    fresh = screen_heads(measured, model.anatomy.sites, heads, (-1.0, 0.0), "all", tmp_path / "other", silent)
+    assert found == fresh
+    assert {(e.head, e.scale) for e in found} == {(h, s) for h in heads for s in (-1.0, 0.0)}
+    for one in found:
+        assert one.effect.value == pytest.approx(measured.effect(one.edit), abs=1e-9)
+        assert one.effect.low <= one.effect.value <= one.effect.high
+        assert one.strain == pytest.approx(measured.damage(one.edit).strain, abs=1e-9)
+
+
+def choosing_of(model, task, config, folder, **changes):
+    given = dict(progress=silent, among=model.anatomy.heads, concept=task.words, measure=answer_measure(task, config))
+    return Choosing(model, task, config=config, folder=folder, **{**given, **changes})
+
+
+def test_an_edit_is_chosen_and_measured_by_answers(model, task, config, tmp_path):
+    roomy = replace(config, damage=0.6)
+    grown = choosing_of(model, task, roomy, tmp_path).choose()
+    assert grown.steps and grown.n_screened == 12 and grown.plain == ""
+    assert 0 < len(grown.edit) <= most_heads(12)
+    taken = grown.finalists[grown.chosen]
+    assert all(one.arm is not None and one.effect is not None for one in grown.finalists)
+    sound = [one.effect for one in grown.finalists if one.damage <= 1]
+    assert not sound or taken.effect >= max(sound) - 0.02
+    # The answers are those of the edit, on selection questions.
+    with hp.rescale(model, taken.edit):
+        answers = hp.answer(model, [q.prompt for q in task.selection], max_new_tokens=config.max_new_tokens)
+    right = [q.answers[0] in a for q, a in zip(task.selection, answers, strict=True) if q.group == "target"]
+    assert taken.arm.target.score.value == pytest.approx(np.mean(right))
+
+
+def test_what_was_grown_is_not_grown_again(model, task, config, tmp_path, monkeypatch):
+    roomy = replace(config, damage=0.6)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ArmRunner, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            choosing_of(model, task, roomy, tmp_path).choose()
+    monkeypatch.setattr(choosing, "causal_pursuit", None)
+    resumed = choosing_of(model, task, roomy, tmp_path).choose()
+    monkeypatch.undo()
+    assert resumed == choosing_of(model, task, roomy, tmp_path / "anew").choose()
+
+
+def test_no_head_does_anything_within_the_damage(model, task, config, tmp_path, monkeypatch):
+    strict = replace(config, damage=1e-9, scales="0.999")
+    with pytest.raises(ValueError, match="no head of 12 changes the target by 2% within the damage allowed"):
+        choosing_of(model, task, strict, tmp_path).choose()
+
+
+def _finalist(scale, effect, damage):
+    return Finalist(Edit({Head(0, 0): scale}), 0.5, 0.0, 0.0, effect, damage)
+
+
+@pytest.mark.parametrize(
+    ("finalists", "chosen", "ties"),
+    [
+        ([(-2.0, 0.8, 0.5), (-1.0, 0.7, 0.1)], 0, ()),
+        ([(-2.0, 0.8, 0.5), (-1.0, 0.79, 0.9)], 1, (0,)),  # of a tie the smaller edit
+        ([(-2.0, 0.9, 1.2), (-1.0, 0.4, 0.9)], 1, ()),  # what breaks is passed over
+        ([(-2.0, 0.9, 1.5), (-1.0, 0.4, 1.2)], 1, ()),  # all break: the least
+    ],
+)
+def test_the_taken_finalist(finalists, chosen, ties):
+    grown = Grown("the right answers", 1, 1, 1, (), ())
+    found = grown.chosen_among(None, tuple(_finalist(*one) for one in finalists), 0.02)
+    assert (found.chosen, found.ties) == (chosen, ties)
+
+
+def test_random_heads_stand_for_heads_of_their_layers_with_their_scales(model):
+    from headpursuit.studies.arms import matched_draw
+
+    edit = hp.Edit({"L0H1": -1, "L2H0": -2, "L2H3": 0})
+    draw = matched_draw(edit, model.anatomy, 0)
+    assert [h.layer for h in draw] == [0, 2, 2]
+    assert [draw[h] for h in draw] == [-1, -2, 0]
+    assert not set(draw) & set(edit)
+
+
+def test_most_heads():
+    assert [most_heads(n) for n in (12, 72, 270, 1024)] == [3, 3, 5, 20]
