@@ -31,7 +31,7 @@ def test_they_are_small_tables_in_which_nothing_is_markup(shown):
         assert html.startswith("<table><caption>")
         assert html.endswith("</table>")
         assert set(re.findall(r"</?(\w+)", html)) == {"table", "caption", "tr", "th", "td"}
-        assert "&lt;script&gt;alert(&#39;&amp;&#39;)&lt;/script&gt;" in html
+        assert "&lt;script&gt;alert(&#x27;&amp;&#x27;)&lt;/script&gt;" in html
         assert len(html) < 2000
 
 

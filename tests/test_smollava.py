@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from evaluate_demo_vlm import accuracies
 
 from headpursuit.heads import Edit
 from headpursuit.images import ImagePrompt, load_images
 from headpursuit.models import DEMO_VLM, EMBEDDED, answer, load, rescale
-from headpursuit.models.demo_vlm.evaluate import accuracies
 
 pytestmark = pytest.mark.real
 

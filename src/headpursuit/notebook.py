@@ -1,8 +1,7 @@
 """Results in notebooks: small tables, in which whatever is shown is text and not markup."""
 
 from collections.abc import Iterable, Sequence
-
-from markupsafe import Markup
+from html import escape
 
 
 def html_table(caption: str, rows: Iterable[Sequence[object]], header: Sequence[str] = ()) -> str:
@@ -13,12 +12,12 @@ def html_table(caption: str, rows: Iterable[Sequence[object]], header: Sequence[
         rows: Cells of each row; without a header the first one names its row.
         header: Names of the columns.
     """
-    first = Markup("<td>{}</td>") if header else Markup("<th>{}</th>")
-    lines = [
-        Markup("<tr>{}{}</tr>").format(
-            first.format(row[0]), Markup("").join(map(Markup("<td>{}</td>").format, row[1:]))
-        )
-        for row in rows
-    ]
-    above = Markup("<tr>{}</tr>").format(Markup("").join(map(Markup("<th>{}</th>").format, header))) if header else ""
-    return str(Markup("<table><caption>{}</caption>{}{}</table>").format(caption, above, Markup("").join(lines)))
+    first = "td" if header else "th"
+    lines = [_row([first, *["td"] * (len(row) - 1)], row) for row in rows]
+    above = _row(["th"] * len(header), header) if header else ""
+    return f"<table><caption>{escape(caption)}</caption>{above}{''.join(lines)}</table>"
+
+
+def _row(tags: Sequence[str], cells: Sequence[object]) -> str:
+    shown = (f"<{tag}>{escape(str(cell))}</{tag}>" for tag, cell in zip(tags, cells, strict=True))
+    return f"<tr>{''.join(shown)}</tr>"

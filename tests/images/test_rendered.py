@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from sklearn.datasets import load_digits
 
 from headpursuit.images import load_images
 from headpursuit.images.rendered.scans import DIGIT_WORDS, scans, scans_of
@@ -13,6 +14,13 @@ def ink(scene):
     """How far every pixel is from the background, 0 to 1."""
     pixels = np.asarray(render(scene), dtype=float)
     return abs(pixels - np.median(pixels, axis=(0, 1))).max(-1) / 255
+
+
+def test_the_scans_are_those_of_scikit_learn():
+    known, (images, digits) = load_digits(), scans()
+    assert np.array_equal(images, np.round(known.images * (255 / 16)).astype(np.uint8))
+    assert np.array_equal(digits, known.target)
+    assert (images.dtype, digits.dtype) == (np.uint8, np.int64)
 
 
 def test_heldout_scans_are_never_selection_scans():

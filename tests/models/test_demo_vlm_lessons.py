@@ -2,15 +2,15 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from demo_vlm import talking
+from demo_vlm.lessons import WORDS, pictures, stream
+from demo_vlm.looking import Naming, features
+from demo_vlm.talking import answer_loss, dialogues
 from torch.nn import functional as F
 
 from headpursuit.images.rendered.scenes import Scene, Thing, random_scene
 from headpursuit.images.rendered.wording import COUNT_WORDS, exchanges
-from headpursuit.models.demo_vlm import talking
-from headpursuit.models.demo_vlm.lessons import WORDS, pictures, stream
-from headpursuit.models.demo_vlm.looking import Naming, features
 from headpursuit.models.demo_vlm.parts import PATCHES, assemble
-from headpursuit.models.demo_vlm.talking import answer_loss, dialogues
 
 IMAGE_ID = 299
 

@@ -124,8 +124,27 @@ def test_an_interrupted_conversion_leaves_nothing_and_can_be_done_again(cache, p
     assert embedded.embedded_folder().is_dir()
 
 
-def test_the_cache_is_the_users_unless_told_otherwise(monkeypatch):
-    monkeypatch.delenv("HEADPURSUIT_CACHE", raising=False)
-    assert model_cache.cache_folder() == model_cache.user_cache_path("headpursuit")
+@pytest.mark.parametrize(
+    ("platform", "variables", "folder"),
+    [
+        ("linux", {}, "/home/me/.cache/headpursuit"),
+        ("linux", {"XDG_CACHE_HOME": "/scratch"}, "/scratch/headpursuit"),
+        ("linux", {"XDG_CACHE_HOME": "scratch"}, "/home/me/.cache/headpursuit"),
+        ("darwin", {}, "/home/me/Library/Caches/headpursuit"),
+        ("darwin", {"XDG_CACHE_HOME": "/scratch"}, "/scratch/headpursuit"),
+        ("win32", {"LOCALAPPDATA": "/local"}, "/local/headpursuit/headpursuit/Cache"),
+        ("win32", {}, "/home/me/AppData/Local/headpursuit/headpursuit/Cache"),
+    ],
+)
+def test_the_cache_is_where_the_platform_has_caches(monkeypatch, platform, variables, folder):
+    for name in ("HEADPURSUIT_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"HOME": "/home/me", **variables}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.platform", platform)
+    assert model_cache.cache_folder() == Path(folder)
+
+
+def test_the_cache_is_where_it_is_told_to_be(monkeypatch):
     monkeypatch.setenv("HEADPURSUIT_CACHE", "elsewhere")
     assert model_cache.cache_folder() == Path("elsewhere")

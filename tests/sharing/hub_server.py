@@ -144,6 +144,12 @@ class Handler(BaseHTTPRequestHandler):
         files = [{"rfilename": file, "size": len(content)} for file, content in found.commits[sha].items()]
         self._json({"id": name, "sha": sha, "private": found.private, "siblings": files})
 
+    def tree(self, name, revision):
+        found, sha = self._repository(name, revision)
+        files = found.commits[sha].items()
+        listed = [{"type": "file", "path": f, "size": len(c), "oid": hashlib.sha1(c).hexdigest()} for f, c in files]
+        self._json(listed)
+
     def preupload(self, name, revision):
         self._may_write()
         self._repository(name, revision)
@@ -214,6 +220,7 @@ ROUTES = [
     ("POST", "/api/validate-yaml", Handler.validate),
     ("GET", f"/api/models/{NAME}", Handler.info),
     ("GET", f"/api/models/{NAME}/revision/(.+)", Handler.info),
+    ("GET", f"/api/models/{NAME}/tree/(.+)", Handler.tree),
     ("POST", f"/api/models/{NAME}/preupload/(.+)", Handler.preupload),
     ("POST", f"/{NAME}.git/info/lfs/objects/batch", Handler.batch),
     ("PUT", "/lfs/(.+)", Handler.put),

@@ -38,6 +38,12 @@ def test_what_was_offered_can_be_pulled(hub, tmp_path):
     assert (tmp_path / "out" / "sub" / "b.png").read_bytes() == b"1"
 
 
+def test_a_name_that_looks_like_a_pattern_is_one_file(hub, tmp_path):
+    hub.store("you/thing", {"[ab].json": b"{}", "a.json": b"1", MANIFEST: manifest_of({"[ab].json": b"{}"})})
+    pull("you/thing", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["[ab].json", MANIFEST]
+
+
 def test_a_file_that_was_tampered_with_is_refused(hub, ranked, tmp_path):
     push(ranked, "me/hues")
     hub.repositories["me/hues"].files["heatmap.png"] += b"!"

@@ -59,6 +59,14 @@ def test_changes_that_are_all_zero_are_zero():
     assert (estimate.value, estimate.low, estimate.high) == (0, 0, 0)
 
 
+@pytest.mark.parametrize(("n_facts", "student"), [(2, 12.706), (5, 2.776), (21, 2.086), (121, 1.980)])
+def test_few_facts_widen_the_interval_of_a_figure_by_students_t(n_facts, student):
+    drawn = 3 + scipy.stats.norm.ppf((np.arange(20_000) + 0.5) / 20_000)
+    found = statistics.widened(3.0, drawn, n_facts)
+    reach = student * (n_facts / (n_facts - 1)) ** 0.5
+    assert (3 - found.low, found.high - 3) == pytest.approx((reach, reach), rel=1e-3)
+
+
 def test_the_interval_shrinks_with_facts():
     few, many = (bootstrap(normal(0, n), facts(n), 0) for n in (25, 400))
     assert width(few) == pytest.approx(4 * width(many), rel=0.25)

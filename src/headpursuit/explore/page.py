@@ -41,7 +41,7 @@ _MARK_STOPPED = """() => {
 def look() -> dict[str, Any]:
     """The look of the page, as `launch` takes it: system fonts, nothing from elsewhere."""
     theme = gr.themes.Default(primary_hue="violet", font=_SYSTEM, font_mono=_MONO)
-    return {"theme": theme, "css": str(map_style()) + _file("page.css")}
+    return {"theme": theme, "css": map_style() + _file("page.css")}
 
 
 def page(bench: Workbench, capture: Path, output: Path, origin: str = "") -> gr.Blocks:
@@ -99,7 +99,7 @@ def _concept_part(usual: View) -> dict[str, Any]:
     lists = gr.HTML(fragments.lists(), elem_id="hp-lists", js_on_load=_file("page.js"))
     score = gr.Radio(["specificity", "explained"], value=usual.score, label="Colours show", elem_id="hp-score")
     audit = gr.HTML(elem_id="hp-audit")
-    heatmap = gr.HTML(elem_id="hp-heatmap", js_on_load=str(own_file("heatmap.js")) + _CHOOSE)
+    heatmap = gr.HTML(elem_id="hp-heatmap", js_on_load=own_file("heatmap.js") + _CHOOSE)
     return {"concept": concept, "lists": lists, "score": score, "audit": audit, "heatmap": heatmap}
 
 

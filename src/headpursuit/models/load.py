@@ -9,7 +9,6 @@ from typing import Any
 import torch
 import transformers
 from huggingface_hub.utils import logging as hub_logging
-from packaging.version import Version
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, modeling_gguf_pytorch_utils
 from transformers.utils import logging
 
@@ -34,7 +33,7 @@ from headpursuit.models.finite import unusable_weights
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import find_processor
 
-_TP_SINCE = "5.20"
+_TP_SINCE = (5, 20)
 """Before, layers were shared in other ways, which anatomy does not see through."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -82,8 +81,9 @@ def load(
         raise ValueError(f"device {device!r} and device_map or tp_plan exclude each other; give one of them")
     if tp_plan and int(os.environ.get("WORLD_SIZE", 1)) < 2:
         raise ValueError("tp_plan shares a model between processes; start them with torchrun --nproc-per-node 2 -m ...")
-    if tp_plan and Version(transformers.__version__) < Version(_TP_SINCE):
-        raise ValueError(f"tp_plan needs transformers {_TP_SINCE} or newer; this is {transformers.__version__}")
+    if tp_plan and tuple(map(int, transformers.__version__.split(".")[:2])) < _TP_SINCE:
+        since = ".".join(map(str, _TP_SINCE))
+        raise ValueError(f"tp_plan needs transformers {since} or newer; this is {transformers.__version__}")
     device = _device(device)
     if dtype not in ("auto", *_DTYPES):
         raise ValueError(f"unknown dtype {dtype!r}; choose auto, {', '.join(_DTYPES)}")

@@ -1,11 +1,10 @@
 """Models that are made once and then lie ready in the user's cache."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from platformdirs import user_cache_path
 
 from headpursuit.storage import new_folder, read_json
 
@@ -13,7 +12,16 @@ from headpursuit.storage import new_folder, read_json
 def cache_folder() -> Path:
     """Where fetched models are kept: HEADPURSUIT_CACHE, else the platform's user cache."""
     chosen = os.environ.get("HEADPURSUIT_CACHE")
-    return Path(chosen) if chosen else user_cache_path("headpursuit")
+    return Path(chosen) if chosen else _user_cache()
+
+
+def _user_cache() -> Path:
+    """The headpursuit folder where the platform keeps what can be made again."""
+    home, moved = Path.home(), Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData/Local") / "headpursuit" / "headpursuit" / "Cache"
+    usual = home / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return (moved if moved.is_absolute() else usual) / "headpursuit"
 
 
 def kept_model(name: str, details: dict[str, Any], make: Callable[[], tuple[Any, ...]]) -> Path:

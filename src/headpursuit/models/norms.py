@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import torch
-from accelerate.utils import align_module_device
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from headpursuit.models.offloading import weights_at_hand
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ def norm_gain(norm: nn.Module, d_model: int) -> NormGain:
     A balanced vector x of ±1 has mean 0 and variance 1, so any norm returns gain * x + bias. A constant vector has
     nothing left once its mean is gone.
     """
-    with align_module_device(norm):  # brings offloaded weights back
+    with weights_at_hand(norm):
         like = next(norm.parameters(), torch.empty(0))
         x = torch.ones(1, 1, d_model, dtype=like.dtype, device=like.device)
         ones = x.clone()

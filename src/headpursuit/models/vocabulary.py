@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from headpursuit.models.anatomy import AnatomyError, probe_input, run_probe, same_values
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.norms import norm_gain
+from headpursuit.models.offloading import weights_at_hand
 from headpursuit.models.sharding import whole_tensor
 from headpursuit.models.tokens import token_ids, token_text
-from headpursuit.models.weights import weights_at_hand
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,25 +1,16 @@
 """What is read off the output projections: write weights and bias."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
-from accelerate.utils import align_module_device
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.models.anatomy.sites import AnatomyError, HeadSite, projection
 from headpursuit.models.norms import linearised
+from headpursuit.models.offloading import weights_at_hand
 from headpursuit.models.sharding import whole_tensor, whole_width
-
-
-@contextmanager
-def weights_at_hand(module: nn.Module) -> Iterator[None]:
-    """Bring offloaded weights back while the block runs; they are placeholders without values otherwise."""
-    with align_module_device(module):
-        yield
 
 
 @torch.no_grad()

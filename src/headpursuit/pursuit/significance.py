@@ -15,6 +15,7 @@ can afford. What random dictionaries explain differs between heads in level and 
 
 import torch
 from jaxtyping import Float
+from scipy.stats import false_discovery_control
 from torch import Tensor
 
 from headpursuit.pursuit.ranking import Scores
@@ -45,10 +46,7 @@ def pooled_p(scores: Scores) -> Float[Tensor, " n_heads"]:
 
 def benjamini_hochberg(p: Float[Tensor, " n_tests"]) -> Float[Tensor, " n_tests"]:
     """p-values turned into q-values: q <= level chooses what the step-up procedure rejects at that level."""
-    order = p.argsort(descending=True)
-    ranks = torch.arange(len(p), 0, -1, device=p.device)
-    adjusted = (p[order] * len(p) / ranks).cummin(0).values.clamp_max(1)
-    return torch.empty_like(p).index_copy_(0, order, adjusted)
+    return torch.from_numpy(false_discovery_control(p.numpy(force=True))).to(p)
 
 
 def _standardised(scores: Scores) -> tuple[Float[Tensor, " n_heads"], Float[Tensor, "n_draws n_heads"]]:

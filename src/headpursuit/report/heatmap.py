@@ -9,8 +9,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from markupsafe import Markup
-
 from headpursuit.analysis import Ranking
 from headpursuit.heads import Head, site_name, site_order
 from headpursuit.report import colours, wording
@@ -109,7 +107,7 @@ def map_data(heads: Sequence[Head], columns: Mapping[str, Mapping[str, Sequence[
 
 def head_map(
     scores: Mapping[Head, float], score: str, *, about: str = "", edited: Collection[Head] = (), chosen: str = ""
-) -> Markup:
+) -> str:
     """The map as SVG: a cell for every head, which scripts find by its `data-head`.
 
     Args:
@@ -152,11 +150,11 @@ def head_map(
     )
 
 
-def map_style() -> Markup:
+def map_style() -> str:
     """The look of the map; `light-dark` takes the colours of the ground it is on."""
     pairs = {"high": colours.HIGH, "low": colours.LOW, "zero": colours.ZERO}
     own = "".join(f"--map-{name}: light-dark({light}, {dark}); " for name, (light, dark) in pairs.items())
-    return Markup(f".head-map {{ {own}}}\n") + own_file("heatmap.css")
+    return f".head-map {{ {own}}}\n" + own_file("heatmap.css")
 
 
 def finite(value: float) -> float | None:

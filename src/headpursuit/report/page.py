@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
 from headpursuit.report import pictures, wording
 from headpursuit.storage import write_bytes
@@ -33,9 +32,9 @@ class Page:
     """Values that the template shows, by name."""
     data: Any = None
     """Data for the script, as JSON."""
-    style: Markup = Markup()
+    style: str = ""
     """The look of its own parts, after the frame's style."""
-    script: Markup = Markup()
+    script: str = ""
     """A page without any forbids scripts."""
     figures: Mapping[str, Callable[[], Any]] = field(default_factory=dict)
     """Functions that draw the pictures kept beside the page, by name; in a template `picture(NAME)` is its address."""
@@ -85,11 +84,11 @@ def templates(folder: str) -> Environment:
     return environment
 
 
-def fragment(template: str, **content: Any) -> Markup:
-    """A piece of a page."""
-    return Markup(templates("report").get_template(template).render(content))
+def fragment(template: str, **content: Any) -> str:
+    """A piece of a page; whoever shows it marks it as safe."""
+    return templates("report").get_template(template).render(content)
 
 
-def own_file(name: str) -> Markup:
+def own_file(name: str) -> str:
     """A style or script of this package, as it is."""
-    return Markup(resources.files("headpursuit.report").joinpath(name).read_text(encoding="utf-8"))
+    return resources.files("headpursuit.report").joinpath(name).read_text(encoding="utf-8")

@@ -1,6 +1,5 @@
 """From the hub: every file verified before the folder appears."""
 
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +29,7 @@ def pull(
         output: The folder to write; a ranking is in its `ranking.json`, an edit in its `edit.json`.
         revision: Branch, tag or commit; by default the newest.
         endpoint: Another hub than `HF_ENDPOINT` names.
-        progress: Told the files done and all files.
+        progress: Told the files that were verified, and all files.
 
     Raises:
         FileExistsError: If `output` exists.
@@ -49,11 +48,12 @@ def pull(
     _check_listed(name, files, snapshot)
     description = {field: manifest[field] for field in manifest if field not in ("kind", "version", "files")}
     with new_folder(folder, manifest["kind"], description, files) as partial:
+        has_card = snapshot.sizes.get(CARD, LARGEST_FILE) < LARGEST_FILE
+        repository.download([*files, *[CARD] * has_card], snapshot, partial)
         for done, (file, sha256) in enumerate(files.items(), start=1):
-            _place(repository, snapshot, file, partial, sha256)
+            if sha256_of(partial / file) != sha256:
+                raise ValueError(f"{name} is damaged: {file} does not match its checksum; nothing was kept")
             progress(done, len(files))
-        if snapshot.sizes.get(CARD, LARGEST_FILE) < LARGEST_FILE:
-            _place(repository, snapshot, CARD, partial)
         _check_subject(name, partial, manifest["kind"])
     n_bytes = sum(snapshot.sizes[file] for file in files)
     return Shared(name, repository.url, manifest["kind"], snapshot.commit, snapshot.private, len(files), n_bytes)
@@ -65,20 +65,6 @@ def _check_listed(name: str, files: Iterable[str], snapshot: Snapshot) -> None:
     missing = next((file for file in files if file not in snapshot.sizes), None)
     if missing is not None:
         raise ValueError(f"{name} is incomplete: its manifest lists {missing}, which is not there")
-
-
-def _place(repository: Repository, snapshot: Snapshot, file: str, folder: Path, sha256: str | None = None) -> None:
-    """Download a file beside its place, and move it there if its checksum is right."""
-    download = folder / ".download"
-    try:
-        found = repository.fetch(file, snapshot, download)
-        if sha256 is not None and sha256_of(found) != sha256:
-            raise ValueError(f"{repository.name} is damaged: {file} does not match its checksum; nothing was kept")
-        (folder / file).parent.mkdir(parents=True, exist_ok=True)
-        found.replace(folder / file)
-    finally:
-        # The library keeps notes there, which are no part of the folder.
-        shutil.rmtree(download, ignore_errors=True)
 
 
 def _check_subject(name: str, folder: Path, kind: str) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -87,10 +89,13 @@ class Repository:
         sizes = {file.rfilename: file.size or 0 for file in found.siblings or []}
         return Snapshot(str(found.sha), bool(found.private), sizes)
 
-    def fetch(self, file: str, snapshot: Snapshot, folder: Path) -> Path:
-        """Download one file into a folder; nothing is left of half a file."""
+    def download(self, files: Iterable[str], snapshot: Snapshot, folder: Path) -> None:
+        """Put files into a folder, several at once; whether they are as they should be, the caller has to check."""
+        patterns = [escape(file) for file in files]
         with self._errors(snapshot.commit):
-            return Path(self._api.hf_hub_download(self.name, file, revision=snapshot.commit, local_dir=folder))
+            self._api.snapshot_download(self.name, revision=snapshot.commit, local_dir=folder, allow_patterns=patterns)
+        # The library keeps notes there, which are no part of the folder.
+        shutil.rmtree(folder / ".cache", ignore_errors=True)
 
     def manifest(self, snapshot: Snapshot, folder: Path) -> dict[str, Any]:
         """Its manifest, downloaded into a folder.
@@ -102,11 +107,12 @@ class Repository:
             raise ValueError(f"{self.name} holds nothing that headpursuit pushed: it has no {MANIFEST}")
         if snapshot.sizes[MANIFEST] > LARGEST_MANIFEST:
             raise ValueError(f"{self.name}: its {MANIFEST} has more than {LARGEST_MANIFEST / 1e6:g} MB")
-        file = self.fetch(MANIFEST, snapshot, folder)
+        self.download([MANIFEST], snapshot, folder)
         try:
-            content = read_json(file)
+            content = read_json(folder / MANIFEST)
         except ValueError as error:
-            raise ValueError(f"{self.name} is damaged: its {MANIFEST}{str(error).removeprefix(str(file))}") from error
+            reason = str(error).removeprefix(str(folder / MANIFEST))
+            raise ValueError(f"{self.name} is damaged: its {MANIFEST}{reason}") from error
         return parse_manifest(content, self.name)
 
     def create(self, private: bool) -> None:
@@ -133,6 +139,8 @@ class Repository:
         branch: str | None = None,
     ) -> str:
         """Put files in and take stale ones out, all at once or not at all.
+
+        `upload_folder` makes several commits of a large folder: who pulls between them gets half of it.
 
         Args:
             files: By the name they get.

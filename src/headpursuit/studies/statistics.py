@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import norm, rankdata, spearmanr, t
 
 from headpursuit.studies.results import Estimate
 
@@ -14,9 +14,6 @@ _RESAMPLES = 5_000
 
 _CORRELATIONS = 2_000
 """Resamples of a correlation, each of which is put in order anew."""
-
-_NORMAL = 1.96
-"""The size that a normal variable exceeds 5 times in 100."""
 
 
 def spearman(ours: Sequence[float], theirs: Sequence[float]) -> float:
@@ -137,10 +134,10 @@ def _percentiles(
 
 
 def _small_sample(n_facts: int) -> float:
-    """Student's t over the normal quantile (first term of its expansion), for a spread estimated with n - 1."""
+    """Student's t over the normal quantile, for a spread estimated with n - 1."""
     if n_facts < 2:
         return 1.0
-    return math.sqrt(n_facts / (n_facts - 1)) * (1 + (_NORMAL**2 + 1) / (4 * (n_facts - 1)))
+    return math.sqrt(n_facts / (n_facts - 1)) * float(t.ppf(0.975, n_facts - 1) / norm.ppf(0.975))
 
 
 @lru_cache(maxsize=8)

@@ -1,7 +1,8 @@
-"""Scanned handwritten digits, in colour, offline: scikit-learn's copy of the UCI optical digits."""
+"""Scanned handwritten digits: the UCI optical digits, whose source and licence are in `optdigits.txt`."""
 
 from functools import cache
 from hashlib import sha256
+from importlib.resources import files
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -17,14 +18,9 @@ _HELDOUT = 0.2
 
 @cache
 def scans() -> tuple[UInt8[np.ndarray, "n_scans 8 8"], Int[np.ndarray, " n_scans"]]:
-    """All 1,797 scans, ink 255 on 0, and the digit that each one is.
-
-    Source: Alpaydin and Kaynak (1998), Optical Recognition of Handwritten Digits, UCI repository, CC BY 4.0.
-    """
-    from sklearn.datasets import load_digits
-
-    data = load_digits()
-    return np.round(data.images * (255 / 16)).astype(np.uint8), data.target.astype(np.int64)
+    """All 1,797 scans, ink 255 on 0, and the digit that each one is."""
+    rows = np.loadtxt(str(files(__package__) / "optdigits.csv.gz"), dtype=np.int64, delimiter=",")
+    return np.round(rows[:, :-1].reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8), rows[:, -1]
 
 
 @cache

@@ -22,7 +22,7 @@ from headpursuit.extras import optional
 from headpursuit.models.adapters import put_on
 from headpursuit.models.export.plan import ScaledProjection, check_in_range, input_axis
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.weights import weights_at_hand
+from headpursuit.models.offloading import weights_at_hand
 
 
 def write_ia3(model: LanguageModel, scaled: Sequence[ScaledProjection], folder: Path) -> None:

@@ -7,13 +7,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from accelerate.utils import has_offloaded_params
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from headpursuit.models.checkpoints import whole_network
 from headpursuit.models.export.plan import ScaledProjection, check_in_range, input_axis
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.offloading import is_offloaded
 from headpursuit.storage import read_json, write_json
 
 _SHARD = "5GB"
@@ -70,7 +70,7 @@ def scaled_weights(network: nn.Module, scaled: Sequence[ScaledProjection]) -> It
     with ExitStack() as stack:
         for one in scaled:
             module: Any = network.get_submodule(one.path)
-            if has_offloaded_params(module):
+            if is_offloaded(module):
                 stack.enter_context(_scaled_when_fetched(module, one))
             elif id(module.weight) not in done:
                 done.add(id(module.weight))

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
 from headpursuit.analysis import Ranking
 from headpursuit.analysis.rankers import RANKERS
 from headpursuit.heads import Head
@@ -20,12 +18,12 @@ HEADS_LISTED = 400
 """Heads in the table in all; the map and its data hold every one."""
 
 
-def heads_style() -> Markup:
+def heads_style() -> str:
     """The look of a page of heads."""
     return map_style() + own_file("parts/heads.css")
 
 
-def heads_script() -> Markup:
+def heads_script() -> str:
     """The scripts of such a page."""
     return own_file("heatmap.js") + own_file("parts/heads.js")
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.stats import binomtest
 
 from headpursuit.models import HarnessFigure
 
@@ -108,7 +109,7 @@ def _sign_test(base: HarnessFigure, edit: HarnessFigure) -> float | None:
     lost = sum(before > after for before, after in zip(base.scores, edit.scores, strict=True))
     won = sum(before < after for before, after in zip(base.scores, edit.scores, strict=True))
     moved = lost + won
-    return min(1.0, sum(math.comb(moved, k) for k in range(min(lost, won) + 1)) / 2 ** (moved - 1)) if moved else 1.0
+    return float(binomtest(lost, moved).pvalue) if moved else 1.0
 
 
 def _weights(figure: HarnessFigure) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""How often the demo model is right about held-out scenes: `python -m headpursuit.models.demo_vlm.evaluate`."""
+"""How often the demo model is right about held-out scenes: `python tools/evaluate_demo_vlm.py`."""
 
 import re
 from collections import defaultdict

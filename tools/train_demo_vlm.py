@@ -1,9 +1,9 @@
-"""Train the demo model: `python -m headpursuit.models.demo_vlm.train -o FOLDER`; 45 minutes on two cores.
+"""Train the demo model: `python tools/train_demo_vlm.py -o FOLDER`; 45 minutes on two cores.
 
 Without g++ the second lesson takes twice as long.
 
 The language model is never changed. What is trained, the vision tower and the projector, is written to
-`trained.safetensors` in float16; put it beside this file to make it the demo model.
+`trained.safetensors` in float16; put it into `src/headpursuit/models/demo_vlm/` to make it the demo model.
 """
 
 import argparse
@@ -12,15 +12,15 @@ import time
 from pathlib import Path
 
 import torch
+from demo_vlm.lessons import stream
+from demo_vlm.looking import Naming, features
+from demo_vlm.steps import Steps
+from demo_vlm.talking import answer_loss, dialogues
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from headpursuit.models.demo_vlm.lessons import stream
-from headpursuit.models.demo_vlm.looking import Naming, features
 from headpursuit.models.demo_vlm.ready import TRAINED, put_together
-from headpursuit.models.demo_vlm.steps import Steps
-from headpursuit.models.demo_vlm.talking import answer_loss, dialogues
 
 _LOOK_BATCH, _TALK_BATCH, _TALKED = 256, 80, 16
 """Scenes of a step; in the second lesson the first few are talked about, the others only named."""
