@@ -27,8 +27,8 @@ def model():
 
 
 @pytest.fixture(scope="module")
-def task(model):
-    return causal_task.task_of(model).split_for(sweep=True)
+def task():
+    return causal_task.task_of(2).split_for(sweep=True)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_the_likeliest_accepted_answer_is_followed(model, task, config):
 
 def test_late_answers_are_followed_where_they_come(model, config):
     late = replace(config, positions="generated")
-    task = causal_task.task_of(model)
+    task = causal_task.task_of()
     prompts = [q.prompt for q in task.questions[:6]]
     said = [text.split() for text in hp.answer(model, prompts, max_new_tokens=config.max_new_tokens)]
     # The third word of what is said is right for four of them; the others are answered wrongly.
@@ -116,14 +116,14 @@ def test_late_answers_are_followed_where_they_come(model, config):
 
 
 def test_no_late_answer_is_right(model, config):
-    task = causal_task.task_of(model)
+    task = causal_task.task_of()
     wrong = [replace(q, answers=("w299",)) for q in task.questions[:4]]
     with pytest.raises(ValueError, match="answers none of 4 target questions rightly"):
         follow(model, task, wrong, replace(config, positions="generated"))
 
 
 def test_without_answers_the_concepts_tokens_are_followed(model, config):
-    task = causal_task.task_of(model)
+    task = causal_task.task_of()
     open_questions = [replace(q, answers=()) for q in task.questions[:4]]
     found = follow(model, task, open_questions, config)
     assert found.what == "the concept's tokens"
@@ -131,7 +131,7 @@ def test_without_answers_the_concepts_tokens_are_followed(model, config):
 
 
 def test_too_few_questions_are_refused_before_anything_runs(model, config):
-    task = causal_task.task_of(model)
+    task = causal_task.task_of()
     few = [q for q in task.questions if q.group == "unrelated"] + list(task.questions[:3])
     with pytest.raises(ValueError, match="tiny has 3 target facts to choose heads by, and at least 8 are needed"):
         check_following(task, few, 8)
@@ -161,14 +161,20 @@ def test_heads_are_screened_and_kept_site_by_site(model, measured, tmp_path):
         assert one.strain == pytest.approx(measured.damage(one.edit).strain, abs=1e-9)
 
 
+@pytest.fixture(scope="module")
+def planted():
+    return causal_task.task_of().split_for(sweep=True)
+
+
 def choosing_of(model, task, config, folder, **changes):
     given = dict(progress=silent, among=model.anatomy.heads, concept=task.words, measure=answer_measure(task, config))
     return Choosing(model, task, config=config, folder=folder, **{**given, **changes})
 
 
-def test_an_edit_is_chosen_and_measured_by_answers(model, task, config, tmp_path):
-    roomy = replace(config, damage=0.6)
+def test_the_planted_head_is_chosen_and_measured_by_answers(model, planted, config, tmp_path):
+    task, roomy = planted, replace(config, damage=0.5)
     grown = choosing_of(model, task, roomy, tmp_path).choose()
+    assert Head(1, 2) in grown.edit
     assert grown.steps and grown.n_screened == 12 and grown.plain == ""
     assert 0 < len(grown.edit) <= most_heads(12)
     taken = grown.finalists[grown.chosen]
@@ -182,8 +188,9 @@ def test_an_edit_is_chosen_and_measured_by_answers(model, task, config, tmp_path
     assert taken.arm.target.score.value == pytest.approx(np.mean(right))
 
 
-def test_what_was_grown_is_not_grown_again(model, task, config, tmp_path, monkeypatch):
-    roomy = replace(config, damage=0.6)
+def test_what_was_grown_is_not_grown_again(model, planted, config, tmp_path, monkeypatch):
+    task, roomy = planted, replace(config, damage=0.5)
+    (tmp_path / "anew").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ArmRunner, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):

@@ -225,8 +225,9 @@ class _Pursuit:
                 yield trial
 
     def _best(self, most: int) -> tuple[Trial, ...]:
-        allowed = [trial for trial in self.trials.values() if self.limits.allow(trial.damage)]
-        allowed.sort(key=lambda trial: -trial.value(self.limits.weight))
+        least, weight = self.limits.least_gain, self.limits.weight
+        tried = (trial for trial in self.trials.values() if self.limits.allow(trial.damage))
+        allowed = sorted((t for t in tried if t.value(weight) >= least), key=lambda t: -t.value(weight))
         sizes = {len(trial.edit) for trial in allowed}
         kept = {id(t) for n in sizes for t in [trial for trial in allowed if len(trial.edit) == n][:most]}
         return tuple(trial for trial in allowed if id(trial) in kept)

@@ -79,7 +79,7 @@ class Grown:
         """The edit that was taken."""
         return self.finalists[self.chosen].edit
 
-    def chosen_among(self, base: ArmSummary, finalists: tuple[Finalist, ...], tie: float) -> "Grown":
+    def chosen_among(self, base: ArmSummary | None, finalists: tuple[Finalist, ...], tie: float) -> "Grown":
         """With finalists that were measured, one of which is taken.
 
         Of those that break nothing, that with the largest effect by answers is taken; of several within a tie the
