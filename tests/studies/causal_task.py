@@ -25,7 +25,7 @@ def _asked():
         edited = [text.split() for text in answer(model, prompts, max_new_tokens=tiny_study.N_NEW)]
     rows = list(zip(prompts, said, edited, strict=True))
     changed = [(p, s) for p, s, e in rows if s[0] not in e]
-    kept = [(p, s) for p, s, e in rows if s == e]
+    kept = [(p, s) for p, s, e in rows if s[0] == e[0]]
     assert len(changed) >= N_TARGET and len(kept) >= N_UNRELATED, (len(changed), len(kept))
     return changed[:N_TARGET] + kept[:N_UNRELATED]
 
