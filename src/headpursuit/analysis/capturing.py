@@ -9,13 +9,23 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from headpursuit.analysis.captures import Capture, CaptureConfig
 from headpursuit.analysis.processes import Processes
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
 from headpursuit.analysis.recording import Recording, begun_at, check_begun_with
 from headpursuit.images import GivenPrompts, Prompt, prompt_stream
-from headpursuit.models import Identity, LanguageModel, MixedBatch, identify, read_mixed, tell_of_frames
+from headpursuit.models import (
+    GivenModel,
+    Identity,
+    LanguageModel,
+    MixedBatch,
+    identify,
+    model_of,
+    read_mixed,
+    tell_of_frames,
+)
 from headpursuit.storage import refuse_existing, versions
 
 CHECKPOINT_SECONDS = 30.0
@@ -50,13 +60,14 @@ def check_place(
 
 
 def capture(
-    model: LanguageModel,
+    model: GivenModel,
     prompts: GivenPrompts,
     config: CaptureConfig | None = None,
     *,
     output: Path | str | None = None,
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    tokenizer: Any = None,
 ) -> Capture:
     """Record every head's mixed values over prompts.
 
@@ -64,7 +75,7 @@ def capture(
     capture, and the first writes it.
 
     Args:
-        model: The model.
+        model: What `load` returned, or a transformers model with its tokenizer.
         prompts: Texts, and texts with an image: any iterable, one alone, or what `read_prompts` returns, which reads a
             file as it goes.
         config: Positions and the like; see `CaptureConfig`.
@@ -72,6 +83,7 @@ def capture(
         resume: Go on with an interrupted capture to `output`. It ends with the same bytes as an uninterrupted one.
         progress: Called after each batch with the prompts done and all prompts; each of several processes supposes
             that the others are as far as itself.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileNotFoundError: If an image is missing.
@@ -81,6 +93,7 @@ def capture(
         FileExistsError: If `output` exists, or an unfinished capture to it and `resume` was not asked for.
         AnatomyError: If the model's heads cannot be certified.
     """
+    model = model_of(model, tokenizer)
     config, processes = config or CaptureConfig(), Processes.of(model)
     identity = identify(model)
     prompts = prompt_stream(prompts)

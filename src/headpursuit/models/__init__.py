@@ -1,6 +1,6 @@
 """The only room that knows transformers: loading, finding heads, words and tokens, reading and rescaling heads."""
 
-from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, HeadSite
+from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, GivenAnatomy, HeadSite
 from headpursuit.models.batches import batches
 from headpursuit.models.capture import MixedBatch, Positions, read_mixed
 from headpursuit.models.certificate import Certificate
@@ -28,7 +28,7 @@ from headpursuit.models.identity import (
     identify,
     vocabulary_sha256,
 )
-from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied

@@ -15,7 +15,7 @@ from headpursuit.models.chat import Chat
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.image_positions import image_token_id, with_answers
-from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.sharding import whole_tensor
 
 
@@ -54,29 +54,32 @@ def _end_ids(model: LanguageModel) -> list[int]:
 
 
 def answer(
-    model: LanguageModel,
+    model: GivenModel,
     prompts: GivenPrompts,
     *,
     max_new_tokens: int = 12,
     batch_size: int = 64,
     chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
+    tokenizer: Any = None,
 ) -> list[str]:
     """Greedy answers, without special tokens, in the order of the prompts.
 
     Args:
-        model: The model.
+        model: What `load` returned, or a transformers model with its tokenizer.
         prompts: Texts, and texts with an image; one alone is one prompt.
         max_new_tokens: Length of the answers.
         batch_size: Prompts per batch.
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the prompts done and all prompts.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileNotFoundError: If an image is missing.
         TypeError: If one is no prompt; the text has its number.
         ValueError: If there are no prompts, or they cannot be read (see `batches`).
     """
+    model = model_of(model, tokenizer)
     prompts = prompts_of(prompts)
     tell_of_frames(model, prompts, chat)
     answers, done = [""] * len(prompts), 0

@@ -73,6 +73,7 @@ FLAGS = {
     "parallel": "attention and MLP of a layer read the same input, so a layer's MLP does not see its heads",
     "not_a_direct_write": "the projection's output is transformed before it reaches the residual stream",
     "looped": "the layer runs several times in a forward pass; each run counts as a layer of its own",
+    "handed": "the user named the output projections and their heads; they are certified like any that are found",
     "left_out_tensors": "the checkpoint holds tensors that the network has no place for; what they did is not done",
     "merged_adapter": "a PEFT adapter was merged into the weights; figures are of the merged model",
     "shared_weights": "several layers share one projection; scales can differ between them only in a live edit",

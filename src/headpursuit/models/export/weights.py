@@ -56,7 +56,9 @@ def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
     again, flags = whole_network(AutoModelForCausalLM, str(folder), str(folder), **how, **placed)
     if not placed:
         nn.Module.to(again, model.device)
-    return LanguageModel(again, AutoTokenizer.from_pretrained(folder), str(folder), file_flags=flags)
+    return LanguageModel(
+        again, AutoTokenizer.from_pretrained(folder), str(folder), file_flags=flags, handed=model.handed
+    )
 
 
 @contextmanager

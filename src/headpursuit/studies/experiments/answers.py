@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from headpursuit.concepts import Concept
-from headpursuit.models import Framing, LanguageModel
+from headpursuit.models import Framing, GivenModel, LanguageModel, model_of
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.dates import dated
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
@@ -25,26 +26,28 @@ from headpursuit.studies.tasks import CAPTIONING, Task
 
 
 def study(
-    model: LanguageModel,
+    model: GivenModel,
     config: StudyConfig,
     path: Path | str,
     *,
     task: Task | None = None,
     resume: bool = False,
     progress: Progress = silent,
+    tokenizer: Any = None,
 ) -> StudyResult:
     """Find a concept's heads, rescale them, and compare with controls.
 
     Every finished part is kept in the folder at once, so an interrupted study goes on where it stopped.
 
     Args:
-        model: The model.
+        model: What `load` returned, or a transformers model with its tokenizer.
         config: Task, edit and controls; see `StudyConfig`.
         path: The folder of the results.
         task: What `find_task(config)` returned, or a task of one's own, which `config.task` and `config.data` then only
             name.
         resume: Go on with a study of the same config in that folder.
         progress: Told about every stage.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileExistsError: If the folder exists and `resume` is not asked for.
@@ -52,6 +55,7 @@ def study(
             that the metric needs, or the unedited model leaves nothing to change (what was measured is kept).
         AnatomyError: If the model's heads cannot be certified.
     """
+    model = model_of(model, tokenizer)
     if config.task == CAPTIONING:
         raise ValueError("captions are studied by headpursuit.studies.study_captions")
     config = dated(model, config, Path(path), chat=config.chat)

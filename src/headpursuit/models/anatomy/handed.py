@@ -1,0 +1,73 @@
+"""An anatomy that the user hands in, where heads are not found; it is certified like any other."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias, get_args
+
+from torch import nn
+
+from headpursuit.files import read_yaml
+from headpursuit.heads import Kind
+from headpursuit.models.anatomy.locate import skipped_layers, with_layers
+from headpursuit.models.anatomy.sites import Anatomy, HeadSite
+
+GivenAnatomy: TypeAlias = Anatomy | Mapping[str, Mapping[str, Any]] | Path | str
+"""An `Anatomy`; or output projections by name, `*` for a layer's number, with what their heads are:
+`{"model.layers.*.mixer.out": {"n_heads": 8, "d_head": 64}}`, and `"kind": "cross"` for cross-attention; or a YAML file
+of that."""
+
+_EXAMPLE = "{'model.layers.*.mixer.out': {'n_heads': 8, 'd_head': 64}}"
+
+
+def handed_anatomy(network: nn.Module, given: GivenAnatomy) -> Anatomy:
+    """The anatomy that a user describes, each site with the flag `handed`.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        TypeError: If it is no description of one.
+        ValueError: If the network has no such module, or it does not take as many inputs as its heads are wide.
+    """
+    where = "the anatomy"
+    if isinstance(given, str | Path):
+        where, given = str(given), read_yaml(Path(given))
+    if isinstance(given, Anatomy):
+        return replace(given, sites=tuple(map(_bare, given.sites)), final_norm=None)
+    if not isinstance(given, Mapping) or not given:
+        raise TypeError(f"{where} is no description of heads, but {given!r:.60}; give one like {_EXAMPLE}")
+    sites = [site for name, how in given.items() for site in _sites(network, name, how, where)]
+    twice = next((site.path for site in sites if [other.path for other in sites].count(site.path) > 1), None)
+    if twice:
+        raise ValueError(f"{where} names {twice} twice")
+    numbered = sorted(with_layers(sites), key=lambda site: (site.layer, site.kind != "self"))
+    return Anatomy(tuple(numbered), skipped_layers(network, numbered))
+
+
+def _bare(site: HeadSite) -> HeadSite:
+    """A site without what is measured again."""
+    return replace(site, norm="", multiplier=1.0, flags=("handed", *(flag for flag in site.flags if flag == "looped")))
+
+
+def _sites(network: nn.Module, name: Any, how: Any, where: str) -> Iterator[HeadSite]:
+    if not isinstance(name, str) or not isinstance(how, Mapping):
+        raise TypeError(f"{where}, {name!r}: expected n_heads and d_head of a module, like {_EXAMPLE}")
+    sizes, kind = (how.get("n_heads"), how.get("d_head")), how.get("kind", "self")
+    unknown = set(how) - {"n_heads", "d_head", "kind"}
+    if unknown or kind not in get_args(Kind) or not all(type(size) is int and size > 0 for size in sizes):
+        raise ValueError(
+            f"{where}, {name}: expected n_heads and d_head, whole numbers above 0, and for cross-attention "
+            f"kind: cross; found {dict(how)!r:.120}"
+        )
+    pattern = re.compile(re.escape(name).replace(r"\*", r"\d+"))
+    paths = [path for path, _ in network.named_modules() if path and pattern.fullmatch(path)]
+    if not paths:
+        raise ValueError(f"{where}: {type(network).__name__} has no module {name}")
+    for path in paths:
+        width = getattr(network.get_submodule(path), "in_features", sizes[0] * sizes[1])
+        if width != sizes[0] * sizes[1]:
+            raise ValueError(
+                f"{where}: {path} takes {width} inputs, but {sizes[0]} heads of width {sizes[1]} give "
+                f"{sizes[0] * sizes[1]}"
+            )
+        yield HeadSite(0, path, *sizes, kind=kind, flags=("handed",))
