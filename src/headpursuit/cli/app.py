@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from headpursuit.cli import (
     examine,
     exploring,
     exporting,
+    opening,
     sharing,
     studies,
 )
@@ -65,6 +67,14 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    anatomy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where a model's heads are, if they cannot be found: a YAML file (docs/architectures.md).",
+            callback=opening.hand_in,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None: ...
 
 

@@ -45,7 +45,7 @@ class LanguageModel:
     file_flags: tuple[tuple[str, str], ...] = ()
     """Flags of the files it was loaded from, and what each means here: tensors left out, an adapter merged."""
 
-    handed: Anatomy | None = field(repr=False)
+    handed: Anatomy | None = field(default=None, repr=False)
     """Where the heads are, if it was handed in."""
 
     def __init__(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, get_args
 
 from torch import nn
+from transformers import PreTrainedModel
 
 from headpursuit.files import read_yaml
 from headpursuit.heads import Kind
@@ -21,13 +22,13 @@ of that."""
 _EXAMPLE = "{'model.layers.*.mixer.out': {'n_heads': 8, 'd_head': 64}}"
 
 
-def handed_anatomy(network: nn.Module, given: GivenAnatomy) -> Anatomy:
+def handed_anatomy(network: PreTrainedModel, given: GivenAnatomy) -> Anatomy:
     """The anatomy that a user describes, each site with the flag `handed`.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        TypeError: If it is no description of one.
-        ValueError: If the network has no such module, or it does not take as many inputs as its heads are wide.
+        ValueError: If it is no description of one, the network has no such module, or it does not take as many inputs
+            as its heads are wide.
     """
     where = "the anatomy"
     if isinstance(given, str | Path):
@@ -35,7 +36,7 @@ def handed_anatomy(network: nn.Module, given: GivenAnatomy) -> Anatomy:
     if isinstance(given, Anatomy):
         return replace(given, sites=tuple(map(_bare, given.sites)), final_norm=None)
     if not isinstance(given, Mapping) or not given:
-        raise TypeError(f"{where} is no description of heads, but {given!r:.60}; give one like {_EXAMPLE}")
+        raise ValueError(f"{where} is no description of heads, but {given!r:.60}; give one like {_EXAMPLE}")
     sites = [site for name, how in given.items() for site in _sites(network, name, how, where)]
     twice = next((site.path for site in sites if [other.path for other in sites].count(site.path) > 1), None)
     if twice:
@@ -51,10 +52,12 @@ def _bare(site: HeadSite) -> HeadSite:
 
 def _sites(network: nn.Module, name: Any, how: Any, where: str) -> Iterator[HeadSite]:
     if not isinstance(name, str) or not isinstance(how, Mapping):
-        raise TypeError(f"{where}, {name!r}: expected n_heads and d_head of a module, like {_EXAMPLE}")
-    sizes, kind = (how.get("n_heads"), how.get("d_head")), how.get("kind", "self")
+        raise ValueError(f"{where}, {name!r}: expected n_heads and d_head of a module, like {_EXAMPLE}")
+    n_heads: Any = how.get("n_heads")
+    d_head: Any = how.get("d_head")
+    kind = how.get("kind", "self")
     unknown = set(how) - {"n_heads", "d_head", "kind"}
-    if unknown or kind not in get_args(Kind) or not all(type(size) is int and size > 0 for size in sizes):
+    if unknown or kind not in get_args(Kind) or not all(type(n) is int and n > 0 for n in (n_heads, d_head)):
         raise ValueError(
             f"{where}, {name}: expected n_heads and d_head, whole numbers above 0, and for cross-attention "
             f"kind: cross; found {dict(how)!r:.120}"
@@ -64,10 +67,9 @@ def _sites(network: nn.Module, name: Any, how: Any, where: str) -> Iterator[Head
     if not paths:
         raise ValueError(f"{where}: {type(network).__name__} has no module {name}")
     for path in paths:
-        width = getattr(network.get_submodule(path), "in_features", sizes[0] * sizes[1])
-        if width != sizes[0] * sizes[1]:
+        width = getattr(network.get_submodule(path), "in_features", n_heads * d_head)
+        if width != n_heads * d_head:
             raise ValueError(
-                f"{where}: {path} takes {width} inputs, but {sizes[0]} heads of width {sizes[1]} give "
-                f"{sizes[0] * sizes[1]}"
+                f"{where}: {path} takes {width} inputs, but {n_heads} heads of width {d_head} give {n_heads * d_head}"
             )
-        yield HeadSite(0, path, *sizes, kind=kind, flags=("handed",))
+        yield HeadSite(0, path, n_heads, d_head, kind, flags=("handed",))
