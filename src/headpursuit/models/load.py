@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from headpursuit.extras import optional
 from headpursuit.models.adapters import Adapter, merged
-from headpursuit.models.anatomy import GivenAnatomy, handed_anatomy
+from headpursuit.models.anatomy import GivenAnatomy, handed_anatomy, read_description
 from headpursuit.models.checkpoints import (
     Loaded,
     Place,
@@ -92,6 +92,8 @@ def load(
         raise ValueError(f"unknown dtype {dtype!r}; choose auto, {', '.join(_DTYPES)}")
     placed = {key: value for key, value in (("device_map", device_map), ("tp_plan", tp_plan)) if value}
     name = _named(name)
+    if anatomy is not None:
+        read_description(anatomy)  # refused before anything is loaded
     place = _place(name)
     if place.is_adapter:
         how: dict[str, Any] = {"device": device, "dtype": dtype, "weights": weights, **placed}

@@ -30,19 +30,31 @@ def handed_anatomy(network: PreTrainedModel, given: GivenAnatomy) -> Anatomy:
         ValueError: If it is no description of one, the network has no such module, or it does not take as many inputs
             as its heads are wide.
     """
-    where = "the anatomy"
-    if isinstance(given, str | Path):
-        where, given = str(given), read_yaml(Path(given))
     if isinstance(given, Anatomy):
         return replace(given, sites=tuple(map(_bare, given.sites)), final_norm=None)
-    if not isinstance(given, Mapping) or not given:
-        raise ValueError(f"{where} is no description of heads, but {given!r:.60}; give one like {_EXAMPLE}")
-    sites = [site for name, how in given.items() for site in _sites(network, name, how, where)]
+    where, described = read_description(given)
+    sites = [site for name, how in described.items() for site in _sites(network, name, how, where)]
     twice = next((site.path for site in sites if [other.path for other in sites].count(site.path) > 1), None)
     if twice:
         raise ValueError(f"{where} names {twice} twice")
     numbered = sorted(with_layers(sites), key=lambda site: (site.layer, site.kind != "self"))
     return Anatomy(tuple(numbered), skipped_layers(network, numbered))
+
+
+def read_description(given: GivenAnatomy) -> tuple[str, Mapping[str, Any]]:
+    """What a user gives, from its file if it is one, and how errors call it; whether a network has it is not looked at.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no description of an anatomy.
+    """
+    is_file = isinstance(given, str | Path)
+    where, content = (str(given), read_yaml(Path(str(given)))) if is_file else ("the anatomy", given)
+    if isinstance(content, Anatomy):
+        return where, {}
+    if not isinstance(content, Mapping) or not content:
+        raise ValueError(f"{where} is no description of heads, but {content!r:.60}; give one like {_EXAMPLE}")
+    return where, content
 
 
 def _bare(site: HeadSite) -> HeadSite:
