@@ -73,6 +73,8 @@ def test_what_was_exported_is_verified_with_a_plain_model(network, tmp_path):
 
 def test_a_study_of_a_plain_model(tmp_path):
     tiny_study.declare_task(tmp_path)
+    with (tmp_path / "tiny-qa.yaml").open("a") as file:
+        file.write("neutral: [w11 w12 w13 w14]\n")
     config = tiny_study.tiny_config(tmp_path, controls=1)
     made = tiny.word_model()
     plain = hp.study(made.network, config, tmp_path / "plain", tokenizer=made.tokenizer)
