@@ -130,7 +130,7 @@ def certificates_folder() -> Path:
     return cache_folder() / "certificates"
 
 
-def _file(network: PreTrainedModel, probes: Sequence[Probe], handed: Anatomy | None) -> Path | None:
+def _file(network: PreTrainedModel, probes: Sequence[Probe], handed: Anatomy | None = None) -> Path | None:
     """Where a network's certificate is kept; None for one that cannot be told from others by what lies in memory."""
     hooked = any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())
     if hooked or is_sharded(network) or any(p.device.type == "meta" for p in network.parameters()):
