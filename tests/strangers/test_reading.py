@@ -14,7 +14,7 @@ from headpursuit.concepts import Concept, load_concept
 from headpursuit.conversations import Conversation, Message
 from headpursuit.files import parse_json, parse_yaml
 from headpursuit.images import ImagePrompt, load_images
-from headpursuit.models.chat import Chat, parse_template_args
+from headpursuit.settings.chat import Chat, parse_template_args
 from headpursuit.studies import load_task
 from headpursuit.studies.experiments.lm_eval.result import HarnessResult
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
@@ -253,7 +253,7 @@ def test_a_conversation_is_captured_in_its_template_or_refused(tmp_path):
     found = capture(model, asked, CaptureConfig("prompt", chat=True))
     assert_same_moments(found, capture(model, ["w3 w4 w9"], CaptureConfig("prompt")))
     assert model.as_message(next(iter(asked)), chat=Chat("w5")) == "w3 w4 w9"  # a system prompt of its own stays
-    refused(r"prompt 1 is a conversation, .*; give --chat \(chat=True\)", capture, model, asked)
+    refused(r"prompt 1 is a conversation, .*; give `chat=True`", capture, model, asked)
     model.tokenizer.chat_template = "{{ messages[-1].content }}"
     file = put(tmp_path, "q.jsonl", [{"messages": [{"role": "user", "content": w} for w in ("w3", "w4")]}])
     refused(
@@ -533,7 +533,7 @@ def test_files_that_a_folder_of_labels_leaves_out_are_counted(tmp_path):
 
 def test_an_unfinished_run_of_lm_eval_is_told_as_such(tmp_path):
     put(tmp_path, "config.json", "{}")
-    refused("is unfinished; continue it with --resume", HarnessResult.load, tmp_path)
+    refused("is unfinished; continue it with `resume=True`", HarnessResult.load, tmp_path)
 
 
 def test_settings_of_a_template_are_read_strictly():

@@ -108,7 +108,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(finished, tmp_path):
     with breaking_in("enhance") as begun, pytest.raises(KeyboardInterrupt):
         study_captions(tiny_captions.model(), config, tmp_path / "study", **given)
     done = len(begun) - 1
-    with pytest.raises(ValueError, match="is unfinished; continue it with --resume"):
+    with pytest.raises(ValueError, match="is unfinished; continue it with `resume=True`"):
         load_result(tmp_path / "study")
     with breaking_in(None) as begun:
         again = study_captions(tiny_captions.model(), config, tmp_path / "study", resume=True, **given)
@@ -180,14 +180,14 @@ SCENES = dict(data="scenes", concept="colours")
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"data": "scenes"}, "captioning needs a concept whose words are counted; name it with --concept"),
+        ({"data": "scenes"}, "captioning needs a concept whose words are counted; name it with `concept`"),
         ({"concept": "colours"}, "captioning needs images; name a set or a folder"),
         (SCENES | {"data": "digits"}, "of digits has no captions; captioning compares"),
         (SCENES | {"images": 3}, "captioning needs at least 4 heldout images, but takes 3 of scenes"),
         (SCENES | {"selection_images": 7}, "captioning needs at least 8 selection images, but takes 7"),
-        (SCENES | {"sweep": False, "heads": "3"}, "instead of --heads and --scale give --doses"),
-        (SCENES | {"also": "8"}, "leave --also out"),
-        (SCENES | {"scales": "2"}, "scales of suppression are below 1, but --scales is 2"),
+        (SCENES | {"sweep": False, "heads": "3"}, "instead of `heads` and `scale` give `doses`"),
+        (SCENES | {"also": "8"}, "`also` belongs to tasks with one direction; leave it out"),
+        (SCENES | {"scales": "2"}, "scales of suppression are below 1, but `scales` is 2"),
         (SCENES | {"enhance_scales": "-1"}, "scales of enhancement are above 1"),
         (SCENES | {"enhance_scales": ""}, "scales of enhancement are above 1"),
     ],
@@ -203,7 +203,7 @@ def test_an_unknown_concept_is_refused():
 
 
 def test_a_concept_is_for_captions_alone():
-    with pytest.raises(ValueError, match="countries-qa has a concept of its own; leave --concept out"):
+    with pytest.raises(ValueError, match="countries-qa has a concept of its own; leave `concept` out"):
         load_task("countries-qa", concept="colours")
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis.captures import Capture, CaptureConfig
+from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.processes import Processes
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
 from headpursuit.analysis.recording import Recording, begun_at, check_begun_with
@@ -26,6 +26,7 @@ from headpursuit.models import (
     read_mixed,
     tell_of_frames,
 )
+from headpursuit.settings import CaptureConfig
 from headpursuit.storage import refuse_existing, versions
 
 CHECKPOINT_SECONDS = 30.0
@@ -173,7 +174,7 @@ def _state_folder(output: Path | str | None, resume: bool) -> Path | None:
     folder = path.parent / f".{path.name}.unfinished"
     if folder.exists() and not resume:
         raise FileExistsError(
-            f"a capture to {path} was interrupted; go on with it (--resume), or remove {folder} to begin anew"
+            f"a capture to {path} was interrupted; go on with it (`resume=True`), or remove {folder} to begin anew"
         )
     return folder
 

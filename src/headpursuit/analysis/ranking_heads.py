@@ -8,12 +8,13 @@ import torch
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.nulls import explained_by_each, null_dictionaries
-from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking
+from headpursuit.analysis.rankings import RankedHead, Ranking
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.concepts import Words, concept_of
 from headpursuit.heads import Head
 from headpursuit.models import ConceptTokens, GivenModel, LanguageModel, model_of, token_text, tokens_of
 from headpursuit.pursuit import Scores, q_values
+from headpursuit.settings import RankConfig, Score
 
 
 def rank(

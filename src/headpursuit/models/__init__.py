@@ -2,9 +2,8 @@
 
 from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, GivenAnatomy, HeadSite
 from headpursuit.models.batches import batches
-from headpursuit.models.capture import MixedBatch, Positions, read_mixed
+from headpursuit.models.capture import MixedBatch, read_mixed
 from headpursuit.models.certificate import Certificate
-from headpursuit.models.chat import Chat, ChatSettings, chat_of
 from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_is_cached
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
@@ -35,7 +34,6 @@ from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
 from headpursuit.models.spelling import (
     ConceptTokens,
-    MultiToken,
     Spelling,
     collisions,
     first_tokens,
@@ -49,3 +47,4 @@ from headpursuit.models.twins import twin
 from headpursuit.models.vocabulary import ids_without_token, readout, unembedding
 from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, token_forms, vocabulary_words
 from headpursuit.models.weights import write_weights
+from headpursuit.settings import Chat, ChatSettings, MultiToken, Positions, chat_of

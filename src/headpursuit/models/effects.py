@@ -13,7 +13,6 @@ from headpursuit.heads import Edit, Head
 from headpursuit.images import GivenPrompts
 from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
-from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.image_batches import image_positions
 from headpursuit.models.language_model import LanguageModel
@@ -22,6 +21,7 @@ from headpursuit.models.scopes import Prompts, Slots, covered
 from headpursuit.models.sharding import whole_tensor, whole_width
 from headpursuit.models.text import read_logits
 from headpursuit.models.weights import projection_weights
+from headpursuit.settings import Chat
 
 
 @dataclass(frozen=True, eq=False)

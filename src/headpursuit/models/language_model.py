@@ -11,11 +11,11 @@ from headpursuit.conversations import Conversation
 from headpursuit.models.anatomy import FLAGS, Anatomy, GivenAnatomy, Probe, handed_anatomy, input_device
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.certified import certified, known_anatomy
-from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import OptimizedModule, plain_network
 from headpursuit.models.processors import image_probe
 from headpursuit.models.templates import Message, today, writes_date, written
 from headpursuit.notebook import html_table
+from headpursuit.settings import Chat
 
 _PLAIN = Chat()
 
@@ -136,7 +136,7 @@ class LanguageModel:
             said = [(message.role, message.content) for message in prompt.messages]
             text = self.in_template([{"role": who, "content": self._content(content)} for who, content in said], chat)
             if any(who == "user" and content.strip() not in text for who, content in said):
-                raise ValueError("the chat template leaves messages of the user out; leave these out, or --chat")
+                raise ValueError("the chat template leaves messages of the user out; leave these out, or `chat`")
             return text
         return self.in_template([{"role": "user", "content": self._content(prompt, with_image)}], chat)
 
@@ -155,7 +155,7 @@ class LanguageModel:
             ValueError: If there is no chat template, it reads no such setting, or it cannot write the messages.
         """
         if self._writer.chat_template is None:
-            raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave --chat out")
+            raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave `chat` out")
         if chat.system and not (messages and messages[0]["role"] == "system"):
             messages = [{"role": "system", "content": self._content(chat.system)}, *messages]
         return written(self._writer, messages, chat)

@@ -11,12 +11,12 @@ from transformers.generation.streamers import BaseStreamer
 
 from headpursuit.images import GivenPrompts, Prompt, prompts_of
 from headpursuit.models.batches import Batch, batches
-from headpursuit.models.chat import Chat
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.image_positions import image_token_id, with_answers
 from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.sharding import whole_tensor
+from headpursuit.settings import Chat
 
 
 @torch.no_grad()

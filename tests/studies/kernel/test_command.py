@@ -14,21 +14,22 @@ from headpursuit.analysis import RankConfig
 from headpursuit.cli import running
 from headpursuit.records import to_record
 from headpursuit.registry import NAMES, experiment
+from headpursuit.settings import typed
 
 WRITTEN = {
     "heads": "3",
     "scope": "0,-1",
-    "doses": "1,2%",
-    "scales": "0,-4",
-    "enhance_scales": "1.5,4",
-    "also": "3,4",
+    "doses": ("1", "2%"),
+    "scales": (0.0, -4.0),
+    "enhance_scales": (1.5, 4.0),
+    "also": ("3", "4"),
     "other_concept": "numbers",
     "concept": "shapes",
     "ranker": "alignment",
-    "rankers": "logit-lens,random",
-    "fractions": "20,40",
-    "additions": "30",
-    "tops": "2,10%",
+    "rankers": ("logit-lens", "random"),
+    "fractions": (20.0, 40.0),
+    "additions": (30.0,),
+    "tops": ("2", "10%"),
     "dtype": "bfloat16",
     "device": "cpu",
     "revision": "a branch",
@@ -49,7 +50,7 @@ TOGETHER = [{"heads", "scale", "ranker"}, {"sweep", "ranking.score"}]
 def other_than(kind, value, name):
     """A value of a field's type that is not its default."""
     if name in WRITTEN:
-        return WRITTEN[name]
+        return typed(kind, WRITTEN[name], name)
     if get_origin(kind) is Literal:
         return next(word for word in get_args(kind) if word != value)
     kind = next((each for each in get_args(kind) if each is not type(None)), kind)

@@ -18,11 +18,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headpursuit.analysis.atlases.atlas import Atlas, AtlasConcept, AtlasConfig
+from headpursuit.analysis.atlases.atlas import Atlas, AtlasConcept
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.explaining import explain
 from headpursuit.analysis.ranking_heads import score_each
-from headpursuit.analysis.rankings import RankConfig
 from headpursuit.analysis.readings import read
 from headpursuit.concepts import Concept, Words, builtin_concepts, concepts_of
 from headpursuit.heads import Head
@@ -37,6 +36,7 @@ from headpursuit.models import (
     why_no_token,
 )
 from headpursuit.pursuit import Scores, benjamini_hochberg, pooled_p
+from headpursuit.settings import AtlasConfig, RankConfig
 from headpursuit.storage import versions
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.concepts import Concept
-from headpursuit.models import Framing, GivenModel, LanguageModel, model_of
+from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.dates import dated
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
@@ -22,42 +22,19 @@ from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
 from headpursuit.studies.study_run import begin_study
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
-from headpursuit.studies.tasks import CAPTIONING, Task
+from headpursuit.studies.tasks import Task
 
 
-def study(
-    model: GivenModel,
+def study_answers(
+    model: LanguageModel,
     config: StudyConfig,
     path: Path | str,
     *,
     task: Task | None = None,
     resume: bool = False,
     progress: Progress = silent,
-    tokenizer: Any = None,
 ) -> StudyResult:
-    """Find a concept's heads, rescale them, and compare with controls.
-
-    Every finished part is kept in the folder at once, so an interrupted study goes on where it stopped.
-
-    Args:
-        model: What `load` returned, or a transformers model with its tokenizer.
-        config: Task, edit and controls; see `StudyConfig`.
-        path: The folder of the results.
-        task: What `find_task(config)` returned, or a task of one's own, which `config.task` and `config.data` then only
-            name.
-        resume: Go on with a study of the same config in that folder.
-        progress: Told about every stage.
-        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
-
-    Raises:
-        FileExistsError: If the folder exists and `resume` is not asked for.
-        ValueError: If the config cannot be carried out or differs from the one to resume, questions lack the answers
-            that the metric needs, or the unedited model leaves nothing to change (what was measured is kept).
-        AnatomyError: If the model's heads cannot be certified.
-    """
-    model = model_of(model, tokenizer)
-    if config.task == CAPTIONING:
-        raise ValueError("captions are studied by headpursuit.studies.study_captions")
+    """`headpursuit.study` of a task with answers."""
     config = dated(model, config, Path(path), chat=config.chat)
     task = task or find_task(config)
     task = task.split_for(sweep=config.sweep)
@@ -161,4 +138,4 @@ def _rates(arm: ArmSummary) -> str:
     return f"{arm.target.score.value:.2f}{unrelated}"
 
 
-EXPERIMENT = Experiment("study", KIND, study, shown, command, prepare)
+EXPERIMENT = Experiment("study", KIND, study_answers, shown, command, prepare)
