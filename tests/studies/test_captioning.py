@@ -234,11 +234,14 @@ def test_a_model_that_cannot_do_the_study_is_refused_before_anything_is_written(
     assert not (tmp_path / "study").exists()
 
 
-def test_each_study_refuses_the_other_s_task(tmp_path):
-    with pytest.raises(ValueError, match="countries-qa is no study of captions"):
-        study_captions(tiny_captions.model(), usual_config("countries-qa", "m"), tmp_path / "s")
-    with pytest.raises(ValueError, match="captions are studied by headpursuit.studies.study_captions"):
-        study(tiny_captions.model(), tiny_captions.config(tmp_path), tmp_path / "s")
+def test_the_task_decides_which_study_runs(tmp_path):
+    """Captions are asked for by their task's name alone, with settings by theirs."""
+    config = tiny_captions.config(tmp_path, doses="1", scales="-20")
+    model = tiny_captions.model()
+    settings = {name: value for name, value in vars(config).items() if name not in ("task", "revision")}
+    found = study(model, "captioning", tmp_path / "s", task=tiny_captions.task(), **settings)
+    assert isinstance(found, CaptioningResult)
+    assert found.config == replace(config, revision=model.revision)
 
 
 def test_images_without_captions_are_named():

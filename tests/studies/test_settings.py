@@ -1,7 +1,7 @@
 import json
 import re
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from headpursuit.analysis import RankConfig
 from headpursuit.cli import studies as commands
 from headpursuit.cli.app import app
-from headpursuit.records import from_record
+from headpursuit.records import from_record, to_record
 from headpursuit.studies import StudyConfig, find_task, usual_config
 from headpursuit.studies.settings import command
 
@@ -58,6 +58,20 @@ def test_a_config_from_before_there_were_images_is_read():
     assert from_record(StudyConfig, content) == StudyConfig("countries-qa", "m", heads="3")
     with pytest.raises(TypeError, match="pictures"):
         from_record(StudyConfig, content | {"pictures": 3})
+
+
+def test_lists_that_older_files_have_as_text_are_read():
+    config = usual_config("captioning", "m", doses="1,2%", scales="-1", also="")
+    older = to_record(config) | {"doses": "1,2%", "scales": "-1", "enhance_scales": "1.5,2,3,5", "also": ""}
+    assert from_record(StudyConfig, json.loads(json.dumps(older))) == config
+    del older["max_new_tokens"], older["effect"]  # what is not there is not what the task has come to do since
+    assert from_record(StudyConfig, older) == replace(config, max_new_tokens=12, effect=0.5)
+
+
+def test_a_ranking_has_no_seed_of_its_own():
+    with pytest.raises(ValueError, match="the ranking's seed is 0 and the seed 3; there is but one"):
+        find_task(replace(StudyConfig("months", "m"), seed=3))
+    assert StudyConfig("months", "m", seed=3).ranking.seed == 3
 
 
 @pytest.mark.parametrize(

@@ -60,13 +60,14 @@ def find_task(config: StudyConfig) -> Task:
         data = "" if of_images else config.data
         task = load_task(config.task, concept=config.concept, data=data, scorer=config.scorer, seed=config.seed)
     check_used(config)
+    check_seed(config)
     _check_scales(config, task.direction)
     check_metric(task)
     return task
 
 
 def check_used(config: StudyConfig) -> None:
-    """Refuse settings that would do nothing, and two seeds where there is but one.
+    """Refuse settings that would do nothing.
 
     Raises:
         ValueError: If there are some.
@@ -86,6 +87,14 @@ def check_used(config: StudyConfig) -> None:
         if idle and not is_there:
             names, them = " and ".join(f"`{name}`" for name in idle), "them" if len(idle) > 1 else "it"
             raise ValueError(f"{names} belong{'s' * (len(idle) == 1)} to {belongs.format(them)}")
+
+
+def check_seed(config: StudyConfig) -> None:
+    """Refuse two seeds where there is but one.
+
+    Raises:
+        ValueError: If the ranking has another.
+    """
     if config.ranking.seed != config.seed:
         raise ValueError(f"the ranking's seed is {config.ranking.seed} and the seed {config.seed}; there is but one")
 

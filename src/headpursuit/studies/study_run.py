@@ -13,7 +13,7 @@ from headpursuit.studies.kernel import ResultKind, part
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.ranked import capture_config, captured, check_fits, ranked
 from headpursuit.studies.results import HeadNote, StudyConfig
-from headpursuit.studies.settings import command
+from headpursuit.studies.settings import check_seed, command
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.thumbnails import write_thumbnails
 
@@ -77,6 +77,7 @@ def begin_study(
     if concepts[0].name == concepts[1].name:
         raise ValueError(f"the other concept is {concepts[1].name} itself; choose another with `other_concept`")
     kind.check(path, config, resume=resume)
+    check_seed(config)
     n_heads = model.anatomy.n_heads
     counts = head_counts(config, n_heads) if config.sweep else (count_of(config.heads, n_heads),)
     check_fits(model, task, config, concepts, counts)
