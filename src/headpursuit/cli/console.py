@@ -33,7 +33,7 @@ def one_line_errors(command: F) -> F:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            with _told_notes():
+            with _told_notes(lambda text: with_flags(text, _flags_of(command, kwargs))):
                 return command(*args, **kwargs)
         except KeyboardInterrupt:
             _fail("interrupted; nothing half-written is left (a capture or study goes on with --resume)", 130)
@@ -42,7 +42,8 @@ def one_line_errors(command: F) -> F:
                 raise
             short = _OUT_OF_MEMORY in str(error) or type(error).__name__ == "OutOfMemoryError"
             advice = "; a smaller --batch-size, fewer --samples or another --dtype need less" if short else ""
-            _fail(with_flags((str(error) or type(error).__name__) + advice, _flags_of(command, kwargs)), 2)
+            text = (str(error) or type(error).__name__) + advice
+            _fail(with_flags(text, _flags_of(command, kwargs)), 2)
 
     return run  # type: ignore[return-value]
 
@@ -75,7 +76,7 @@ def _flags_of(command: Callable[..., Any], given: Mapping[str, Any]) -> dict[str
 
 
 @contextmanager
-def _told_notes() -> Iterator[None]:
+def _told_notes(in_words: Callable[[str], str]) -> Iterator[None]:
     """Say each of the library's notes once, in a line on stderr; other warnings stay as they are."""
     told, shown = set[str](), warnings.showwarning
 
@@ -84,7 +85,7 @@ def _told_notes() -> Iterator[None]:
             shown(message, category, *place, **others)
         elif str(message) not in told:
             told.add(str(message))
-            notes.print(Text(f"note: {visible(str(message))}"), soft_wrap=True)
+            notes.print(Text(f"note: {visible(in_words(str(message)))}"), soft_wrap=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", Note)
