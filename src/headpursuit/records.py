@@ -64,7 +64,7 @@ def from_fields(kind: type[T], content: Any) -> T:
 def _from_fields(kind: Any, content: Any, path: str) -> Any:
     if not isinstance(content, Mapping):
         raise TypeError(f"{path or 'the content'} is {_short(content)}, not the fields of {kind.__name__}")
-    content = getattr(kind, "upgraded", dict)(content)
+    content = _made(lambda: getattr(kind, "upgraded", dict)(content), path)
     wanted = _fields_of(kind)
     for name in content:
         if name not in wanted:

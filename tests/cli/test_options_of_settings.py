@@ -140,6 +140,7 @@ def test_every_setting_of_a_study_is_an_option_of_its_commands():
         ({"kind": "oval"}, "kind: 'oval' is none of round, square"),
         ({"filled": "yes"}, "filled: expected bool, found 'yes'"),
         ({"inside": {"n_draws": 3}}, "there is no setting 'inside'"),
+        ({"inside": Inside(), "n_draws": 3}, "n_draws stands beside `inside`; give it in that"),
     ],
 )
 def test_what_no_setting_can_be_is_refused_by_its_name(settings, text):

@@ -109,12 +109,16 @@ def config_of(config: type[C], given: Mapping[str, Any], where: str = "") -> C:
 
 def arguments_of(config: type, given: Mapping[str, Any], where: str = "") -> dict[str, Any]:
     """The keywords that `config_of` makes a config with."""
-    found = known(config, given, where)
+    found, names = known(config, given, where), {field.name for field in fields(config)}
     for name, default in _inner(config):
         own = {field.name: found[field.name] for field in fields(default) if field.name in found}
+        if name in found and own.keys() - names:
+            raise ValueError(
+                f"{', '.join(own.keys() - names)} stands beside `{name}`; give it in that, or leave that out"
+            )
         if name not in found and own:
             found[name] = replace(default, **own)
-    return {field.name: found[field.name] for field in fields(config) if field.name in found}
+    return {name: found[name] for name in found if name in names}
 
 
 def known(config: type, given: Mapping[str, Any], where: str = "", besides: Collection[str] = ()) -> dict[str, Any]:

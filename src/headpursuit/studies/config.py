@@ -176,6 +176,8 @@ def usual_settings_for(task: str, given: Mapping[str, Any]) -> tuple[str, dict[s
         usual["other_concept"] = "colours"
     in_file = file_settings(task) if is_declaration(task) else {}
     own = {key.replace("-", "_") for key in (*given, *in_file)}
+    if "ranking" in given:  # which is given whole
+        usual = {key: value for key, value in usual.items() if key in _OWN}
     if "sweep" not in own and {"heads", "scale"} & own:
         usual["sweep"] = False
     return name, usual
