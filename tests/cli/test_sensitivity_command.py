@@ -75,7 +75,7 @@ def test_edits_are_measured_on_a_task_and_resumed(place, task, tmp_path, monkeyp
         assert typed(place, tmp_path / "out", *of_task).exit_code == 130
     assert_refused(typed(place, tmp_path / "out", *of_task), "continue what is unfinished in it with --resume")
     assert_refused(
-        typed(place, tmp_path / "out", *of_task, "--seed", 2, "--resume"), "begun with other settings (ranking.seed was"
+        typed(place, tmp_path / "out", *of_task, "--seed", 2, "--resume"), "begun with other settings (seed was"
     )
     result = typed(place, tmp_path / "out", *of_task, "--resume")
     assert result.exit_code == 0, result.output

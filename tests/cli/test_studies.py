@@ -221,7 +221,7 @@ def test_a_plan_prints_what_a_study_will_cost_and_writes_nothing(declare, tmp_pa
             "--effect belongs to a dose sheet; leave it out, or give --sweep in place of --heads and --scale",
         ),
         ({}, ("--damage", 1.5), "damage is 1.5; give a fraction above 0, like 0.5"),
-        ({"model": ""}, (), "no model is named: neither on the command line nor under settings in"),
+        ({"model": ""}, (), "no model is named: neither beside the task nor under settings in"),
     ],
 )
 def test_what_cannot_be_studied_is_said_in_one_line(declare, tmp_path, settings, typed, reason):

@@ -142,10 +142,10 @@ def test_a_date_that_is_none_is_refused(wrong):
 
 @pytest.mark.parametrize(
     ("given", "named"),
-    [({"system": "x"}, "--system"), ({"template_args": "a=1"}, "--template-args"), ({"date": "2020-02-29"}, "--date")],
+    [({"system": "x"}, "system"), ({"template_args": "a=1"}, "template_args"), ({"date": "2020-02-29"}, "date")],
 )
 def test_settings_of_a_frame_need_the_chat_template(given, named):
-    with pytest.raises(ValueError, match=f"{named} would do nothing without the chat template; add `chat=True`"):
+    with pytest.raises(ValueError, match=f"`{named}` would do nothing without the chat template; add `chat=True`"):
         chat_of(False, **given)
     assert chat_of(False) is False
     assert isinstance(chat_of(True, **given), Chat)

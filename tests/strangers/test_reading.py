@@ -119,7 +119,7 @@ PROMPTS_REFUSED = {
     "a column without a name": ("p.csv", "prompt,\na,\n", "line 1: column 2 has no name"),
     "semicolons": ("p.csv", "prompt;label\na;b\n", "there is one column, 'prompt;label'; separate columns by commas"),
     "no head": ("p.csv", "The sky is\nGrass is\n", "line 2: there is no column 'prompt'; there is The sky is"),
-    "a name misspelled": ("p.csv", "promt,label\na,b\n", "there is promt, label; did you mean 'promt'.*--column"),
+    "a name misspelled": ("p.csv", "promt,label\na,b\n", "there is promt, label; did you mean 'promt'.*`column`"),
     "null": ("p.jsonl", [{"prompt": None}], r"line 1: the prompt is empty or no text \(None\)"),
     "a number": ("p.jsonl", [ROW, {"prompt": 5}], r"line 2: the prompt is empty or no text \(5\)"),
     "nothing in Parquet": ("p.parquet", [ROW, {"prompt": None}], r"row 1: the prompt is empty or no text \(None\)"),

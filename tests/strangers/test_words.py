@@ -311,7 +311,7 @@ def test_prompts_that_are_all_the_same_leave_nothing_to_explain(folder, words, t
         assert found.exit_code == 2
         assert found.stderr.splitlines()[-1] == (
             "headpursuit: all 12 captured positions are the same; centred, there is nothing left to explain: capture "
-            "different prompts, or do not centre (`centre=False`)"
+            "different prompts, or do not centre (--no-centre)"
         )
         uncentred = run(*command, "--no-centre", *more)
         assert uncentred.exit_code == 0, uncentred.output

@@ -35,7 +35,7 @@ def compared(tmp_path, one, other, tops=("2", "5")):
 
 def test_what_is_shared_and_how_probable_that_is(tmp_path):
     one, other = ranking(shuffled(0)), ranking(shuffled(1))
-    result = compared(tmp_path, one, other, "5,50%")
+    result = compared(tmp_path, one, other, ("5", "50%"))
     assert [top.n_heads for top in result.tops] == [5, 10]
     top = result.tops[0]
     best = [set(r.top(5)) for r in (one, other)]

@@ -1,7 +1,7 @@
 """A study of captions on a tiny random llava: figures, folder, resuming, and what is refused."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -10,6 +10,7 @@ from tiny_study import breaking_in
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
+from headpursuit.records import to_record
 from headpursuit.studies import (
     CaptioningResult,
     StudyResult,
@@ -59,7 +60,7 @@ def test_the_folder_holds_every_part(finished):
         *(f"arms/{arm.name}.json" for arm in result.arms),
         *(f"images/{n + 1:04}.png" for n in range(tiny_captions.N_IMAGES)),
     }
-    assert json.loads((folder / "config.json").read_text()) == asdict(config)
+    assert json.loads((folder / "config.json").read_text()) == to_record(config)
     assert len(result.examples) == tiny_captions.N_IMAGES
     assert all(set(e.captions) == {arm.name for arm in result.arms} for e in result.examples)
 
@@ -238,10 +239,10 @@ def test_the_task_decides_which_study_runs(tmp_path):
     """Captions are asked for by their task's name alone, with settings by theirs."""
     config = tiny_captions.config(tmp_path, doses="1", scales="-20")
     model = tiny_captions.model()
-    settings = {name: value for name, value in vars(config).items() if name not in ("task", "revision")}
+    settings = {name: value for name, value in vars(config).items() if name not in ("task", "model", "revision")}
     found = study(model, "captioning", tmp_path / "s", task=tiny_captions.task(), **settings)
     assert isinstance(found, CaptioningResult)
-    assert found.config == replace(config, revision=model.revision)
+    assert found.config == replace(config, model=model.name or "model", revision=model.revision)
 
 
 def test_images_without_captions_are_named():

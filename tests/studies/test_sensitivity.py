@@ -197,7 +197,7 @@ def test_what_cannot_be_done_leaves_no_folder(model, captured, tmp_path):
     out = tmp_path / "out"
     short = Concept("short", ("w20", "w37", "w61"))
     with pytest.raises(
-        ValueError, match="short has 3 words .* 10% of them is none; give larger fractions .--fractions"
+        ValueError, match="short has 3 words .* 10% of them is none; give larger fractions .`fractions="
     ):
         study_sensitivity(model, captured, CONFIG, out, concept=short)
     single = Concept("single", ("w20",))
@@ -220,11 +220,10 @@ def test_three_words_can_be_subsampled_by_large_fractions(model, captured, tmp_p
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"fractions": "10,100"}, "fractions are percentages between 0 and 100, but '10,100' was given"),
-        ({"fractions": "0"}, "fractions are percentages between 0 and 100"),
-        ({"fractions": ","}, "there are no fractions"),
-        ({"fractions": "half"}, "cannot read 'half' as percentages"),
-        ({"additions": "200"}, "additions are percentages above 0, at most 100"),
+        ({"fractions": (10.0, 100.0)}, "fractions are percentages between 0 and 100, but 10,100 was given"),
+        ({"fractions": (0.0,)}, "fractions are percentages between 0 and 100"),
+        ({"fractions": ()}, "there are no fractions"),
+        ({"additions": (200.0,)}, "additions are percentages above 0, at most 100"),
         ({"repeats": 0}, "repeats is 0; it must be at least 1"),
         ({"stable": 1.5}, "stable is 1.5; it is an overlap above 0 and at most 1"),
         ({"suggestions": -1}, "suggestions is -1"),

@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from headpursuit.analysis import Capture, RankConfig, Ranking
 from headpursuit.concepts import Concept
 from headpursuit.heads import Head, parse_scope
 from headpursuit.models import answer, rescale
-from headpursuit.records import from_record
+from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig, StudyResult, load_result, study
 from headpursuit.studies.metrics import contains
@@ -34,7 +34,7 @@ def test_the_folder_holds_every_part_and_what_it_was_made_with(finished, config)
         "study.json",
         *(f"arms/{name}.json" for name in ARMS),
     }
-    assert json.loads((folder / "config.json").read_text()) == asdict(config)
+    assert json.loads((folder / "config.json").read_text()) == to_record(config)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["files"].keys() == files - {"manifest.json"}
 

@@ -32,12 +32,14 @@ def with_settings(config: str, *, only: tuple[str, ...] = (), without: tuple[str
 
         @property
         def params(self) -> list[Any]:
-            arguments, options = _made(config, only, without)
-            return [*arguments, *self._own, *options]
+            if not self._whole:
+                arguments, options = _made(config, only, without)
+                self._whole = [*arguments, *self._own, *options]
+            return self._whole
 
         @params.setter
         def params(self, own: list[Any]) -> None:
-            self._own = own
+            self._own, self._whole = own, list[Any]()
 
         def invoke(self, ctx: Any) -> Any:
             made = {each.name for of_a_kind in _made(config, only, without) for each in of_a_kind}

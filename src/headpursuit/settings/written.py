@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from os import PathLike
-from typing import Any, Literal, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 
 def parts_of(text: str) -> tuple[str, ...]:
@@ -32,8 +33,9 @@ def typed(wanted: Any, value: Any, what: str) -> Any:
     value = str(value) if isinstance(value, PathLike) else value
     if is_list(wanted):
         return list_of(get_args(wanted)[0], value, what)
-    kinds = [kind for kind in get_args(wanted) or (wanted,) if kind in (str, int, float, bool)]
-    if not kinds or type(value) in kinds or (value is None and type(None) in get_args(wanted)):
+    one_of = get_args(wanted) if get_origin(wanted) in (Union, UnionType) else (wanted,)
+    kinds = [kind for kind in one_of if kind in (str, int, float, bool)]
+    if not kinds or type(value) in kinds or (value is None and type(None) in one_of):
         return value
     if str in kinds and isinstance(value, list):
         return ",".join(map(str, value))

@@ -35,9 +35,9 @@ class HarnessConfig(ChatSettings, RunSettings):
     """Draws of random heads of the same layers."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         named = listed(self.tasks, "task", str, "a task of lm-eval, like hellaswag, or several")
         object.__setattr__(self, "tasks", named)
+        super().__post_init__()
 
 
 def command(config: HarnessConfig, folder: Path) -> str:

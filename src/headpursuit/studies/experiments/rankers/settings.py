@@ -46,9 +46,9 @@ class RankersConfig(RunSettings):
     """Now, to a chat template that writes date or time, like 2026-07-14."""
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         named = listed(self.tasks, "task", str, "a task to compare rankers on, like countries-qa, or several")
         object.__setattr__(self, "tasks", named)
+        super().__post_init__()
         if len(set(self.tasks)) != len(self.tasks):
             raise ValueError(f"a task is named twice in {', '.join(self.tasks)}")
         if self.questions < 0:
