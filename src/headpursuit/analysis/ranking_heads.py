@@ -14,7 +14,7 @@ from headpursuit.concepts import Words, concept_of
 from headpursuit.heads import Head
 from headpursuit.models import ConceptTokens, GivenModel, LanguageModel, model_of, token_text, tokens_of
 from headpursuit.pursuit import Scores, q_values
-from headpursuit.settings import RankConfig, Score
+from headpursuit.settings import RankConfig
 
 
 def rank(

@@ -59,9 +59,10 @@ class Settings:
     """What configs have in common: lists may be text with commas in Python too, and the least that a flag says."""
 
     def __post_init__(self) -> None:
-        for name, kind in _lists(type(self)).items():
+        config: Any = type(self)
+        for name, kind in _lists(config).items():
             object.__setattr__(self, name, list_of(kind, getattr(self, name), name))
-        for name, (_, _, flag) in _hints(type(self)).items():
+        for name, (_, _, flag) in _hints(config).items():
             value = getattr(self, name)
             if flag.least is not None and value is not None and value < flag.least:
                 raise ValueError(f"{name} is {value}; it must be at least {flag.least}")
@@ -69,7 +70,8 @@ class Settings:
     @classmethod
     def upgraded(cls, content: Mapping[str, Any]) -> dict[str, Any]:
         """The fields of older files, where lists are text with commas."""
-        lists = _lists(cls)
+        config: Any = cls
+        lists = _lists(config)
         return {
             name: list(list_of(lists[name], value, name)) if name in lists and isinstance(value, str) else value
             for name, value in content.items()
@@ -187,7 +189,8 @@ def _lists(config: Any) -> dict[str, type]:
 def _docstrings(config: Any) -> dict[str, str]:
     """What stands under each field, also of the classes below it."""
     found: dict[str, str] = {}
-    for base in reversed([each for each in config.__mro__ if is_dataclass(each)]):
+    bases: list[Any] = [each for each in config.__mro__ if is_dataclass(each)]
+    for base in reversed(bases):
         try:
             (tree,) = ast.parse(dedent(inspect.getsource(base))).body
         except OSError:  # a program that was packed without its source has no help
