@@ -61,7 +61,7 @@ def task(place, monkeypatch):
         for i, (text, right) in enumerate(zip(prompts, given, strict=True))
     )
     made = Task("countries-qa", planted_words.CONCEPT, questions, ("w11 w12 w13",))
-    monkeypatch.setattr("headpursuit.studies.experiments.sensitivity.find_task", lambda config: made)
+    monkeypatch.setattr("headpursuit.studies.experiments.sensitivity.experiment.find_task", lambda config: made)
 
 
 def test_edits_are_measured_on_a_task_and_resumed(place, task, tmp_path, monkeypatch):

@@ -29,6 +29,8 @@ def with_settings(config: str, *, only: tuple[str, ...] = (), without: tuple[str
 
     class Command(TyperCommand):
         context_class = typer.Context
+        _own: list[Any]
+        _whole: list[Any]
 
         @property
         def params(self) -> list[Any]:
@@ -39,7 +41,7 @@ def with_settings(config: str, *, only: tuple[str, ...] = (), without: tuple[str
 
         @params.setter
         def params(self, own: list[Any]) -> None:
-            self._own, self._whole = own, list[Any]()
+            self._own, self._whole = own, []
 
         def invoke(self, ctx: Any) -> Any:
             made = {each.name for of_a_kind in _made(config, only, without) for each in of_a_kind}
