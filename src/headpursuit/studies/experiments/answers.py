@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
