@@ -6,7 +6,7 @@ the same bytes at the end. Several processes (`accelerate launch`, `torchrun`) s
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.processes import Processes
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
 from headpursuit.analysis.recording import Recording, begun_at, check_begun_with
-from headpursuit.images import GivenPrompts, Prompt, prompt_stream
+from headpursuit.images import GivenPrompts, prompt_stream
 from headpursuit.models import (
     GivenModel,
     Identity,
@@ -30,7 +30,7 @@ from headpursuit.settings import CaptureConfig
 from headpursuit.storage import refuse_existing, versions
 
 CHECKPOINT_SECONDS = 30.0
-"""How often a capture to disk keeps its state."""
+"""Time between two states that a capture to disk keeps."""
 
 
 def check_place(
@@ -115,7 +115,17 @@ def capture(
         if file and processes.saves and recording.n_prompts:
             recording.save(file, task)
 
-    for batch in _or_keep(_batches(model, prompts, config, recording.n_batches, processes), keep):
+    done = recording.n_batches
+    found = read_mixed(
+        model,
+        prompts,
+        config.positions,
+        batch_size=config.batch_size,
+        chat=config.frame,
+        max_new_tokens=config.max_new_tokens,
+        wanted=lambda number: number >= done and number % processes.count == processes.index,
+    )
+    for batch in _or_keep(found, keep):
         recording.add(batch)
         if time.monotonic() - saved >= CHECKPOINT_SECONDS:
             keep()
@@ -139,20 +149,6 @@ def _dated(model: LanguageModel, config: CaptureConfig, state: Path | None, proc
     states = sorted(state.glob("*.safetensors")) if state else []
     begun = begun_at(states[0]) if states else ""
     return replace(config, date=processes.agreed(begun or today.date))
-
-
-def _batches(
-    model: LanguageModel, prompts: Collection[Prompt], config: CaptureConfig, done: int, processes: Processes
-) -> Iterator[MixedBatch]:
-    return read_mixed(
-        model,
-        prompts,
-        config.positions,
-        batch_size=config.batch_size,
-        chat=config.frame,
-        max_new_tokens=config.max_new_tokens,
-        wanted=lambda number: number >= done and number % processes.count == processes.index,
-    )
 
 
 def _or_keep(found: Iterator[MixedBatch], keep: Callable[[], None]) -> Iterator[MixedBatch]:

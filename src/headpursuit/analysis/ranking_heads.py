@@ -86,7 +86,7 @@ def score_each(
     reading: Reading | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Iterator[tuple[tuple[Head, ...], Scores]]:
-    """What `rank_each` makes rankings of: of each list the heads, in one order for all, and their scores.
+    """The scores that `rank_each` makes rankings of: of each list the heads, in one order for all, and their scores.
 
     The arguments and errors are those of `rank_each`.
     """

@@ -28,7 +28,7 @@ N_GENERATED = 3
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was measured on short forward passes; relative errors are Frobenius norms, the worst over layers."""
+    """Measurements on short forward passes; relative errors are Frobenius norms, the worst over layers."""
 
     n_layers: int
     """Layers with heads."""
@@ -205,7 +205,7 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
 
 
 def _padding(network: PreTrainedModel, probe: Probe, beside: Probe | None, alone: Tensor, tolerance: float) -> bool:
-    """Whether a prompt that is padded on the left is read as it is alone."""
+    """True if a prompt that is padded on the left is read as it is alone."""
     padded = beside
     if set(probe) == {"input_ids", "attention_mask"}:
         ids = probe["input_ids"]

@@ -1,4 +1,4 @@
-"""What an edit does to the next token, and by which way: straight to the unembedding, or through later layers."""
+"""Changes of the next token by an edit, and their way: straight to the unembedding, or through later layers."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -130,7 +130,7 @@ def _next_logits(model: LanguageModel, batch: Batch) -> Float[Tensor, "n_prompts
 
 @dataclass(eq=False)
 class _LastTokens:
-    """What the projections of some sites take in and give out at each prompt's last token."""
+    """Inputs and outputs of the projections of some sites at each prompt's last token."""
 
     model: LanguageModel
     sites: Collection[HeadSite]
@@ -151,7 +151,7 @@ class _LastTokens:
             return _next_logits(self.model, batch)
 
     def change(self, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:
-        """What the edited heads write differently into the final stream at the last token."""
+        """The difference of what the edited heads write into the final stream at the last token."""
         changes = [self._change(site, edit) for site in self.sites if any(head in edit for head in site.heads)]
         if not changes:
             return torch.zeros_like(next(iter(self.written.values())), dtype=torch.float32)

@@ -127,7 +127,7 @@ def stream_answer(
 
 
 class _Heard(BaseStreamer):
-    """What `generate` has written so far, up to the end of the answer."""
+    """The tokens that `generate` has written so far, up to the end of the answer."""
 
     def __init__(self, model: LanguageModel, tell: Callable[[str], None]) -> None:
         self._model, self._tell = model, tell

@@ -104,7 +104,7 @@ class Atlas:
 
     @property
     def fewest_findings(self) -> int:
-        """How many pairs of a head and a concept must stand out before any can be found at `LEVEL`.
+        """The number of pairs of a head and a concept that must stand out before any can be found at `LEVEL`.
 
         No pooled p-value is below one over the random dictionaries of all heads; more draws allow fewer findings.
         """

@@ -135,7 +135,7 @@ def check_concepts(concepts: Sequence[Concept]) -> tuple[Concept, ...]:
 def _spelled(
     model: LanguageModel, concepts: Sequence[Concept], ranking: RankConfig
 ) -> tuple[list[ConceptTokens], dict[str, str]]:
-    """What stands for each concept, and why nothing stands for others."""
+    """The tokens of each concept, and why others have none."""
     found = [spell(model, concept, ranking.multi_token) for concept in concepts]
     left_out = {
         each.concept.name: f"none of its {len(each.concept.words)} words is a token of its own"

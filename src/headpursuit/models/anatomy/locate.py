@@ -106,6 +106,6 @@ def skipped_layers(network: PreTrainedModel, sites: list[HeadSite]) -> tuple[tup
 
 
 def _mixer(layer: nn.Module) -> str:
-    """What a layer has where others have attention: its first child that is neither norm nor MLP."""
+    """The kind of what a layer has where others have attention: its first child that is neither norm nor MLP."""
     kinds = [type(child).__name__ for child in layer.children() if not is_norm(child)]
     return next((kind for kind in kinds if not _MLP.search(kind)), (kinds or [type(layer).__name__])[0])

@@ -39,7 +39,7 @@ class Reached:
 
 @dataclass(eq=False)
 class _Run:
-    """What happened in one forward pass."""
+    """Linear modules reached in one forward pass, and those that ran."""
 
     reached: dict[tuple[str, int], Reached] = field(default_factory=dict)
     following: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class _Run:
 
 @dataclass(frozen=True, eq=False)
 class Poisonings:
-    """What was reached when all heads were poisoned, and when half of them were, in every way that tells two apart."""
+    """Modules reached when all heads were poisoned, and when half of them were, in every way that tells two apart."""
 
     everything: _Run
     halves: tuple[_Run, ...]
@@ -158,7 +158,7 @@ def _count(run: _Run, path: str) -> tuple[str, int]:
 
 
 def _nan_columns(values: Tensor) -> Tensor:
-    """Which features are NaN at some token."""
+    """True for features that are NaN at some token."""
     rows = values.flatten(0, 1).flatten(1) if values.dim() > 2 else values
     return rows.isnan().any(0).cpu()
 

@@ -1,4 +1,4 @@
-"""Which columns of which output projections an edit multiplies, and whether a format can hold that."""
+"""Columns of output projections that an edit multiplies, and whether a format can hold that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

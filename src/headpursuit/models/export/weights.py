@@ -49,7 +49,7 @@ def _pad_left(file: Path) -> None:
 
 
 def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
-    """What was written, placed and computing as the model it was written from."""
+    """The model that was written, placed and computing as the model it was written from."""
     network = model.network
     placed = {"device_map": network.hf_device_map} if hasattr(network, "hf_device_map") else {}
     how = {"dtype": network.dtype, "attn_implementation": network.config._attn_implementation}

@@ -130,7 +130,7 @@ def _chosen(prompts: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str]) -> tuple[Outputs, Outputs]:
-    """What the live edit makes of prompts, and the unedited model."""
+    """Outputs under the live edit, and of the unedited model."""
     with rescale(model, edit):
         live = outputs_of(model, prompts)
     return live, outputs_of(model, prompts, answers=False)
@@ -138,7 +138,7 @@ def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str]) -> tuple[Out
 
 @contextmanager
 def _loaded(model: LanguageModel, folder: Path, form: Format, paths: Sequence[str]) -> Iterator[LanguageModel]:
-    """What was written, as a model."""
+    """The model that was written."""
     if form == "weights":
         yield reloaded(model, folder)
     else:
