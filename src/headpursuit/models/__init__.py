@@ -19,14 +19,7 @@ from headpursuit.models.facts import (
 from headpursuit.models.framing import Framing, tell_of_frames
 from headpursuit.models.gradients import scale_gradients
 from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks
-from headpursuit.models.identity import (
-    Identity,
-    has_unembedding,
-    heads_sha256,
-    hub_id,
-    identify,
-    vocabulary_sha256,
-)
+from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, hub_id, identify, vocabulary_sha256
 from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.load import load, quiet
 from headpursuit.models.rescale import rescale
