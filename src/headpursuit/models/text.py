@@ -1,4 +1,4 @@
-"""Answers to prompts, and how likely a text is."""
+"""Answers to prompts, whole or told as they grow, and how likely a text is."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
