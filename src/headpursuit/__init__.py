@@ -12,8 +12,9 @@
 Source: "Head Pursuit: Probing Attention Specialization in Multimodal Transformers", arXiv 2510.21518.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from headpursuit.lazily import lazily
 
 if TYPE_CHECKING:
     from headpursuit.analysis import (
@@ -43,48 +44,6 @@ if TYPE_CHECKING:
     from headpursuit.studies import StudyConfig, StudyResult, study
     from headpursuit.studies.metrics import register_metric
     from headpursuit.studies.scorers import register_scorer
-
-_HOME = {
-    "Atlas": "analysis",
-    "AtlasConfig": "analysis",
-    "AtlasDiff": "analysis",
-    "Capture": "analysis",
-    "CaptureConfig": "analysis",
-    "Chat": "models",
-    "Concept": "concepts",
-    "Edit": "heads",
-    "Export": "models",
-    "Head": "heads",
-    "LanguageModel": "models",
-    "RankConfig": "analysis",
-    "Ranking": "analysis",
-    "SavedEdit": "analysis",
-    "StudyConfig": "studies",
-    "StudyResult": "studies",
-    "answer": "models",
-    "build_atlas": "analysis",
-    "capture": "analysis",
-    "diff_atlases": "analysis",
-    "draw_arms": "report",
-    "draw_heatmap": "report",
-    "effects": "analysis",
-    "explain": "analysis",
-    "export": "models",
-    "load": "models",
-    "load_concept": "concepts",
-    "load_edit": "analysis",
-    "load_result": "registry",
-    "pull": "sharing",
-    "push": "sharing",
-    "rank": "analysis",
-    "register_metric": "studies.metrics",
-    "register_ranker": "analysis.rankers",
-    "register_scorer": "studies.scorers",
-    "rescale": "models",
-    "study": "studies",
-    "verify_export": "models",
-}
-"""Where each public name lives; imported at the first use, so that `headpursuit --help` need not wait for torch."""
 
 __all__ = [
     "Atlas",
@@ -127,12 +86,4 @@ __all__ = [
     "verify_export",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__ = lazily(__name__)

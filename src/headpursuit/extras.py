@@ -9,6 +9,10 @@ _EXTRAS = {
     "pyarrow.parquet": ("Parquet files", "pyarrow", "data"),
     "peft": ("adapters", "peft", "export"),
     "lm_eval": ("tasks of lm-evaluation-harness", "lm-eval", "lm-eval"),
+    "gradio": ("live pages", "gradio", "explore"),
+    "detoxify": ("toxicity scores by detoxify", "detoxify", "toxicity"),
+    "profanity_check": ("toxicity scores by profanity", "alt-profanity-check", "profanity"),
+    "vaderSentiment.vaderSentiment": ("sentiment scores by vader", "vaderSentiment", "sentiment"),
 }
 """By module: its use, its package, and the extra that installs it."""
 

@@ -1,5 +1,6 @@
 """The two words everything else is written in: a head, and an edit of heads."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -238,3 +239,23 @@ def _checked(scope: Any) -> Scope:
     raise ValueError(
         f"unknown scope {scope!r}; choose {', '.join(get_args(NamedScope))}, or a list of positions like [0, -1]"
     )
+
+
+def count_of(heads: int | str, n_heads: int) -> int:
+    """How many heads `3`, `"3"` or `"1%"` means; a percentage is rounded down (at most that share), but not to none.
+
+    Raises:
+        ValueError: If it cannot be read, or is not between 1 and all heads.
+    """
+    text = str(heads).strip()
+    try:
+        share = float(text.removesuffix("%"))
+    except ValueError as error:
+        raise ValueError(f"cannot read {heads!r} as a number of heads; write 3, or 1% of all heads") from error
+    of_all = text.endswith("%") and 0 < share < math.inf
+    count = max(1, math.floor(share / 100 * n_heads + 1e-9)) if of_all else share
+    if not math.isfinite(count) or count != int(count) or count < 1:
+        raise ValueError(f"{heads!r} is no number of heads; write 3, or 1% of all heads")
+    if count > n_heads:
+        raise ValueError(f"{heads} heads were asked for, but there are {n_heads}")
+    return int(count)

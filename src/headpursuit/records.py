@@ -2,7 +2,7 @@
 
 Text, numbers, true and false, heads, paths, enums, one of several words, lists, objects, and dataclasses of these are
 read and written. A type whose form on disk differs from its fields has `to_json` and `from_json` of its own, which are
-then asked, wherever it stands.
+then asked, wherever it stands; one that once had other fields has `upgraded`, which makes today's of those.
 """
 
 from collections.abc import Mapping
@@ -64,6 +64,7 @@ def from_fields(kind: type[T], content: Any) -> T:
 def _from_fields(kind: Any, content: Any, path: str) -> Any:
     if not isinstance(content, Mapping):
         raise TypeError(f"{path or 'the content'} is {_short(content)}, not the fields of {kind.__name__}")
+    content = _made(lambda: getattr(kind, "upgraded", dict)(content), path)
     wanted = _fields_of(kind)
     for name in content:
         if name not in wanted:

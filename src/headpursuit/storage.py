@@ -155,11 +155,9 @@ def finish_folder(path: Path, kind: str, description: dict[str, Any]) -> dict[st
     Returns:
         The hash of each file, by name.
     """
+    names = (file.relative_to(path) for file in path.rglob("*") if file.is_file())
     # Names with a dot are what an interrupted write left behind.
-    found = (
-        f for f in path.rglob("*") if f.is_file() and not any(p.startswith(".") for p in f.relative_to(path).parts)
-    )
-    files = sorted(found)
+    files = sorted(path / name for name in names if not any(part.startswith(".") for part in name.parts))
     for file in files:
         file.chmod(0o644)
         with _named(file), file.open("rb+") as content:
@@ -203,12 +201,7 @@ def read_manifest(path: Path, kind: str | None = None, holds: Sequence[str] = ()
 
 
 def parse_manifest(content: Any, origin: Path | str, kind: str | None = None) -> dict[str, Any]:
-    """Check what a manifest says of itself; no file is looked at.
-
-    Args:
-        content: What its JSON holds.
-        origin: What it describes, for the error.
-        kind: What that must be; anything if None.
+    """Check what a manifest says of itself, and of what `kind` it is; no file is looked at.
 
     Raises:
         ValueError: If it describes something else, or nothing that this version can read.

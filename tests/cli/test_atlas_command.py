@@ -6,7 +6,7 @@ import pytest
 from made_atlas import HEADS, TOKENS, made_atlas
 from typed import assert_refused, run
 
-from headpursuit.analysis import Atlas, AtlasConfig, AtlasDiff, CaptureConfig, capture
+from headpursuit.analysis import Atlas, AtlasDiff, CaptureConfig, capture
 from headpursuit.storage import read_manifest
 
 
@@ -74,18 +74,6 @@ def test_built_in_concepts_take_part_unless_they_are_left_out(captured):
     assert "colours is left out: none of its" in result.stdout
     assert "with 2 draws none can be found before" in result.stdout
     assert set(Atlas.load(captured / "all").left_out) >= {"colours", "countries"}
-
-
-def test_options_have_the_librarys_defaults():
-    from inspect import signature
-
-    from headpursuit.cli import atlas
-
-    offered = {name: option.default for name, option in signature(atlas.build).parameters.items()}
-    usual = AtlasConfig()
-    settings = {**vars(usual.ranking), "n_tokens": usual.n_tokens}
-    del settings["score"]
-    assert {name: offered[name] for name in settings} == settings
 
 
 def test_what_cannot_be_built_is_refused_in_one_line(captured, tmp_path):

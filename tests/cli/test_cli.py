@@ -1,9 +1,6 @@
 """The command line on a tiny random model in a local folder, as a user types it."""
 
 import json
-from dataclasses import asdict
-from importlib import import_module
-from inspect import signature
 from typing import get_args
 
 import pytest
@@ -11,9 +8,10 @@ import tiny
 import torch
 from typed import assert_refused, run
 
-from headpursuit.analysis import CaptureConfig, RankConfig, RankedHead, Ranking
-from headpursuit.cli import analyse, options, running, studies
+from headpursuit.analysis import RankConfig, RankedHead, Ranking
+from headpursuit.cli import options, running
 from headpursuit.heads import Head
+from headpursuit.models import Format
 from headpursuit.studies import StudyConfig, usual_config
 from headpursuit.studies.shown import ranking_shown
 
@@ -269,50 +267,8 @@ def test_too_little_memory_is_one_clear_line(folder, prompts, tmp_path, monkeypa
     assert_refused(run("capture", folder, "--prompts", prompts, "-o", tmp_path / "cap"), "can't allocate memory")
 
 
-@pytest.mark.parametrize(
-    ("choice", "home", "name"),
-    [
-        ("RuleChoice", "pursuit", "Rule"),
-        ("ScoreChoice", "analysis.rankings", "Score"),
-        ("NullChoice", "analysis.nulls", "Null"),
-        ("MultiTokenChoice", "models", "MultiToken"),
-        ("PositionsChoice", "models", "Positions"),
-        ("FormatChoice", "models", "Format"),
-    ],
-)
-def test_choices_are_the_librarys(choice, home, name):
-    assert get_args(getattr(options, choice)) == get_args(getattr(import_module(f"headpursuit.{home}"), name))
-
-
-@pytest.mark.parametrize(("command", "config"), [(analyse.capture, CaptureConfig()), (analyse.rank, RankConfig())])
-def test_every_setting_is_an_option_with_the_librarys_default(command, config):
-    offered = {name: option.default for name, option in signature(command).parameters.items()}
-    assert {name: offered[name] for name in asdict(config)} == asdict(config)
-
-
-OF_A_STUDY = {**asdict(RankConfig()), **asdict(StudyConfig("countries-qa", "m"))}
-
-
-@pytest.mark.parametrize("command", [studies.study, studies.sweep, studies.plan])
-def test_every_setting_of_a_study_is_an_option_that_the_task_and_its_file_decide_unless_it_is_given(command):
-    offered = {name: option.default for name, option in signature(command).parameters.items()}
-    fixed = {"task", "model", "ranking"} | ({"sweep"} if command is studies.sweep else set())
-    settings = OF_A_STUDY.keys() - fixed
-    assert {name: offered[name] for name in settings} == dict.fromkeys(settings)
-    assert fixed.isdisjoint(offered.keys() - {"task", "model"})
-
-
-def test_help_shows_the_librarys_defaults():
-    shown = {
-        name: option.annotation.__metadata__[0].show_default
-        for name, option in signature(studies.study).parameters.items()
-    }
-    told = {name: text for name, text in shown.items() if isinstance(text, str) and name in OF_A_STUDY}
-    assert len(told) > 20
-    for name, text in told.items():
-        value = OF_A_STUDY[name]
-        if not isinstance(value, bool):
-            assert text.startswith(f"{value:g}" if isinstance(value, float) else str(value)), name
+def test_choices_are_the_librarys():
+    assert get_args(options.FormatChoice) == get_args(Format)
 
 
 def test_what_a_task_decides_is_the_librarys_default_for_text():

@@ -51,7 +51,7 @@ def test_one_task_ends_with_a_table_sentences_and_a_page(folder, tmp_path):
     for text in ("specificity", "logit-lens", "against the default", "seconds", "Linear methods lose", "comparisons"):
         assert text in result.stdout
     found = RankersResult.load(tmp_path / "out")
-    assert found.config.scales == "-20"
+    assert found.config.scales == (-20.0,)
     page = (tmp_path / "out" / "report.html").read_text()
     assert f"report: {tmp_path / 'out' / 'report.html'}" in result.stdout
     for row in found.tasks[0].rows:

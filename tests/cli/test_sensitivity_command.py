@@ -1,18 +1,13 @@
 """`headpursuit sensitivity` as a user types it."""
 
 import json
-from dataclasses import asdict
-from inspect import signature
 
 import planted_words
 import pytest
 import tiny
 from typed import assert_refused, run
 
-from headpursuit.analysis import RankConfig
-from headpursuit.cli.sensitivity import sensitivity
 from headpursuit.models import answer
-from headpursuit.studies.experiments.sensitivity import SensitivityConfig
 from headpursuit.studies.tasks import Question, Task
 
 FEW = ("--n-draws", 3, "--repeats", 2, "--additions", 50)
@@ -66,7 +61,7 @@ def task(place, monkeypatch):
         for i, (text, right) in enumerate(zip(prompts, given, strict=True))
     )
     made = Task("countries-qa", planted_words.CONCEPT, questions, ("w11 w12 w13",))
-    monkeypatch.setattr("headpursuit.studies.experiments.sensitivity.find_task", lambda config: made)
+    monkeypatch.setattr("headpursuit.studies.experiments.sensitivity.experiment.find_task", lambda config: made)
 
 
 def test_edits_are_measured_on_a_task_and_resumed(place, task, tmp_path, monkeypatch):
@@ -80,7 +75,7 @@ def test_edits_are_measured_on_a_task_and_resumed(place, task, tmp_path, monkeyp
         assert typed(place, tmp_path / "out", *of_task).exit_code == 130
     assert_refused(typed(place, tmp_path / "out", *of_task), "continue what is unfinished in it with --resume")
     assert_refused(
-        typed(place, tmp_path / "out", *of_task, "--seed", 2, "--resume"), "begun with other settings (ranking.seed was"
+        typed(place, tmp_path / "out", *of_task, "--seed", 2, "--resume"), "begun with other settings (seed was"
     )
     result = typed(place, tmp_path / "out", *of_task, "--resume")
     assert result.exit_code == 0, result.output
@@ -123,13 +118,3 @@ def test_a_capture_that_is_missing_or_of_another_model(place, tmp_path):
         assert typed(place, tmp_path / "out", "--model", place / "moved", "--fractions", 50).exit_code == 0
     finally:
         (place / "moved").rename(place / "model")
-
-
-def test_every_setting_is_an_option_with_the_librarys_default():
-    offered = {name: option.default for name, option in signature(sensitivity).parameters.items()}
-    settings = asdict(SensitivityConfig("", "", "")) | asdict(RankConfig())
-    # The revision is the capture's; the model and the rest of these have no default of their own.
-    beside = ("concept", "capture", "model", "revision", "ranking")
-    assert {name: offered[name] for name in settings if name not in beside} == {
-        name: value for name, value in settings.items() if name not in beside
-    }

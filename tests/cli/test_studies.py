@@ -214,10 +214,14 @@ def test_a_plan_prints_what_a_study_will_cost_and_writes_nothing(declare, tmp_pa
         ({"controls": "many"}, (), "settings, controls: expected int, found 'many'"),
         ({"scale": 3}, (), "scales of suppression are below 1, but --scale is 3"),
         ({}, ("--scale", 3), "scales of suppression are below 1, but --scale is 3"),
-        ({}, ("--ask", "what?"), "asks about no images; leave --ask and --skip-bad out"),
-        ({}, ("--effect", 0.4), "belong to a dose sheet; leave them out, or give --sweep"),
+        ({}, ("--ask", "what?"), "--ask belongs to tasks that ask about images, and there are none here; leave it out"),
+        (
+            {},
+            ("--effect", 0.4),
+            "--effect belongs to a dose sheet; leave it out, or give --sweep in place of --heads and --scale",
+        ),
         ({}, ("--damage", 1.5), "damage is 1.5; give a fraction above 0, like 0.5"),
-        ({"model": ""}, (), "no model is named: neither on the command line nor under settings in"),
+        ({"model": ""}, (), "no model is named: neither beside the task nor under settings in"),
     ],
 )
 def test_what_cannot_be_studied_is_said_in_one_line(declare, tmp_path, settings, typed, reason):

@@ -154,7 +154,7 @@ def test_lm_eval_asks_in_the_frame_that_answers_are_asked_in(chatty, folder, fra
     ("frame", "reason"),
     [
         (Chat(template={"moods": 1}), "the chat template reads no setting 'moods'; it reads mood"),
-        (Chat("w7"), "the chat template leaves the system prompt out; leave --system out"),
+        (Chat("w7"), "the chat template leaves the system prompt out; leave `system` out"),
     ],
 )
 def test_lm_eval_is_not_asked_in_a_frame_that_cannot_be(chatty, folder, frame, reason):

@@ -48,7 +48,7 @@ def test_a_plain_prompt_gets_special_tokens_and_a_chat_prompt_only_the_templates
             {"room": 5},
             "prompt 1 takes 60 tokens and 5 new ones, but the context holds 64",
         ),
-        (["w5"], {"chat": True}, "the tokenizer of tiny-llama has no chat template; leave --chat out"),
+        (["w5"], {"chat": True}, "the tokenizer of tiny-llama has no chat template; leave `chat` out"),
     ],
 )
 def test_prompts_that_cannot_be_read_are_named(prompts, options, reason):

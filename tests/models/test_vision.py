@@ -212,7 +212,7 @@ def test_a_chat_puts_the_image_before_the_question(models):
         (None, "w5 w6", False, "prompt 2: the text does not say where its image goes; write <image> there, or use"),
         (None, "w5 <image> w6 <image>", False, "prompt 2: the text has 2 places for one image; write <image> once"),
         (None, " <image> ", False, "prompt 2: the text is empty but for <image>"),
-        (None, "w5", True, "the tokenizer of tiny-llava has no chat template; leave --chat out"),
+        (None, "w5", True, "the tokenizer of tiny-llava has no chat template; leave `chat` out"),
         (
             TEXT_ALONE,
             "w5",
@@ -223,7 +223,7 @@ def test_a_chat_puts_the_image_before_the_question(models):
             "{{ 'w5' + messages[0].content }}",
             "w5",
             True,
-            "the chat template cannot write a text .*leave --chat out",
+            "the chat template cannot write a text .*leave `chat` out",
         ),
     ],
 )

@@ -129,5 +129,5 @@ def test_pictures_follow_the_tree(folder, monkeypatch):
 
 def test_an_unfinished_transfer_has_no_page(folder):
     (folder / "manifest.json").unlink()
-    with pytest.raises(ValueError, match="unfinished; continue it with --resume"):
+    with pytest.raises(ValueError, match="unfinished; continue it with `resume=True`"):
         transfer.page(folder)

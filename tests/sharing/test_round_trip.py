@@ -92,7 +92,7 @@ def test_repositories_are_private_unless_said_otherwise(hub, ranked):
     assert push(ranked, "me/own").private
     assert not push(ranked, "me/all", private=False).private
     assert (hub.repositories["me/own"].private, hub.repositories["me/all"].private) == (True, False)
-    with pytest.raises(ValueError, match="me/all is public already; give --public, or push to another name"):
+    with pytest.raises(ValueError, match="me/all is public already; give `public=True`, or push to another name"):
         push(ranked, "me/all")
 
 

@@ -13,8 +13,8 @@ from tokenizers.processors import TemplateProcessing
 
 import headpursuit as hp
 from headpursuit.models import Framing, answer, batches
-from headpursuit.models.chat import Chat, chat_of, parse_template_args
 from headpursuit.models.templates import settings_of
+from headpursuit.settings.chat import Chat, chat_of, parse_template_args
 from headpursuit.user_errors import Note
 
 
@@ -74,11 +74,11 @@ def test_messages_with_a_system_prompt_of_their_own_keep_it():
         (MARKED, Chat(template={"messages": []}), "reads no setting 'messages'"),
         (MARKED, Chat(template={"add_generation_prompt": False}), "reads no setting 'add_generation_prompt'"),
         (MARKED, Chat(template={"tokenize": True}), "reads no setting 'tokenize'"),
-        (NO_SYSTEM, Chat("Be brief."), r"a system prompt and a text \(System role not supported\); leave --system or"),
-        (ONLY_USERS, Chat("Be brief."), "leaves the system prompt out; leave --system out"),
-        ("{{ nothing.at_all }}", Chat(), "cannot write a text .*; leave --chat out"),
+        (NO_SYSTEM, Chat("Be brief."), r"a system prompt and a text \(System role not supported\); leave `system` or"),
+        (ONLY_USERS, Chat("Be brief."), "leaves the system prompt out; leave `system` out"),
+        ("{{ nothing.at_all }}", Chat(), "cannot write a text .*; leave `chat` out"),
         ("{% if %}", Chat(template={"a": 1}), "reads no setting 'a'"),
-        (None, Chat("Be brief."), "has no chat template; leave --chat out"),
+        (None, Chat("Be brief."), "has no chat template; leave `chat` out"),
     ],
 )
 def test_what_a_template_cannot_write_is_refused_in_one_line(template, frame, reason):
@@ -142,10 +142,10 @@ def test_a_date_that_is_none_is_refused(wrong):
 
 @pytest.mark.parametrize(
     ("given", "named"),
-    [({"system": "x"}, "--system"), ({"template_args": "a=1"}, "--template-args"), ({"date": "2020-02-29"}, "--date")],
+    [({"system": "x"}, "system"), ({"template_args": "a=1"}, "template_args"), ({"date": "2020-02-29"}, "date")],
 )
 def test_settings_of_a_frame_need_the_chat_template(given, named):
-    with pytest.raises(ValueError, match=f"{named} would do nothing without the chat template; add --chat"):
+    with pytest.raises(ValueError, match=f"`{named}` would do nothing without the chat template; add `chat=True`"):
         chat_of(False, **given)
     assert chat_of(False) is False
     assert isinstance(chat_of(True, **given), Chat)
@@ -210,7 +210,7 @@ FRAMED = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
             ["Hi", FRAMED, FRAMED, FRAMED],
             True,
             "3 of 4 prompts already hold the template's <|im_start|> and wear the frame twice: leave the chat template "
-            "(--chat) out, or give the bare texts",
+            "(`chat`) out, or give the bare texts",
         ),
         (["Hi", "the end<|im_end|>"], True, "1 of 2 prompts already holds the template's <|im_end|> and wears the fr"),
         (["<s>Hi", "Hi"], False, "1 of 2 prompts begin with <s>, which is written before every prompt anyway: it stan"),
@@ -218,7 +218,7 @@ FRAMED = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
         (
             ["<s>" + FRAMED],
             True,
-            "wears the frame twice: leave the chat template (--chat) out, or give the bare texts",
+            "wears the frame twice: leave the chat template (`chat`) out, or give the bare texts",
         ),
     ],
 )
@@ -264,7 +264,7 @@ def test_a_chat_reaches_what_is_read():
     assert not torch.equal(
         hp.capture(model, ["Hi"], hp.CaptureConfig(chat=True)).moments["L1"].total, by_hand.moments["L1"].total
     )
-    with pytest.raises(ValueError, match="--system would do nothing without the chat template; add --chat"):
+    with pytest.raises(ValueError, match="`system` would do nothing without the chat template; add `chat=True`"):
         hp.CaptureConfig(system="Be brief.")
 
 

@@ -14,7 +14,7 @@ from headpursuit.concepts import Concept, load_concept
 from headpursuit.conversations import Conversation, Message
 from headpursuit.files import parse_json, parse_yaml
 from headpursuit.images import ImagePrompt, load_images
-from headpursuit.models.chat import Chat, parse_template_args
+from headpursuit.settings.chat import Chat, parse_template_args
 from headpursuit.studies import load_task
 from headpursuit.studies.experiments.lm_eval.result import HarnessResult
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
@@ -119,7 +119,7 @@ PROMPTS_REFUSED = {
     "a column without a name": ("p.csv", "prompt,\na,\n", "line 1: column 2 has no name"),
     "semicolons": ("p.csv", "prompt;label\na;b\n", "there is one column, 'prompt;label'; separate columns by commas"),
     "no head": ("p.csv", "The sky is\nGrass is\n", "line 2: there is no column 'prompt'; there is The sky is"),
-    "a name misspelled": ("p.csv", "promt,label\na,b\n", "there is promt, label; did you mean 'promt'.*--column"),
+    "a name misspelled": ("p.csv", "promt,label\na,b\n", "there is promt, label; did you mean 'promt'.*`column`"),
     "null": ("p.jsonl", [{"prompt": None}], r"line 1: the prompt is empty or no text \(None\)"),
     "a number": ("p.jsonl", [ROW, {"prompt": 5}], r"line 2: the prompt is empty or no text \(5\)"),
     "nothing in Parquet": ("p.parquet", [ROW, {"prompt": None}], r"row 1: the prompt is empty or no text \(None\)"),
@@ -253,7 +253,7 @@ def test_a_conversation_is_captured_in_its_template_or_refused(tmp_path):
     found = capture(model, asked, CaptureConfig("prompt", chat=True))
     assert_same_moments(found, capture(model, ["w3 w4 w9"], CaptureConfig("prompt")))
     assert model.as_message(next(iter(asked)), chat=Chat("w5")) == "w3 w4 w9"  # a system prompt of its own stays
-    refused(r"prompt 1 is a conversation, .*; give --chat \(chat=True\)", capture, model, asked)
+    refused(r"prompt 1 is a conversation, .*; give `chat=True`", capture, model, asked)
     model.tokenizer.chat_template = "{{ messages[-1].content }}"
     file = put(tmp_path, "q.jsonl", [{"messages": [{"role": "user", "content": w} for w in ("w3", "w4")]}])
     refused(
@@ -533,7 +533,7 @@ def test_files_that_a_folder_of_labels_leaves_out_are_counted(tmp_path):
 
 def test_an_unfinished_run_of_lm_eval_is_told_as_such(tmp_path):
     put(tmp_path, "config.json", "{}")
-    refused("is unfinished; continue it with --resume", HarnessResult.load, tmp_path)
+    refused("is unfinished; continue it with `resume=True`", HarnessResult.load, tmp_path)
 
 
 def test_settings_of_a_template_are_read_strictly():

@@ -29,13 +29,13 @@ def shuffled(seed):
     return random.Random(seed).sample(HEADS, len(HEADS))
 
 
-def compared(tmp_path, one, other, tops="2,5"):
+def compared(tmp_path, one, other, tops=("2", "5")):
     return compare_rankings(AgreementConfig("a", "b", tops), tmp_path / "out", one=one, other=other)
 
 
 def test_what_is_shared_and_how_probable_that_is(tmp_path):
     one, other = ranking(shuffled(0)), ranking(shuffled(1))
-    result = compared(tmp_path, one, other, "5,50%")
+    result = compared(tmp_path, one, other, ("5", "50%"))
     assert [top.n_heads for top in result.tops] == [5, 10]
     top = result.tops[0]
     best = [set(r.top(5)) for r in (one, other)]
@@ -48,7 +48,7 @@ def test_what_is_shared_and_how_probable_that_is(tmp_path):
 def test_sets_that_keep_their_layers_are_a_harder_comparison(tmp_path):
     late = [head for head in HEADS if head.layer == 4] + [head for head in HEADS if head.layer < 4]
     swapped = [late[1], late[0], *late[2:]]
-    top = compared(tmp_path, ranking(late), ranking(swapped), "3").tops[0]
+    top = compared(tmp_path, ranking(late), ranking(swapped), ("3",)).tops[0]
     assert top.expected_in_layers == pytest.approx(9 / 4)
     assert top.p < 0.05 < top.p_in_layers
 
@@ -111,10 +111,10 @@ def test_another_ranking_cannot_go_on(tmp_path):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    config, one = AgreementConfig("a", "b", "2"), ranking(shuffled(0))
+    config, one = AgreementConfig("a", "b", ("2",)), ranking(shuffled(0))
     with pytest.raises(KeyboardInterrupt):
         compare_rankings(config, tmp_path / "out", one=one, other=one, progress=interrupt)
     with pytest.raises(ValueError, match="was begun with another ranking as the other"):
         compare_rankings(config, tmp_path / "out", one=one, other=ranking(shuffled(1)), resume=True)
     assert compare_rankings(config, tmp_path / "out", one=one, other=one, resume=True) == load_result(tmp_path / "out")
-    assert replace(config, tops="3").counts(20) == (3,)
+    assert replace(config, tops=("3",)).counts(20) == (3,)

@@ -1,7 +1,7 @@
 """A study of captions on a tiny random llava: figures, folder, resuming, and what is refused."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -10,6 +10,7 @@ from tiny_study import breaking_in
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
+from headpursuit.records import to_record
 from headpursuit.studies import (
     CaptioningResult,
     StudyResult,
@@ -59,7 +60,7 @@ def test_the_folder_holds_every_part(finished):
         *(f"arms/{arm.name}.json" for arm in result.arms),
         *(f"images/{n + 1:04}.png" for n in range(tiny_captions.N_IMAGES)),
     }
-    assert json.loads((folder / "config.json").read_text()) == asdict(config)
+    assert json.loads((folder / "config.json").read_text()) == to_record(config)
     assert len(result.examples) == tiny_captions.N_IMAGES
     assert all(set(e.captions) == {arm.name for arm in result.arms} for e in result.examples)
 
@@ -108,7 +109,7 @@ def test_an_interrupted_study_goes_on_where_it_stopped(finished, tmp_path):
     with breaking_in("enhance") as begun, pytest.raises(KeyboardInterrupt):
         study_captions(tiny_captions.model(), config, tmp_path / "study", **given)
     done = len(begun) - 1
-    with pytest.raises(ValueError, match="is unfinished; continue it with --resume"):
+    with pytest.raises(ValueError, match="is unfinished; continue it with `resume=True`"):
         load_result(tmp_path / "study")
     with breaking_in(None) as begun:
         again = study_captions(tiny_captions.model(), config, tmp_path / "study", resume=True, **given)
@@ -180,14 +181,14 @@ SCENES = dict(data="scenes", concept="colours")
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"data": "scenes"}, "captioning needs a concept whose words are counted; name it with --concept"),
+        ({"data": "scenes"}, "captioning needs a concept whose words are counted; name it with `concept`"),
         ({"concept": "colours"}, "captioning needs images; name a set or a folder"),
         (SCENES | {"data": "digits"}, "of digits has no captions; captioning compares"),
         (SCENES | {"images": 3}, "captioning needs at least 4 heldout images, but takes 3 of scenes"),
         (SCENES | {"selection_images": 7}, "captioning needs at least 8 selection images, but takes 7"),
-        (SCENES | {"sweep": False, "heads": "3"}, "instead of --heads and --scale give --doses"),
-        (SCENES | {"also": "8"}, "leave --also out"),
-        (SCENES | {"scales": "2"}, "scales of suppression are below 1, but --scales is 2"),
+        (SCENES | {"sweep": False, "heads": "3"}, "instead of `heads` and `scale` give `doses`"),
+        (SCENES | {"also": "8"}, "`also` belongs to tasks with one direction; leave it out"),
+        (SCENES | {"scales": "2"}, "scales of suppression are below 1, but `scales` is 2"),
         (SCENES | {"enhance_scales": "-1"}, "scales of enhancement are above 1"),
         (SCENES | {"enhance_scales": ""}, "scales of enhancement are above 1"),
     ],
@@ -203,7 +204,7 @@ def test_an_unknown_concept_is_refused():
 
 
 def test_a_concept_is_for_captions_alone():
-    with pytest.raises(ValueError, match="countries-qa has a concept of its own; leave --concept out"):
+    with pytest.raises(ValueError, match="countries-qa has a concept of its own; leave `concept` out"):
         load_task("countries-qa", concept="colours")
 
 
@@ -234,11 +235,14 @@ def test_a_model_that_cannot_do_the_study_is_refused_before_anything_is_written(
     assert not (tmp_path / "study").exists()
 
 
-def test_each_study_refuses_the_other_s_task(tmp_path):
-    with pytest.raises(ValueError, match="countries-qa is no study of captions"):
-        study_captions(tiny_captions.model(), usual_config("countries-qa", "m"), tmp_path / "s")
-    with pytest.raises(ValueError, match="captions are studied by headpursuit.studies.study_captions"):
-        study(tiny_captions.model(), tiny_captions.config(tmp_path), tmp_path / "s")
+def test_the_task_decides_which_study_runs(tmp_path):
+    """Captions are asked for by their task's name alone, with settings by theirs."""
+    config = tiny_captions.config(tmp_path, doses="1", scales="-20")
+    model = tiny_captions.model()
+    settings = {name: value for name, value in vars(config).items() if name not in ("task", "model", "revision")}
+    found = study(model, "captioning", tmp_path / "s", task=tiny_captions.task(), **settings)
+    assert isinstance(found, CaptioningResult)
+    assert found.config == replace(config, model=model.name or "model", revision=model.revision)
 
 
 def test_images_without_captions_are_named():

@@ -77,9 +77,9 @@ def tiny_config(**changes):
     usual = RankersConfig(
         ("tiny",),
         "tiny",
-        rankers=",".join(RANKERS[1:]),
-        heads="1,3",
-        scales="-2,0",
+        rankers=tuple(RANKERS[1:]),
+        heads=("1", "3"),
+        scales=(-2.0, 0.0),
         draws=2,
         ranking=RankConfig(n_draws=3),
     )
@@ -173,7 +173,7 @@ def test_a_figure_is_the_largest_effect_of_whole_cells(finished, task):
 
 
 def test_where_every_scale_breaks_something_nothing_is_edited(model, tmp_path):
-    config = tiny_config(rankers="random", heads="1", scales="-20")
+    config = tiny_config(rankers=("random",), heads=("1",), scales=(-20.0,))
     result = compared(model, tiny_task(model, knows_others=True), tmp_path / "rankers", config)
     for row in result.tasks[0].rows:
         (figure,) = row.figures
@@ -291,7 +291,7 @@ def test_other_questions_cannot_go_on(model, task, tmp_path):
 
 
 def test_a_screen_asks_some_questions_of_each_group(model, task, tmp_path):
-    config = tiny_config(questions=4, rankers="random", heads="1", scales="-20")
+    config = tiny_config(questions=4, rankers=("random",), heads=("1",), scales=(-20.0,))
     with noting() as begun:
         result = compared(model, task, tmp_path / "rankers", config)
     (asked,) = {prompts for _, _, prompts in begun}
@@ -302,7 +302,7 @@ def test_a_screen_asks_some_questions_of_each_group(model, task, tmp_path):
 
 def test_several_tasks_are_averaged(model, task, tmp_path):
     tasks = [task, tiny_task(model, "other", 3)]
-    config = tiny_config(tasks=("tiny", "other"), heads="1", scales="-20")
+    config = tiny_config(tasks=("tiny", "other"), heads=("1",), scales=(-20.0,))
     result = compare_rankers(model, config, tmp_path / "rankers", tasks=tasks, studies=[STUDY, STUDY])
     assert [t.task for t in result.tasks] == ["tiny", "other"]
     for i, name in enumerate(RANKERS):
@@ -332,14 +332,14 @@ def test_where_nothing_beside_the_default_suits_there_is_no_result(model, task, 
     silent = replace(task, questions=unknown, metric="names-concept")
     reason = "tiny: nothing can be compared with specificity; alignment: the right answers of its ranking prompts"
     with pytest.raises(ValueError, match=reason):
-        compared(model, silent, tmp_path / "rankers", tiny_config(rankers="alignment"))
+        compared(model, silent, tmp_path / "rankers", tiny_config(rankers=("alignment",)))
     assert not (tmp_path / "rankers" / "result.json").exists()
 
 
 def test_a_base_that_knows_nothing_is_said_and_kept(model, task, tmp_path):
     wrong = tuple(replace(q, answers=("w7",)) for q in task.questions)
     with pytest.raises(ValueError, match="base answers 0 of 10: nothing to suppress"):
-        compared(model, replace(task, questions=wrong), tmp_path / "rankers", tiny_config(rankers="random"))
+        compared(model, replace(task, questions=wrong), tmp_path / "rankers", tiny_config(rankers=("random",)))
     assert (tmp_path / "rankers" / "tiny" / "arms" / "base.json").exists()
 
 
@@ -352,11 +352,10 @@ def test_equal_effects_share_their_places():
     [
         ({"tasks": ()}, "there are no tasks; give a task to compare rankers on"),
         ({"tasks": ("a", "a")}, "a task is named twice"),
-        ({"rankers": "nonsense"}, "there is no ranker 'nonsense'; there is specificity"),
-        ({"heads": ""}, "there is no number of heads to edit"),
-        ({"heads": "0"}, "'0' is no number of heads"),
-        ({"scales": "1"}, "scales are finite numbers other than 1"),
-        ({"scales": "x"}, "cannot read 'x' as scales"),
+        ({"rankers": ("nonsense",)}, "there is no ranker 'nonsense'; there is specificity"),
+        ({"heads": ()}, "there is no number of heads to edit"),
+        ({"heads": ("0",)}, "'0' is no number of heads"),
+        ({"scales": (1.0,)}, "scales are finite numbers other than 1"),
         ({"draws": 0}, "draws is 0; it must be at least 1"),
         ({"questions": -1}, "questions is -1; give a number, or 0 for all"),
     ],
@@ -380,18 +379,18 @@ def test_tasks_that_cannot_be_are_refused(config, reason):
 
 
 def test_scales_that_go_the_wrong_way_are_refused(model, task, tmp_path):
-    with pytest.raises(ValueError, match="scales of suppression are below 1, but --scales is 0,2 for tiny"):
-        compared(model, task, tmp_path / "rankers", tiny_config(scales="0,2"))
+    with pytest.raises(ValueError, match="scales of suppression are below 1, but `scales` is 0,2 for tiny"):
+        compared(model, task, tmp_path / "rankers", tiny_config(scales=(0.0, 2.0)))
     enhancing = replace(task, direction="enhance")
-    with pytest.raises(ValueError, match="scales of enhancement are above 1, but --scales is "):
-        compared(model, enhancing, tmp_path / "rankers", tiny_config(scales="0"))
+    with pytest.raises(ValueError, match="scales of enhancement are above 1, but `scales` is "):
+        compared(model, enhancing, tmp_path / "rankers", tiny_config(scales=(0.0,)))
 
 
 def test_an_enhancement_counts_rises(model, task, tmp_path):
     """Half of the questions have an answer that the model does not give, so that there is something to raise."""
     odd = [replace(q, answers=("w7",)) if i % 2 else q for i, q in enumerate(task.questions)]
     enhancing = replace(task, questions=tuple(odd), direction="enhance")
-    config = tiny_config(scales="3", heads="2", rankers="random")
+    config = tiny_config(scales=(3.0,), heads=("2",), rankers=("random",))
     found = compared(model, enhancing, tmp_path / "rankers", config).tasks[0]
     arms = {arm.edit: arm for arm in arms_in(tmp_path / "rankers")}
     base, *others = summarise(enhancing, task.words, [arms[Edit({})], *arms.values()], 0)
@@ -404,7 +403,7 @@ def test_an_enhancement_counts_rises(model, task, tmp_path):
 
 def test_what_the_model_cannot_do_is_refused_before_anything_is_written(model, task, tmp_path):
     with pytest.raises(ValueError, match="13 heads were asked for, but there are 12"):
-        compared(model, task, tmp_path / "rankers", tiny_config(heads="13"))
+        compared(model, task, tmp_path / "rankers", tiny_config(heads=("13",)))
     unranked = replace(task, questions=task.heldout)
     with pytest.raises(ValueError, match="tiny has no ranking prompts"):
         compared(model, unranked, tmp_path / "rankers")

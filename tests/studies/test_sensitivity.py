@@ -18,7 +18,7 @@ from headpursuit.studies.experiments.sensitivity.sentences import conclude
 from headpursuit.studies.experiments.sensitivity.variants import plan_variants
 
 CONFIG = SensitivityConfig(
-    "planted", "cap", "tiny-planted", ranking=RankConfig(n_draws=8), repeats=3, additions="20,50", suggestions=5
+    "planted", "cap", "tiny-planted", ranking=RankConfig(n_draws=8), repeats=3, additions=(20.0, 50.0), suggestions=5
 )
 
 
@@ -77,12 +77,12 @@ def test_draws_differ_from_each_other_and_not_from_run_to_run(model, made):
     for kind in ("subsample", "random words", "shuffled"):
         drawn = [v.found.token_ids for v in made if v.kind == kind]
         assert len(set(drawn)) == len(drawn)
-    other = variants(model, replace(CONFIG, seed=1, additions=""))[0]
+    other = variants(model, replace(CONFIG, seed=1, additions=()))[0]
     assert [v.found for v in other if v.kind == "shuffled"] != [v.found for v in made if v.kind == "shuffled"]
 
 
 def test_what_is_drawn_does_not_depend_on_what_else_is_asked_for(model, made):
-    fewer = variants(model, replace(CONFIG, fractions="50", additions="", repeats=2))[0]
+    fewer = variants(model, replace(CONFIG, fractions=(50.0,), additions=(), repeats=2))[0]
     drawn = [v.found.token_ids for v in made if v.label == "50 % of the words"]
     assert [v.found.token_ids for v in fewer if v.kind == "subsample"] == drawn[:2]
 
@@ -90,7 +90,7 @@ def test_what_is_drawn_does_not_depend_on_what_else_is_asked_for(model, made):
 def test_words_of_other_concepts_are_added_where_the_vocabulary_has_them():
     model = tiny.language_model("llama", (" red", " dog", " cow", " sea", " oak", " hat", " Monday"))
     concept = Concept("things", ("sea", "oak", "hat"))
-    config = replace(CONFIG, fractions="50", additions="50")
+    config = replace(CONFIG, fractions=(50.0,), additions=(50.0,))
     made, remarks = variants(model, config, concept)
     added = [v.found for v in made if v.kind == "other concepts"]
     assert remarks == ("No token is left of the list without leading space only.",)
@@ -103,7 +103,7 @@ def test_words_of_other_concepts_are_added_where_the_vocabulary_has_them():
 
 def test_synonyms_stand_for_their_words_and_beside_them(model):
     given = {"w20": ("w21", "nonsense"), "w37": ("w38",)}
-    made = {v.label: v.found for v in variants(model, replace(CONFIG, additions=""), synonyms=given)[0]}
+    made = {v.label: v.found for v in variants(model, replace(CONFIG, additions=()), synonyms=given)[0]}
     ours = set(planted_words.TOKENS)
     assert set(made["synonyms instead"].token_ids) == ours - {20, 37} | {21, 38}
     assert set(made["synonyms added"].token_ids) == ours | {21, 38}
@@ -197,7 +197,7 @@ def test_what_cannot_be_done_leaves_no_folder(model, captured, tmp_path):
     out = tmp_path / "out"
     short = Concept("short", ("w20", "w37", "w61"))
     with pytest.raises(
-        ValueError, match="short has 3 words .* 10% of them is none; give larger fractions .--fractions"
+        ValueError, match="short has 3 words .* 10% of them is none; give larger fractions .`fractions="
     ):
         study_sensitivity(model, captured, CONFIG, out, concept=short)
     single = Concept("single", ("w20",))
@@ -212,7 +212,7 @@ def test_what_cannot_be_done_leaves_no_folder(model, captured, tmp_path):
 
 def test_three_words_can_be_subsampled_by_large_fractions(model, captured, tmp_path):
     short = Concept("short", ("w20", "w37", "w61"))
-    config = replace(CONFIG, fractions="50,90", additions="")
+    config = replace(CONFIG, fractions=(50.0, 90.0), additions=())
     result = study_sensitivity(model, captured, config, tmp_path / "out", concept=short)
     assert [row.n_words for row in result.of("subsample")] == [1, 2]
 
@@ -220,11 +220,10 @@ def test_three_words_can_be_subsampled_by_large_fractions(model, captured, tmp_p
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"fractions": "10,100"}, "fractions are percentages between 0 and 100, but '10,100' was given"),
-        ({"fractions": "0"}, "fractions are percentages between 0 and 100"),
-        ({"fractions": ","}, "there are no fractions"),
-        ({"fractions": "half"}, "cannot read 'half' as percentages"),
-        ({"additions": "200"}, "additions are percentages above 0, at most 100"),
+        ({"fractions": (10.0, 100.0)}, "fractions are percentages between 0 and 100, but 10,100 was given"),
+        ({"fractions": (0.0,)}, "fractions are percentages between 0 and 100"),
+        ({"fractions": ()}, "there are no fractions"),
+        ({"additions": (200.0,)}, "additions are percentages above 0, at most 100"),
         ({"repeats": 0}, "repeats is 0; it must be at least 1"),
         ({"stable": 1.5}, "stable is 1.5; it is an overlap above 0 and at most 1"),
         ({"suggestions": -1}, "suggestions is -1"),

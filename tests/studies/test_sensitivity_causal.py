@@ -22,8 +22,8 @@ CONFIG = SensitivityConfig(
     "cap",
     "tiny-planted",
     ranking=RankConfig(n_draws=4),
-    fractions="20,50,90",
-    additions="",
+    fractions=(20.0, 50.0, 90.0),
+    additions=(),
     repeats=3,
     task="tiny-qa",
     scale=-40.0,
@@ -145,8 +145,8 @@ def test_a_task_about_other_words_is_refused(model, captured, task, tmp_path):
 def test_an_enhancement_is_told_as_one(model, captured, task, tmp_path):
     """Effects are rises then, and a scale below 1 is refused before anything is written."""
     rising = replace(task, direction="enhance", metric="concept-words")
-    config = replace(CONFIG, scale=40.0, fractions="50", repeats=2)
-    with pytest.raises(ValueError, match="scales of enhancement are above 1, but --scale is -40 for tiny-qa"):
+    config = replace(CONFIG, scale=40.0, fractions=(50.0,), repeats=2)
+    with pytest.raises(ValueError, match="scales of enhancement are above 1, but `scale` is -40 for tiny-qa"):
         study_sensitivity(model, captured, CONFIG, tmp_path / "down", concept=CONCEPT, task=rising)
     assert not (tmp_path / "down").exists()
     measured = study_sensitivity(model, captured, config, tmp_path / "up", concept=CONCEPT, task=rising).measured

@@ -1,7 +1,7 @@
 import json
 import re
 import shlex
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from headpursuit.analysis import RankConfig
 from headpursuit.cli import studies as commands
 from headpursuit.cli.app import app
-from headpursuit.records import from_record
+from headpursuit.records import from_record, to_record
 from headpursuit.studies import StudyConfig, find_task, usual_config
 from headpursuit.studies.settings import command
 
@@ -37,7 +37,7 @@ def test_heads_or_scale_switch_the_sweep_off(given):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"scales": "0,x"}, "cannot read '0,x' as scales; write numbers with commas, like 0,-1,-2"),
+        ({"scales": "0,x"}, "scales: cannot read '0,x'; write numbers with commas, like 0,-1,-2"),
         ({"scales": "0,1"}, "the scale is 1; give a finite number other than 1"),
         ({"scales": ","}, "a dose sheet needs scales"),
         ({"doses": "0"}, "'0' is no number of heads"),
@@ -58,6 +58,20 @@ def test_a_config_from_before_there_were_images_is_read():
     assert from_record(StudyConfig, content) == StudyConfig("countries-qa", "m", heads="3")
     with pytest.raises(TypeError, match="pictures"):
         from_record(StudyConfig, content | {"pictures": 3})
+
+
+def test_lists_that_older_files_have_as_text_are_read():
+    config = usual_config("captioning", "m", doses="1,2%", scales="-1", also="")
+    older = to_record(config) | {"doses": "1,2%", "scales": "-1", "enhance_scales": "1.5,2,3,5", "also": ""}
+    assert from_record(StudyConfig, json.loads(json.dumps(older))) == config
+    del older["max_new_tokens"], older["effect"]  # what is not there is not what the task has come to do since
+    assert from_record(StudyConfig, older) == replace(config, max_new_tokens=12, effect=0.5)
+
+
+def test_a_ranking_has_no_seed_of_its_own():
+    with pytest.raises(ValueError, match="the ranking's seed is 0 and the seed 3; there is but one"):
+        find_task(replace(StudyConfig("months", "m"), seed=3))
+    assert StudyConfig("months", "m", seed=3).ranking.seed == 3
 
 
 @pytest.mark.parametrize(
@@ -94,11 +108,11 @@ def test_a_seed_reaches_the_ranking_too(monkeypatch):
 
 
 def test_data_are_for_image_tasks():
-    with pytest.raises(ValueError, match="countries-qa brings its own questions; leave --data out"):
+    with pytest.raises(ValueError, match="countries-qa brings its own questions; leave `data` out"):
         find_task(usual_config("countries-qa", "m", data="digits"))
     with pytest.raises(ValueError, match="there is no task 'image-clasification'; there is animals, attributes"):
         find_task(usual_config("image-clasification", "m", data="digits"))
-    with pytest.raises(ValueError, match="instead of --heads and --scale give --doses"):
+    with pytest.raises(ValueError, match="instead of `heads` and `scale` give `doses`"):
         find_task(usual_config("captioning", "m", data="scenes", concept="colours", heads="8", doses="3"))
     with pytest.raises(ValueError, match="there is no task 'captionning'"):
         find_task(usual_config("captionning", "m", data="scenes", doses="3", enhance_scales="2"))
@@ -108,18 +122,21 @@ def test_data_are_for_image_tasks():
 
 @pytest.mark.parametrize(("task", "given"), [(IMAGES, {"data": "digits"}), ("countries-qa", {"sweep": True})])
 def test_a_sheet_that_is_to_suppress_has_no_scales_that_enhance(task, given):
-    with pytest.raises(ValueError, match="scales of suppression are below 1, but --scales is 0,5"):
+    with pytest.raises(ValueError, match="scales of suppression are below 1, but `scales` is 0,5"):
         find_task(usual_config(task, "m", scales="0,5", **given))
 
 
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
-        ({"heads": "3", "doses": "1,2"}, "belong to a dose sheet; leave them out, or give --sweep in place of --heads"),
-        ({"scale": 0.0, "scales": "0,-1"}, "--doses, --scales, --sweep-questions and --effect belong to a dose sheet"),
-        ({"scale": 0.0, "sweep_questions": 4}, "--sweep-questions and --effect belong to a dose sheet; leave them out"),
-        ({"scale": 0.0, "effect": 0.4}, "--sweep-questions and --effect belong to a dose sheet; leave them out"),
-        ({"enhance_scales": "2"}, "--enhance-scales belongs to captioning; image-classification has one direction"),
+        (
+            {"heads": "3", "doses": "1,2"},
+            "`doses` belongs to a dose sheet; leave it out, or give `sweep=True` in place of `heads`",
+        ),
+        ({"scale": 0.0, "scales": "0,-1", "doses": "1"}, "`doses` and `scales` belong to a dose sheet; leave them out"),
+        ({"scale": 0.0, "sweep_questions": 4}, "`sweep_questions` belongs to a dose sheet; leave it out"),
+        ({"scale": 0.0, "effect": 0.4}, "`effect` belongs to a dose sheet; leave it out"),
+        ({"enhance_scales": "2"}, "`enhance_scales` belongs to captioning, which has two directions"),
     ],
 )
 def test_settings_that_would_do_nothing_are_refused(settings, reason):
@@ -155,8 +172,8 @@ def test_settings_of_a_file_are_defaults_that_may_be_changed(declare):
     settings = "{model: tiny, max-new-tokens: 5, n_atoms: 3, doses: [1, 2], scales: -1, scale: 0, seed: 4, damage: 0.3}"
     file = declare(WHOLE.format(direction="suppress", settings=settings))
     config = usual_config(file)
-    assert (config.task, config.model, config.max_new_tokens, config.doses) == (file, "tiny", 5, "1,2")
-    assert (config.scales, config.scale, config.damage) == ("-1", 0.0, 0.3)
+    assert (config.task, config.model, config.max_new_tokens, config.doses) == (file, "tiny", 5, ("1", "2"))
+    assert (config.scales, config.scale, config.damage) == ((-1.0,), 0.0, 0.3)
     assert isinstance(config.scale, float)
     assert (config.seed, config.ranking) == (4, RankConfig(n_atoms=3, seed=4))
     changed = usual_config(file, "other", max_new_tokens=7, seed=5, n_draws=2)
@@ -180,7 +197,7 @@ def test_a_file_names_a_task_or_declares_one(declare):
 
 def test_a_study_needs_a_model_from_somewhere(declare):
     file = declare(WHOLE.format(direction="suppress", settings="{heads: 3}"))
-    with pytest.raises(ValueError, match="no model is named: neither on the command line nor under settings in .*yaml"):
+    with pytest.raises(ValueError, match="no model is named: neither beside the task nor under settings in .*yaml"):
         usual_config(file)
     assert usual_config(file, "m").heads == "3"
 
@@ -210,16 +227,16 @@ def test_settings_of_a_file_that_cannot_be_are_refused_by_name(declare, settings
 
 def test_an_enhancement_has_a_sheet_of_scales_above_one(declare):
     file = declare(WHOLE.format(direction="enhance", settings="{model: m}"))
-    assert (usual_config(file).sweep, usual_config(file).dose_scales) == (True, (1.5, 2.0, 3.0, 5.0))
+    assert (usual_config(file).sweep, usual_config(file).scales) == (True, (1.5, 2.0, 3.0, 5.0))
     assert find_task(usual_config(file)).direction == "enhance"
     assert find_task(usual_config(file, scale=2.0)).direction == "enhance"
-    for given, name in (({"scales": "2,0.5"}, "--scales is 2,0.5"), ({"scale": -1.0}, "--scale is -1")):
+    for given, name in (({"scales": "2,0.5"}, "`scales` is 2,0.5"), ({"scale": -1.0}, "`scale` is -1")):
         with pytest.raises(ValueError, match=f"scales of enhancement are above 1, but {name}; give scales like"):
             find_task(usual_config(file, **given))
 
 
 def test_one_scale_is_to_go_the_way_of_the_task_too():
-    with pytest.raises(ValueError, match="scales of suppression are below 1, but --scale is 5"):
+    with pytest.raises(ValueError, match="scales of suppression are below 1, but `scale` is 5"):
         find_task(usual_config("countries-qa", "m", scale=5.0))
 
 

@@ -1,5 +1,6 @@
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import tiny
@@ -10,9 +11,9 @@ from headpursuit.analysis import Capture, RankConfig, Ranking
 from headpursuit.concepts import Concept
 from headpursuit.heads import Head, parse_scope
 from headpursuit.models import answer, rescale
-from headpursuit.records import from_record
+from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json
-from headpursuit.studies import StudyConfig, StudyResult, study
+from headpursuit.studies import StudyConfig, StudyResult, load_result, study
 from headpursuit.studies.metrics import contains
 from headpursuit.studies.results import Arm
 from headpursuit.studies.settings import command
@@ -33,7 +34,7 @@ def test_the_folder_holds_every_part_and_what_it_was_made_with(finished, config)
         "study.json",
         *(f"arms/{name}.json" for name in ARMS),
     }
-    assert json.loads((folder / "config.json").read_text()) == asdict(config)
+    assert json.loads((folder / "config.json").read_text()) == to_record(config)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["files"].keys() == files - {"manifest.json"}
 
@@ -236,3 +237,15 @@ def test_answers_that_a_metric_compares_with_are_missed_before_anything_is_writt
     with pytest.raises(ValueError, match="has no accepted answer, which the metric contains compares with"):
         study(model, config, tmp_path / "study", task=bare)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_task_with_settings_by_name_is_a_study_of_it(model, words, tmp_path, monkeypatch):
+    """As the command does it: in the folder TASK-MODEL, unless another is named."""
+    config = tiny_config(words, controls=1)
+    asked = {name: value for name, value in vars(config).items() if name not in ("task", "model", "revision")}
+    monkeypatch.chdir(tmp_path)
+    found = study(model, config.task, **asked)
+    assert found.config == replace(config, model=model.name or "model", revision=model.revision)
+    assert load_result(tmp_path / f"tiny-qa-{Path(found.config.model).name}") == found
+    with pytest.raises(TypeError, match="controls stands beside a config; give it in the config"):
+        study(model, config, controls=2)

@@ -63,12 +63,15 @@ def test_settings_that_cannot_be_are_refused(changes, reason):
 
 
 @pytest.mark.parametrize("task", ["image-classification", "captioning"])
-def test_a_text_tasks_defaults_are_refused_for_image_tasks(task):
-    reason = rf"the defaults of text tasks, and {task} asks about images; write .*usual_config\('{task}', 'm'\)"
-    with pytest.raises(ValueError, match=reason):
-        StudyConfig(task, "m")
-    assert usual_config(task, "m").positions == "generated"
-    assert StudyConfig(task, "m", chat=True).chat
+def test_a_config_has_what_its_task_does_as_a_rule(task):
+    for config in (StudyConfig(task, "m"), usual_config(task, "m"), StudyConfig(task, "m", chat=True)):
+        assert (config.chat, config.positions, config.sweep) == (True, "generated", True)
+        assert config.max_new_tokens == (32 if task == "captioning" else 12)
+    assert StudyConfig(task, "m", chat=False).chat is False
+    assert (
+        replace(StudyConfig(task, "m"), positions="last", chat=False).max_new_tokens
+        == StudyConfig(task, "m").max_new_tokens
+    )
 
 
 def test_the_command_names_what_is_not_the_default(tmp_path):

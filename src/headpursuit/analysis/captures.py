@@ -13,31 +13,12 @@ from torch import Tensor
 from headpursuit.analysis.samples import Samples
 from headpursuit.given import listed
 from headpursuit.heads import site_order
-from headpursuit.models import ChatSettings, Identity, Positions
+from headpursuit.models import Identity
 from headpursuit.notebook import html_table
 from headpursuit.pursuit import Moments
 from headpursuit.records import from_record
+from headpursuit.settings import CaptureConfig
 from headpursuit.storage import new_folder, read_manifest, understood
-
-
-@dataclass(frozen=True)
-class CaptureConfig(ChatSettings):
-    """How a capture was made; saved beside it."""
-
-    positions: Positions = "last"
-    """Which positions: the `last` of the prompt, the whole `prompt`, its `image`, the `generated` answer, or `all`."""
-    max_new_tokens: int = 16
-    """Length of the answers, where they are captured."""
-    batch_size: int = 32
-    """Prompts per batch."""
-    samples: int = 1000
-    """How many positions, a uniform sample of all, are kept one by one: the l1 rule needs some. 0 keeps none."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for name, least in (("max_new_tokens", 1), ("batch_size", 1), ("samples", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least {least}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,20 +6,31 @@ the same bytes at the end. Several processes (`accelerate launch`, `torchrun`) s
 
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
-from headpursuit.analysis.captures import Capture, CaptureConfig
+from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.processes import Processes
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
 from headpursuit.analysis.recording import Recording, begun_at, check_begun_with
-from headpursuit.images import GivenPrompts, Prompt, prompt_stream
-from headpursuit.models import Identity, LanguageModel, MixedBatch, identify, read_mixed, tell_of_frames
+from headpursuit.images import GivenPrompts, prompt_stream
+from headpursuit.models import (
+    GivenModel,
+    Identity,
+    LanguageModel,
+    MixedBatch,
+    identify,
+    model_of,
+    read_mixed,
+    tell_of_frames,
+)
+from headpursuit.settings import CaptureConfig
 from headpursuit.storage import refuse_existing, versions
 
 CHECKPOINT_SECONDS = 30.0
-"""How often a capture to disk keeps its state."""
+"""Time between two states that a capture to disk keeps."""
 
 
 def check_place(
@@ -50,13 +61,14 @@ def check_place(
 
 
 def capture(
-    model: LanguageModel,
+    model: GivenModel,
     prompts: GivenPrompts,
     config: CaptureConfig | None = None,
     *,
     output: Path | str | None = None,
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    tokenizer: Any = None,
 ) -> Capture:
     """Record every head's mixed values over prompts.
 
@@ -64,7 +76,7 @@ def capture(
     capture, and the first writes it.
 
     Args:
-        model: The model.
+        model: What `load` returned, or a transformers model with its tokenizer.
         prompts: Texts, and texts with an image: any iterable, one alone, or what `read_prompts` returns, which reads a
             file as it goes.
         config: Positions and the like; see `CaptureConfig`.
@@ -72,6 +84,7 @@ def capture(
         resume: Go on with an interrupted capture to `output`. It ends with the same bytes as an uninterrupted one.
         progress: Called after each batch with the prompts done and all prompts; each of several processes supposes
             that the others are as far as itself.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileNotFoundError: If an image is missing.
@@ -81,6 +94,7 @@ def capture(
         FileExistsError: If `output` exists, or an unfinished capture to it and `resume` was not asked for.
         AnatomyError: If the model's heads cannot be certified.
     """
+    model = model_of(model, tokenizer)
     config, processes = config or CaptureConfig(), Processes.of(model)
     identity = identify(model)
     prompts = prompt_stream(prompts)
@@ -101,7 +115,17 @@ def capture(
         if file and processes.saves and recording.n_prompts:
             recording.save(file, task)
 
-    for batch in _or_keep(_batches(model, prompts, config, recording.n_batches, processes), keep):
+    done = recording.n_batches
+    found = read_mixed(
+        model,
+        prompts,
+        config.positions,
+        batch_size=config.batch_size,
+        chat=config.frame,
+        max_new_tokens=config.max_new_tokens,
+        wanted=lambda number: number >= done and number % processes.count == processes.index,
+    )
+    for batch in _or_keep(found, keep):
         recording.add(batch)
         if time.monotonic() - saved >= CHECKPOINT_SECONDS:
             keep()
@@ -127,20 +151,6 @@ def _dated(model: LanguageModel, config: CaptureConfig, state: Path | None, proc
     return replace(config, date=processes.agreed(begun or today.date))
 
 
-def _batches(
-    model: LanguageModel, prompts: Collection[Prompt], config: CaptureConfig, done: int, processes: Processes
-) -> Iterator[MixedBatch]:
-    return read_mixed(
-        model,
-        prompts,
-        config.positions,
-        batch_size=config.batch_size,
-        chat=config.frame,
-        max_new_tokens=config.max_new_tokens,
-        wanted=lambda number: number >= done and number % processes.count == processes.index,
-    )
-
-
 def _or_keep(found: Iterator[MixedBatch], keep: Callable[[], None]) -> Iterator[MixedBatch]:
     """The batches; before the error of one that cannot be read (a broken image), the state is kept."""
     try:
@@ -160,7 +170,7 @@ def _state_folder(output: Path | str | None, resume: bool) -> Path | None:
     folder = path.parent / f".{path.name}.unfinished"
     if folder.exists() and not resume:
         raise FileExistsError(
-            f"a capture to {path} was interrupted; go on with it (--resume), or remove {folder} to begin anew"
+            f"a capture to {path} was interrupted; go on with it (`resume=True`), or remove {folder} to begin anew"
         )
     return folder
 

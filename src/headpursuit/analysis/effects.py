@@ -12,11 +12,12 @@ from headpursuit.heads import Edit, GivenEdit, edit_of
 from headpursuit.images import GivenPrompts, prompts_of
 from headpursuit.models import (
     Chat,
-    LanguageModel,
+    GivenModel,
     LogitChanges,
     MultiToken,
     is_approximate,
     logit_changes,
+    model_of,
     tell_of_frames,
     tokens_of,
 )
@@ -72,7 +73,7 @@ class Effects:
 
 @torch.no_grad()
 def effects(
-    model: LanguageModel,
+    model: GivenModel,
     edit: GivenEdit,
     prompts: GivenPrompts,
     concept: Words | None = None,
@@ -81,11 +82,12 @@ def effects(
     batch_size: int = 32,
     chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
+    tokenizer: Any = None,
 ) -> Effects:
     """Measure what an edit does to the token that follows each prompt, and by which way.
 
     Args:
-        model: The model.
+        model: What `load` returned, or a transformers model with its tokenizer.
         edit: The edit; also a plain mapping like `{"L29H2": -1}`.
         prompts: Texts, and texts with an image; one alone is one prompt.
         concept: Words whose probability mass is followed, as for `rank`.
@@ -93,12 +95,14 @@ def effects(
         batch_size: Prompts per batch.
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the prompts done and all prompts.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         TypeError: If the edit, a prompt or the concept is something else.
         ValueError: If the edit is empty or acts on generated tokens only, a head does not exist, the prompts cannot be
             read, or the concept has no token.
     """
+    model = model_of(model, tokenizer)
     edit, prompts = edit_of(edit), prompts_of(prompts)
     concept = None if concept is None else concept_of(concept)
     if all(scale == 1 for scale in edit.values()):

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.heads import GivenHead, Head, heads_of
-from headpursuit.models import LanguageModel, token_text
+from headpursuit.models import GivenModel, model_of, token_text
 from headpursuit.pursuit import Rule, pursue
 
 _ROOM = 2**30
@@ -38,7 +39,7 @@ class Explanation:
 
 
 def explain(
-    model: LanguageModel,
+    model: GivenModel,
     capture: Capture,
     *,
     heads: Iterable[GivenHead] | GivenHead | None = None,
@@ -48,11 +49,12 @@ def explain(
     gain: bool = False,
     reading: Reading | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
+    tokenizer: Any = None,
 ) -> list[Explanation]:
     """Which few tokens of the whole vocabulary explain what each head writes.
 
     Args:
-        model: The model that was captured.
+        model: The model that was captured: what `load` returned, or a transformers model with its tokenizer.
         capture: The capture.
         heads: Only these, by name (`L24H3`), as `(24, 3)` or as `Head`; all if None.
         n_atoms: Tokens per head.
@@ -61,11 +63,13 @@ def explain(
         gain: Multiply token directions by the final norm's gain.
         reading: What `read` returned for the same capture and options, to be spared reading it again.
         progress: Told how many heads are explained, and of how many.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         TypeError: If one of the heads is none.
         ValueError: See `read` and `pursue`.
     """
+    model = model_of(model, tokenizer)
     heads = None if heads is None else heads_of(heads)
     if reading is None:
         reading = read(model, capture, rule=rule, centre=centre, gain=gain, heads=heads)

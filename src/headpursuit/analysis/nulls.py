@@ -1,6 +1,6 @@
 """Random dictionaries beside a concept's, and what each of many dictionaries explains of every head."""
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from jaxtyping import Float, Int
@@ -10,9 +10,7 @@ from headpursuit.analysis.readings import Reading
 from headpursuit.heads import Head
 from headpursuit.models import LanguageModel, ids_without_token, token_forms
 from headpursuit.pursuit import Dictionary, Rule, Stack, explained_by, matched_dictionaries, random_dictionaries
-
-Null = Literal["any", "matched"]
-"""What a concept's tokens are compared with: any tokens, or tokens written alike, about as frequent and as long."""
+from headpursuit.settings import Null
 
 _ROOM = 2**26
 """Bytes of signals at once: more would only fetch fresh memory."""

@@ -54,7 +54,9 @@ def check_files(prompts: Iterable[Prompt]) -> None:
     """
     for number, prompt in enumerate(prompts, start=1):
         if isinstance(prompt, ImagePrompt) and isinstance(prompt.image, Path) and not prompt.image.is_file():
-            raise FileNotFoundError(f"prompt {number}: there is no image {prompt.image}; mend the path, or --skip-bad")
+            raise FileNotFoundError(
+                f"prompt {number}: there is no image {prompt.image}; mend the path, or `skip_bad=True`"
+            )
 
 
 def check_chat(prompts: Iterable[Prompt], chat: bool) -> None:
@@ -65,7 +67,7 @@ def check_chat(prompts: Iterable[Prompt], chat: bool) -> None:
     """
     number = 0 if chat else next((n for n, one in enumerate(prompts, start=1) if isinstance(one, Conversation)), 0)
     if number:
-        raise ValueError(f"prompt {number} is a conversation, which only the chat template can write; give --chat")
+        raise ValueError(f"prompt {number} is a conversation, which only the chat template can write; give `chat=True`")
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def _asked(row: Mapping[str, Any], asked: str, *, named: bool) -> Any:
     try:
         return column(row, asked)
     except ValueError as error:
-        raise ValueError(f"{error}" if named else f"{error}; name the column with the prompts (--column)") from error
+        raise ValueError(f"{error}" if named else f"{error}; name the column with the prompts (`column`)") from error
 
 
 def _image(row: Row) -> str:

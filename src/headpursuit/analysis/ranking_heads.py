@@ -2,27 +2,32 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.nulls import explained_by_each, null_dictionaries
-from headpursuit.analysis.rankings import RankConfig, RankedHead, Ranking
+from headpursuit.analysis.rankings import RankedHead, Ranking
 from headpursuit.analysis.readings import Reading, read
 from headpursuit.concepts import Words, concept_of
 from headpursuit.heads import Head
-from headpursuit.models import ConceptTokens, LanguageModel, token_text, tokens_of
+from headpursuit.models import ConceptTokens, GivenModel, LanguageModel, model_of, token_text, tokens_of
 from headpursuit.pursuit import Scores, q_values
+from headpursuit.settings import RankConfig
 
 
-def rank(model: LanguageModel, capture: Capture, concept: Words, config: RankConfig | None = None) -> Ranking:
+def rank(
+    model: GivenModel, capture: Capture, concept: Words, config: RankConfig | None = None, *, tokenizer: Any = None
+) -> Ranking:
     """Rank all heads for a concept.
 
     Args:
-        model: The model that was captured.
+        model: The model that was captured: what `load` returned, or a transformers model with its tokenizer.
         capture: The capture.
         concept: A concept; the name of a built-in one or a file of words; a list of words; or `{name: words}`.
         config: Score and options; see `RankConfig`.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileNotFoundError: If there is no such concept.
@@ -34,6 +39,7 @@ def rank(model: LanguageModel, capture: Capture, concept: Words, config: RankCon
     Differences: 1. `specificity` is the default score, because heads of the first layers write nearly constant
         vectors which any dictionary explains. 2. Signals are centred by default, for the same reason.
     """
+    model = model_of(model, tokenizer)
     config = config or RankConfig()
     return rank_each(model, capture, [tokens_of(model, concept_of(concept), config.multi_token)], config)[0]
 
@@ -80,7 +86,7 @@ def score_each(
     reading: Reading | None = None,
     progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Iterator[tuple[tuple[Head, ...], Scores]]:
-    """What `rank_each` makes rankings of: of each list the heads, in one order for all, and their scores.
+    """The scores that `rank_each` makes rankings of: of each list the heads, in one order for all, and their scores.
 
     The arguments and errors are those of `rank_each`.
     """

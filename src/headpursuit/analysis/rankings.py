@@ -4,62 +4,20 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headpursuit.analysis.nulls import Null
-from headpursuit.heads import Edit, Head, Kind, Scope
-from headpursuit.models import MultiToken
+from headpursuit.heads import Edit, Head, Kind, Scope, count_of
 from headpursuit.notebook import html_table
-from headpursuit.pursuit import Rule
 from headpursuit.records import from_fields, to_record
+from headpursuit.settings import RankConfig
 from headpursuit.storage import read_json, understood, write_json
-
-Score = Literal["specificity", "explained"]
 
 _SCORES = ("explained", "specificity", "z", "p", "q")
 """Of every head, whatever sorted them."""
-
-
-@dataclass(frozen=True)
-class RankConfig:
-    """How heads are ranked; saved beside the ranking."""
-
-    score: Score = "specificity"
-    """`explained`: fraction of the head's energy that the concept's tokens explain, the paper's score. `specificity`:
-    that, minus the mean over random dictionaries of the same size."""
-    rule: Rule = "l2"
-    """How the pursuit chooses atoms; see `pursue`."""
-    n_atoms: int = 20
-    """Atoms chosen, at most as many as the concept has tokens."""
-    centre: bool = True
-    """Subtract what the head writes on average first."""
-    gain: bool = False
-    """Multiply token directions by the final norm's gain."""
-    n_draws: int = 16
-    """Random dictionaries."""
-    null: Null = "any"
-    """What random dictionaries hold: `any` tokens, or for each of the concept's tokens one `matched` to it, which is
-    written alike and about as frequent (see `null_dictionaries`)."""
-    multi_token: MultiToken = "drop"
-    """What becomes of words of several tokens: `drop`, or their `first` token stands for them."""
-    seed: int = 0
-    """Seed of the random dictionaries."""
-
-    def __post_init__(self) -> None:
-        if self.score not in get_args(Score):
-            raise ValueError(f"unknown score {self.score!r}; choose {' or '.join(get_args(Score))}")
-        if self.rule not in get_args(Rule):
-            raise ValueError(f"unknown rule {self.rule!r}; choose {' or '.join(get_args(Rule))}")
-        if self.null not in get_args(Null):
-            raise ValueError(f"unknown null {self.null!r}; choose {' or '.join(get_args(Null))}")
-        if self.n_draws < 2:
-            raise ValueError(f"n_draws is {self.n_draws}; a z-score needs at least 2 random dictionaries")
-        if self.n_atoms < 1:
-            raise ValueError(f"n_atoms is {self.n_atoms}; a pursuit chooses at least one atom")
 
 
 @dataclass(frozen=True)
@@ -225,23 +183,3 @@ class Ranking:
             raise ValueError(f"{origin} is no ranking written by headpursuit")
         with understood(origin, "ranking"):
             return from_fields(cls, {name: value for name, value in content.items() if name not in ("kind", "version")})
-
-
-def count_of(heads: int | str, n_heads: int) -> int:
-    """How many heads `3`, `"3"` or `"1%"` means; a percentage is rounded down (at most that share), but not to none.
-
-    Raises:
-        ValueError: If it cannot be read, or is not between 1 and all heads.
-    """
-    text = str(heads).strip()
-    try:
-        share = float(text.removesuffix("%"))
-    except ValueError as error:
-        raise ValueError(f"cannot read {heads!r} as a number of heads; write 3, or 1% of all heads") from error
-    of_all = text.endswith("%") and 0 < share < math.inf
-    count = max(1, math.floor(share / 100 * n_heads + 1e-9)) if of_all else share
-    if not math.isfinite(count) or count != int(count) or count < 1:
-        raise ValueError(f"{heads!r} is no number of heads; write 3, or 1% of all heads")
-    if count > n_heads:
-        raise ValueError(f"{heads} heads were asked for, but there are {n_heads}")
-    return int(count)

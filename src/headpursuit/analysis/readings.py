@@ -148,7 +148,7 @@ def _check_finite(model: LanguageModel, capture: Capture, rule: Rule) -> None:
         if undefined.any():
             raise ValueError(
                 f"{site.heads[int(undefined.nonzero()[0])]} has infinite or undefined values in this capture; "
-                "capture again with --dtype float32"
+                "capture again with `dtype=float32`"
             )
 
 
@@ -162,7 +162,7 @@ def _check_different(capture: Capture) -> None:
     if all(bool((moments.varying <= rounding).all()) for moments in capture.moments.values()):
         raise ValueError(
             f"all {capture.n_samples} captured positions are the same; centred, there is nothing left to explain: "
-            "capture different prompts, or do not centre (--no-centre)"
+            "capture different prompts, or do not centre (`centre=False`)"
         )
 
 

@@ -1,4 +1,4 @@
-"""What a capture has recorded so far, in memory and in the file that an interrupted one goes on from."""
+"""The record of a capture so far, in memory and in the file that an interrupted one goes on from."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from headpursuit.storage import replace_file, understood
 
 @dataclass(eq=False)
 class Recording:
-    """What was recorded so far, by one process."""
+    """The record of one process so far."""
 
     stream: str
     """What tells these prompts from others; see `keys_of`."""
@@ -112,7 +112,7 @@ def begun_at(file: Path) -> str:
 
 @contextmanager
 def _opened(file: Path) -> Iterator[tuple[dict[str, str], Any]]:
-    """What a state says of itself, and its tensors, of which only those that are asked for are read."""
+    """The metadata of a state, and its tensors, of which only those that are asked for are read."""
     with understood(file, "state of an unfinished capture"):
         try:
             with safe_open(file, "pt") as kept:

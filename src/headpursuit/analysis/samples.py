@@ -92,7 +92,7 @@ class Reservoir:
         self._mixed[site] = _put(earlier, slots, values, len(self._keys))
 
     def samples(self) -> Samples:
-        """What stayed so far."""
+        """The samples that stayed so far."""
         mixed = {site: values.float().cpu() for site, values in self._mixed.items()}
         return Samples.merge([Samples(mixed, self._prompt_of, self._position_of, self._keys)], self._capacity)
 

@@ -10,6 +10,7 @@ import typer
 from headpursuit.cli import options, running
 from headpursuit.cli.console import notes, one_line_errors, print_table, progress, quoted, say
 from headpursuit.cli.opening import open_captured, open_model
+from headpursuit.cli.settings import given_in, with_settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -17,9 +18,14 @@ if TYPE_CHECKING:
     from headpursuit.analysis import Ranking
     from headpursuit.images import Prompt
 
+CAPTURE = with_settings("settings:CaptureConfig")
+EXPLAIN = with_settings("settings:RankConfig", only=("rule", "centre", "gain"))
+RANK = with_settings("settings:RankConfig")
+
 
 @one_line_errors
 def capture(
+    ctx: typer.Context,
     model: options.ModelArgument,
     prompts: Annotated[
         str,
@@ -35,15 +41,7 @@ def capture(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Name images that are missing or broken, and go on without them.")
     ] = False,
-    positions: Annotated[options.PositionsChoice, typer.Option(help="Which token positions.")] = "last",
-    samples: Annotated[int, typer.Option(help="Positions, drawn uniformly, to keep one by one; 0 for none.")] = 1000,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted capture.")] = False,
-    max_new_tokens: Annotated[int, typer.Option(help="Length of the answers, where they are captured.")] = 16,
-    batch_size: options.BatchOption = 32,
-    chat: options.ChatOption = False,
-    system: options.SystemOption = "",
-    template_args: options.TemplateArgsOption = "",
-    date: options.DateOption = "",
+    resume: options.ResumeOption = False,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
     device_map: options.DeviceMapOption = None,
@@ -75,19 +73,10 @@ def capture(
     texts: Collection[Prompt] = read_prompts(prompts, column) if ask is None else ask_about(prompts, ask)
     if ask is not None and not is_hub(prompts) and (others := other_files(Path(prompts))):
         notes.print(others, markup=False, soft_wrap=True)
-    check_chat(texts, chat)
+    config = CaptureConfig(**given_in(ctx))
+    check_chat(texts, config.chat)
     if skip_bad:
         texts = readable(texts, lambda line: notes.print(line, markup=False, soft_wrap=True))
-    config = CaptureConfig(
-        positions=positions,
-        chat=chat,
-        system=system,
-        template_args=template_args,
-        date=date,
-        max_new_tokens=max_new_tokens,
-        batch_size=batch_size,
-        samples=samples,
-    )
     check_place(output, model, texts, config, resume=resume)
     check_files(texts)
     loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, tp_plan=tp_plan, revision=revision)
@@ -117,12 +106,10 @@ def merge(
 
 @one_line_errors
 def explain(
+    ctx: typer.Context,
     capture: options.CaptureArgument,
     head: Annotated[list[str] | None, typer.Option(help="A head in full, like L24H3; may be repeated.")] = None,
     n_atoms: Annotated[int, typer.Option("--n-atoms", min=1, help="Tokens per head.")] = 20,
-    rule: options.RuleOption = "l2",
-    centre: options.CentreOption = True,
-    gain: options.GainOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     model: options.CapturedModelOption = None,
     device: options.DeviceOption = "auto",
@@ -137,7 +124,7 @@ def explain(
 
     heads = [Head.parse(name) for name in head] if head else None
     captured, loaded = open_captured(capture, model, device, dtype, device_map)
-    found = run(loaded, captured, heads=heads, n_atoms=n_atoms, rule=rule, centre=centre, gain=gain)
+    found = run(loaded, captured, heads=heads, n_atoms=n_atoms, **given_in(ctx))
     if as_json:
         typer.echo(json.dumps([{**asdict(e), "head": str(e.head)} for e in found], ensure_ascii=False, indent=1))
     elif heads:
@@ -153,21 +140,13 @@ def explain(
 
 @one_line_errors
 def rank(
+    ctx: typer.Context,
     capture: options.CaptureArgument,
     concept: options.ConceptOption,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Folder for ranking.json, heatmap.png and heatmap.svg."),
     ] = None,
-    score: options.ScoreOption = "specificity",
-    rule: options.RuleOption = "l2",
-    n_atoms: options.AtomsOption = 20,
-    n_draws: options.DrawsOption = 16,
-    null: options.NullOption = "any",
-    multi_token: options.MultiTokenOption = "drop",
-    centre: options.CentreOption = True,
-    gain: options.GainOption = False,
-    seed: options.SeedOption = 0,
     top: Annotated[int, typer.Option(help="Heads to print.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     model: options.CapturedModelOption = None,
@@ -185,17 +164,7 @@ def rank(
     words = load_concept(concept)
     if output is not None:
         refuse_existing(output)
-    config = RankConfig(
-        score=score,
-        rule=rule,
-        n_atoms=n_atoms,
-        centre=centre,
-        gain=gain,
-        n_draws=n_draws,
-        null=null,
-        multi_token=multi_token,
-        seed=seed,
-    )
+    config = RankConfig(**given_in(ctx))
     captured, loaded = open_captured(capture, model, device, dtype, device_map)
     ranking = run(loaded, captured, words, config)
     if as_json:

@@ -2,6 +2,7 @@
 
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,6 +16,7 @@ from headpursuit.cli import (
     examine,
     exploring,
     exporting,
+    opening,
     sharing,
     studies,
 )
@@ -29,24 +31,25 @@ app = typer.Typer(
 )
 app.command("demo")(demos.demo)
 app.command("doctor")(examine.doctor)
-app.command("effects")(examine.effects)
-app.command("capture")(analyse.capture)
+app.command("effects", cls=examine.EFFECTS)(examine.effects)
+app.command("capture", cls=analyse.CAPTURE)(analyse.capture)
 app.command("merge")(analyse.merge)
-app.command("explain")(analyse.explain)
-app.command("rank")(analyse.rank)
+app.command("explain", cls=analyse.EXPLAIN)(analyse.explain)
+app.command("rank", cls=analyse.RANK)(analyse.rank)
 app.command("explore")(exploring.explore)
 app.command("edit")(editing.edit)
 app.command("export")(exporting.export)
 app.command("verify-export")(exporting.verify_export)
 app.command("push")(sharing.push)
 app.command("pull")(sharing.pull)
-app.command("study")(studies.study)
-app.command("sweep")(studies.sweep)
-app.command("plan")(studies.plan)
+app.command("study", cls=studies.STUDY)(studies.study)
+app.command("sweep", cls=studies.SWEEP)(studies.sweep)
+app.command("plan", cls=studies.STUDY)(studies.plan)
 app.command("report")(studies.report)
 for _name in NAMES.values():
     if find_spec(f"headpursuit.cli.{_name}"):
-        app.command(_name.replace("_", "-"))(getattr(import_module(f"headpursuit.cli.{_name}"), _name))
+        _home = import_module(f"headpursuit.cli.{_name}")
+        app.command(_name.replace("_", "-"), cls=_home.COMMAND)(getattr(_home, _name))
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(concepts.app, name="concepts")
 
@@ -65,6 +68,14 @@ def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    anatomy: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where a model's heads are, if they cannot be found: a YAML file (docs/architectures.md).",
+            callback=opening.hand_in,
+            show_default=False,
+        ),
+    ] = None,
 ) -> None: ...
 
 

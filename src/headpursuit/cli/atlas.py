@@ -9,6 +9,8 @@ from typer.core import TyperGroup
 from headpursuit.cli import options
 from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
 from headpursuit.cli.opening import open_captured
+from headpursuit.cli.settings import given_in, with_settings
+from headpursuit.settings import config_of
 
 if TYPE_CHECKING:
     from headpursuit.analysis import Atlas, AtlasDiff
@@ -32,47 +34,29 @@ app = typer.Typer(
 )
 
 
-@app.command("build")
+@app.command("build", cls=with_settings("settings:AtlasConfig", without=("score",)))
 @one_line_errors
 def build(
+    ctx: typer.Context,
     capture: options.CaptureArgument,
     output: options.OutputOption,
     concepts: Annotated[
         str, typer.Option(help="Concepts beside the built-in ones, with commas: text files, or names.")
     ] = "",
     builtin: Annotated[bool, typer.Option("--builtin/--no-builtin", help="Look for all built-in concepts.")] = True,
-    n_tokens: Annotated[int, typer.Option("--n-tokens", help="Tokens that name each head.")] = 10,
-    rule: options.RuleOption = "l2",
-    n_atoms: options.AtomsOption = 20,
-    n_draws: options.DrawsOption = 99,
-    null: options.NullOption = "matched",
-    multi_token: options.MultiTokenOption = "drop",
-    centre: options.CentreOption = True,
-    gain: options.GainOption = False,
-    seed: options.SeedOption = 0,
     model: options.CapturedModelOption = None,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
     device_map: options.DeviceMapOption = None,
 ) -> None:
     """Name every head of a captured model by its tokens and by the concepts it is specific for."""
-    from headpursuit.analysis import AtlasConfig, RankConfig, build_atlas
+    from headpursuit.analysis import AtlasConfig, build_atlas
     from headpursuit.report import render
     from headpursuit.storage import refuse_existing
 
     refuse_existing(output)
     chosen = _concepts(concepts, builtin)
-    ranking = RankConfig(
-        rule=rule,
-        n_atoms=n_atoms,
-        centre=centre,
-        gain=gain,
-        n_draws=n_draws,
-        null=null,
-        multi_token=multi_token,
-        seed=seed,
-    )
-    config = AtlasConfig(n_tokens, ranking)
+    config = config_of(AtlasConfig, given_in(ctx))
     captured, loaded = open_captured(capture, model, device, dtype, device_map)
     with progress() as advance:
         atlas = build_atlas(loaded, captured, config, chosen, progress=advance)

@@ -2,10 +2,11 @@
 
 import functools
 import os
+import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
+from typer.models import OptionInfo
 
 from headpursuit.user_errors import Note, user_errors
 
@@ -31,7 +33,7 @@ def one_line_errors(command: F) -> F:
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            with _told_notes():
+            with _told_notes(lambda text: with_flags(text, _flags_of(command, kwargs))):
                 return command(*args, **kwargs)
         except KeyboardInterrupt:
             _fail("interrupted; nothing half-written is left (a capture or study goes on with --resume)", 130)
@@ -40,13 +42,41 @@ def one_line_errors(command: F) -> F:
                 raise
             short = _OUT_OF_MEMORY in str(error) or type(error).__name__ == "OutOfMemoryError"
             advice = "; a smaller --batch-size, fewer --samples or another --dtype need less" if short else ""
-            _fail((str(error) or type(error).__name__) + advice, 2)
+            text = (str(error) or type(error).__name__) + advice
+            _fail(with_flags(text, _flags_of(command, kwargs)), 2)
 
     return run  # type: ignore[return-value]
 
 
+def with_flags(text: str, flags: Mapping[str, str]) -> str:
+    """What the library says of arguments, said of flags: `scale` becomes --scale, and `chat=True` becomes --chat.
+
+    Args:
+        text: Names of arguments stand between backticks; those with a value beside them always become flags.
+        flags: Of the arguments that have one.
+    """
+
+    def flag(found: re.Match[str]) -> str:
+        name, value = found["name"], found["value"]
+        known = flags.get(name) or (f"--{name.replace('_', '-')}" if value else found[0])
+        if value == "False":
+            return f"--no-{known.removeprefix('--')}"
+        return known if value in (None, "True") else f"{known} {value}"
+
+    return re.sub(r"`(?P<name>[a-z][a-z_]*)(?:=(?P<value>[^`]+))?`", flag, text)
+
+
+def _flags_of(command: Callable[..., Any], given: Mapping[str, Any]) -> dict[str, str]:
+    """The flags of a command, by the arguments that they are of: its own, and those made of settings."""
+    own = get_type_hints(command, include_extras=True).items()
+    infos = {name: kind for name, hint in own for kind in getattr(hint, "__metadata__", ())}
+    flags = {name: f"--{name.replace('_', '-')}" for name, kind in infos.items() if isinstance(kind, OptionInfo)}
+    made = given["ctx"].command.params if "ctx" in given else ()
+    return flags | {each.name: each.opts[0] for each in made if each.param_type_name == "option"}
+
+
 @contextmanager
-def _told_notes() -> Iterator[None]:
+def _told_notes(in_words: Callable[[str], str]) -> Iterator[None]:
     """Say each of the library's notes once, in a line on stderr; other warnings stay as they are."""
     told, shown = set[str](), warnings.showwarning
 
@@ -55,7 +85,7 @@ def _told_notes() -> Iterator[None]:
             shown(message, category, *place, **others)
         elif str(message) not in told:
             told.add(str(message))
-            notes.print(Text(f"note: {visible(str(message))}"), soft_wrap=True)
+            notes.print(Text(f"note: {visible(in_words(str(message)))}"), soft_wrap=True)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", Note)

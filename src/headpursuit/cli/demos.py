@@ -7,7 +7,7 @@ import typer
 
 from headpursuit.cli.console import one_line_errors, say
 from headpursuit.cli.running import show
-from headpursuit.cli.studies import run_study, study_of
+from headpursuit.cli.studies import run_study
 
 if TYPE_CHECKING:
     from headpursuit.studies import StudyConfig
@@ -49,8 +49,8 @@ _VISION: dict[str, dict[str, object]] = {
         "images": 80,
         "selection_images": 160,
         "effect": 0.8,
-        "doses": "1,2,4,8",
-        "scales": "0,-1,-2",
+        "doses": ("1", "2", "4", "8"),
+        "scales": (0.0, -1.0, -2.0),
     },
     "colours": {
         "task": "captioning",
@@ -58,9 +58,9 @@ _VISION: dict[str, dict[str, object]] = {
         "concept": "colours",
         "images": 50,
         "selection_images": 100,
-        "doses": "1,2,4",
-        "scales": "-1,-2",
-        "enhance_scales": "2,3,5",
+        "doses": ("1", "2", "4"),
+        "scales": (-1.0, -2.0),
+        "enhance_scales": (2.0, 3.0, 5.0),
     },
 }
 """Smaller than the studies' defaults, to be done in minutes."""
@@ -80,9 +80,10 @@ def _run_or_show(config: "StudyConfig", output: Path) -> None:
     """Run a study, go on with it, or show it if it is finished."""
     from headpursuit.storage import MANIFEST
     from headpursuit.studies import load_result
+    from headpursuit.studies.running import experiment_of
 
     if (output / MANIFEST).exists():
         say(f"{output} holds a finished demo; remove it to run it again")
-        show(study_of(config), load_result(output), output)
+        show(experiment_of(config), load_result(output), output)
         return
     run_study(config, output, resume=output.exists())

@@ -10,10 +10,13 @@ from headpursuit.cli import options
 from headpursuit.cli.console import one_line_errors, print_table, progress, say
 from headpursuit.cli.editing import edit_from
 from headpursuit.cli.opening import open_model
+from headpursuit.cli.settings import given_in, with_settings
 from headpursuit.records import to_record
 
 if TYPE_CHECKING:
     from headpursuit.analysis import Effects
+
+EFFECTS = with_settings("settings:ChatSettings")
 
 
 @one_line_errors
@@ -40,6 +43,7 @@ def doctor(
 
 @one_line_errors
 def effects(
+    ctx: typer.Context,
     model: options.ModelArgument,
     prompts: options.PromptsOption,
     column: options.ColumnOption = None,
@@ -52,10 +56,6 @@ def effects(
     ] = None,
     multi_token: options.MultiTokenOption = "drop",
     batch_size: options.BatchOption = 32,
-    chat: options.ChatOption = False,
-    system: options.SystemOption = "",
-    template_args: options.TemplateArgsOption = "",
-    date: options.DateOption = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     device: options.DeviceOption = "auto",
     dtype: options.DtypeOption = "auto",
@@ -66,11 +66,11 @@ def effects(
     from headpursuit.analysis import check_chat, read_prompts
     from headpursuit.analysis import effects as run
     from headpursuit.concepts import load_concept
-    from headpursuit.models import chat_of
+    from headpursuit.settings import ChatSettings
 
-    frame = chat_of(chat, system, template_args, date)
+    chat = ChatSettings(**given_in(ctx))
     saved, texts = edit_from(edit, ranking, heads, scale), list(read_prompts(prompts, column))
-    check_chat(texts, chat)
+    check_chat(texts, chat.chat)
     words = load_concept(concept) if concept else None
     loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     saved.check(loaded)
@@ -82,7 +82,7 @@ def effects(
             words,
             multi_token=multi_token,
             batch_size=batch_size,
-            chat=frame,
+            chat=chat.frame,
             progress=partial(advance, "effects"),
         )
     if as_json:

@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     from headpursuit.models import LanguageModel
 
 
+_anatomy: Path | None = None
+"""What this command was told about heads, before its name: it holds for every model that it loads."""
+
+
+def hand_in(anatomy: Path | None) -> Path | None:
+    """Take an anatomy for the models that a command loads; None: their heads are looked for."""
+    global _anatomy
+    _anatomy = anatomy
+    return anatomy
+
+
 def open_model(name: str, **options: Any) -> "LanguageModel":
     """`models.load` for a terminal: without transformers' own bars, and with a word before a long download."""
     from headpursuit.models import DEMO_VLM, EMBEDDED, embedded_is_cached, load, quiet
@@ -17,7 +28,7 @@ def open_model(name: str, **options: Any) -> "LanguageModel":
     quiet()
     if name in (EMBEDDED, DEMO_VLM) and not embedded_is_cached():
         notes.print(f"fetching {EMBEDDED} once (93 MB, then half a minute of unpacking)")
-    return load(name, **options)
+    return load(name, anatomy=_anatomy, **options)
 
 
 def open_captured(

@@ -1,26 +1,16 @@
-"""Options that several commands share.
-
-Choices are written out here, so that `--help` need not import torch; a test compares them with the library's.
-"""
+"""Options that several commands share, beside those that are made of settings."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 import typer
 
-RuleChoice: TypeAlias = Literal["l1", "l2", "forward"]
-ScoreChoice: TypeAlias = Literal["specificity", "explained"]
-NullChoice: TypeAlias = Literal["any", "matched"]
-MultiTokenChoice: TypeAlias = Literal["drop", "first"]
-PositionsChoice: TypeAlias = Literal["last", "prompt", "generated", "image", "all"]
-FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
-DtypeChoice: TypeAlias = Literal["auto", "float32", "bfloat16", "float16"]
+from headpursuit.settings import Dtype, MultiToken, RankConfig, RunSettings, settings_in
 
-RULE_HELP = "How the pursuit chooses atoms."
-SCORE_HELP = "What heads are sorted by; explained is the paper's."
-NULL_HELP = "What those hold: any tokens, or tokens matched to the concept's in spacing, case and frequency."
-MULTI_TOKEN_HELP = "Words of several tokens: drop them, or their first token stands for them."
-SCOPE_HELP = "Which tokens the edit acts on: all, prompt, generated, image, text, or positions like 0,-1."
+FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
+"""Written out here, so that `--help` need not import torch; a test compares it with the library's."""
+
+_RUN, _RANK = settings_in(RunSettings), settings_in(RankConfig)
 
 ModelArgument: TypeAlias = Annotated[
     str,
@@ -33,8 +23,8 @@ CaptureArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="CAPTURE", h
 CapturedModelOption: TypeAlias = Annotated[
     str | None, typer.Option("--model", help="The captured model, if it is not where it was.")
 ]
-DeviceOption: TypeAlias = Annotated[str, typer.Option(help="auto, cpu, cuda, mps, ...")]
-DtypeOption: TypeAlias = Annotated[DtypeChoice, typer.Option(help="auto is float32 on a CPU.")]
+DeviceOption: TypeAlias = Annotated[str, typer.Option(help=_RUN["device"].help)]
+DtypeOption: TypeAlias = Annotated[Dtype, typer.Option(help=_RUN["dtype"].help)]
 DeviceMapOption: TypeAlias = Annotated[
     Literal["auto", "balanced", "sequential"] | None,
     typer.Option(help="Spread the model over devices, main memory and disk, instead of --device."),
@@ -42,8 +32,11 @@ DeviceMapOption: TypeAlias = Annotated[
 TpPlanOption: TypeAlias = Annotated[
     Literal["auto"] | None, typer.Option(help="Share each layer between the processes of torchrun.")
 ]
-RevisionOption: TypeAlias = Annotated[str | None, typer.Option(help="Branch, tag or commit of a hub model.")]
+RevisionOption: TypeAlias = Annotated[str | None, typer.Option(help=_RUN["revision"].help)]
 OutputOption: TypeAlias = Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")]
+ResumeOption: TypeAlias = Annotated[
+    bool, typer.Option("--resume", help="Go on with what is unfinished in the output folder.")
+]
 HeadsOption: TypeAlias = Annotated[
     str | None, typer.Option(help="How many heads of the ranking: a number, or at most a percentage of all.")
 ]
@@ -66,36 +59,12 @@ ColumnOption: TypeAlias = Annotated[
     str | None,
     typer.Option(help="The column of the prompts, where it is no other one; a.b is b inside a.", show_default=False),
 ]
-BatchOption: TypeAlias = Annotated[int, typer.Option(help="Prompts per batch.")]
-ChatOption: TypeAlias = Annotated[bool, typer.Option("--chat", help="Put prompts into the model's chat template.")]
-SystemOption: TypeAlias = Annotated[
-    str, typer.Option("--system", help="A system prompt, in the chat template.", show_default=False)
-]
-TemplateArgsOption: TypeAlias = Annotated[
+BatchOption: TypeAlias = Annotated[int, typer.Option(help=_RUN["batch_size"].help)]
+ScopeOption: TypeAlias = Annotated[
     str,
-    typer.Option(help="Settings of the chat template, like enable_thinking=false; or JSON.", show_default=False),
+    typer.Option(help="Which tokens the edit acts on: all, prompt, generated, image, text, or positions like 0,-1."),
 ]
-_DATE = typer.Option(
-    help="Now, to a chat template that writes date or time, like 2026-07-14.",
-    show_default="the day on which it is begun",
-)
-DateOption: TypeAlias = Annotated[str, _DATE]
-OwnDateOption: TypeAlias = Annotated[str | None, _DATE]
-"""None where a file of settings may name one."""
-RuleOption: TypeAlias = Annotated[RuleChoice, typer.Option(help=RULE_HELP)]
-CentreOption: TypeAlias = Annotated[
-    bool, typer.Option("--centre/--no-centre", help="Subtract what a head writes on average first.")
-]
-GainOption: TypeAlias = Annotated[
-    bool, typer.Option("--gain", help="Multiply token directions by the final norm's gain.")
-]
-ScopeOption: TypeAlias = Annotated[str, typer.Option(help=SCOPE_HELP)]
-SeedOption: TypeAlias = Annotated[int, typer.Option(help="Seed of everything random.")]
 ConceptOption: TypeAlias = Annotated[
     str, typer.Option(help="A built-in concept (see `concepts list`) or a text file with one word a line.")
 ]
-ScoreOption: TypeAlias = Annotated[ScoreChoice, typer.Option(help=SCORE_HELP)]
-AtomsOption: TypeAlias = Annotated[int, typer.Option("--n-atoms", help="Atoms chosen per dictionary.")]
-DrawsOption: TypeAlias = Annotated[int, typer.Option("--n-draws", help="Random dictionaries to compare with.")]
-NullOption: TypeAlias = Annotated[NullChoice, typer.Option("--null", help=NULL_HELP)]
-MultiTokenOption: TypeAlias = Annotated[MultiTokenChoice, typer.Option(help=MULTI_TOKEN_HELP)]
+MultiTokenOption: TypeAlias = Annotated[MultiToken, typer.Option(help=_RANK["multi_token"].help)]

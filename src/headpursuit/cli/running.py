@@ -1,14 +1,38 @@
 """Run an experiment for a terminal: what can be checked first, the model, progress, what was found, and its page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from headpursuit.cli.console import print_table, progress, say
 from headpursuit.cli.opening import open_model
+from headpursuit.cli.settings import given_in
+from headpursuit.settings import config_of
 
 if TYPE_CHECKING:
     from headpursuit.studies.kernel import Experiment, Shown
+
+
+def run_asked(
+    name: str, ctx: typer.Context, output: Path, *, resume: bool, usual: Mapping[str, Any] | None = None, **given: Any
+) -> None:
+    """Run an experiment with the settings that were typed.
+
+    Args:
+        name: The experiment's.
+        ctx: Of the command.
+        output: The folder of the results.
+        resume: Go on with what is unfinished there.
+        usual: Settings where none were typed.
+        given: As `run_experiment` takes it.
+    """
+    from headpursuit.registry import experiment
+
+    found = experiment(name)
+    config = config_of(found.kind.config, {**(usual or {}), **given_in(ctx)})
+    run_experiment(found, config, output, resume=resume, **given)
 
 
 def run_experiment(experiment: "Experiment[Any]", config: Any, output: Path, *, resume: bool, **given: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from headpursuit.explore.workbench import Workbench
-from headpursuit.extras import ExtraMissing
+from headpursuit.extras import optional
 
 ADDRESS = "127.0.0.1"
 
@@ -44,10 +44,7 @@ def check_installed() -> None:
     for name in [name for name in os.environ if name.startswith("GRADIO_")]:
         del os.environ[name]
     os.environ.update(_SETTINGS)
-    try:
-        import gradio  # noqa: F401
-    except ImportError as error:
-        raise ExtraMissing("live pages", "gradio", "explore", error) from error
+    optional("gradio")
 
 
 def serve(

@@ -20,7 +20,6 @@ from headpursuit.studies import (
     StudyConfig,
     StudyResult,
     study,
-    study_captions,
     usual_config,
 )
 
@@ -104,8 +103,7 @@ def _run(bench: Workbench, config: StudyConfig, output: Path, tell: Callable[[St
     hidden = Path(tempfile.mkdtemp(dir=output, prefix=f".{name}."))
     try:
         place = hidden / name
-        run = study_captions if config.task == CAPTIONING else study
-        result = run(model, config, place, progress=lambda stage, done, total: tell(Stage(stage, done, total)))
+        result = study(model, config, place, progress=lambda stage, done, total: tell(Stage(stage, done, total)))
         render(place)
         tell(Stage("report", 1, 1))
         finished = _settled(place, output / name)

@@ -152,7 +152,7 @@ def _no_utf8(path: Path) -> str:
 
 
 def _one_byte(line: bytes, start: int) -> str:
-    """What a line says if every byte is a character, and how to convert it; only the word around the byte is shown."""
+    """The reading of a line in one byte a character, and how to convert it; only the word around the byte is shown."""
     begin = max(line.rfind(b" ", 0, start), line.rfind(b",", 0, start), start - 20) + 1
     word = line[begin : begin + 24].split(b" ")[0].strip(b'\r\n",').decode("cp1252", "replace")
     if all(c.isascii() or unicodedata.category(c)[0] in "LP" for c in word):

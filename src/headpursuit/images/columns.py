@@ -1,4 +1,4 @@
-"""What the columns of a table of images mean."""
+"""Columns of a table of images, and what they mean."""
 
 from collections.abc import Iterable
 from typing import Any

@@ -14,7 +14,7 @@ NAMES = tuple(f"{stem}{ending}" for stem in ("metadata", "captions") for ending 
 
 
 def folder_entries(folder: Path) -> list[Entry]:
-    """What a folder says about its images, none of which is opened.
+    """Entries of a folder's images, none of which is opened.
 
     If all sub-folders are called like splits (`train`, `test`, ...), each is read as a folder of its own.
 

@@ -75,7 +75,7 @@ def image_sources(name: str) -> list[ImageSource]:
 
 
 def is_hub(name: str) -> bool:
-    """Whether a name means a data set of the Hugging Face hub."""
+    """True for a name that means a data set of the Hugging Face hub."""
     return name.startswith(_HUB)
 
 

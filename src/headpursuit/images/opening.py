@@ -18,7 +18,7 @@ MOST_PIXELS = 100_000_000
 SUFFIXES = frozenset(
     {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-"""What image files are called."""
+"""Endings of image files."""
 
 _WIDE_MODES = ("I", "F")
 """Grey of 32 bits; `I;16` and its byte orders have 16."""
@@ -127,7 +127,7 @@ def _decodable(file: BufferedReader | BytesIO, name: str) -> Iterator[Image.Imag
 
 
 class _Refused(ValueError):
-    """What is wrong has been said already."""
+    """A complaint that is complete."""
 
 
 @contextmanager

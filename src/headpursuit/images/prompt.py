@@ -27,7 +27,7 @@ ImageSource: TypeAlias = Path | StoredImage | Image
 
 @dataclass(frozen=True)
 class ImagePrompt:
-    """What a vision-language model is asked about one image."""
+    """A question to a vision-language model about one image."""
 
     text: str
     """With the model's image placeholder in it where the image belongs; in a chat, the question alone."""

@@ -1,4 +1,4 @@
-"""Which images of a source are used, and for what: splits, and a draw that labels share evenly."""
+"""Images of a source that are used, and for what: splits, and a draw that labels share evenly."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ Item = TypeVar("Item", "Entry", LabelledImage)
 
 @dataclass(frozen=True)
 class Entry:
-    """What a source knows about an image before it is opened."""
+    """An image before it is opened, and what its source knows about it."""
 
     name: str
     """Unique in its source."""
@@ -31,7 +31,7 @@ class Entry:
 
 
 def splits_of(names: Iterable[str]) -> dict[str, Split | None]:
-    """What a source's own splits are used for: training images select, test images are held out.
+    """Uses of a source's own splits: training images select, test images are held out.
 
     Returns:
         The names that are used. Validation images are held out only where there are no test images. Where one of the
@@ -46,7 +46,7 @@ def splits_of(names: Iterable[str]) -> dict[str, Split | None]:
 
 
 def are_splits(names: Iterable[str]) -> bool:
-    """Whether these are what training and test sets are called."""
+    """True for names of training and test sets."""
     found = {name.lower() for name in names}
     return bool(found) and found <= {*_TRAIN, *_TEST}
 

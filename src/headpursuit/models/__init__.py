@@ -1,10 +1,9 @@
 """The only room that knows transformers: loading, finding heads, words and tokens, reading and rescaling heads."""
 
-from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, HeadSite
+from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, GivenAnatomy, HeadSite
 from headpursuit.models.batches import batches
-from headpursuit.models.capture import MixedBatch, Positions, read_mixed
+from headpursuit.models.capture import MixedBatch, read_mixed
 from headpursuit.models.certificate import Certificate
-from headpursuit.models.chat import Chat, ChatSettings, chat_of
 from headpursuit.models.continuations import Continuation, Likelihoods, Likely, likelihoods
 from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_is_cached
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
@@ -21,15 +20,8 @@ from headpursuit.models.facts import (
 from headpursuit.models.framing import Framing, tell_of_frames
 from headpursuit.models.gradients import scale_gradients
 from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks
-from headpursuit.models.identity import (
-    Identity,
-    has_unembedding,
-    heads_sha256,
-    hub_id,
-    identify,
-    vocabulary_sha256,
-)
-from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, hub_id, identify, vocabulary_sha256
+from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.load import load, quiet
 from headpursuit.models.neutral import NeutralText, neutral_text
 from headpursuit.models.replay import Replay, replay, replay_refusal
@@ -38,7 +30,6 @@ from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded
 from headpursuit.models.spelling import (
     ConceptTokens,
-    MultiToken,
     Spelling,
     collisions,
     first_tokens,
@@ -53,3 +44,4 @@ from headpursuit.models.twins import twin
 from headpursuit.models.vocabulary import ids_without_token, readout, unembedding
 from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, token_forms, vocabulary_words
 from headpursuit.models.weights import write_weights
+from headpursuit.settings import Chat, ChatSettings, MultiToken, Positions, chat_of

@@ -13,12 +13,12 @@ from headpursuit.conversations import Conversation
 from headpursuit.files import is_blank
 from headpursuit.images import GivenPrompts, ImagePrompt, prompts_of
 from headpursuit.images.opening import image_size
-from headpursuit.models.chat import Chat
 from headpursuit.models.framing import Framing
 from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
 from headpursuit.models.image_positions import numbers_positions
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import placeholder_of
+from headpursuit.settings import Chat
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ def encode(frame: Framing, number: int, prompt: str | Conversation) -> list[int]
     """
     if isinstance(prompt, Conversation) and frame.chat is None:
         raise ValueError(
-            f"prompt {number + 1} is a conversation, which only the chat template can write; give --chat (chat=True)"
+            f"prompt {number + 1} is a conversation, which only the chat template can write; give `chat=True`"
         )
     said = str(prompt)
     if is_blank(said):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import torch
 from jaxtyping import Bool, Float
@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from headpursuit.images import GivenPrompts, Prompt, prompt_stream
 from headpursuit.models.anatomy import HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
-from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.image_batches import image_positions
 from headpursuit.models.image_positions import ImagePositions
@@ -22,8 +21,7 @@ from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.norms import inverse_scale
 from headpursuit.models.sharding import whole_width
 from headpursuit.models.text import continue_batch
-
-Positions = Literal["last", "prompt", "generated", "image", "all"]
+from headpursuit.settings import Chat, Positions
 
 Receive = Callable[[str, Float[Tensor, "n_samples n_heads d_head"]], None]
 """Takes a site (`L12`) and its mixed values, in the network's dtype and on its device."""

@@ -14,6 +14,7 @@ from headpursuit.heads import Edit
 from headpursuit.models.anatomy.hooks import site_hooks
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
+from headpursuit.models.anatomy.queries import queries_reach_slices
 from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.image_positions import numbers_positions
@@ -27,7 +28,7 @@ N_GENERATED = 3
 
 @dataclass(frozen=True)
 class Certificate:
-    """What was measured on short forward passes; relative errors are Frobenius norms, the worst over layers."""
+    """Measurements on short forward passes; relative errors are Frobenius norms, the worst over layers."""
 
     n_layers: int
     """Layers with heads."""
@@ -37,7 +38,8 @@ class Certificate:
     conservation: float
     """|sum over heads of z W + bias - projection's output| / |output|."""
     isolation: bool
-    """A head poisoned at the attention reaches its slice of the projection's input, all of it, and nothing else."""
+    """A head poisoned at the attention reaches its slice of the projection's input, all of it, and nothing else. Where
+    the attention cannot be seen and the user named the heads: a head poisoned in one number of its query."""
     silence: float
     """With all heads at scale 0: |projection's output - bias| / |usual output|."""
     identity: bool
@@ -96,7 +98,7 @@ def certify(
     """
     probe = probe_input(network) if probe is None else probe
     tolerance = TOLERANCE.get(network.dtype, 3e-2)
-    _check_isolation(network, anatomy, poisonings or poison_all(network, probe))
+    _check_isolation(network, anatomy, poisonings or poison_all(network, probe), probe)
     clean = _forward(network, anatomy, probe)
     with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 1.0)):
         identity = torch.equal(_forward(network, anatomy, probe).logits, clean.logits)
@@ -135,9 +137,16 @@ def _worst(anatomy: Anatomy, tolerance: float, measure: Callable[[HeadSite], flo
     return worst
 
 
-def _check_isolation(network: PreTrainedModel, anatomy: Anatomy, poisonings: Poisonings) -> None:
+def _check_isolation(network: PreTrainedModel, anatomy: Anatomy, poisonings: Poisonings, probe: Probe) -> None:
     for site in anatomy.sites:
         found, _ = poisonings.n_slices(site.path, site.call)
+        width = poisonings.width(site.path, site.call)
+        if not width and queries_reach_slices(network, site, probe):
+            continue
+        if "handed" in site.flags and width not in (0, site.width):
+            raise AnatomyError(
+                f"{site.path} takes {width} inputs, but {site.n_heads} heads of width {site.d_head} give {site.width}"
+            )
         if found not in (site.n_heads, site.n_heads / n_shards(network)):
             raise AnatomyError(
                 f"a head at the attention does not reach exactly its slice of the input of {site.path}: "
@@ -196,7 +205,7 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
 
 
 def _padding(network: PreTrainedModel, probe: Probe, beside: Probe | None, alone: Tensor, tolerance: float) -> bool:
-    """Whether a prompt that is padded on the left is read as it is alone."""
+    """True if a prompt that is padded on the left is read as it is alone."""
     padded = beside
     if set(probe) == {"input_ids", "attention_mask"}:
         ids = probe["input_ids"]

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -15,6 +16,7 @@ from transformers import PreTrainedModel
 from headpursuit.models.anatomy import (
     Anatomy,
     AnatomyError,
+    Poisonings,
     Probe,
     locate,
     overflow_in,
@@ -32,7 +34,8 @@ from headpursuit.storage import read_json, write_json
 
 Known = tuple[Anatomy, Certificate]
 
-_known: WeakKeyDictionary[PreTrainedModel, Known] = WeakKeyDictionary()
+_known: WeakKeyDictionary[PreTrainedModel, tuple[Anatomy | None, Known]] = WeakKeyDictionary()
+"""Networks whose heads were certified, with the anatomy that was handed in, if one was."""
 
 _VALUES = 256
 """Values of each parameter that tell one set of weights from another: training changes them all."""
@@ -41,13 +44,14 @@ _VALUES = 256
 def known_anatomy(network: PreTrainedModel) -> Anatomy | None:
     """Where a network's heads are, if that was found before; nothing is run."""
     known = _known.get(plain_network(network))
-    return known[0] if known else None
+    return known[1][0] if known else None
 
 
 def certified(
     network: PreTrainedModel,
     probe: Probe | Callable[[], tuple[Probe, Probe]] | None = None,
     *,
+    handed: Anatomy | None = None,
     keep: bool = False,
     fresh: bool = False,
 ) -> Known:
@@ -57,6 +61,8 @@ def certified(
         network: The model, in eval mode.
         probe: Inputs of a short forward pass of one prompt, where text alone will not do; or what makes them, and
             them again as the last row of a batch. A kept result is found by them, so they must be alike each time.
+        handed: Where the heads are, as the user says; certified instead of what would be found. Once it is, it holds
+            for the network wherever none is handed in.
         keep: Keep the result in the user's cache, and take it from there for the same weights, code and device.
         fresh: Look and measure again, whatever was found before.
 
@@ -64,32 +70,44 @@ def certified(
         AnatomyError: If the heads cannot be found or certified.
     """
     network = plain_network(network)
-    known = None if fresh else _known.get(network)
-    if known and (known[1].image or not callable(probe)):  # what was found with text alone may lack cross-attention
+    before, known = (handed, None) if fresh else _known.get(network, (handed, None))
+    same = handed is None or handed == before
+    if known and same and (known[1].image or not callable(probe)):  # found with text alone may lack cross-attention
         return known
+    handed = handed or before
     probes = () if probe is None else probe() if callable(probe) else (probe,)
-    file = _file(network, probes) if keep else None
+    file = _file(network, probes, handed) if keep else None
     found = _read(file) if file and not fresh else None
     if found is None:
         with uncompiled():
-            found = _measure(network, *probes)
+            found = _measure(network, handed, *probes)
         if file:
             _write(file, found)
-    _known[network] = found
+    _known[network] = handed, found
     return found
 
 
-def _measure(network: PreTrainedModel, probe: Probe | None = None, beside: Probe | None = None) -> Known:
+def _measure(
+    network: PreTrainedModel, handed: Anatomy | None, probe: Probe | None = None, beside: Probe | None = None
+) -> Known:
     inputs = probe_input(network) if probe is None else probe
     try:
-        poisonings = poison_all(network, inputs)
-        anatomy = with_flags(network, locate(network, inputs, poisonings), inputs)
+        poisonings = poison_all(network, inputs, [site.path for site in handed.sites] if handed else ())
+        found = _behind_norms(handed, poisonings) if handed else locate(network, inputs, poisonings)
+        anatomy = with_flags(network, found, inputs)
         return anatomy, certify(network, anatomy, inputs, poisonings, beside)
     except AnatomyError as error:
         reason = _not_finite(network, inputs)
         if reason:  # the rest is what follows from that
             raise AnatomyError(reason) from error
         raise
+
+
+def _behind_norms(handed: Anatomy, poisonings: Poisonings) -> Anatomy:
+    """The anatomy with the flag of a norm over all heads before the projection, which `locate` sees by itself."""
+    joint = [poisonings.n_slices(site.path, site.call)[1] for site in handed.sites]
+    sites = zip(handed.sites, joint, strict=True)
+    return replace(handed, sites=tuple(replace(s, flags=(*s.flags, "joint_norm")) if j else s for s, j in sites))
 
 
 def _not_finite(network: PreTrainedModel, probe: Probe) -> str:
@@ -112,17 +130,17 @@ def certificates_folder() -> Path:
     return cache_folder() / "certificates"
 
 
-def _file(network: PreTrainedModel, probes: Sequence[Probe]) -> Path | None:
+def _file(network: PreTrainedModel, probes: Sequence[Probe], handed: Anatomy | None = None) -> Path | None:
     """Where a network's certificate is kept; None for one that cannot be told from others by what lies in memory."""
     hooked = any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())
     if hooked or is_sharded(network) or any(p.device.type == "meta" for p in network.parameters()):
         return None
-    return certificates_folder() / f"{fingerprint(network, probes)}.json"
+    return certificates_folder() / f"{fingerprint(network, probes, handed)}.json"
 
 
 @torch.no_grad()
-def fingerprint(network: PreTrainedModel, probes: Sequence[Probe] = ()) -> str:
-    """Hash of what a certificate depends on: code, config, device, probes, some values of every parameter.
+def fingerprint(network: PreTrainedModel, probes: Sequence[Probe] = (), handed: Anatomy | None = None) -> str:
+    """Hash of what a certificate depends on: code, config, device, probes, what the user handed in, and some values.
 
     A probe with an image is what the processor made of it: another processor gives another hash.
     """
@@ -131,6 +149,7 @@ def fingerprint(network: PreTrainedModel, probes: Sequence[Probe] = ()) -> str:
         "config": network.config.to_dict() | {"_name_or_path": "", "_commit_hash": ""},
         "attention": network.config._attn_implementation,
         "device": network.device.type,
+        "handed": repr(handed),
         "modules": [f"{name} {type(module).__qualname__}" for name, module in network.named_modules()],
     }
     digest = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode())

@@ -10,10 +10,10 @@ from torch import Tensor
 from headpursuit.heads import Edit
 from headpursuit.images import Prompt
 from headpursuit.models.batches import Batch, batches
-from headpursuit.models.chat import Chat
 from headpursuit.models.image_positions import image_token_id, with_answers
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
+from headpursuit.settings import Chat
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What an edit does to the next token, and by which way: straight to the unembedding, or through later layers."""
+"""Changes of the next token by an edit, and their way: straight to the unembedding, or through later layers."""
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -13,7 +13,6 @@ from headpursuit.heads import Edit, Head
 from headpursuit.images import GivenPrompts
 from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
-from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.image_batches import image_positions
 from headpursuit.models.language_model import LanguageModel
@@ -22,6 +21,7 @@ from headpursuit.models.scopes import Prompts, Slots, covered
 from headpursuit.models.sharding import whole_tensor, whole_width
 from headpursuit.models.text import read_logits
 from headpursuit.models.weights import projection_weights
+from headpursuit.settings import Chat
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +130,7 @@ def _next_logits(model: LanguageModel, batch: Batch) -> Float[Tensor, "n_prompts
 
 @dataclass(eq=False)
 class _LastTokens:
-    """What the projections of some sites take in and give out at each prompt's last token."""
+    """Inputs and outputs of the projections of some sites at each prompt's last token."""
 
     model: LanguageModel
     sites: Collection[HeadSite]
@@ -151,7 +151,7 @@ class _LastTokens:
             return _next_logits(self.model, batch)
 
     def change(self, edit: Edit) -> Float[Tensor, "n_prompts d_model"]:
-        """What the edited heads write differently into the final stream at the last token."""
+        """The difference of what the edited heads write into the final stream at the last token."""
         changes = [self._change(site, edit) for site in self.sites if any(head in edit for head in site.heads)]
         if not changes:
             return torch.zeros_like(next(iter(self.written.values())), dtype=torch.float32)

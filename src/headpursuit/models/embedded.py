@@ -35,7 +35,7 @@ def embedded_folder() -> Path:
 
 
 def embedded_is_cached() -> bool:
-    """Whether the embedded model is ready without a network."""
+    """True if the embedded model is ready without a network."""
     return is_kept(EMBEDDED)
 
 

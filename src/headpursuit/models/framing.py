@@ -7,8 +7,8 @@ from functools import cached_property
 
 from headpursuit.conversations import Conversation
 from headpursuit.images import ImagePrompt, Prompt
-from headpursuit.models.chat import Chat
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.settings import Chat
 from headpursuit.user_errors import Note
 
 _NEUTRAL = "neutral"
@@ -91,7 +91,7 @@ class Framing:
             notes.append(
                 f"{sum(worn.values())} of {n_prompts} prompts already {'hold' if wear == 'wear' else 'holds'} the "
                 f"template's {max(worn, key=worn.__getitem__)} and {wear} the frame twice: leave the chat template "
-                "(--chat) out, or give the bare texts"
+                "(`chat`) out, or give the bare texts"
             )
         if n_first:
             notes.append(

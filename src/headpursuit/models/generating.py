@@ -1,6 +1,5 @@
 """What an edit must know of `generate`: where the prompt ends, and what it cannot follow."""
 
-import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import wraps
@@ -9,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 from transformers import GenerationConfig, GenerationMixin
 
-from headpursuit.models.positions import PositionTracker
+from headpursuit.models.positions import PositionTracker, named_arguments
 from headpursuit.models.scopes import Prompts
 
 _GUIDANCE = "guidance reads every text a second time, without its prompt"
@@ -82,7 +81,7 @@ class _Watch:
         def generate(*args: Any, **kwargs: Any) -> Any:
             told = tuple(self.trackers)
             if told:
-                _refuse(self._model, _given(original, args, kwargs))
+                _refuse(self._model, named_arguments(original, args, kwargs))
             with ExitStack() as stack:
                 for tracker in told:
                     tracker.begin_generate(_width(kwargs.get(_mask_name(self._model))))
@@ -111,11 +110,6 @@ class _Watch:
             return original(*args, **kwargs)
 
         return refuse
-
-
-def _given(generate: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments by name."""
-    return dict(zip(inspect.signature(generate).parameters, args, strict=False)) | kwargs
 
 
 def _refuse(model: Any, given: dict[str, Any]) -> None:

@@ -10,10 +10,10 @@ from torch import Tensor
 from headpursuit.images import GivenPrompts, prompts_of
 from headpursuit.models.anatomy import HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
-from headpursuit.models.chat import Chat
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.sharding import is_sharded, whole_tensor
+from headpursuit.settings import Chat
 
 
 def scale_gradients(

@@ -59,9 +59,10 @@ def text_of(frame: Framing, prompt: ImagePrompt) -> str:
     text = frame.text(prompt.text, with_image=True)
     if placeholder not in text:
         if frame.chat is not None:
-            raise ValueError(f"the chat template puts no image into the text; write {placeholder} and leave --chat out")
+            raise ValueError(f"the chat template puts no image into the text; write {placeholder} and leave `chat` out")
         raise ValueError(
-            f"the text does not say where its image goes; write {placeholder} there, or use the chat template (--chat)"
+            f"the text does not say where its image goes; write {placeholder} there, or use the chat template "
+            "(`chat=True`)"
         )
     if text.count(placeholder) != 1:
         raise ValueError(f"the text has {text.count(placeholder)} places for one image; write {placeholder} once")

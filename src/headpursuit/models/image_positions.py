@@ -18,15 +18,15 @@ _CROSS_LAYER = re.compile(r"\.(\d+)\..*cross")
 """The number of a layer, in the name of a module that attends to something else than the text."""
 
 _KINDS = ("token_type_ids", "mm_token_type_ids")
-"""Whether each token is of an image or of the text: (n_prompts, n_tokens)."""
+"""Kinds of tokens, of an image or of the text: (n_prompts, n_tokens)."""
 
 _SEEN = "cross_attention_mask"
-"""Which tiles of which image each token attends to: (n_prompts, n_tokens, n_images, n_tiles)."""
+"""Tiles of images that each token attends to: (n_prompts, n_tokens, n_images, n_tiles)."""
 
 
 @dataclass(frozen=True)
 class ImagePositions:
-    """How a network's image positions are told."""
+    """The way a network's image positions are told."""
 
     token_id: int | None
     """Stands for the image in the text; None: the config names none, and they are found by what the decoder gets."""
@@ -35,7 +35,7 @@ class ImagePositions:
 
     @classmethod
     def of(cls, network: Any) -> "ImagePositions":
-        """How to tell the image positions of a network.
+        """The way to tell the image positions of a network.
 
         Raises:
             ValueError: If images take no positions in its text.
@@ -57,7 +57,7 @@ class ImagePositions:
     def among(
         self, ids: Int[Tensor, "n_rows n_tokens"], embedded: Tensor | None = None
     ) -> Bool[Tensor, "n_rows n_tokens"]:
-        """Which tokens stand for an image.
+        """Tokens that stand for an image.
 
         Args:
             ids: The tokens.
@@ -81,7 +81,7 @@ UNTELLABLE = (
 
 
 def reads_images(network: nn.Module) -> bool:
-    """Whether a network takes pictures."""
+    """True for a network that takes pictures."""
     return "pixel_values" in inspect.signature(network.forward).parameters
 
 
@@ -105,7 +105,7 @@ def cross_attention_layer(network: Any) -> int | None:
 def with_answers(
     given: Mapping[str, Tensor], of_image: Bool[Tensor, "n_prompts n_tokens"], n_new: int
 ) -> dict[str, Tensor]:
-    """What a model is given beside its tokens, for prompts with answers of so many tokens behind them.
+    """Inputs of a model beside its tokens, for prompts with answers of so many tokens behind them.
 
     A token of an answer sees the images that the prompt's last one sees, and is of the kind that images are not of:
     PaliGemma calls its prompt, images included, 0, and answers 1; others call images 1 and everything else 0.
@@ -121,5 +121,5 @@ def with_answers(
 
 
 def numbers_positions(network: PreTrainedModel) -> bool:
-    """Whether a model works out positions from where images are: rotary ones for time, height and width."""
+    """True for a model that works out positions from where images are: rotary ones for time, height and width."""
     return hasattr(network.base_model, "get_rope_index")

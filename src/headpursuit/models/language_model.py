@@ -1,32 +1,36 @@
 """A network, its tokenizer or processor, and its certified heads, kept together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeAlias
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from headpursuit.conversations import Conversation
-from headpursuit.models.anatomy import FLAGS, Anatomy, Probe, input_device
+from headpursuit.models.anatomy import FLAGS, Anatomy, GivenAnatomy, Probe, handed_anatomy, input_device
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.certified import certified, known_anatomy
-from headpursuit.models.chat import Chat
-from headpursuit.models.compiled import plain_network
+from headpursuit.models.compiled import OptimizedModule, plain_network
 from headpursuit.models.processors import image_probe
 from headpursuit.models.templates import Message, today, writes_date, written
 from headpursuit.notebook import html_table
+from headpursuit.settings import Chat
 
 _PLAIN = Chat()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class LanguageModel:
     """What `load` returns; build it yourself around a transformers model that you already have.
 
     The network is put into eval mode, and the tokenizer pads on the left, with the end token if it has none of its own.
     Whether every weight came from a file cannot be told of a network that is there already: `load` asks transformers
     and refuses what is not whole, and a network of your own needs that from you (`output_loading_info=True`).
+
+    Heads are looked for when they are first needed. Where they cannot be found, hand in an `anatomy`, which is
+    certified by the same measurements: `{"model.layers.*.mixer.out": {"n_heads": 8, "d_head": 64}}`, output projections
+    by name (`*`: a layer's number) with the number and the width of their heads, or a YAML file of that.
     """
 
     network: PreTrainedModel
@@ -41,7 +45,24 @@ class LanguageModel:
     file_flags: tuple[tuple[str, str], ...] = ()
     """Flags of the files it was loaded from, and what each means here: tensors left out, an adapter merged."""
 
-    def __post_init__(self) -> None:
+    handed: Anatomy | None = field(default=None, repr=False)
+    """Where the heads are, if it was handed in."""
+
+    def __init__(
+        self,
+        network: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        name: str = "",
+        revision: str | None = None,
+        processor: Any = None,
+        file_flags: tuple[tuple[str, str], ...] = (),
+        anatomy: GivenAnatomy | None = None,
+        handed: Anatomy | None = None,
+    ) -> None:
+        handed = handed if anatomy is None else handed_anatomy(plain_network(network), anatomy)
+        values = (network, tokenizer, name, revision, processor, file_flags, handed)
+        for one, value in zip(fields(self), values, strict=True):
+            object.__setattr__(self, one.name, value)
         self.network.eval()
         # A processor that was loaded by itself has a tokenizer of its own.
         for tokenizer in (self.tokenizer, getattr(self.processor, "tokenizer", self.tokenizer)):
@@ -93,7 +114,8 @@ class LanguageModel:
         return replace(certificate, flags=certificate.flags | flags) if flags else certificate
 
     def _certified(self, fresh: bool = False) -> tuple[Anatomy, Certificate]:
-        return certified(self.network, self._probe if self.sees_images else None, keep=bool(self.name), fresh=fresh)
+        probe = self._probe if self.sees_images else None
+        return certified(self.network, probe, handed=self.handed, keep=bool(self.name), fresh=fresh)
 
     def _probe(self) -> tuple[Probe, Probe]:
         """A short text about a picture, alone and behind padding."""
@@ -114,7 +136,7 @@ class LanguageModel:
             said = [(message.role, message.content) for message in prompt.messages]
             text = self.in_template([{"role": who, "content": self._content(content)} for who, content in said], chat)
             if any(who == "user" and content.strip() not in text for who, content in said):
-                raise ValueError("the chat template leaves messages of the user out; leave these out, or --chat")
+                raise ValueError("the chat template leaves messages of the user out; leave these out, or `chat`")
             return text
         return self.in_template([{"role": "user", "content": self._content(prompt, with_image)}], chat)
 
@@ -133,7 +155,7 @@ class LanguageModel:
             ValueError: If there is no chat template, it reads no such setting, or it cannot write the messages.
         """
         if self._writer.chat_template is None:
-            raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave --chat out")
+            raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave `chat` out")
         if chat.system and not (messages and messages[0]["role"] == "system"):
             messages = [{"role": "system", "content": self._content(chat.system)}, *messages]
         return written(self._writer, messages, chat)
@@ -172,3 +194,49 @@ class LanguageModel:
     def device(self) -> torch.device:
         """Where inputs go."""
         return input_device(self.network)
+
+
+GivenModel: TypeAlias = LanguageModel | PreTrainedModel | OptimizedModule
+"""What `load` returned, or a transformers model (compiled or not), which comes with its tokenizer or processor."""
+
+
+def model_of(given: GivenModel, tokenizer: Any = None) -> LanguageModel:
+    """A model with its tokenizer, of what callers give; heads of one network are certified once.
+
+    Args:
+        given: A `LanguageModel`, or a transformers model; of a compiled one, the plain one inside is run.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
+
+    Raises:
+        TypeError: If it is something else, or a transformers model without a tokenizer, or another with one.
+    """
+    if isinstance(given, LanguageModel):
+        if tokenizer is not None:
+            raise TypeError(
+                "the model has a tokenizer already; leave the tokenizer out, or give the transformers model"
+            )
+        return given
+    network = network_of(given)
+    processor = tokenizer if hasattr(tokenizer, "image_processor") else None
+    tokenizer = processor.tokenizer if processor else tokenizer
+    if not isinstance(tokenizer, PreTrainedTokenizerBase):
+        raise TypeError(
+            f"a transformers model needs its tokenizer, but {'none' if tokenizer is None else type(tokenizer).__name__}"
+            " was given; give tokenizer=AutoTokenizer.from_pretrained(...)"
+        )
+    return LanguageModel(network, tokenizer, processor=processor)
+
+
+def network_of(given: Any) -> PreTrainedModel:
+    """A transformers model, and the plain one inside a compiled one.
+
+    Raises:
+        TypeError: If it is something else.
+    """
+    network = plain_network(given)
+    if not isinstance(network, PreTrainedModel):
+        raise TypeError(
+            f"the model is of type {type(given).__name__}; give what headpursuit.load returns, or a transformers model "
+            "and its tokenizer"
+        )
+    return network

@@ -14,6 +14,7 @@ from transformers.utils import logging
 
 from headpursuit.extras import optional
 from headpursuit.models.adapters import Adapter, merged
+from headpursuit.models.anatomy import GivenAnatomy, handed_anatomy, read_description
 from headpursuit.models.checkpoints import (
     Loaded,
     Place,
@@ -48,6 +49,7 @@ def load(
     weights: bool = True,
     device_map: str | dict[str, Any] | None = None,
     tp_plan: str | None = None,
+    anatomy: GivenAnatomy | None = None,
 ) -> LanguageModel:
     """Load a language model and its tokenizer, or a vision-language model and its processor.
 
@@ -67,6 +69,7 @@ def load(
             names and devices. Instead of `device`.
         tp_plan: `auto` shares every layer between the processes of `torchrun`, as `from_pretrained` does. Instead of
             `device`.
+        anatomy: Where the heads are, if they cannot be found: see `LanguageModel`. Certified like any.
         weights: Without them only the tokenizer and the shapes are there, which takes no time: enough for `tokens_of`.
 
     Raises:
@@ -89,10 +92,13 @@ def load(
         raise ValueError(f"unknown dtype {dtype!r}; choose auto, {', '.join(_DTYPES)}")
     placed = {key: value for key, value in (("device_map", device_map), ("tp_plan", tp_plan)) if value}
     name = _named(name)
+    if anatomy is not None:
+        read_description(anatomy)  # refused before anything is loaded
     place = _place(name)
     if place.is_adapter:
         how: dict[str, Any] = {"device": device, "dtype": dtype, "weights": weights, **placed}
-        return _adapted(name, place, revision, {**how, "device": "auto"} if placed else how)
+        adapted = _adapted(name, place, revision, {**how, "device": "auto"} if placed else how)
+        return adapted if anatomy is None else replace(adapted, handed=handed_anatomy(adapted.network, anatomy))
     options: dict[str, Any] = {"revision": revision} if revision else {}
     if place.gguf:
         options["gguf_file"] = place.gguf
@@ -122,13 +128,14 @@ def load(
     network, flags = loaded.network, check_whole(name, loaded)
     check_tokenizer(name, tokenizer, network)
     if not weights:
-        return LanguageModel(network, tokenizer, name, processor=processor)
+        return LanguageModel(network, tokenizer, name, processor=processor, anatomy=anatomy)
     _check_finite(name, network)
     if place.gguf:
         forget_gguf(network)
     if not placed:
         torch.nn.Module.to(network, device)
-    return LanguageModel(network, tokenizer, name, getattr(network.config, "_commit_hash", None), processor, flags)
+    commit = getattr(network.config, "_commit_hash", None)
+    return LanguageModel(network, tokenizer, name, commit, processor, flags, anatomy)
 
 
 def _adapted(name: str, place: Place, revision: str | None, options: dict[str, Any]) -> LanguageModel:

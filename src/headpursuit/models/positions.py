@@ -77,7 +77,7 @@ class PositionTracker(local):
 
     def enter_network(self, network: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Forward pre-hook of the network."""
-        given = _named(network, args, kwargs)
+        given = named_arguments(network.forward, args, kwargs)
         self._mask = given.get("decoder_attention_mask" if "decoder_input_ids" in given else "attention_mask")
         self._ids = given.get("input_ids")
 
@@ -90,7 +90,7 @@ class PositionTracker(local):
         if self.scope == "all":
             self._forward = _Forward((0, 0), True)
             return
-        given = _named(decoder, args, kwargs)
+        given = named_arguments(decoder.forward, args, kwargs)
         slots = _slots(given)
         prompts = self._prompts(slots, given.get("attention_mask"))
         of_image = self._of_image(given, slots, prompts) if self.scope in ("image", "text") else None
@@ -163,11 +163,9 @@ class PositionTracker(local):
 _UNKNOWN = 'positions cannot be told; give the edit the scope "all"'
 
 
-def _named(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a forward pass by name."""
-    if not args:
-        return kwargs
-    return dict(zip(inspect.signature(module.forward).parameters, args, strict=False)) | kwargs
+def named_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a call by name."""
+    return dict(zip(inspect.signature(function).parameters, args, strict=False)) | kwargs if args else kwargs
 
 
 def _slots(given: dict[str, Any]) -> Slots:

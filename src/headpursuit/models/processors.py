@@ -43,13 +43,13 @@ def _is_there(source: str, name: str, options: dict[str, Any]) -> bool:
 
 
 def _is_text_model(config: PreTrainedConfig) -> bool:
-    """Whether a checkpoint of a family with vision is a text model all the same."""
+    """True for a text model of a family with vision."""
     has_vision = any(hasattr(config, name) for name in ("vision_config", "vq_config"))
     return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and not has_vision
 
 
 def placeholder_of(processor: Any) -> str:
-    """What stands in a text where an image belongs, such as `<image>`.
+    """The placeholder of an image in a text, such as `<image>`.
 
     Raises:
         ValueError: If the processor does not tell.

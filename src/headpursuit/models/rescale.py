@@ -3,18 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from transformers import PreTrainedModel
-
 from headpursuit.heads import GivenEdit, edit_of
 from headpursuit.models.certified import certified
-from headpursuit.models.compiled import OptimizedModule, plain_network
-from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.language_model import GivenModel, LanguageModel, network_of
 from headpursuit.models.scaling import Applied, rescale_sites
 
 
 @contextmanager
 def rescale(
-    model: LanguageModel | PreTrainedModel | OptimizedModule,
+    model: GivenModel,
     edit: GivenEdit,
     *,
     prompt_length: int | None = None,
@@ -32,7 +29,8 @@ def rescale(
     Args:
         model: What `load` returned, or a transformers model (compiled or not), whose heads are then located and
             certified first.
-        edit: Heads, their scales, and the scope; a plain mapping like `{"L29H2": -1}` acts everywhere.
+        edit: Heads, their scales, and the scope; a plain mapping like `{"L29H2": -1}` or `{(29, 2): -1}` acts
+            everywhere.
         prompt_length: How many columns of the batch are the prompt, padding and cached tokens included; for decoding
             by hand without a cache or in chunks, or to call a part of a text generated.
 
@@ -40,7 +38,7 @@ def rescale(
         A counter of the forward passes that were edited.
 
     Raises:
-        TypeError: If the edit is neither an edit nor a mapping of heads to scales.
+        TypeError: If the edit is neither an edit nor a mapping of heads to scales, or the model is none.
         ValueError: If the edit names a head that the model does not have; nothing is changed then. Inside the block, if
             `generate` is asked for guidance, assisted decoding or continuous batching, which an edit cannot follow.
         AnatomyError: If the model's heads cannot be certified.
@@ -50,7 +48,7 @@ def rescale(
     if prompt_length is not None and prompt_length < 0:
         raise ValueError(f"the prompt length is {prompt_length}; it is a number of tokens, 0 or more")
     edit = edit_of(edit)
-    network = plain_network(model.network if isinstance(model, LanguageModel) else model)
+    network = network_of(model.network if isinstance(model, LanguageModel) else model)
     anatomy = model.anatomy if isinstance(model, LanguageModel) else certified(network)[0]
     with rescale_sites(network, anatomy, edit, prompt_length) as applied:
         yield applied

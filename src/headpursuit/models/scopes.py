@@ -21,7 +21,7 @@ class Prompts:
 
 @dataclass(frozen=True)
 class Slots:
-    """What one forward pass of the decoder reads."""
+    """The tokens that one forward pass of the decoder reads."""
 
     n_rows: int
     start: int

@@ -2,16 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 from headpursuit.concepts import Concept
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.tokens import is_fragment, token_text, token_texts
 from headpursuit.models.vocabulary import output_embedding
-
-MultiToken = Literal["drop", "first"]
-"""What becomes of a spelling that takes several tokens: it is dropped, or its first token stands for it, if that holds
-a whole character at least."""
+from headpursuit.settings import MultiToken
 
 _TAKES = "takes "
 """Beginning of the reason where a spelling has several tokens."""

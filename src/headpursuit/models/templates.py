@@ -13,7 +13,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from transformers.utils import chat_template_utils
 
-from headpursuit.models.chat import Chat
+from headpursuit.settings import Chat
 
 Message = Mapping[str, Any]
 """`{"role": ..., "content": ...}`, as transformers takes it."""
@@ -85,7 +85,7 @@ def written(writer: Any, messages: Sequence[Message], chat: Chat) -> str:
         what = " and ".join(_described(messages))
         raise ValueError(f"the chat template cannot write {what} ({error}); {_remedy(chat)}") from error
     if any(said.strip() not in text for said in _system_texts(messages)):
-        raise ValueError("the chat template leaves the system prompt out; leave --system out")
+        raise ValueError("the chat template leaves the system prompt out; leave `system` out")
     return text
 
 
@@ -106,8 +106,8 @@ def _described(messages: Sequence[Message]) -> Iterator[str]:
 
 
 def _remedy(chat: Chat) -> str:
-    given = [flag for flag, value in (("--system", chat.system), ("--template-args", chat.template)) if value]
-    return f"leave {' or '.join([*given, '--chat'])} out"
+    given = [flag for flag, value in (("`system`", chat.system), ("`template_args`", chat.template)) if value]
+    return f"leave {' or '.join([*given, '`chat`'])} out"
 
 
 def today() -> str:

@@ -1,4 +1,4 @@
-"""Answers to prompts, and how likely a text is."""
+"""Answers to prompts, whole or told as they grow, and how likely a text is."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,12 +11,12 @@ from transformers.generation.streamers import BaseStreamer
 
 from headpursuit.images import GivenPrompts, Prompt, prompts_of
 from headpursuit.models.batches import Batch, batches
-from headpursuit.models.chat import Chat
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.image_positions import image_token_id, with_answers
-from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.sharding import whole_tensor
+from headpursuit.settings import Chat
 
 
 @torch.no_grad()
@@ -54,29 +54,32 @@ def _end_ids(model: LanguageModel) -> list[int]:
 
 
 def answer(
-    model: LanguageModel,
+    model: GivenModel,
     prompts: GivenPrompts,
     *,
     max_new_tokens: int = 12,
     batch_size: int = 64,
     chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
+    tokenizer: Any = None,
 ) -> list[str]:
     """Greedy answers, without special tokens, in the order of the prompts.
 
     Args:
-        model: The model.
+        model: What `load` returned, or a transformers model with its tokenizer.
         prompts: Texts, and texts with an image; one alone is one prompt.
         max_new_tokens: Length of the answers.
         batch_size: Prompts per batch.
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the prompts done and all prompts.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileNotFoundError: If an image is missing.
         TypeError: If one is no prompt; the text has its number.
         ValueError: If there are no prompts, or they cannot be read (see `batches`).
     """
+    model = model_of(model, tokenizer)
     found = answer_ids(
         model, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, chat=chat, progress=progress
     )
@@ -140,7 +143,7 @@ def stream_answer(
 
 
 class _Heard(BaseStreamer):
-    """What `generate` has written so far, up to the end of the answer."""
+    """The tokens that `generate` has written so far, up to the end of the answer."""
 
     def __init__(self, model: LanguageModel, tell: Callable[[str], None]) -> None:
         self._model, self._tell = model, tell

@@ -15,15 +15,15 @@ from headpursuit.models.vocabulary import n_tokens
 Case: TypeAlias = Literal["lower", "capitalised", "capitals", "other"]
 
 _CONTINUES = "##"
-"""How WordPiece marks what goes on with a word."""
+"""WordPiece's mark of what goes on with a word."""
 
 _MARKS = ("Ġ", "▁", " ", _CONTINUES)
-"""What tokenizers write in front of a token that begins a word (or, BERT's, goes on with one)."""
+"""Marks that tokenizers write in front of a token that begins a word (or, BERT's, goes on with one)."""
 
 
 @dataclass(frozen=True, order=True)
 class WordKind:
-    """How a token is written."""
+    """The writing of a token."""
 
     spaced: bool
     """With a leading space."""
@@ -50,7 +50,7 @@ class VocabularyWords:
     """Every token as text, with its leading space."""
 
     def kind(self, token_id: int) -> WordKind:
-        """How a token is written, whether it is a whole word or not."""
+        """The writing of a token, of a whole word or not."""
         return _kind(self.texts[token_id])
 
     def without(self, words: Iterable[str], token_ids: Iterable[int]) -> tuple[VocabularyWord, ...]:

@@ -9,13 +9,12 @@ Written for a problem with rows A (d_head, d_model) and atoms D:
 """
 
 from abc import ABC, abstractmethod
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-Rule = Literal["l1", "l2", "forward"]
+from headpursuit.settings import Rule
 
 _CANDIDATES = 4
 """How many leading atoms are scored afresh, by the l2 and forward rules only where rounding could decide."""

@@ -82,7 +82,7 @@ def _made(repository: Repository, main: Snapshot | None, private: bool, branch: 
 def _check_visibility(repository: Repository, main: Snapshot, private: bool) -> None:
     """A repository keeps its visibility, which must be no wider than was asked for."""
     if private and not main.private:
-        raise ValueError(f"{repository.name} is public already; give --public, or push to another name")
+        raise ValueError(f"{repository.name} is public already; give `public=True`, or push to another name")
 
 
 def _check_tag(repository: Repository, tag: str | None) -> None:

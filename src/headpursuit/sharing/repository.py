@@ -69,7 +69,7 @@ class Repository:
 
     def __init__(self, name: str, endpoint: str | None = None) -> None:
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a repository; write USER/NAME, and a revision with --revision")
+            raise ValueError(f"{name!r} is no name of a repository; write USER/NAME, and a revision with `revision`")
         self.name = name
         self._api = HfApi(endpoint=endpoint, library_name="headpursuit", library_version=version("headpursuit"))
         if not _is_address(self._api.endpoint):

@@ -1,13 +1,19 @@
 """Experiments with controls: tasks, arms, statistics and a verdict in plain words."""
 
-from headpursuit.registry import load_result
-from headpursuit.studies.experiments.answers import study
-from headpursuit.studies.experiments.captions import CaptioningResult, study_captions
-from headpursuit.studies.metrics import contains
-from headpursuit.studies.progress import Progress
-from headpursuit.studies.results import StudyConfig, StudyResult
-from headpursuit.studies.settings import find_task, usual_config
-from headpursuit.studies.tasks import CAPTIONING, Task, image_classification, load_task, task_names, usual_settings
+from typing import TYPE_CHECKING
+
+from headpursuit.lazily import lazily
+
+if TYPE_CHECKING:
+    from headpursuit.registry import load_result
+    from headpursuit.studies.config import StudyConfig
+    from headpursuit.studies.experiments.captions import CaptioningResult, study_captions
+    from headpursuit.studies.metrics import contains
+    from headpursuit.studies.progress import Progress
+    from headpursuit.studies.results import StudyResult
+    from headpursuit.studies.running import study
+    from headpursuit.studies.settings import find_task, usual_config
+    from headpursuit.studies.tasks import CAPTIONING, Task, image_classification, load_task, task_names, usual_settings
 
 __all__ = [
     "CAPTIONING",
@@ -27,3 +33,5 @@ __all__ = [
     "usual_config",
     "usual_settings",
 ]
+
+__getattr__, __dir__ = lazily(__name__)

@@ -48,7 +48,7 @@ def plan_arms(
     edit = Edit(ranking.edit(config.heads, config.scale) if edit is None else edit, scope)
     arms: list[PlannedArm] = [("base", "base", Edit({})), ("edit", "edit", edit)]
     arms += [(f"edit-{kind}", kind, Edit(edit, parse_scope(kind))) for kind in scopes]
-    also = {count_of(heads, anatomy.n_heads) for heads in config.also_heads} - {len(edit)}
+    also = {count_of(heads, anatomy.n_heads) for heads in config.also} - {len(edit)}
     arms += [arm for heads in sorted(also) for arm in _other_dose(heads, config, anatomy, ranking)]
     kinds: tuple[tuple[ArmKind, bool], ...] = (("matched", True), ("random", False))
     for kind, layer_matched in kinds:

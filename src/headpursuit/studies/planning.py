@@ -148,7 +148,7 @@ class _Meter:
 
 def _n_doses(model: LanguageModel, config: StudyConfig) -> int:
     """Runs of the dose sheet, or of both: the base, every dose, and the draws beside the best."""
-    sheets = [config.dose_scales, *([config.dose_enhance_scales] if config.task == CAPTIONING else [])]
+    sheets = [config.scales, *([config.enhance_scales] if config.task == CAPTIONING else [])]
     counts = len(head_counts(config, model.anatomy.n_heads))
     return 1 + sum(counts * len(scales) + min(MOST_DRAWN, counts * len(scales)) for scales in sheets)
 
@@ -157,7 +157,7 @@ def _n_arms(model: LanguageModel, task: Task, config: StudyConfig) -> int:
     """Arms on the held-out questions, at most."""
     directions = 2 if config.task == CAPTIONING else 1
     scopes = 2 if task.has_images and config.scope == "all" else 0
-    also = 2 * len({count_of(heads, model.anatomy.n_heads) for heads in config.also_heads})
+    also = 2 * len({count_of(heads, model.anatomy.n_heads) for heads in config.also})
     paper = 1 if config.task == CAPTIONING else 0
     return 1 + directions * (1 + scopes + also + 2 * config.controls + 1 + paper)
 

@@ -13,7 +13,7 @@ from headpursuit.studies.kernel import ResultKind, part
 from headpursuit.studies.progress import Progress
 from headpursuit.studies.ranked import capture_config, captured, check_fits, ranked
 from headpursuit.studies.results import HeadNote, StudyConfig
-from headpursuit.studies.settings import command
+from headpursuit.studies.settings import check_seed, command
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.thumbnails import write_thumbnails
 
@@ -75,12 +75,13 @@ def begin_study(
     """
     concepts = task.words, load_concept(config.other_concept)
     if concepts[0].name == concepts[1].name:
-        raise ValueError(f"the other concept is {concepts[1].name} itself; choose another with --other-concept")
+        raise ValueError(f"the other concept is {concepts[1].name} itself; choose another with `other_concept`")
     kind.check(path, config, resume=resume)
+    check_seed(config)
     n_heads = model.anatomy.n_heads
     counts = head_counts(config, n_heads) if config.sweep else (count_of(config.heads, n_heads),)
     check_fits(model, task, config, concepts, counts)
-    for heads in config.also_heads:
+    for heads in config.also:
         count_of(heads, n_heads)
     folder = kind.begin(path, config)
     check_asked(model, task, concepts, folder)

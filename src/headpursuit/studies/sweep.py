@@ -76,12 +76,12 @@ def dose_edits(model: LanguageModel, config: StudyConfig, ranking: Ranking) -> l
     """
     scope = parse_scope(config.scope)
     counts = head_counts(config, model.anatomy.n_heads)
-    edits = [ranking.edit(count, scale, scope) for count in counts for scale in config.dose_scales]
+    edits = [ranking.edit(count, scale, scope) for count in counts for scale in config.scales]
     controlled = [edit for edit in edits if matched_draw(edit, model.anatomy, config.seed) is not None]
     if not controlled:
         raise ValueError(
             f"no dose of {', '.join(map(str, counts))} heads leaves enough other heads in its layers to compare with; "
-            "edit fewer heads with --doses"
+            "edit fewer heads with `doses`"
         )
     return controlled
 

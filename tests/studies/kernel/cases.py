@@ -65,8 +65,8 @@ def _sensitivity(place):
         "tiny",
         ranking=ranking,
         repeats=2,
-        fractions="20,50",
-        additions="",
+        fractions=(20.0, 50.0),
+        additions=(),
         suggestions=3,
     )
     given = {"capture": captured, "concept": planted_words.CONCEPT, "task": None}
@@ -79,7 +79,7 @@ def _transfer(_):
 
 
 def _rankers(_):
-    model, config = tiny.word_model(), test_rankers.tiny_config(rankers="logit-lens,random")
+    model, config = tiny.word_model(), test_rankers.tiny_config(rankers=("logit-lens", "random"))
     given = {"tasks": [test_rankers.tiny_task(model)], "studies": [test_rankers.STUDY]}
     return Case("rankers", model, config, replace(config, draws=3), given)
 
@@ -104,7 +104,7 @@ def _agreement(place):
     }
     for name, ranking in found.items():
         ranking.save(place / f"{name}.json")
-    config = AgreementConfig("one.json", "other.json", "1,25%")
+    config = AgreementConfig("one.json", "other.json", ("1", "25%"))
     return Case("agreement", None, config, replace(config, seed=1), found)
 
 

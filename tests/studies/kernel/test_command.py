@@ -7,6 +7,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import planted_words
 import pytest
+import yaml
 from cases import BEGINNINGS, EDIT
 from typed import run
 
@@ -14,21 +15,23 @@ from headpursuit.analysis import RankConfig
 from headpursuit.cli import running
 from headpursuit.records import to_record
 from headpursuit.registry import NAMES, experiment
+from headpursuit.settings import config_of, typed, values_of, written
+from headpursuit.studies import StudyConfig
 
 WRITTEN = {
     "heads": "3",
     "scope": "0,-1",
-    "doses": "1,2%",
-    "scales": "0,-4",
-    "enhance_scales": "1.5,4",
-    "also": "3,4",
+    "doses": ("1", "2%"),
+    "scales": (0.0, -4.0),
+    "enhance_scales": (1.5, 4.0),
+    "also": ("3", "4"),
     "other_concept": "numbers",
     "concept": "shapes",
     "ranker": "alignment",
-    "rankers": "logit-lens,random",
-    "fractions": "20,40",
-    "additions": "30",
-    "tops": "2,10%",
+    "rankers": ("logit-lens", "random"),
+    "fractions": (20.0, 40.0),
+    "additions": (30.0,),
+    "tops": ("2", "10%"),
     "dtype": "bfloat16",
     "device": "cpu",
     "revision": "a branch",
@@ -49,7 +52,7 @@ TOGETHER = [{"heads", "scale", "ranker"}, {"sweep", "ranking.score"}]
 def other_than(kind, value, name):
     """A value of a field's type that is not its default."""
     if name in WRITTEN:
-        return WRITTEN[name]
+        return typed(kind, WRITTEN[name], name)
     if get_origin(kind) is Literal:
         return next(word for word in get_args(kind) if word != value)
     kind = next((each for each in get_args(kind) if each is not type(None)), kind)
@@ -130,3 +133,21 @@ def test_the_command_is_accepted_and_asks_for_the_same(name, config, place, monk
     found, again, output = asked[0]
     assert (found.name, again) == (experiment(name).name, config)
     assert output.name in ("the results", "the results-again")
+
+
+@pytest.mark.parametrize(("name", "config"), CASES)
+def test_a_file_and_python_ask_for_the_same(name, config, tmp_path):
+    """Settings as a YAML file has them, as lists or as text with commas, and as Python has them."""
+    apart = {"tasks"} if name == "transfer" else {"task"} if hasattr(config, "sweep") else set()
+    values = {each: value for each, value in values_of(config).items() if each not in apart}
+    fixed = {each: getattr(config, each) for each in apart}
+    plain = {each: list(value) if isinstance(value, tuple) else value for each, value in values.items()}
+    as_text = {each: written(value) if isinstance(value, tuple) else value for each, value in values.items()}
+    for content in (plain, as_text):
+        read = yaml.safe_load(yaml.safe_dump({each.replace("_", "-"): value for each, value in content.items()}))
+        assert config_of(type(config), fixed | read) == config
+    assert config_of(type(config), fixed | values) == config
+    if "task" in apart:
+        file = tmp_path / "mine.yaml"
+        file.write_text(yaml.safe_dump({"task": config.task, "settings": plain}))
+        assert StudyConfig(str(file)) == config

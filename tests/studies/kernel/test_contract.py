@@ -83,7 +83,9 @@ def test_it_comes_back_equal(made):
 def test_what_is_finished_is_not_overwritten(made):
     case, _, folder, _ = made
     before = {name: path.stat().st_mtime_ns for name, path in files_in(folder).items()}
-    with pytest.raises(FileExistsError, match=r"out exists already; choose another output, or continue .* --resume"):
+    with pytest.raises(
+        FileExistsError, match=r"out exists already; choose another output, or continue .* `resume=True`"
+    ):
         case.run(folder)
     with pytest.raises(FileExistsError, match=r"out is finished; see it with `headpursuit report .*out`"):
         case.run(folder, resume=True)
@@ -95,10 +97,10 @@ def test_what_was_interrupted_is_refused_and_goes_on(made, tmp_path, share):
     case, result, folder, n_told = made
     again = tmp_path / "out"
     begun(case, again, round(share * n_told))
-    with pytest.raises(ValueError, match="out is unfinished; continue it with --resume"):
+    with pytest.raises(ValueError, match="out is unfinished; continue it with `resume=True`"):
         load_result(again)
     assert_refused(run("report", again), "is unfinished; continue it with --resume")
-    with pytest.raises(FileExistsError, match="continue what is unfinished in it with --resume"):
+    with pytest.raises(FileExistsError, match="continue what is unfinished in it with `resume=True`"):
         case.run(again)
     with pytest.raises(ValueError, match=r"out was begun with other settings \(.* was .*, is .*\); give those"):
         case.run(again, config=case.other, resume=True)

@@ -10,12 +10,11 @@ from jaxtyping import Float
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from headpursuit.analysis.captures import CaptureConfig
 from headpursuit.analysis.explaining import Explanation
-from headpursuit.analysis.rankings import RankConfig
 from headpursuit.heads import Head
 from headpursuit.models import Identity
 from headpursuit.records import from_record, to_record
+from headpursuit.settings import AtlasConfig, CaptureConfig
 from headpursuit.storage import new_folder, read_json, read_manifest, understood, write_json
 
 KIND = "atlas"
@@ -27,22 +26,6 @@ LEVEL = 0.05
 _SCORES = ("explained", "specificity", "z", "q")
 _ABOUT = ("identity", "anatomy", "vocabulary_sha256", "n_prompts", "n_samples", "capture", "config", "concepts")
 _CONTENT, _TENSORS = "atlas.json", "scores.safetensors"
-
-
-@dataclass(frozen=True)
-class AtlasConfig:
-    """How an atlas is made; saved in it."""
-
-    n_tokens: int = 10
-    """Tokens that name each head, at most."""
-    ranking: RankConfig = RankConfig(n_draws=99, null="matched")
-    """How heads are scored for concepts. The tokens are chosen by the same rule, centring and gain."""
-
-    def __post_init__(self) -> None:
-        if self.n_tokens < 1:
-            raise ValueError(f"n_tokens is {self.n_tokens}; a head is named by at least one token")
-        if self.ranking.score != "specificity":
-            raise ValueError(f"the score is {self.ranking.score!r}, but an atlas sorts nothing by it; leave it out")
 
 
 @dataclass(frozen=True)
@@ -121,7 +104,7 @@ class Atlas:
 
     @property
     def fewest_findings(self) -> int:
-        """How many pairs of a head and a concept must stand out before any can be found at `LEVEL`.
+        """The number of pairs of a head and a concept that must stand out before any can be found at `LEVEL`.
 
         No pooled p-value is below one over the random dictionaries of all heads; more draws allow fewer findings.
         """

@@ -12,31 +12,42 @@
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headpursuit.analysis.atlases.atlas import Atlas, AtlasConcept, AtlasConfig
+from headpursuit.analysis.atlases.atlas import Atlas, AtlasConcept
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.explaining import explain
 from headpursuit.analysis.ranking_heads import score_each
-from headpursuit.analysis.rankings import RankConfig
 from headpursuit.analysis.readings import read
 from headpursuit.concepts import Concept, Words, builtin_concepts, concepts_of
 from headpursuit.heads import Head
-from headpursuit.models import ConceptTokens, LanguageModel, spell, token_text, vocabulary_sha256, why_no_token
+from headpursuit.models import (
+    ConceptTokens,
+    GivenModel,
+    LanguageModel,
+    model_of,
+    spell,
+    token_text,
+    vocabulary_sha256,
+    why_no_token,
+)
 from headpursuit.pursuit import Scores, benjamini_hochberg, pooled_p
+from headpursuit.settings import AtlasConfig, RankConfig
 from headpursuit.storage import versions
 
 
 def build_atlas(
-    model: LanguageModel,
+    model: GivenModel,
     capture: Capture,
     config: AtlasConfig | None = None,
     concepts: Iterable[Words] | Words | None = None,
     *,
     progress: Callable[[str, int, int], None] = lambda *_: None,
+    tokenizer: Any = None,
 ) -> Atlas:
     """Name every head by its tokens and by the concepts it is specific for.
 
@@ -45,17 +56,19 @@ def build_atlas(
     nothing about causes: for that there are studies.
 
     Args:
-        model: The model that was captured.
+        model: The model that was captured: what `load` returned, or a transformers model with its tokenizer.
         capture: The capture; moments suffice, samples are needed by the l1 rule alone.
         config: Options.
         concepts: Each as `rank` takes one, or `{name: words, ...}`; all built-in ones if None.
         progress: Told the stage, how much of it is done, and of how much.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileNotFoundError: If there is no such concept.
         TypeError: If a concept or one of its words is something else.
         ValueError: If two concepts have one name, no concept has a token in the vocabulary, or as `rank` and `explain`.
     """
+    model = model_of(model, tokenizer)
     config = config or AtlasConfig()
     chosen = check_concepts(concepts_of(builtin_concepts() if concepts is None else concepts))
     lists, left_out = _spelled(model, chosen, config.ranking)
@@ -122,7 +135,7 @@ def check_concepts(concepts: Sequence[Concept]) -> tuple[Concept, ...]:
 def _spelled(
     model: LanguageModel, concepts: Sequence[Concept], ranking: RankConfig
 ) -> tuple[list[ConceptTokens], dict[str, str]]:
-    """What stands for each concept, and why nothing stands for others."""
+    """The tokens of each concept, and why others have none."""
     found = [spell(model, concept, ranking.multi_token) for concept in concepts]
     left_out = {
         each.concept.name: f"none of its {len(each.concept.words)} words is a token of its own"

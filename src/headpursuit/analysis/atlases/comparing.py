@@ -23,7 +23,7 @@ from headpursuit.analysis.atlases.difference import AtlasDiff, HeadChange
 from headpursuit.analysis.explaining import Explanation
 
 _SETTINGS = ("rule", "centre", "gain", "n_atoms", "null", "multi_token")
-"""What must have been the same for figures to be comparable; draws and seeds only add noise."""
+"""Settings that must have been the same for figures to be comparable; draws and seeds only add noise."""
 
 
 def diff_atlases(before: Atlas, after: Atlas, level: float = LEVEL) -> AtlasDiff:
@@ -105,7 +105,7 @@ def _check_comparable(before: Atlas, after: Atlas) -> None:
 
 
 def _notes(before: Atlas, after: Atlas, shared: Sequence[str], by_text: bool) -> Iterator[str]:
-    """What a reader should keep in mind."""
+    """Caveats for the reader."""
     if by_text:
         yield "The vocabularies differ, so tokens are compared by their text."
     ours, theirs = before.identity, after.identity

@@ -1,4 +1,4 @@
-"""What differs between two atlases of one architecture: the result, in memory and on disk."""
+"""The difference between two atlases of one architecture: the result, in memory and on disk."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ _CONTENT = "diff.json"
 
 @dataclass(frozen=True)
 class HeadChange:
-    """What became of one head."""
+    """The change of one head."""
 
     head: Head
     changed: float
@@ -45,7 +45,7 @@ class HeadChange:
 
     @property
     def explained(self) -> tuple[float, float]:
-        """What the tokens explain of it, in the first atlas and in the second."""
+        """The fraction of it that tokens explain, in the first atlas and in the second."""
         return self.before.total, self.after.total
 
 
@@ -144,5 +144,5 @@ class AtlasDiff:
 
 
 def _size(change: float) -> float:
-    """How large a change is; one that is not finite is no change to speak of."""
+    """The size of a change; one that is not finite is no change to speak of."""
     return abs(change) if math.isfinite(change) else -1.0

@@ -11,13 +11,13 @@ from torch import Tensor
 
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.nulls import null_dictionaries
-from headpursuit.analysis.rankings import RankConfig
 from headpursuit.analysis.samples import Samples
 from headpursuit.concepts import Concept
 from headpursuit.heads import Head
 from headpursuit.images import Prompt
 from headpursuit.models import Chat, HeadSite, LanguageModel, tokens_of, unembedding, write_weights
 from headpursuit.pursuit import Dictionary
+from headpursuit.settings import RankConfig
 
 
 class Unsuited(ValueError):
@@ -77,16 +77,11 @@ class Evidence:
             raise Unsuited("the capture kept no samples; capture with samples")
         return self.capture.samples
 
-    def sites(self) -> Iterator[tuple[HeadSite, Float[Tensor, "n_samples n_heads d_head"], Tensor]]:
-        """Each site with its samples' mixed values and its heads' write weights, (n_heads, d_head, d_model)."""
+    def written(self) -> Iterator[tuple[HeadSite, Float[Tensor, "n_samples n_heads d_model"]]]:
+        """The writes of each site's heads at each sample."""
         for site in self.model.anatomy.sites:
             write = write_weights(self.model.network, site)
-            yield site, self.samples.mixed[site.name].to(write), write
-
-    def written(self) -> Iterator[tuple[HeadSite, Float[Tensor, "n_samples n_heads d_model"]]]:
-        """What the heads of each site write at each sample."""
-        for site, mixed, write in self.sites():
-            yield site, torch.einsum("nhd,hdm->nhm", mixed, write)
+            yield site, torch.einsum("nhd,hdm->nhm", self.samples.mixed[site.name].to(write), write)
 
     def right_answers(self) -> tuple[tuple[int, ...], ...]:
         """The answers.

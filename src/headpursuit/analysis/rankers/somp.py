@@ -4,9 +4,9 @@ from dataclasses import replace
 
 from headpursuit.analysis.rankers.evidence import Evidence
 from headpursuit.analysis.ranking_heads import rank
-from headpursuit.analysis.rankings import Score
 from headpursuit.heads import Head
 from headpursuit.pursuit import Rule
+from headpursuit.settings import Score
 
 
 def somp(evidence: Evidence, *, score: Score, rule: Rule, centre: bool) -> dict[Head, float]:

@@ -2,6 +2,7 @@
 
 from headpursuit.models.anatomy.flags import with_flags
 from headpursuit.models.anatomy.flow import same_values
+from headpursuit.models.anatomy.handed import GivenAnatomy, handed_anatomy, read_description
 from headpursuit.models.anatomy.hooks import site_hooks
 from headpursuit.models.anatomy.locate import locate
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
@@ -15,6 +16,7 @@ from headpursuit.models.anatomy.probe import (
     text_decoder,
     text_modules,
 )
+from headpursuit.models.anatomy.queries import queries_reach_slices
 from headpursuit.models.anatomy.sites import (
     APPROXIMATE,
     FLAGS,

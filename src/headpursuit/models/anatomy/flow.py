@@ -35,7 +35,7 @@ _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "mul_", "__imul__", "einsum
 
 @dataclass(frozen=True)
 class _Mark:
-    """What is known about where a tensor stems from."""
+    """The sites that a tensor stems from, as far as they are known."""
 
     written: int = -1
     """The site whose write this is, not yet added to anything."""
@@ -47,7 +47,7 @@ class _Mark:
 
 @dataclass(eq=False)
 class Followed:
-    """What was noticed about all sites."""
+    """Notes on all sites."""
 
     written: dict[int, Tensor] = field(default_factory=dict)
     """What left the projection, or the norm behind it."""
@@ -188,12 +188,12 @@ def follow_writes(network: PreTrainedModel, sites: tuple[HeadSite, ...], probe: 
 
 
 def same_values(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors are equal, wherever they are."""
+    """True for two tensors that are equal, wherever they are."""
     return one.shape == other.shape and torch.equal(one, other.to(one.device))
 
 
 def _same_layer(name: str, path: str) -> bool:
-    """Whether a module is part of the layer that a projection is part of."""
+    """True for a module of the layer that a projection is part of."""
     layer = re.match(r"(.*?\.\d+)\.", path)
     return layer is not None and name.startswith(f"{layer[1]}.")
 

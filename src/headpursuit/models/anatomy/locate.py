@@ -50,8 +50,10 @@ def locate(network: PreTrainedModel, probe: Probe | None = None, poisonings: Poi
             "followed by a linear output projection"
         )
     found = [_site(network, reached, poisonings) for reached in poisonings.reached]
-    sites = _with_layers(found)
-    return Anatomy(tuple(sorted(sites, key=lambda site: (site.layer, site.kind != "self"))), _skipped(network, sites))
+    sites = with_layers(found)
+    return Anatomy(
+        tuple(sorted(sites, key=lambda site: (site.layer, site.kind != "self"))), skipped_layers(network, sites)
+    )
 
 
 def _site(network: PreTrainedModel, reached: Reached, poisonings: Poisonings) -> HeadSite:
@@ -75,7 +77,7 @@ def _site(network: PreTrainedModel, reached: Reached, poisonings: Poisonings) ->
     )
 
 
-def _with_layers(sites: list[HeadSite]) -> list[HeadSite]:
+def with_layers(sites: list[HeadSite]) -> list[HeadSite]:
     """Number the sites as their paths do, or in the order they ran where that does not tell them apart."""
     numbers = [_layer_number(site.path) for site in sites]
     if len(set(zip(numbers, (s.kind for s in sites), strict=True))) < len(sites) or -1 in numbers:
@@ -93,7 +95,7 @@ def _layer_number(path: str) -> int:
     return int(found[0]) if found else -1
 
 
-def _skipped(network: PreTrainedModel, sites: list[HeadSite]) -> tuple[tuple[int, str], ...]:
+def skipped_layers(network: PreTrainedModel, sites: list[HeadSite]) -> tuple[tuple[int, str], ...]:
     """Layers without heads: those that stand in one list with layers that have some."""
     prefixes = {match[1] for site in sites if (match := re.match(r"(.*?)\.\d+\.", site.path))}
     with_heads = {site.layer for site in sites}
@@ -104,6 +106,6 @@ def _skipped(network: PreTrainedModel, sites: list[HeadSite]) -> tuple[tuple[int
 
 
 def _mixer(layer: nn.Module) -> str:
-    """What a layer has where others have attention: its first child that is neither norm nor MLP."""
+    """The kind of what a layer has where others have attention: its first child that is neither norm nor MLP."""
     kinds = [type(child).__name__ for child in layer.children() if not is_norm(child)]
     return next((kind for kind in kinds if not _MLP.search(kind)), (kinds or [type(layer).__name__])[0])

@@ -7,6 +7,7 @@
 """
 
 from collections import Counter
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -38,7 +39,7 @@ class Reached:
 
 @dataclass(eq=False)
 class _Run:
-    """What happened in one forward pass."""
+    """Linear modules reached in one forward pass, and those that ran."""
 
     reached: dict[tuple[str, int], Reached] = field(default_factory=dict)
     following: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -50,7 +51,7 @@ class _Run:
 
 @dataclass(frozen=True, eq=False)
 class Poisonings:
-    """What was reached when all heads were poisoned, and when half of them were, in every way that tells two apart."""
+    """Modules reached when all heads were poisoned, and when half of them were, in every way that tells two apart."""
 
     everything: _Run
     halves: tuple[_Run, ...]
@@ -59,6 +60,11 @@ class Poisonings:
     def reached(self) -> list[Reached]:
         """The linear modules that attention outputs reach, in order."""
         return list(self.everything.reached.values())
+
+    def width(self, path: str, call: int) -> int:
+        """How many inputs of a projection attention outputs can reach; 0 if those that were seen do not reach it."""
+        reached = self.everything.reached.get((path, call))
+        return 0 if reached is None else len(reached.columns)
 
     def n_slices(self, path: str, call: int) -> tuple[int, bool]:
         """Into how many slices a projection's input falls, each of one head; and whether a norm over all follows.
@@ -82,13 +88,20 @@ class Poisonings:
         return self.everything.following.get((path, call), "")
 
 
-def poison_all(network: PreTrainedModel, probe: Probe) -> Poisonings:
-    """Poison all heads, then half of them by every bit of their number and its complement."""
-    names = text_modules(network)
-    everything = _poison(network, probe, names, lambda _: True)
+def poison_all(network: PreTrainedModel, probe: Probe, projections: Iterable[str] = ()) -> Poisonings:
+    """Poison all heads, then half of them by every bit of their number and its complement.
+
+    Args:
+        network: The model, in eval mode.
+        probe: Inputs of a short forward pass of one prompt.
+        projections: Modules that are looked at beside those of the text decoder that are linear.
+    """
+    named = {network.get_submodule(path): path for path in projections}
+    names = text_modules(network) | named
+    everything = _poison(network, probe, names, named, lambda _: True)
     n_bits = max(((r.attended.n_heads - 1).bit_length() for r in everything.reached.values()), default=0)
     chosen = (partial(_has_bit, bit, value) for bit in range(n_bits) for value in (0, 1))
-    return Poisonings(everything, tuple(_poison(network, probe, names, half) for half in chosen))
+    return Poisonings(everything, tuple(_poison(network, probe, names, named, half) for half in chosen))
 
 
 def _has_bit(bit: int, value: int, head: int) -> bool:
@@ -96,7 +109,13 @@ def _has_bit(bit: int, value: int, head: int) -> bool:
 
 
 @torch.no_grad()
-def _poison(network: PreTrainedModel, probe: Probe, names: dict[nn.Module, str], poisoned: Poisoned) -> _Run:
+def _poison(
+    network: PreTrainedModel,
+    probe: Probe,
+    names: dict[nn.Module, str],
+    named: Collection[nn.Module],
+    poisoned: Poisoned,
+) -> _Run:
     """Make some heads of every attention NaN, and see which linear modules are reached."""
     run, watch = _Run(), Watch(n_tokens(probe), poisoned)
 
@@ -120,7 +139,7 @@ def _poison(network: PreTrainedModel, probe: Probe, names: dict[nn.Module, str],
 
     with ExitStack() as stack:
         for module in network.modules():
-            if is_linear(module):
+            if is_linear(module) or module in named:
                 stack.callback(module.register_forward_pre_hook(at_linear).remove)
             elif is_norm(module):
                 stack.callback(module.register_forward_pre_hook(lambda _, args: at_norm(args)).remove)
@@ -139,7 +158,7 @@ def _count(run: _Run, path: str) -> tuple[str, int]:
 
 
 def _nan_columns(values: Tensor) -> Tensor:
-    """Which features are NaN at some token."""
+    """True for features that are NaN at some token."""
     rows = values.flatten(0, 1).flatten(1) if values.dim() > 2 else values
     return rows.isnan().any(0).cpu()
 

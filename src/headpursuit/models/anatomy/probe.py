@@ -40,7 +40,7 @@ def probe_input(network: PreTrainedModel) -> Probe:
 
 
 def n_tokens(probe: Probe) -> int:
-    """How many tokens of text a probe holds."""
+    """Number of tokens of text in a probe."""
     ids = probe.get("decoder_input_ids", probe.get("input_ids"))
     if ids is None:
         raise AnatomyError("a probe needs input_ids, or decoder_input_ids for an encoder-decoder")
@@ -124,14 +124,14 @@ def text_modules(network: PreTrainedModel) -> dict[nn.Module, str]:
 
 
 def _is_encoder(name: str, names: Collection[str]) -> bool:
-    """Whether a module lies in an `encoder` that has a `decoder` beside it."""
+    """True for a module in an `encoder` that has a `decoder` beside it."""
     parts = name.split(".")
     places = (i for i, part in enumerate(parts) if part == "encoder")
     return any(".".join([*parts[:i], "decoder"]) in names for i in places)
 
 
 def is_linear(module: nn.Module) -> bool:
-    """Whether a module is a linear layer in one of its many guises."""
+    """True for a linear layer in any one of its many guises."""
     if isinstance(module, nn.Linear | Conv1D) or hasattr(module, "base_layer"):  # the latter are adapters
         return True
     # By its class's name, but not whatever belongs to a family that is called Linear something.
@@ -139,10 +139,10 @@ def is_linear(module: nn.Module) -> bool:
 
 
 def has_matrix(module: nn.Module) -> bool:
-    """Whether a module owns a weight matrix, such as that of a router."""
+    """True for a module that owns a weight matrix, such as that of a router."""
     return any(parameter.dim() > 1 for parameter in module.parameters(recurse=False))
 
 
 def is_norm(module: nn.Module) -> bool:
-    """Whether a module is a norm, by its class's name."""
+    """True for a norm, by its class's name."""
     return "norm" in type(module).__name__.lower()

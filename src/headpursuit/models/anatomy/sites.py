@@ -1,4 +1,4 @@
-"""What an anatomy is: every head of a model, and where its mixed values are read."""
+"""The anatomy of a model: every head, and where its mixed values are read."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class HeadSite:
 
     @property
     def name(self) -> str:
-        """How its heads are called together, such as `L12`."""
+        """The name of its heads together, such as `L12`."""
         return site_name(self.layer, self.kind)
 
     @property
@@ -73,6 +73,7 @@ FLAGS = {
     "parallel": "attention and MLP of a layer read the same input, so a layer's MLP does not see its heads",
     "not_a_direct_write": "the projection's output is transformed before it reaches the residual stream",
     "looped": "the layer runs several times in a forward pass; each run counts as a layer of its own",
+    "handed": "the user named the output projections and their heads; they are certified like any that are found",
     "left_out_tensors": "the checkpoint holds tensors that the network has no place for; what they did is not done",
     "merged_adapter": "a PEFT adapter was merged into the weights; figures are of the merged model",
     "shared_weights": "several layers share one projection; scales can differ between them only in a live edit",
@@ -80,7 +81,7 @@ FLAGS = {
 """Flags, and what each means for those who read results."""
 
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-8, torch.float16: 5e-3, torch.bfloat16: 3e-2}
-"""How exactly numbers must agree, relative, by what the network computes in."""
+"""Relative error that numbers may have, by what the network computes in."""
 
 APPROXIMATE = ("scaled_stream", "not_a_direct_write")
 """Flags that make the direct effect of a head an approximation."""
@@ -109,7 +110,7 @@ class Anatomy:
 
     @property
     def flags(self) -> dict[str, int]:
-        """How many sites carry each flag."""
+        """Number of sites that carry each flag."""
         return dict(Counter(flag for site in self.sites for flag in site.flags))
 
     def site_of(self, head: Head) -> HeadSite:

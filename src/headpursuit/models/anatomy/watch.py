@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 from transformers.modeling_utils import AttentionInterface
 
 Poisoned = Callable[[int], bool]
-"""Whether a head, by its number at the attention, is poisoned."""
+"""True for the numbers of heads, at the attention, that are poisoned."""
 
 
 @dataclass(eq=False)
@@ -88,7 +88,7 @@ class Watch(TorchFunctionMode):
         return output
 
     def _over_tokens(self, output: Tensor) -> bool:
-        """Whether these are attention probabilities of one prompt, and not those of a router over experts.
+        """True for attention probabilities of one prompt, and not those of a router over experts.
 
         There may be more positions than tokens, where a model puts a prefix before them.
         """

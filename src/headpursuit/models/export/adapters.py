@@ -82,7 +82,7 @@ def _factors(module: Any, one: ScaledProjection) -> tuple[Float[Tensor, "rank wi
 
 
 def _settings(model: LanguageModel, scaled: Sequence[ScaledProjection]) -> dict[str, Any]:
-    """What the configs of both kinds of adapters say."""
+    """Settings that both kinds of adapters have."""
     seq2seq = getattr(model.network.config, "is_encoder_decoder", False)
     return {
         "task_type": "SEQ_2_SEQ_LM" if seq2seq else "CAUSAL_LM",

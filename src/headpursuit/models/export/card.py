@@ -55,7 +55,7 @@ def card(export: Export, study: str = "") -> str:
 
 
 def _front_matter(export: Export) -> list[str]:
-    """What the hub reads; a base model only where it is the name of one there."""
+    """The lines that the hub reads; a base model only where it is the name of one there."""
     name = hub_id(export.base.model)
     return [
         "---",

@@ -1,4 +1,4 @@
-"""How far an exported edit is from the live one, on prompts."""
+"""The difference of an exported edit from the live one, on prompts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PROMPTS = (
     "The capital of Kenya is",
     "Water boils at a temperature of",
 )
-"""What is compared by default: short, so that they fit into every context."""
+"""Prompts that are compared by default: short, so that they fit into every context."""
 
 MOST_PROMPTS = 64
 """More prompts would take memory and tell nothing new."""
@@ -36,7 +36,7 @@ LOGITS_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 1e-
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """What a model makes of prompts."""
+    """Logits and answers of a model to prompts."""
 
     logits: tuple[Tensor, ...]
     """Per batch (n_prompts, n_positions, vocab), on the CPU."""

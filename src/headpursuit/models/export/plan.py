@@ -1,4 +1,4 @@
-"""Which columns of which output projections an edit multiplies, and whether a format can hold that."""
+"""Columns of output projections that an edit multiplies, and whether a format can hold that."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -107,7 +107,7 @@ def check_in_range(values: Tensor, one: ScaledProjection) -> Tensor:
     scale = max(one.factors.tolist(), key=abs)
     raise ValueError(
         f"scaled by {scale:g}, {one.path} overflows {str(values.dtype).removeprefix('torch.')}, which ends at "
-        f"{torch.finfo(values.dtype).max:,.0f}; scale less, or export with --dtype bfloat16 or float32"
+        f"{torch.finfo(values.dtype).max:,.0f}; scale less, or export with `dtype=bfloat16` or float32"
     )
 
 

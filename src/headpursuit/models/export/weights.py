@@ -49,14 +49,16 @@ def _pad_left(file: Path) -> None:
 
 
 def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
-    """What was written, placed and computing as the model it was written from."""
+    """The model that was written, placed and computing as the model it was written from."""
     network = model.network
     placed = {"device_map": network.hf_device_map} if hasattr(network, "hf_device_map") else {}
     how = {"dtype": network.dtype, "attn_implementation": network.config._attn_implementation}
     again, flags = whole_network(AutoModelForCausalLM, str(folder), str(folder), **how, **placed)
     if not placed:
         nn.Module.to(again, model.device)
-    return LanguageModel(again, AutoTokenizer.from_pretrained(folder), str(folder), file_flags=flags)
+    return LanguageModel(
+        again, AutoTokenizer.from_pretrained(folder), str(folder), file_flags=flags, handed=model.handed
+    )
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from headpursuit.extras import optional
 from headpursuit.heads import Edit, GivenEdit, edit_of
@@ -14,7 +15,7 @@ from headpursuit.models.export.manifest import KIND, Export
 from headpursuit.models.export.plan import Format, plan
 from headpursuit.models.export.weights import reloaded, write_checkpoint
 from headpursuit.models.identity import identify
-from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.load import load
 from headpursuit.models.rescale import rescale
 from headpursuit.records import to_record
@@ -24,7 +25,7 @@ _WRITERS = {"weights": write_checkpoint, "ia3": write_ia3, "lora": write_lora}
 
 
 def export(
-    model: LanguageModel,
+    model: GivenModel,
     edit: GivenEdit,
     path: Path | str,
     format: Format = "weights",  # noqa: A002
@@ -32,13 +33,14 @@ def export(
     prompts: Iterable[str] | None = None,
     concept: str = "",
     study: str = "",
+    tokenizer: Any = None,
 ) -> Export:
     """Write an edit as a checkpoint or an adapter that other tools load.
 
     What was written is loaded back and compared with `rescale` before the folder appears; the model stays as it was.
 
     Args:
-        model: The model that the edit is for.
+        model: The model that the edit is for: what `load` returned, or a transformers model with its tokenizer.
         edit: Heads and scales, of scope `all`; also a plain mapping like `{"L29H2": -1}`.
         path: The folder to write.
         format: `weights`: a plain checkpoint, exact up to rounding of the scaled weights. `ia3`: a PEFT adapter of a
@@ -46,6 +48,7 @@ def export(
         prompts: Texts to compare on, the first 64; by default a few short ones.
         concept: What the edit is about, for the model card.
         study: What a study measured for it, Markdown, for the model card.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileExistsError: If `path` exists.
@@ -54,6 +57,7 @@ def export(
         ExtraMissing: If an adapter is asked for and peft is not installed.
         OSError: If the disk is too full; nothing is left on it then.
     """
+    model = model_of(model, tokenizer)
     folder, edit, texts = Path(path), edit_of(edit), _chosen(prompts)
     refuse_existing(folder)
     scaled = plan(model.network, model.anatomy, edit, format)
@@ -82,7 +86,11 @@ def export(
 
 
 def verify_export(
-    path: Path | str, model: LanguageModel | None = None, *, prompts: Iterable[str] | None = None
+    path: Path | str,
+    model: GivenModel | None = None,
+    *,
+    prompts: Iterable[str] | None = None,
+    tokenizer: Any = None,
 ) -> Difference:
     """Compare an exported folder with the live edit again.
 
@@ -90,6 +98,7 @@ def verify_export(
         path: The folder.
         model: The model it was exported from; loaded by its name if None.
         prompts: What to compare on, the first 64; by default those of the first time.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
 
     Raises:
         FileNotFoundError: If there is no export at `path`.
@@ -100,7 +109,10 @@ def verify_export(
     base = written.base
     if model is None and not base.model:
         raise ValueError(f"{path} was exported from a model without a name; give the model")
-    return verify(written, path, model or load(base.model, revision=base.revision, dtype=base.dtype), prompts)
+    base_model = (
+        load(base.model, revision=base.revision, dtype=base.dtype) if model is None else model_of(model, tokenizer)
+    )
+    return verify(written, path, base_model, prompts)
 
 
 def verify(written: Export, path: Path | str, model: LanguageModel, prompts: Iterable[str] | None = None) -> Difference:
@@ -118,7 +130,7 @@ def _chosen(prompts: Iterable[str] | None) -> tuple[str, ...]:
 
 
 def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str]) -> tuple[Outputs, Outputs]:
-    """What the live edit makes of prompts, and the unedited model."""
+    """Outputs under the live edit, and of the unedited model."""
     with rescale(model, edit):
         live = outputs_of(model, prompts)
     return live, outputs_of(model, prompts, answers=False)
@@ -126,7 +138,7 @@ def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str]) -> tuple[Out
 
 @contextmanager
 def _loaded(model: LanguageModel, folder: Path, form: Format, paths: Sequence[str]) -> Iterator[LanguageModel]:
-    """What was written, as a model."""
+    """The model that was written."""
     if form == "weights":
         yield reloaded(model, folder)
     else:

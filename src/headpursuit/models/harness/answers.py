@@ -1,4 +1,4 @@
-"""What lm-evaluation-harness found, as plain values: figures, and the score of every item behind them."""
+"""Findings of lm-evaluation-harness as plain values: figures, and the score of every item behind them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class HarnessFigure:
 
 @dataclass(frozen=True)
 class HarnessAnswers:
-    """What a model reached on some tasks."""
+    """The figures of a model on some tasks."""
 
     figures: tuple[HarnessFigure, ...]
     n_forwards: int

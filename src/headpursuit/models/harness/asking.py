@@ -8,12 +8,12 @@ from typing import Any
 
 from headpursuit.extras import optional
 from headpursuit.heads import Edit
-from headpursuit.models.chat import Chat
 from headpursuit.models.harness.answers import HarnessAnswers, figures_of
 from headpursuit.models.harness.finding import HarnessTasks
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.rescale import rescale
 from headpursuit.models.templates import clock_at
+from headpursuit.settings import Chat
 
 _BOOTSTRAP = 1_000
 """Resamples behind lm-eval's standard errors, for metrics that are no mean; its own 100,000 take minutes each."""

@@ -84,5 +84,5 @@ def _matching(manager: Any, name: str) -> list[str]:
     hint = f"similar: {', '.join(similar)}; " if similar else ""
     raise ValueError(
         f"lm-eval knows no task {name!r}; {hint}tasks of your own are YAML files, named by their path or found in the "
-        "folder of --include-path"
+        "folder of `include_path`"
     )

@@ -10,6 +10,7 @@ from headpursuit.report import wording
 from headpursuit.report.heatmap_picture import draw_heatmap
 from headpursuit.report.page import Page
 from headpursuit.report.parts.heads import heads_script, heads_style, ranked_data, ranked_heads
+from headpursuit.settings import written
 from headpursuit.studies.results import ArmKind, ArmSummary, CaptionArm, Estimate, StudyConfig
 from headpursuit.studies.results.study_result import RankedStudy
 
@@ -127,4 +128,6 @@ def _settings(config: StudyConfig, ranking: Ranking) -> tuple[tuple[str, str], .
 def _setting(value: Any) -> str:
     if value is None:
         return "none"
+    if isinstance(value, tuple):
+        return written(value)
     return ("yes" if value else "no") if isinstance(value, bool) else str(value)

@@ -12,10 +12,11 @@ from headpursuit.pursuit.causal import Candidate, Limits, Pursued, Trial, causal
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.causal.measuring import Probabilities, probabilities
 from headpursuit.studies.causal.screening import choosing_questions
+from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import Parts, part
 from headpursuit.studies.measures import Measure
 from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.results import Arm, ArmSummary, Finalist, Grown, StudyConfig, Tried
+from headpursuit.studies.results import Arm, ArmSummary, Finalist, Grown, Tried
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Task, drawn
 
@@ -94,7 +95,7 @@ class Choosing:
 
     def _candidates(self, measured: Probabilities, limits: Limits) -> tuple[list[Candidate], int]:
         """Heads and scales to grow from: those that do most by themselves at the first scale, and break least."""
-        scope, scales = parse_scope(self.config.scope), self.config.dose_scales
+        scope, scales = parse_scope(self.config.scope), self.config.scales
         first = -1.0 if -1.0 in scales else scales[0]
         effects: dict[Head, float] = {}
         for number, head in enumerate(self.among):

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from headpursuit.models import (
-    Chat,
     Continuation,
     LanguageModel,
     answer_ids,
@@ -12,8 +11,9 @@ from headpursuit.models import (
     spelled,
     tokens_of,
 )
+from headpursuit.settings import Chat
+from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.phrases import phrases
-from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import Question, Task
 
 _MOST_ANSWERS = 8

@@ -9,8 +9,8 @@ from headpursuit.heads import Edit
 from headpursuit.models import LanguageModel, Likelihoods, Likely, NeutralText, likelihoods, neutral_text
 from headpursuit.pursuit.causal import Damage, Measured
 from headpursuit.studies.causal.following import Followed, follow
+from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.measures import effects
-from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.statistics import resampled_means
 from headpursuit.studies.tasks import Direction, Question, Task
 

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated
 
 from headpursuit.analysis import Ranking, count_of, versions
+from headpursuit.settings import Flag, Settings
 from headpursuit.studies.kernel import (
     Experiment,
     Line,
@@ -20,25 +22,25 @@ from headpursuit.studies.overlap import chance_of
 from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.statistics import rank_correlation
-from headpursuit.studies.typed import parts_of
 
 _LEVEL = 0.05
 
 
 @dataclass(frozen=True)
-class AgreementConfig:
+class AgreementConfig(Settings):
     """Everything that decides the outcome, beside the rankings; saved as `config.json`."""
 
-    one: str
-    """A ranking: `ranking.json`, or the folder that holds it."""
-    other: str
+    one: Annotated[str, Flag("RANKING")]
+    """ranking.json, or the folder written by `rank`."""
+    other: Annotated[str, Flag("RANKING")]
     """Another one of the same heads."""
-    tops: str = "1%,2%,5%,10%"
-    """Numbers or percentages of best heads, with commas."""
+    tops: tuple[str, ...] = ("1%", "2%", "5%", "10%")
+    """Numbers or percentages of best heads."""
     seed: int = 0
-    """Seed of the resampling."""
+    """Seed of everything random."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self.counts(10**9)
 
     def counts(self, n_heads: int) -> tuple[int, ...]:
@@ -47,10 +49,9 @@ class AgreementConfig:
         Raises:
             ValueError: If there are none, or more than there are heads.
         """
-        parts = parts_of(self.tops)
-        if not parts:
+        if not self.tops:
             raise ValueError("there is no number of best heads to compare; give some, like 1%,5%")
-        return tuple(sorted({count_of(part, n_heads) for part in parts}))
+        return tuple(sorted({count_of(part, n_heads) for part in self.tops}))
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,7 @@ def compare_rankings(
 
 def command(config: AgreementConfig, folder: Path) -> str:
     """The command that runs it again."""
-    return command_line("agreement", config, folder, arguments=["one", "other"])
+    return command_line("agreement", config, folder)
 
 
 def shown(result: AgreementResult) -> Iterator[Shown]:

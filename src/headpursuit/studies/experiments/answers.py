@@ -21,10 +21,10 @@ from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
 from headpursuit.studies.study_run import begin_study
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
-from headpursuit.studies.tasks import CAPTIONING, Task
+from headpursuit.studies.tasks import Task
 
 
-def study(
+def study_answers(
     model: LanguageModel,
     config: StudyConfig,
     path: Path | str,
@@ -33,27 +33,7 @@ def study(
     resume: bool = False,
     progress: Progress = silent,
 ) -> StudyResult:
-    """Find a concept's heads, rescale them, and compare with controls.
-
-    Every finished part is kept in the folder at once, so an interrupted study goes on where it stopped.
-
-    Args:
-        model: The model.
-        config: Task, edit and controls; see `StudyConfig`.
-        path: The folder of the results.
-        task: What `find_task(config)` returned, or a task of one's own, which `config.task` and `config.data` then only
-            name.
-        resume: Go on with a study of the same config in that folder.
-        progress: Told about every stage.
-
-    Raises:
-        FileExistsError: If the folder exists and `resume` is not asked for.
-        ValueError: If the config cannot be carried out or differs from the one to resume, questions lack the answers
-            that the metric needs, or the unedited model leaves nothing to change (what was measured is kept).
-        AnatomyError: If the model's heads cannot be certified.
-    """
-    if config.task == CAPTIONING:
-        raise ValueError("captions are studied by headpursuit.studies.study_captions")
+    """`headpursuit.study` of a task with answers."""
     config = dated(model, config, Path(path), chat=config.chat)
     task = task or find_task(config)
     task = task.split_for(sweep=config.sweep)
@@ -157,4 +137,4 @@ def _rates(arm: ArmSummary) -> str:
     return f"{arm.target.score.value:.2f}{unrelated}"
 
 
-EXPERIMENT = Experiment("study", KIND, study, shown, command, prepare)
+EXPERIMENT = Experiment("study", KIND, study_answers, shown, command, prepare)

@@ -22,8 +22,8 @@ def head_counts(config: StudyConfig, n_heads: int) -> tuple[int, ...]:
     Raises:
         ValueError: If that is none, or more than the model has.
     """
-    if config.dose_heads:
-        return tuple(sorted({count_of(heads, n_heads) for heads in config.dose_heads}))
+    if config.doses:
+        return tuple(sorted({count_of(heads, n_heads) for heads in config.doses}))
     most = max(1, n_heads // _SHARE)
     return tuple(count for count in _LADDER if count <= most)
 

@@ -1,6 +1,6 @@
 """The kernel of all experiments: a folder, its parts, a command, and what everything else knows of one."""
 
-from headpursuit.studies.kernel.command import command_line, settings_of
+from headpursuit.studies.kernel.command import command_line
 from headpursuit.studies.kernel.experiment import Experiment, Line, Shown, Table, WantedModel
 from headpursuit.studies.kernel.folder import Loadable, Parts, ResultKind, check_identity, part
 
@@ -16,5 +16,4 @@ __all__ = [
     "check_identity",
     "command_line",
     "part",
-    "settings_of",
 ]

@@ -74,7 +74,8 @@ class ResultKind(Generic[R]):
             return
         if not resume:
             raise FileExistsError(
-                f"{folder} exists already; choose another output, or continue what is unfinished in it with --resume"
+                f"{folder} exists already; choose another output, or continue what is unfinished in it with "
+                "`resume=True`"
             )
         if (folder / MANIFEST).exists():
             parse_manifest(read_json(folder / MANIFEST), folder, self.name)
@@ -130,7 +131,7 @@ class ResultKind(Generic[R]):
         """
         folder = Path(path)
         if (folder / _CONFIG).is_file() and not (folder / MANIFEST).is_file():
-            raise ValueError(f"{folder} is unfinished; continue it with --resume")
+            raise ValueError(f"{folder} is unfinished; continue it with `resume=True`")
         read_manifest(folder, self.name)
         with understood(folder / self.file, self.name):
             content = read_json(folder / self.file)

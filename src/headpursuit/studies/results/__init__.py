@@ -1,6 +1,6 @@
 """A study's results: what is kept on disk, and read back without a model."""
 
-from headpursuit.studies.results.config import StudyConfig
+from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.results.figures import (
     Arm,
     ArmKind,

@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headpursuit.analysis import Ranking
+from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import Loadable, ResultKind
-from headpursuit.studies.results.config import StudyConfig
 from headpursuit.studies.results.figures import ArmKind, ArmSummary
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict

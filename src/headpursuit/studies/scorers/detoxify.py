@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import metadata
 
-from headpursuit.extras import ExtraMissing
+from headpursuit.extras import optional
 from headpursuit.studies.scorers.scorer import Scorer
 
 _MODEL = "original"
@@ -21,12 +21,9 @@ def detoxify(measure: str) -> Scorer:
         ConnectionError: If the weights cannot be downloaded.
         ExtraMissing: If detoxify is not installed.
     """
+    package = optional("detoxify")
     try:
-        from detoxify import Detoxify
-    except ImportError as error:
-        raise ExtraMissing("toxicity scores by detoxify", "detoxify", "toxicity", error) from error
-    try:
-        model = Detoxify(_MODEL)
+        model = package.Detoxify(_MODEL)
     except OSError as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ConnectionError(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import metadata
 
-from headpursuit.extras import ExtraMissing
+from headpursuit.extras import ExtraMissing, optional
 from headpursuit.studies.scorers.scorer import Scorer
 
 
@@ -17,9 +17,9 @@ def profanity(measure: str) -> Scorer:
         ValueError: If its files cannot be read with the scikit-learn installed.
     """
     try:
-        from profanity_check import predict_prob
-    except ImportError as error:
-        raise ExtraMissing("toxicity scores by profanity", "alt-profanity-check", "profanity", error) from error
+        predict_prob = optional("profanity_check").predict_prob
+    except ExtraMissing:
+        raise
     except Exception as error:
         raise ValueError(
             f"the classifier of alt-profanity-check {metadata.version('alt-profanity-check')} cannot be read with "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from importlib import metadata
 
-from headpursuit.extras import ExtraMissing
+from headpursuit.extras import optional
 from headpursuit.studies.scorers.scorer import Scorer
 
 
@@ -15,11 +15,8 @@ def vader(measure: str) -> Scorer:
 
     Source: Hutto and Gilbert (2014).
     """
-    try:
-        from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-    except ImportError as error:
-        raise ExtraMissing("sentiment scores by vader", "vaderSentiment", "sentiment", error) from error
-    analyser, sign = SentimentIntensityAnalyzer(), {"positive": 1, "negative": -1}[measure]
+    analyser = optional("vaderSentiment.vaderSentiment").SentimentIntensityAnalyzer()
+    sign = {"positive": 1, "negative": -1}[measure]
 
     def rate(texts: Sequence[str]) -> list[float]:
         return [max(0.0, sign * analyser.polarity_scores(text)["compound"]) for text in texts]

@@ -91,17 +91,17 @@ def load_task(
     if name not in task_names() and not is_declaration(name):
         raise ValueError(f"there is no task {name!r}; there is {', '.join(task_names())}, or a file of yours (.yaml)")
     if concept and name != CAPTIONING:
-        raise ValueError(f"{name} has a concept of its own; leave --concept out")
+        raise ValueError(f"{name} has a concept of its own; leave `concept` out")
     if not is_image_task(name):
         if images is not None:
             raise ValueError(f"{name} asks about no images")
         return declared_task(declaration_file(name), data=data, scorer=scorer, seed=seed)
     if images is None:
-        raise ValueError(f"{name} needs images; name a set or a folder of them with --data")
+        raise ValueError(f"{name} needs images; name a set or a folder of them with `data`")
     if name != CAPTIONING:
         return _IMAGE_TASKS[name](images)
     if not concept:
-        raise ValueError("captioning needs a concept whose words are counted; name it with --concept, like colours")
+        raise ValueError("captioning needs a concept whose words are counted; name it with `concept`, like colours")
     return captioning(images, load_concept(concept))
 
 

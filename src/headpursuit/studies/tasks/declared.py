@@ -102,7 +102,7 @@ def _with_data(declared: dict[str, Any], data: str, file: Path) -> dict[str, Any
     """A declaration whose rows are read from elsewhere; unrelated ones too where they came from the same place."""
     target = declared.get("target")
     if not isinstance(target, Mapping) or "data" not in target:
-        raise ValueError(f"{file.stem} brings its own questions; leave --data out")
+        raise ValueError(f"{file.stem} brings its own questions; leave `data` out")
     place = data if data.startswith("hf:") else str(Path(data).absolute())
     changed = {"target": {**target, "data": place}}
     unrelated = declared.get("unrelated")

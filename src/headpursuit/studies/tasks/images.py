@@ -110,7 +110,7 @@ def captioning(images: ImageSet, concept: Concept) -> Task:
         if found < least:
             raise ValueError(
                 f"captioning needs at least {least} {split} images, but takes {found} of {images.name}; raise "
-                "--images and --selection-images, or give more data"
+                "`images` and `selection_images`, or give more data"
             )
     return Task(
         name="captioning",

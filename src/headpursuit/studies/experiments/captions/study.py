@@ -20,7 +20,7 @@ from headpursuit.studies.results import Arm, ArmKind, CaptionArm, CaptionSheet, 
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.study_run import StudyRun, begin_study
 from headpursuit.studies.sweep import DoseRunner, dose_edits, doses_left_out, sweep_questions
-from headpursuit.studies.tasks import CAPTIONING, Direction, Task
+from headpursuit.studies.tasks import Direction, Task
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")
 """Concepts that captions of most images name."""
@@ -38,26 +38,7 @@ def study_captions(
     resume: bool = False,
     progress: Progress = silent,
 ) -> CaptioningResult:
-    """Switch a concept down and up in a model's captions, and compare with controls.
-
-    Every finished part is kept in the folder at once, so an interrupted study goes on where it stopped.
-
-    Args:
-        model: A vision-language model.
-        config: Images, concept, doses and controls; see `usual_config("captioning", ...)`.
-        path: The folder of the results.
-        task: What `find_task(config)` returned, or a task of one's own whose questions ask for captions and have the
-            references as answers; `config.data` and `config.concept` then only name it.
-        resume: Go on with a study of the same config in that folder.
-        progress: Told about every stage.
-
-    Raises:
-        FileExistsError: If the folder exists and `resume` is not asked for.
-        ValueError: If the config cannot be carried out, or differs from the one to resume.
-        AnatomyError: If the model's heads cannot be certified.
-    """
-    if config.task != CAPTIONING:
-        raise ValueError(f"{config.task} is no study of captions; run it with headpursuit.study")
+    """`headpursuit.study` of captions: a concept switched down and up, compared with controls."""
     config = dated(model, config, Path(path), chat=config.chat)
     task = (task or find_task(config)).split_for(sweep=True)
     run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)

@@ -1,21 +1,15 @@
 """Rankers compared: of many ways to rank heads, what editing the best heads of each does."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from headpursuit.studies.experiments.rankers.comparison import compare_rankers
-from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, TaskComparison
-from headpursuit.studies.experiments.rankers.sentences import shown
-from headpursuit.studies.experiments.rankers.settings import RankersConfig, command
-from headpursuit.studies.kernel import Experiment
+from headpursuit.lazily import lazily
 
-
-def _prepare(config: RankersConfig) -> dict[str, Any]:
-    tasks = config.find_tasks()
-    for task in tasks:
-        _ = task.words  # refuses a file of words that is missing
-    return {"tasks": tasks}
-
-
-EXPERIMENT = Experiment("rankers", KIND, compare_rankers, shown, command, _prepare)
+if TYPE_CHECKING:
+    from headpursuit.studies.experiments.rankers.comparison import compare_rankers
+    from headpursuit.studies.experiments.rankers.experiment import EXPERIMENT
+    from headpursuit.studies.experiments.rankers.result import RankersResult, TaskComparison
+    from headpursuit.studies.experiments.rankers.settings import RankersConfig
 
 __all__ = ["EXPERIMENT", "RankersConfig", "RankersResult", "TaskComparison", "compare_rankers"]
+
+__getattr__, __dir__ = lazily(__name__)

@@ -68,7 +68,7 @@ class Run:
         return tuple(
             Edit.uniform(order[:count], scale, parse_scope(self.config.scope))
             for count in self.config.counts(len(order))
-            for scale in self.config.all_scales
+            for scale in self.config.scales
         )
 
     @property

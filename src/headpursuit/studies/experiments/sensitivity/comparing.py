@@ -31,7 +31,7 @@ def n_top(n_heads: int) -> int:
     return min(n_heads, max(_TOP, math.ceil(n_heads / _TOP)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Comparison:
     """Lists ranked from one capture, each compared with the first one."""
 

@@ -115,12 +115,12 @@ def check_inputs(concept: Concept, task: Task | None, config: SensitivityConfig)
     if task is None:
         return
     check_metric(task)
-    check_side([config.scale], task.direction, f"--scale is {config.scale:g} for {task.name}")
+    check_side([config.scale], task.direction, f"`scale` is {config.scale:g} for {task.name}")
     if set(map(compared, concept.words)) & set(map(compared, task.words.words)):
         return
     raise ValueError(
         f"{task.name} asks for {task.words.name}, and {concept.name} has none of these words; choose a task about "
-        f"{concept.name}, or leave --task out"
+        f"{concept.name}, or leave `task` out"
     )
 
 

@@ -33,7 +33,7 @@ def conclude(
     heads = "head" if edit_heads == 1 else f"{edit_heads} heads"
     if ceiling is not None and ceiling < least:
         why = f"Even the full list shares only {ceiling:.2f} of the edit's {heads} with itself when other random"
-        return level, "noisy", f"{why} dictionaries are drawn: give more of them (--n-draws) before asking about words."
+        return level, "noisy", f"{why} dictionaries are drawn: give more of them (n_draws) before asking about words."
     if shuffled is not None and shuffled >= _ANY_WORDS:
         why = (
             f"Lists of random words share {shuffled:.2f} of the edit's {heads} with the full list (chance {chance:.2f})"

@@ -108,7 +108,7 @@ def _check_size(found: ConceptTokens, config: SensitivityConfig) -> None:
     if not _share(least, n_known):
         enough = [f"{100 * f:g}" for f in config.kept_fractions if _share(f, n_known)]
         advice = (
-            f"give larger fractions (--fractions {','.join(enough)}) or more words" if enough else "give more words"
+            f"give larger fractions (`fractions={','.join(enough)}`) or more words" if enough else "give more words"
         )
         raise ValueError(
             f"{found.concept.name} has {n_known} words with a token of their own, and {least:.0%} of them is none; "

@@ -5,36 +5,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from headpursuit.analysis import RankConfig, count_of
 from headpursuit.given import listed
-from headpursuit.heads import parse_scope
-from headpursuit.studies.kernel import command_line, settings_of
-from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.settings import study_within
-from headpursuit.studies.tasks import CAPTIONING
-from headpursuit.studies.typed import typed
+from headpursuit.heads import count_of, parse_scope
+from headpursuit.settings import Flag, RankConfig, RunSettings, config_of, known, settings_in, typed, values_of
+from headpursuit.studies.config import StudyConfig
+from headpursuit.studies.kernel import command_line
 
 _SHARED = frozenset(
-    {"task", "model", "revision", "heads", "scale", "scope", "controls", "other_concept", "ranking", "batch_size"}
-    | {
-        "seed",
-        "device",
-        "dtype",
-        "date",
-        "sweep",
-        "sweep_questions",
-        "effect",
-        "doses",
-        "scales",
-        "enhance_scales",
-        "also",
-    }
+    {"task", "model", "heads", "scale", "scope", "controls", "other_concept", "date", "sweep", "sweep_questions"}
+    | {"effect", "doses", "scales", "enhance_scales", "also"}
+    | {each.name for kind in (RankConfig, RunSettings) for each in fields(kind)}
 )
 """Settings of a study that a task of a transfer cannot have for itself."""
 
-_OWN = {f.name: f.type for f in fields(StudyConfig) if f.name not in _SHARED}
+_OWN = {name: each.kind for name, each in settings_in(StudyConfig).items() if name not in _SHARED}
 
 OWN_SETTINGS = tuple(_OWN)
 """Settings of a study that each task has for itself: what is asked, and how."""
@@ -63,7 +49,7 @@ class TransferTask:
             )
         own = {name: typed(_OWN[name], value, f"the task {self.name}, {name}") for name, value in self.settings.items()}
         object.__setattr__(self, "settings", own)
-        if self.task == CAPTIONING:
+        if self.task == "captioning":
             raise ValueError(
                 "captioning has figures of its own, which no other task can be compared with; to ask whether captions "
                 'name a class, give image-classification with ask: "Describe the image."'
@@ -89,33 +75,30 @@ class TransferTask:
 
 
 @dataclass(frozen=True)
-class TransferConfig:
+class TransferConfig(RunSettings):
     """Everything that decides the outcome; saved as `config.json`, which can be given as the tasks of another run."""
 
-    model: str
+    model: Annotated[str, Flag("MODEL")]
+    """smollm2-135m, smollava-135m (sees), a hub id, a local folder (also of an adapter), or a GGUF file."""
     tasks: tuple[TransferTask, ...]
-    revision: str | None = None
     heads: str = "1%"
     """How many of each task's heads are edited: a number, or a percentage of all."""
     scale: float = -1.0
     """What they are multiplied by; below 1, as tasks measure suppression."""
     scope: str = "all"
-    controls: int = 3
-    """Draws of random heads of the same layers for each set of heads."""
-    images: int | None = None
-    """Held-out images of each image task, at most, unless it says otherwise; None for as many as in a study."""
-    selection_images: int | None = None
-    """Images that heads are ranked on, the same."""
+    """Which tokens the edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
+    controls: Annotated[int, Flag(least=1)] = 3
+    """Draws of random heads of the same layers, for each task's heads."""
+    images: Annotated[int | None, Flag(usual="200")] = None
+    """Held-out images of each image task, at most, unless it says otherwise."""
+    selection_images: Annotated[int | None, Flag(usual="200")] = None
+    """Images that heads are ranked on, at most."""
     ranking: RankConfig = field(default_factory=RankConfig)
-    batch_size: int = 64
-    seed: int = 0
-    """Seed of everything random, the ranking's dictionaries included."""
-    device: str = "auto"
-    dtype: str = "auto"
-    date: str = ""
-    """Now, to chat templates that write the date or time; if empty, the day on which the run is begun."""
+    date: Annotated[str, Flag(usual="the day on which it is begun")] = ""
+    """Now, to a chat template that writes date or time, like 2026-07-14."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         given = listed(self.tasks, "task", TransferTask, "a list of TransferTask, two at least")
         object.__setattr__(self, "tasks", given)
         if len(self.tasks) < 2:
@@ -127,8 +110,6 @@ class TransferConfig:
         parse_scope(self.scope)
         if not self.scale < 1:
             raise ValueError(f"the scale is {self.scale:g}; transfer measures suppression; give one below 1")
-        if self.controls < 1:
-            raise ValueError(f"controls is {self.controls}; it must be at least 1")
         if self.ranking.seed != self.seed:
             raise ValueError(f"the ranking's seed is {self.ranking.seed} and the seed {self.seed}; there is but one")
         for task in self.tasks:
@@ -136,9 +117,11 @@ class TransferConfig:
 
     def study_of(self, task: TransferTask) -> StudyConfig:
         """One task's settings as those of a study."""
-        images = {"images": self.images, "selection_images": self.selection_images}
-        shared = {name: most for name, most in images.items() if most is not None}
-        own = shared | dict(task.settings)
+        from headpursuit.studies.settings import study_within
+        from headpursuit.studies.tasks import is_image_task
+
+        images = {"images": self.images, "selection_images": self.selection_images} if is_image_task(task.task) else {}
+        own = {name: most for name, most in images.items() if most is not None} | dict(task.settings)
         return study_within(self, task.task, heads=self.heads, scale=self.scale, controls=self.controls, **own)
 
     @classmethod
@@ -148,26 +131,13 @@ class TransferConfig:
         Raises:
             ValueError: If there is no such setting, or one cannot be.
         """
-        of_ranking = {f.name for f in fields(RankConfig)}
-        known = {f.name for f in fields(cls)} - {"model", "tasks", "ranking"} | of_ranking
-        unknown = sorted(set(settings) - known)
-        if unknown:
-            raise ValueError(f"transfer has no setting {unknown[0]!r}; it has {', '.join(sorted(known))}")
-        types = {f.name: f.type for kind in (RankConfig, cls) for f in fields(kind)}
-        given = {name: typed(types[name], value, f"settings, {name}") for name, value in settings.items()}
-        ranking = RankConfig(**{name: value for name, value in given.items() if name in of_ranking})
-        others = {name: value for name, value in given.items() if name not in of_ranking - {"seed"}}
-        return cls(model, tuple(tasks), ranking=ranking, **others)
+        known(cls, settings, "settings", besides=("model", "tasks"))
+        return config_of(cls, {**settings, "model": model, "tasks": tuple(tasks)}, "settings")
 
     def to_json(self) -> dict[str, Any]:
         """The config in the form of a file of tasks."""
-        own = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in ("model", "tasks", "ranking")}
-        ranking = {f.name: getattr(self.ranking, f.name) for f in fields(self.ranking)}
-        return {
-            "model": self.model,
-            "settings": ranking | own,
-            "tasks": [task.to_row() for task in self.tasks],
-        }
+        settings = {name: value for name, value in values_of(self).items() if name not in ("model", "tasks")}
+        return {"model": self.model, "settings": settings, "tasks": [task.to_row() for task in self.tasks]}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "TransferConfig":
@@ -178,5 +148,4 @@ class TransferConfig:
 def command(config: TransferConfig, folder: Path) -> str:
     """The command that runs it again; tasks and settings stand in the folder."""
     again = [f"{folder.resolve().name}/config.json"]
-    unsaid = settings_of(config).keys()
-    return command_line("transfer", config, folder, arguments=["model"], extra=again, unsaid=unsaid, again=True)
+    return command_line("transfer", config, folder, extra=again, unsaid=values_of(config), again=True)

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from headpursuit.files import parse_json
+from headpursuit.settings.fields import Flag, Settings
 
 _PYTHON = {"True": True, "False": False, "None": None}
 """Values that Python writes in another way than JSON."""
@@ -51,7 +52,7 @@ class Chat:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ChatSettings:
+class ChatSettings(Settings):
     """A frame as settings, which all configs with prompts have.
 
     Raises:
@@ -59,16 +60,16 @@ class ChatSettings:
     """
 
     chat: bool = False
-    """Put prompts into the chat template."""
+    """Put prompts into the model's chat template."""
     system: str = ""
-    """The system prompt, in the chat template."""
+    """A system prompt, in the chat template."""
     template_args: str = ""
-    """Settings of the chat template, like `enable_thinking=false`, several with commas; or a JSON object."""
-    date: str = ""
-    """Now, to a chat template that writes the date or time, like `2026-07-14`; if empty, the day on which
-    the run is begun."""
+    """Settings of the chat template, like enable_thinking=false, several with commas; or a JSON object."""
+    date: Annotated[str, Flag(usual="the day on which it is begun")] = ""
+    """Now, to a chat template that writes date or time, like 2026-07-14."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _ = self.frame
 
     @property
@@ -97,10 +98,10 @@ def chat_of(chat: bool, system: str = "", template_args: str = "", date: str = "
     found = Chat(system, parse_template_args(template_args), date)
     if chat:
         return found
-    given = {"system": system, "template-args": template_args, "date": date}
-    idle = [f"--{name}" for name, value in given.items() if value]
+    given = {"system": system, "template_args": template_args, "date": date}
+    idle = [f"`{name}`" for name, value in given.items() if value]
     if idle:
-        raise ValueError(f"{' and '.join(idle)} would do nothing without the chat template; add --chat")
+        raise ValueError(f"{' and '.join(idle)} would do nothing without the chat template; add `chat=True`")
     return False
 
 

@@ -1,0 +1,23 @@
+"""What all experiments on a model are told."""
+
+from dataclasses import dataclass
+from typing import Annotated, get_args
+
+from headpursuit.settings.fields import Flag, Settings
+from headpursuit.settings.words import Dtype
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings(Settings):
+    """The model's place, batches, and the seed."""
+
+    revision: str | None = None
+    """Branch, tag or commit of a hub model."""
+    batch_size: Annotated[int, Flag(least=1)] = 64
+    """Prompts per batch."""
+    seed: int = 0
+    """Seed of everything random."""
+    device: str = "auto"
+    """auto, cpu, cuda, mps, ..."""
+    dtype: Annotated[str, Flag(choices=get_args(Dtype))] = "auto"
+    """The model's number format; auto is float32 on a CPU."""

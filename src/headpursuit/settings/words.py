@@ -1,0 +1,22 @@
+"""Words that settings choose from."""
+
+from typing import Literal
+
+Rule = Literal["l1", "l2", "forward"]
+"""How a pursuit chooses atoms."""
+
+Score = Literal["specificity", "explained"]
+"""What heads are sorted by."""
+
+Null = Literal["any", "matched"]
+"""What a concept's tokens are compared with: any tokens, or tokens written alike, about as frequent and as long."""
+
+MultiToken = Literal["drop", "first"]
+"""What becomes of a spelling that takes several tokens: it is dropped, or its first token stands for it, if that holds
+a whole character at least."""
+
+Positions = Literal["last", "prompt", "generated", "image", "all"]
+"""Token positions that are captured."""
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+"""The number format that a model is loaded in."""

@@ -1,0 +1,198 @@
+"""The settings of a study."""
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar, get_args
+
+from headpursuit.heads import count_of, parse_scope
+from headpursuit.settings import (
+    ChatSettings,
+    Flag,
+    Positions,
+    RankConfig,
+    RunSettings,
+    Score,
+    arguments_of,
+    known,
+    settings_in,
+)
+
+C = TypeVar("C", bound=type)
+
+By = Literal["writing", "effect"]
+
+
+def completed_by_the_task(config: C) -> C:
+    """A config whose task, or the task's file, decides what is not given; a ranking's settings may be given by name."""
+    init = config.__init__  # type: ignore[misc]  # of the class itself
+    names = [each.name for each in fields(config) if not each.kw_only]
+
+    @functools.wraps(init)
+    def __init__(self: Any, *values: Any, **named: Any) -> None:
+        given = dict(zip(names, values, strict=False)) | named
+        if given.keys() != {each.name for each in fields(config)}:
+            name, usual = usual_settings_for(given.pop("task"), given)
+            whole = usual | {key: value for key, value in given.items() if key != "model" or value}
+            seed = {} if "ranking" in whole else {"seed": whole.get("seed", 0)}
+            given = {"task": name, "model": ""} | seed | whole
+        init(self, **arguments_of(config, given))
+
+    config.__init__ = __init__  # type: ignore[misc]
+    return config
+
+
+@completed_by_the_task
+@dataclass(frozen=True)
+class StudyConfig(ChatSettings, RunSettings):
+    """Everything that decides a study's outcome; saved as `config.json`.
+
+    What is not given is what the task does as a rule, or what stands under `settings` in its file: image tasks put
+    questions into the chat template, rank heads on the answers' positions, and choose the dose by a dose sheet, unless
+    heads or scale are given. Captioning always has dose sheets, one for each direction. The defaults here are those of
+    text tasks.
+    """
+
+    task: Annotated[str, Flag("TASK")]
+    """What is measured: a task that comes with the package, or a file (.yaml)."""
+    model: Annotated[str, Flag("[MODEL]")] = ""
+    """As for `doctor`; may stand under settings in the file."""
+    chat: Annotated[bool, Flag(usual="on for image tasks")] = field(default=False, kw_only=True)
+    """Put questions into the model's chat template."""
+    heads: Annotated[str, Flag(usual="1%, or the sweep's")] = "1%"
+    """How many heads to edit: a number, or at most a percentage of all."""
+    scale: Annotated[float, Flag(usual="-1, or the sweep's")] = -1.0
+    """What they are multiplied by: -1 suppresses, 0 removes, 5 enhances; alpha in the paper."""
+    scope: str = "all"
+    """Which tokens the edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
+    controls: Annotated[int, Flag(least=1)] = 5
+    """Draws of random heads, of the same layers and of any layer."""
+    other_concept: Annotated[str, Flag(usual="months, shapes for captioning")] = "months"
+    """A concept whose best heads are a further control."""
+    ranker: Annotated[str, Flag(usual="the score")] = ""
+    """What puts the heads in order: alignment, direct-attribution, ... (docs/rankers.md)."""
+    ranking: RankConfig = field(default_factory=RankConfig)
+    positions: Annotated[Positions, Flag(usual="last, generated for image tasks")] = "last"
+    """Positions of the ranking prompts that are captured."""
+    max_new_tokens: Annotated[int, Flag(usual="12, 32 for captioning", least=1)] = 12
+    """Length of the answers."""
+    concept: Annotated[str, Flag(part_of="captioning")] = ""
+    """What captions are read for: colours, numbers, shapes, ... or a file of words; other tasks have a concept of their
+    own."""
+    scorer: str = ""
+    """What judges outputs where the task counts toxicity or sentiment, instead of the task's own."""
+    data: str = ""
+    """Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder. For tasks whose rows
+    come from a data set: a file with the same columns."""
+    ask: Annotated[str, Flag(part_of="images")] = ""
+    """What is asked about each image, instead of the set's own question."""
+    images: Annotated[int, Flag(usual="200, 100 for captioning", least=1, part_of="images")] = 200
+    """Held-out images, at most."""
+    selection_images: Annotated[int, Flag(least=1, part_of="images")] = 200
+    """Images that choose heads and dose, at most; never held-out ones."""
+    skip_bad: Annotated[bool, Flag(part_of="images")] = False
+    """Leave out images that cannot be read, instead of stopping at the first."""
+    by: By = "writing"
+    """What chooses the edit: `writing`, the heads that rank best for the concept; `effect`, heads and scales whose
+    rescaling takes most and breaks least, on questions that are not held out (docs/causal.md)."""
+    among: Annotated[int, Flag(least=0)] = 0
+    """By effect: try only so many heads, the best of the ranking; 0 for all."""
+    sweep: Annotated[bool, Flag(usual="on for image tasks and enhancement, unless heads or scale are given")] = False
+    """Choose heads and scale by a dose sheet, on questions that neither rank heads nor are held out."""
+    sweep_questions: Annotated[int, Flag(least=1, part_of="sheet")] = 60
+    """Questions of each group that every dose answers, at most."""
+    effect: Annotated[float, Flag(usual="0.5, 0.6 for captioning", part_of="sheet")] = 0.5
+    """Smallest fall (or rise) of the target score that a dose is recommended for, as a fraction."""
+    damage: Annotated[float, Flag(usual="0.15, 0.2 for captioning")] = 0.15
+    """Largest fraction of right unrelated answers (in captions: of CIDEr) that may be lost."""
+    doses: Annotated[tuple[str, ...], Flag(usual="1, 2, 3, 4, 6, 8, 16, 32 up to one head in 32", part_of="sheet")] = ()
+    """Numbers of heads on the dose sheet, like 1,2,4,1%."""
+    scales: Annotated[tuple[float, ...], Flag(usual="0,-1,-2,-3; 1.5,2,3,5 to enhance", part_of="sheet")] = (
+        0.0,
+        -1.0,
+        -2.0,
+        -3.0,
+    )
+    """Scales on the dose sheet."""
+    enhance_scales: Annotated[tuple[float, ...], Flag(part_of="captioning")] = (1.5, 2.0, 3.0, 5.0)
+    """Scales on the second dose sheet of captioning, which enhances."""
+    also: Annotated[tuple[str, ...], Flag(part_of="one direction")] = ()
+    """Further numbers of heads to measure at the edit's scale, like 8,16,32."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.model:
+            raise ValueError(f"no model is named: neither beside the task nor under settings in {self.task}")
+        for heads in (self.heads, *self.doses, *self.also):
+            count_of(heads, 10**9)
+        parse_scope(self.scope)
+        self._check_ranker()
+        if self.positions not in get_args(Positions):
+            raise ValueError(f"unknown positions {self.positions!r}; choose {', '.join(get_args(Positions))}")
+        for name in ("effect", "damage"):
+            if not 0 < getattr(self, name) < (math.inf if name == "effect" else 1):
+                raise ValueError(f"{name} is {getattr(self, name)}; give a fraction above 0, like 0.5")
+        if self.sweep and (self.heads, self.scale) != (StudyConfig.heads, StudyConfig.scale):
+            raise ValueError(
+                "a sweep chooses number and scale of the heads itself; leave out either it or heads and scale"
+            )
+        if self.by not in get_args(By):
+            raise ValueError(f"by is {self.by!r}; an edit is chosen by {' or '.join(get_args(By))}")
+        if self.by == "effect" and self.sweep:
+            raise ValueError("by effect, heads and scales are chosen without a dose sheet; leave the sweep out")
+        if self.by == "effect" and (self.heads, self.scale) != (StudyConfig.heads, StudyConfig.scale):
+            raise ValueError("by effect, heads and scales are chosen; leave heads and scale out, or give scales to try")
+        if self.among and self.by != "effect":
+            raise ValueError("among shortlists heads that are tried by effect; leave it out, or choose by effect")
+        if not self.scales:
+            raise ValueError("a dose sheet needs scales, like 0,-1,-2")
+        for scale in (self.scale, *self.scales, *self.enhance_scales):
+            if scale == 1 or not math.isfinite(scale):
+                raise ValueError(f"the scale is {scale:g}; give a finite number other than 1, which changes nothing")
+
+    def _check_ranker(self) -> None:
+        if not self.ranker:
+            return
+        from headpursuit.analysis.rankers import find_ranker
+
+        find_ranker(self.ranker)
+        if self.ranker in get_args(Score):
+            raise ValueError(f"{self.ranker} is what pursuit scores; give it as the score, and leave the ranker out")
+        if self.ranking.score != RankConfig.score:
+            raise ValueError(f"either a score or a ranker puts heads in order; leave {self.ranker} or the score out")
+
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of older files: what these do not name is the default, whatever the task has come to do since."""
+        usual = {name: each.default for name, each in settings_in(cls).items() if name in _OWN and name not in _NEEDED}
+        return super().upgraded({"ranking": {}, **usual, **content})
+
+
+_OWN = {each.name for each in fields(StudyConfig)}
+_NEEDED = {"task", "model"}
+
+
+def usual_settings_for(task: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The task that a name or a file asks for, and what it decides about settings beside those that are given.
+
+    Raises:
+        FileNotFoundError: If the task's file is missing.
+        ValueError: If it has an unknown setting, or one of another type.
+    """
+    from headpursuit.studies.tasks import CAPTIONING, asked_for, file_settings, is_declaration
+
+    name, usual = asked_for(task)
+    usual = known(StudyConfig, usual, f"{task}, settings", besides=("task",))
+    if is_declaration(task) and (Path(task).parent / usual.get("other_concept", "")).is_file():
+        usual["other_concept"] = str(Path(task).parent / usual["other_concept"])
+    if name == CAPTIONING and given.get("concept") == usual.get("other_concept"):
+        usual["other_concept"] = "colours"
+    in_file = file_settings(task) if is_declaration(task) else {}
+    own = {key.replace("-", "_") for key in (*given, *in_file)}
+    if "ranking" in given:  # which is given whole
+        usual = {key: value for key, value in usual.items() if key in _OWN}
+    if "sweep" not in own and ({"heads", "scale"} & own or {**usual, **given}.get("by") == "effect"):
+        usual["sweep"] = False
+    return name, usual
