@@ -19,6 +19,7 @@ NAMES = {
     "rankers": "rankers",
     "lm-eval run": "lm_eval",
     "agreement": "agreement",
+    "screen": "screen",
 }
 """By what manifests call their folders."""
 

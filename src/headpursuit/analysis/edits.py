@@ -33,7 +33,11 @@ class SavedEdit:
         Raises:
             ValueError: If that is no head, or more than there are.
         """
-        edit = Edit.uniform(ranking.top(heads), scale, scope)
+        return cls.of_edit(Edit.uniform(ranking.top(heads), scale, scope), ranking)
+
+    @classmethod
+    def of_edit(cls, edit: Edit, ranking: Ranking) -> "SavedEdit":
+        """An edit of the model that was ranked."""
         return cls(edit, ranking.model, ranking.revision, ranking.unembedding_sha256, ranking.concept)
 
     def save(self, path: Path | str) -> None:

@@ -97,13 +97,11 @@ def _read(prompts: Path | None, column: str | None) -> "Collection[str] | None":
 def _figures(study: Path, saved: "SavedEdit", model: "LanguageModel") -> str:
     """What a study measured for this edit of this model."""
     from headpursuit.analysis import SavedEdit
-    from headpursuit.heads import parse_scope
     from headpursuit.report import figures
     from headpursuit.studies import StudyResult
 
     result = StudyResult.load(study)
-    measured = SavedEdit.of(result.ranking, result.heads, result.scale, parse_scope(result.config.scope))
-    measured.check(model)
-    if measured.edit != saved.edit:
-        raise ValueError(f"the study in {study} measured {measured.edit.to_json()}, not this edit")
+    SavedEdit.of_edit(result.rescaled, result.ranking).check(model)
+    if result.rescaled != saved.edit:
+        raise ValueError(f"the study in {study} measured {result.rescaled.to_json()}, not this edit")
     return figures(result)

@@ -144,6 +144,8 @@ class StudyConfig(ChatSettings, RunSettings):
             raise ValueError("by effect, heads and scales are chosen without a dose sheet; leave the sweep out")
         if self.by == "effect" and (self.heads, self.scale) != (StudyConfig.heads, StudyConfig.scale):
             raise ValueError("by effect, heads and scales are chosen; leave heads and scale out, or give scales to try")
+        if self.by == "effect" and (self.doses or self.also):
+            raise ValueError("by effect, numbers of heads are chosen; leave doses and also out")
         if self.among and self.by != "effect":
             raise ValueError("among shortlists heads that are tried by effect; leave it out, or choose by effect")
         if not self.scales:

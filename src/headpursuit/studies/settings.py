@@ -49,6 +49,8 @@ def find_task(config: StudyConfig) -> Task:
         ValueError: If there is no such task, its data or images cannot be used, or a setting would do nothing.
     """
     of_images = is_image_task(config.task)
+    if config.task == CAPTIONING and config.by == "effect":
+        raise ValueError("by effect, answers are followed, and captions have none; leave `by` out for captioning")
     if config.task == CAPTIONING and not config.sweep:
         raise ValueError(
             "captioning finds a dose for each direction on a dose sheet; instead of `heads` and `scale` give `doses`, "
@@ -76,7 +78,10 @@ def check_used(config: StudyConfig) -> None:
         "images": (is_image_task(config.task), "tasks that ask about images, and there are none here; leave {} out"),
         "captioning": (config.task == CAPTIONING, "captioning, which has two directions and a concept of your choice"),
         "one direction": (config.task != CAPTIONING, "tasks with one direction; leave {} out"),
-        "sheet": (config.sweep, "a dose sheet; leave {} out, or give `sweep=True` in place of `heads` and `scale`"),
+        "sheet": (
+            config.sweep or config.by == "effect",
+            "a dose sheet; leave {} out, or give `sweep=True` in place of `heads` and `scale`",
+        ),
     }
     settings = settings_in(StudyConfig)
     usual = {name: each.default for name, each in settings.items()}
@@ -101,9 +106,10 @@ def check_seed(config: StudyConfig) -> None:
 
 def _check_scales(config: StudyConfig, direction: Direction) -> None:
     """Refuse scales that go the other way."""
-    name = "scales" if config.sweep else "scale"
+    several = config.sweep or config.by == "effect"
+    name = "scales" if several else "scale"
     given = getattr(config, name)
-    check_side(given if config.sweep else (given,), direction, f"`{name}` is {written(given)}")
+    check_side(given if several else (given,), direction, f"`{name}` is {written(given)}")
     if config.task == CAPTIONING:
         check_side(config.enhance_scales, "enhance", f"`enhance_scales` is {written(config.enhance_scales)}")
 

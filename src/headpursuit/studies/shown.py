@@ -1,11 +1,12 @@
-"""Parts that several results show alike in a terminal: a ranking, the heads that are edited, and a dose sheet."""
+"""Parts that several results show alike in a terminal: a ranking, the edited heads, a dose sheet, a growth."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from headpursuit.analysis import Ranking
+from headpursuit.heads import Edit
 from headpursuit.studies.kernel import Line, Shown, Table
-from headpursuit.studies.results import DoseCell, DoseSheet, DoseWord, HeadNote
+from headpursuit.studies.results import DoseCell, DoseSheet, DoseWord, Grown, HeadNote
 
 _MARKS = {
     DoseWord.GOOD: "",
@@ -54,6 +55,35 @@ def heads_shown(heads: Iterable[str], notes: Iterable[HeadNote]) -> Iterator[Sho
     """Lines of the tokens that some heads write."""
     tokens = {note.head: note.tokens for note in notes}
     return (Line(f"{head} writes {' '.join(map(repr, tokens[head]))}") for head in heads)
+
+
+def grown_shown(grown: Grown) -> Iterator[Shown]:
+    """The finalists, beside what they promised."""
+    rows = [
+        (
+            "*" if number == grown.chosen else "=" if number in grown.ties else "",
+            edit_in_words(one.edit),
+            f"{one.promised:.2f}",
+            f"{one.loss:.2f}",
+            "-" if one.effect is None else f"{one.effect:.2f}",
+            "-" if one.damage is None else f"{one.damage:.2f}",
+        )
+        for number, one in enumerate(grown.finalists)
+    ]
+    columns = ("", "edit", ">effect, by margins", ">loss, at most", ">effect, by answers", ">damage")
+    title = (
+        f"an edit grown by what it does: {grown.n_screened} heads tried, {grown.n_effects} effects and "
+        f"{grown.n_damages} damages measured by the margins of {grown.what}; the finalists by answers to selection "
+        "questions (* taken, = does as well; damage above 1 is over-intervened)"
+    )
+    yield Table(title, columns, tuple(rows))
+    if grown.plain:
+        yield Line(f"Every pass was a whole one: {grown.plain}.")
+
+
+def edit_in_words(edit: Edit) -> str:
+    """Each head with its scale: `L17H7 x -1, L24H4 x -2`."""
+    return ", ".join(f"{head} x {scale:g}" for head, scale in edit.items())
 
 
 def sheet_shown(sheet: DoseSheet[Any], title: str, rates: Callable[[Any], str]) -> Iterator[Shown]:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import causal_task
 import planted_words
 import pytest
 import test_rankers
@@ -20,6 +21,7 @@ from headpursuit.studies import usual_config
 from headpursuit.studies.experiments.agreement import AgreementConfig
 from headpursuit.studies.experiments.lm_eval import HarnessConfig, evaluating
 from headpursuit.studies.experiments.rankers import RankersConfig
+from headpursuit.studies.experiments.screen import ScreenConfig
 from headpursuit.studies.experiments.sensitivity import SensitivityConfig
 from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask
 from headpursuit.studies.tasks import load_task
@@ -108,6 +110,12 @@ def _agreement(place):
     return Case("agreement", None, config, replace(config, seed=1), found)
 
 
+def _screen(place):
+    tiny_study.declare_task(place)
+    config = ScreenConfig(str(place / "tiny-qa.yaml"), "tiny", (-1.0,), among=5, ranking=RankConfig(n_draws=3))
+    return Case("screen", tiny.word_model(), config, replace(config, questions=7), {"task": causal_task.task_of()})
+
+
 CASES: dict[str, Callable[..., Case]] = {
     "answers": _answers,
     "captions": _captions,
@@ -116,6 +124,7 @@ CASES: dict[str, Callable[..., Case]] = {
     "rankers": _rankers,
     "lm_eval": _lm_eval,
     "agreement": _agreement,
+    "screen": _screen,
 }
 
 

@@ -65,7 +65,7 @@ def draw_arms(result: StudyResult) -> Any:
     """The score of every arm with its interval, as a figure of matplotlib."""
     panels = {_GROUPS[group]: rows for group, rows in _panels_of(result).items()}
     model = f"{result.concept}, {wording.short_name(result.config.model)}"
-    title = f"{model}: {len(result.edit.heads)} heads × {number(result.scale)}"
+    title = f"{model}: {_dose(result)}"
     return draw_panels(panels, title, [METRICS.find(result.metric).heading, "fraction of answers that are right"])
 
 
@@ -122,7 +122,7 @@ def _arm_title(arm: ArmSummary, result: StudyResult) -> str:
     drawn = "random heads, same layers" if arm.name.endswith("-matched") else "ranked heads"
     return {
         **TITLES,
-        "edit": f"ranked heads × {number(result.scale)}",
+        "edit": ("grown: " if result.grown else "ranked: ") + _dose(result),
         "dose": f"{len(arm.heads)} {drawn}",
         "other": f"best heads for {result.config.other_concept}",
     }[arm.kind]
@@ -139,7 +139,9 @@ def _key_figures(result: StudyResult) -> list[KeyFigure]:
     if base.unrelated and edit.unrelated:
         kept = base.unrelated.score.value, edit.unrelated.score.value
         found.append(_before_after("unrelated questions answered correctly", *kept))
-    found.append(KeyFigure("their scale", number(result.scale), _scale_note(result.scale, result.config.scope)))
+    scales = sorted(set(result.rescaled.values()))
+    note = _scale_note(scales[-1], result.config.scope) if len(scales) == 1 else "one scale for each head"
+    found.append(KeyFigure("their scale", ", ".join(map(number, scales)), note))
     rates = [arm.target.score.value for arm in result.arms_of("matched")]
     if rates:
         spread = f"same layers; {len(rates)} draws, {rate(min(rates))} to {rate(max(rates))}"
@@ -153,6 +155,14 @@ def _before_after(label: str, before: float, after: float) -> KeyFigure:
     change = round(100 * (after / before - 1)) if before else 0
     note = f"{abs(change)} % {'less' if change < 0 else 'more'} than unedited" if change else "unchanged"
     return KeyFigure(label, f"{rate(before)} → {rate(after)}", note if before else "the base has none")
+
+
+def _dose(result: StudyResult) -> str:
+    """The edit in a few words: `2 heads × -1`, or each head with its scale."""
+    edit = result.rescaled
+    if len(set(edit.values())) == 1:
+        return f"{len(edit)} {'head' if len(edit) == 1 else 'heads'} × {number(next(iter(edit.values())))}"
+    return ", ".join(f"{head} × {number(scale)}" for head, scale in edit.items())
 
 
 def _scale_note(scale: float, scope: str) -> str:

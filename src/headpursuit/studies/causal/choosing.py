@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
-from headpursuit.concepts import Concept
+from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.models import LanguageModel, replay_refusal
+from headpursuit.models import replay_refusal
 from headpursuit.pursuit.causal import Candidate, Limits, Pursued, Trial, causal_pursuit
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.causal.measuring import Probabilities, probabilities
@@ -15,8 +14,9 @@ from headpursuit.studies.causal.screening import choosing_questions
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import Parts, part
 from headpursuit.studies.measures import Measure
-from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.progress import silent
 from headpursuit.studies.results import Arm, ArmSummary, Finalist, Grown, Tried
+from headpursuit.studies.study_run import StudyRun
 from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Task, drawn
 
@@ -41,47 +41,57 @@ def most_heads(n_heads: int) -> int:
     return max(3, n_heads * 2 // 100)
 
 
+def check_choosing(task: Task, config: StudyConfig) -> None:
+    """Refuse what cannot be chosen by, before anything runs.
+
+    Raises:
+        ValueError: If there are too few questions.
+    """
+    choosing_questions(task, MOST_QUESTIONS, config.seed)
+
+
+def grow(run: StudyRun, measure: Measure[ArmSummary]) -> Grown:
+    """Grow edits on ranking questions, measure the last few by answers to selection questions, and take one.
+
+    Everything is kept in the study's folder as it finishes; `edit.json` is the edit that is taken.
+
+    Raises:
+        ValueError: If nothing can be followed, or no edit within the limits does anything.
+    """
+    among = run.rankings[0].top(run.config.among) if run.config.among else run.model.anatomy.heads
+    choosing = _Choosing(run, measure, among)
+    found = part(run.folder / "grown.json", Grown, choosing.grown)
+    if not found.finalists:
+        raise ValueError(
+            f"no head of {len(among)} changes the target by {Limits.least_gain:.0%} more than it loses of everything "
+            f"else, within the damage allowed ({run.config.damage:.0%}); allow more damage, or other heads or scales"
+        )
+    found = choosing.judged(found)
+    SavedEdit.of_edit(found.edit, run.rankings[0]).save(run.folder / "edit.json")
+    return found
+
+
 @dataclass(frozen=True)
-class Choosing:
+class _Choosing:
     """Everything that choosing an edit needs."""
 
-    model: LanguageModel
-    task: Task
-    concept: Concept
-    config: StudyConfig
+    run: StudyRun
     measure: Measure[ArmSummary]
-    folder: Path
-    """Of the study; everything is kept in it as it finishes."""
-    progress: Progress
     among: Sequence[Head]
     """The heads that may be edited."""
 
-    def choose(self) -> Grown:
-        """Grow edits, measure the last few by answers, and take one.
-
-        Raises:
-            ValueError: If nothing can be followed, or no edit within the limits does anything.
-        """
-        pursued = part(self.folder / "pursued.json", Grown, self._grown)
-        if not pursued.finalists:
-            raise ValueError(
-                f"no head of {len(self.among)} changes the target by {Limits.least_gain:.0%} within the damage allowed "
-                f"({self.config.damage:.0%}); allow more damage, or other heads or scales"
-            )
-        return self._judged(pursued)
-
-    def _grown(self) -> Grown:
+    def grown(self) -> Grown:
         """The pursuit, by probabilities."""
-        self.progress("read questions", 0, 1)
-        questions = choosing_questions(self.task, MOST_QUESTIONS, self.config.seed)
-        measured = probabilities(self.model, self.task, *questions, self.config)
-        self.progress("read questions", 1, 1)
-        limits = Limits(loss=self.config.damage, most_heads=most_heads(self.model.anatomy.n_heads))
+        self.run.progress("read questions", 0, 1)
+        questions = choosing_questions(self.run.task, MOST_QUESTIONS, self.run.config.seed)
+        measured = probabilities(self.run.model, self.run.task, *questions, self.run.config)
+        self.run.progress("read questions", 1, 1)
+        limits = Limits(loss=self.run.config.damage, most_heads=most_heads(self.run.model.anatomy.n_heads))
         candidates, n_screened = self._candidates(measured, limits)
-        self.progress("grow", 0, 1)
-        scope = parse_scope(self.config.scope)
+        self.run.progress("grow", 0, 1)
+        scope = parse_scope(self.run.config.scope)
         pursued = causal_pursuit(measured, candidates, limits, scope=scope) if candidates else Pursued((), (), 0, 0)
-        self.progress("grow", 1, 1)
+        self.run.progress("grow", 1, 1)
         return Grown(
             what=measured.followed[0].what,
             n_left_out=measured.followed[0].n_left_out,
@@ -90,35 +100,35 @@ class Choosing:
             n_damages=pursued.n_damages,
             steps=tuple(Tried(step.what, *_told(step.trial)) for step in pursued.steps),
             finalists=tuple(Finalist(*_told(trial)) for trial in _last(pursued.best, limits)),
-            plain=replay_refusal(self.model),
+            plain=replay_refusal(self.run.model),
         )
 
     def _candidates(self, measured: Probabilities, limits: Limits) -> tuple[list[Candidate], int]:
         """Heads and scales to grow from: those that do most by themselves at the first scale, and break least."""
-        scope, scales = parse_scope(self.config.scope), self.config.scales
+        scope, scales = parse_scope(self.run.config.scope), self.run.config.scales
         first = -1.0 if -1.0 in scales else scales[0]
         effects: dict[Head, float] = {}
         for number, head in enumerate(self.among):
-            self.progress("screen", number, len(self.among) + _TRIED)
+            self.run.progress("screen", number, len(self.among) + _TRIED)
             effects[head] = measured.effect(Edit({head: first}, scope))
         promising = sorted(effects, key=lambda head: -effects[head])[:_TRIED]
         values: dict[Head, float] = {}
         for number, head in enumerate(promising):
-            self.progress("screen", len(self.among) + number, len(self.among) + _TRIED)
+            self.run.progress("screen", len(self.among) + number, len(self.among) + _TRIED)
             if effects[head] > 0:
                 damage = measured.damage(Edit({head: first}, scope))
                 values[head] = Trial(Edit({head: first}), effects[head], damage).value(limits.weight)
         kept = sorted(values, key=lambda head: -values[head])[:_CANDIDATES]
         return [(head, scale) for head in kept for scale in scales], len(effects)
 
-    def _judged(self, grown: Grown) -> Grown:
+    def judged(self, grown: Grown) -> Grown:
         """The finalists measured by answers to selection questions, and one chosen."""
-        questions = drawn(self.task.selection, self.config.sweep_questions, self.config.seed)
-        runner = ArmRunner(self.model, self.task, self.config, silent, questions)
-        arms = Parts(self.folder / "finalists", Arm, self.progress, "finalists", 1 + len(grown.finalists))
+        questions = drawn(self.run.task.selection, self.run.config.sweep_questions, self.run.config.seed)
+        runner = ArmRunner(self.run.model, self.run.task, self.run.config, silent, questions)
+        arms = Parts(self.run.folder / "finalists", Arm, self.run.progress, "finalists", 1 + len(grown.finalists))
 
         def figures(*of: Arm) -> ArmSummary:
-            return summarise(self.task, self.concept, of, self.config.seed, questions)[-1]
+            return summarise(self.run.task, self.run.concept, of, self.run.config.seed, questions)[-1]
 
         base = arms.part("base", partial(runner.run, "base", "base", Edit({})))
         before = figures(base)

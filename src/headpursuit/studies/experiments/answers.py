@@ -7,6 +7,7 @@ from pathlib import Path
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
+from headpursuit.studies.causal.choosing import check_choosing, grow
 from headpursuit.studies.dates import dated
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table
@@ -17,7 +18,7 @@ from headpursuit.studies.results import Arm, ArmSummary, Example, StudyConfig, S
 from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.scoring import check_metric, score
 from headpursuit.studies.settings import command, find_task, prepare
-from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
+from headpursuit.studies.shown import grown_shown, heads_shown, ranking_shown, sheet_shown
 from headpursuit.studies.study_run import begin_study
 from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.sweep import doses_left_out, sweep
@@ -36,14 +37,17 @@ def study_answers(
     """`headpursuit.study` of a task with answers."""
     config = dated(model, config, Path(path), chat=config.chat)
     task = task or find_task(config)
-    task = task.split_for(sweep=config.sweep)
+    task = task.split_for(sweep=config.sweep or config.by == "effect")
     check_metric(task)
     measure = answer_measure(task, config)
+    if config.by == "effect":
+        check_choosing(task, config)
     run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)
     sheet = sweep(run) if config.sweep else None
+    grown = grow(run, measure) if config.by == "effect" else None
     dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale) if sheet else config
     scopes, remark = image_scopes(model, task, config)
-    planned = plan_arms(dosed, model.anatomy, *run.rankings, scopes)
+    planned = plan_arms(dosed, model.anatomy, *run.rankings, scopes, grown.edit if grown else None)
     runner = ArmRunner(model, task, config, progress)
     unedited = runner.measured(planned[:1], run.folder)
     check_base(summarise(task, run.concept, unedited, config.seed)[0], measure)
@@ -52,7 +56,8 @@ def study_answers(
     p_matched, p_random = (p_value(task, run.concept, arms, kind, config.seed) for kind in ("matched", "random"))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
     decision = decide(measure, summaries, p_matched, p_random)
-    kept = sentences.reproduced(sheet.chosen.effect, decision.effect, config.effect) if sheet else ""
+    promised = sheet.chosen.effect if sheet else grown.taken.effect if grown else None
+    kept = "" if promised is None else sentences.reproduced(promised, decision.effect, config.effect)
     result = StudyResult(
         **run.described(),
         arms=summaries,
@@ -60,6 +65,7 @@ def study_answers(
         verdict=verdict_of(decision),
         classes=dict(task.classes),
         sheet=sheet,
+        grown=grown,
         remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out, _worn(model, task, config)))),
         metric=measure.metric.name,
         direction=task.direction,
@@ -99,6 +105,8 @@ def shown(result: StudyResult) -> Iterator[Shown]:
         unedited = _rates(result.sheet.base)
         title = f"dose sheet: target score / unrelated answers that are right, unedited {unedited}"
         yield from sheet_shown(result.sheet, title, _rates)
+    if result.grown is not None:
+        yield from grown_shown(result.grown)
     yield from heads_shown(result.edit.heads, result.notes)
     yield _arms(result)
     yield from _example(result)
@@ -119,7 +127,8 @@ def _arms(result: StudyResult) -> Table:
         for arm in result.arms
     ]
     columns = ("arm", "heads", f">{METRICS.find(result.metric).short}", ">unrelated", ">ppl", ">KL")
-    title = f"held-out questions, heads at scale {result.scale:g}; target: {METRICS.find(result.metric).counted}"
+    scales = ", ".join(f"{scale:g}" for scale in sorted(set(result.rescaled.values())))
+    title = f"held-out questions, heads at scale {scales}; target: {METRICS.find(result.metric).counted}"
     return Table(title, columns, tuple(rows))
 
 

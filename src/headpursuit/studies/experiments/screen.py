@@ -13,6 +13,7 @@ from headpursuit.settings import Flag, RankConfig, RunSettings
 from headpursuit.studies.causal.measuring import probabilities
 from headpursuit.studies.causal.screening import MATTERS, HeadEffect, Role, choosing_questions, role_of, screen_heads
 from headpursuit.studies.config import StudyConfig
+from headpursuit.studies.dates import dated
 from headpursuit.studies.identity import check_asked
 from headpursuit.studies.judging.terms import WORDS, percent
 from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, command_line
@@ -48,6 +49,8 @@ class ScreenConfig(RunSettings):
     data: str = ""
     """Where the task's rows or images are, as for `study`."""
     ranking: RankConfig = field(default_factory=RankConfig)
+    date: Annotated[str, Flag(usual="the day on which it is begun")] = ""
+    """Now, to a chat template that writes date or time, like 2026-07-14."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -154,7 +157,9 @@ def screen(
             a probability is undefined.
         AnatomyError: If the model's heads cannot be certified.
     """
-    study, folder = config.study, Path(path)
+    folder = Path(path)
+    config = dated(model, config, folder, chat=config.study.chat)
+    study = config.study
     task = (task or find_task(study)).split_for(sweep=True)
     target, unrelated = choosing_questions(task, config.questions, config.seed)
     KIND.check(folder, config, resume=resume)

@@ -75,9 +75,14 @@ class Grown:
     """Others that do as well."""
 
     @property
+    def taken(self) -> Finalist:
+        """The finalist that was taken."""
+        return self.finalists[self.chosen]
+
+    @property
     def edit(self) -> Edit:
-        """The edit that was taken."""
-        return self.finalists[self.chosen].edit
+        """Its edit."""
+        return self.taken.edit
 
     def chosen_among(self, base: ArmSummary | None, finalists: tuple[Finalist, ...], tie: float) -> "Grown":
         """With finalists that were measured, one of which is taken.

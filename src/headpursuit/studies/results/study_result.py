@@ -4,9 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from headpursuit.analysis import Ranking
+from headpursuit.heads import Edit, parse_scope
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results.figures import ArmKind, ArmSummary
+from headpursuit.studies.results.grown import Grown
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
 from headpursuit.studies.tasks.task import Direction
@@ -75,20 +77,20 @@ class StudyResult(RankedStudy):
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
     sheet: AnswerSheet | None = None
-    """The dose sheet; None where number and scale of the heads were given."""
+    """The dose sheet; None where the edit was chosen in another way, or number and scale of the heads were given."""
+    grown: Grown | None = None
+    """The growth of the edit, where it was chosen by what it does."""
     metric: str = "contains"
     """The metric of the target outputs."""
     direction: Direction = "suppress"
 
     @property
-    def heads(self) -> int | str:
-        """The number of heads that are edited, as the sheet or the config says."""
-        return self.sheet.n_heads if self.sheet else self.config.heads
-
-    @property
-    def scale(self) -> float:
-        """The factor that they are multiplied by."""
-        return self.sheet.scale if self.sheet else self.config.scale
+    def rescaled(self) -> Edit:
+        """The edit that is judged: grown, or so many of the best heads at one scale."""
+        if self.grown is not None:
+            return self.grown.edit
+        heads, scale = (self.sheet.n_heads, self.sheet.scale) if self.sheet else (self.config.heads, self.config.scale)
+        return Edit.uniform(self.ranking.top(heads), scale, parse_scope(self.config.scope))
 
     @property
     def edit(self) -> ArmSummary:
