@@ -160,6 +160,7 @@ BEGINNINGS = {
         (RankersConfig(("countries-qa", "months"), "a model"), {"tasks", "model", "score", "rule", "centre"})
     ],
     "agreement": [(AgreementConfig("one.json", "a folder/other"), {"one", "other"})],
+    "screen": [(ScreenConfig("countries-qa", "a model"), {"task", "model"})],
     "lm_eval": [(HarnessConfig("a model", ("arc_easy", "m.yaml"), EDIT), {"model", "tasks", "edit"})],
 }
 """Of every experiment some settings, and the fields that cannot be anything else here."""

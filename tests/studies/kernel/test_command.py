@@ -45,7 +45,11 @@ WRITTEN = {
 }
 """Text that has a grammar of its own."""
 
-TOGETHER = [{"heads", "scale", "ranker"}, {"sweep", "ranking.score"}]
+TOGETHER = [
+    {"heads", "scale", "ranker", "by", "among"},
+    {"sweep", "ranking.score", "by", "among"},
+    {"sweep", "heads", "scale", "ranker", "doses", "also"},
+]
 """Of these settings, those of one group refuse those of the other beside them."""
 
 
@@ -90,6 +94,8 @@ def changed(config, changes):
     own = {name: value for name, value in changes.items() if "." not in name}
     if {"heads", "scale"} & set(own) and hasattr(config, "sweep"):
         own["sweep"] = False  # which chooses them
+    if {"by", "among"} & set(own) and hasattr(config, "by"):
+        own |= {"by": "effect", "sweep": False}  # without which it would do nothing
     if {"system", "template_args", "date"} & set(own) and hasattr(config, "chat"):
         own["chat"] = True  # without which they would do nothing
     inside = {name.removeprefix("ranking."): value for name, value in changes.items() if "." in name}
