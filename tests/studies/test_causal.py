@@ -9,16 +9,18 @@ import tiny_study
 import torch
 
 import headpursuit as hp
+from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.causal import choosing
-from headpursuit.studies.causal.choosing import Choosing, most_heads
+from headpursuit.studies.causal.choosing import grow, most_heads
 from headpursuit.studies.causal.following import check_following, follow
 from headpursuit.studies.causal.measuring import NOISE, probabilities
 from headpursuit.studies.causal.screening import choosing_questions, screen_heads
 from headpursuit.studies.measures import answer_measure
 from headpursuit.studies.progress import silent
 from headpursuit.studies.results import Finalist, Grown
+from headpursuit.studies.study_run import StudyRun
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def task():
 @pytest.fixture
 def config(tmp_path):
     tiny_study.declare_task(tmp_path)
-    return tiny_study.tiny_config(tmp_path, scales="0,-1,-20")
+    return tiny_study.tiny_config(tmp_path, scales=(0.0, -1.0, -20.0))
 
 
 @pytest.fixture
@@ -166,45 +168,72 @@ def planted():
     return causal_task.task_of().split_for(sweep=True)
 
 
-def choosing_of(model, task, config, folder, **changes):
-    given = dict(progress=silent, among=model.anatomy.heads, concept=task.words, measure=answer_measure(task, config))
-    return Choosing(model, task, config=config, folder=folder, **{**given, **changes})
+@pytest.fixture(scope="module")
+def ranking(model, planted):
+    captured = hp.capture(model, planted.ranking_prompts)
+    return hp.rank(model, captured, planted.words, hp.RankConfig(n_draws=3))
 
 
-def test_the_planted_head_is_chosen_and_measured_by_answers(model, planted, config, tmp_path):
-    task, roomy = planted, replace(config, damage=0.5)
-    grown = choosing_of(model, task, roomy, tmp_path).choose()
-    assert Head(1, 2) in grown.edit
-    assert grown.steps and grown.n_screened == 12 and grown.plain == ""
-    assert 0 < len(grown.edit) <= most_heads(12)
-    taken = grown.finalists[grown.chosen]
-    assert all(one.arm is not None and one.effect is not None for one in grown.finalists)
-    sound = [one.effect for one in grown.finalists if one.damage <= 1]
-    assert not sound or taken.effect >= max(sound) - 0.02
+@pytest.fixture
+def begun(model, planted, config, ranking):
+    """A study that is begun in a folder: nothing is chosen yet."""
+
+    def begin(folder, **changes):
+        folder.mkdir(exist_ok=True)
+        settings = replace(config, by="effect", heads="1%", scale=-1.0, **{"damage": 0.5, **changes})
+        return StudyRun(
+            model, planted, settings, silent, folder, planted.words, planted.words, {}, (ranking, ranking), ()
+        )
+
+    return begin
+
+
+def grown(run):
+    return grow(run, answer_measure(run.task, run.config))
+
+
+def test_the_planted_head_is_chosen_and_measured_by_answers(model, begun, tmp_path):
+    run = begun(tmp_path)
+    found = grown(run)
+    assert Head(1, 2) in found.edit
+    assert found.steps and found.n_screened == 12 and found.plain == ""
+    assert 0 < len(found.edit) <= most_heads(12)
+    assert all(one.arm is not None and one.effect is not None for one in found.finalists)
+    sound = [one.effect for one in found.finalists if one.damage <= 1]
+    assert not sound or found.taken.effect >= max(sound) - 0.02
+    assert SavedEdit.load(tmp_path / "edit.json").edit == found.edit
     # The answers are those of the edit, on selection questions.
-    with hp.rescale(model, taken.edit):
-        answers = hp.answer(model, [q.prompt for q in task.selection], max_new_tokens=config.max_new_tokens)
-    right = [q.answers[0] in a for q, a in zip(task.selection, answers, strict=True) if q.group == "target"]
-    assert taken.arm.target.score.value == pytest.approx(np.mean(right))
+    task = run.task
+    with hp.rescale(model, found.edit):
+        answers = hp.answer(model, [q.prompt for q in task.selection], max_new_tokens=run.config.max_new_tokens)
+    right = [q.answers[0] in a.split() for q, a in zip(task.selection, answers, strict=True) if q.group == "target"]
+    assert found.taken.arm.target.score.value == pytest.approx(np.mean(right))
 
 
-def test_what_was_grown_is_not_grown_again(model, planted, config, tmp_path, monkeypatch):
-    task, roomy = planted, replace(config, damage=0.5)
-    (tmp_path / "anew").mkdir()
+def test_what_was_grown_is_not_grown_again(begun, tmp_path, monkeypatch):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ArmRunner, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            choosing_of(model, task, roomy, tmp_path).choose()
+            grown(begun(tmp_path))
     monkeypatch.setattr(choosing, "causal_pursuit", None)
-    resumed = choosing_of(model, task, roomy, tmp_path).choose()
+    resumed = grown(begun(tmp_path))
     monkeypatch.undo()
-    assert resumed == choosing_of(model, task, roomy, tmp_path / "anew").choose()
+    assert resumed == grown(begun(tmp_path / "anew"))
 
 
-def test_no_head_does_anything_within_the_damage(model, task, config, tmp_path, monkeypatch):
-    strict = replace(config, damage=1e-9, scales="0.999")
-    with pytest.raises(ValueError, match="no head of 12 changes the target by 2% within the damage allowed"):
-        choosing_of(model, task, strict, tmp_path).choose()
+def test_heads_are_tried_among_the_best_of_the_ranking(begun, tmp_path, ranking):
+    try:
+        found = grown(begun(tmp_path, among=4))
+    except ValueError as error:
+        assert "no head of 4 changes the target" in str(error)
+    else:
+        assert found.n_screened == 4
+        assert set(found.edit) <= set(ranking.top(4))
+
+
+def test_no_head_does_anything_within_the_damage(begun, tmp_path):
+    with pytest.raises(ValueError, match="no head of 12 changes the target by 2% more than it loses"):
+        grown(begun(tmp_path, damage=1e-9, scales=(0.999,)))
 
 
 def _finalist(scale, effect, damage):
@@ -221,8 +250,8 @@ def _finalist(scale, effect, damage):
     ],
 )
 def test_the_taken_finalist(finalists, chosen, ties):
-    grown = Grown("the right answers", 1, 1, 1, (), ())
-    found = grown.chosen_among(None, tuple(_finalist(*one) for one in finalists), 0.02)
+    chosen_of = Grown("the right answers", 1, 1, 1, (), ())
+    found = chosen_of.chosen_among(None, tuple(_finalist(*one) for one in finalists), 0.02)
     assert (found.chosen, found.ties) == (chosen, ties)
 
 

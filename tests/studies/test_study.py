@@ -68,7 +68,8 @@ def test_the_edit_is_the_best_heads_and_controls_avoid_them(finished):
     assert [arm.name for arm in result.arms] == ARMS
     best = tuple(str(head) for head in sorted(result.ranking.top(2)))
     assert result.arms[1].heads == best
-    assert result.arms[1].scale == result.scale == -20
+    assert result.arms[1].scale == -20
+    assert result.rescaled == Edit.uniform(result.ranking.top(2), -20)
     for arm in result.arms[2:]:
         assert len(arm.heads) == 2
         assert not set(arm.heads) & set(best)

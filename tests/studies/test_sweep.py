@@ -135,7 +135,8 @@ def test_the_chosen_dose_is_that_of_the_arms(finished):
     sheet = result.sheet
     assert [(cell.n_heads, cell.scale) for cell in sheet.cells] == [(n, s) for n in (1, 2, 3) for s in SCALES]
     assert sheet.not_run == ()
-    assert (len(result.edit.heads), result.edit.scale) == (sheet.n_heads, sheet.scale) == (result.heads, result.scale)
+    assert (len(result.edit.heads), result.edit.scale) == (sheet.n_heads, sheet.scale)
+    assert set(result.rescaled.values()) == {sheet.scale} and len(result.rescaled) == sheet.n_heads
     assert {arm.scale for arm in result.arms[1:]} == {sheet.scale}
     assert sheet.chosen.arm.heads == result.edit.heads
     assert sum(cell.matched is not None for cell in sheet.cells) == 3
