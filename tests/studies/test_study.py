@@ -9,7 +9,7 @@ from tiny_study import ARMS, N_NEW, NEUTRAL, breaking_in, prompt, tiny_config
 
 from headpursuit.analysis import Capture, RankConfig, Ranking
 from headpursuit.concepts import Concept
-from headpursuit.heads import Head, parse_scope
+from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import answer, rescale
 from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json

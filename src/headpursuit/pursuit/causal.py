@@ -10,8 +10,9 @@ whose edit *does* most, given the edit so far:
 3. *Swap.* Where no addition gains enough, each head of S is tried for each other candidate. If a swap gains enough, on
    with 1; else it ends.
 
-Only effects are measured of all trials. Damage, which costs more, is measured from the largest effect downwards, until
-what is left could not win even if it did no more damage than S does.
+Only effects are measured of all trials. Damage, which costs more, is measured of those that could win if they did no
+more damage than S does; the most promising first, and after the first step of so many at most. What a head breaks by
+itself, where it is known, counts against its promise.
 
 Source: the step-wise choice of matching pursuit (Mallat and Zhang 1993) with removals (as in forward-backward greedy
 selection, Zhang 2011); effects of edits in place of inner products.
@@ -84,6 +85,9 @@ class Limits:
     n_swapped: int = 24
     """Candidates that are tried in a swap: those that did most when they were last tried by themselves."""
 
+    n_damages: int = 10
+    """Trials of a step, after the first, whose damage is measured at most."""
+
     def __post_init__(self) -> None:
         if not 0 < self.loss < 1 or self.strain <= 0 or self.least_gain <= 0 or self.most_heads < 1:
             raise ValueError(
@@ -127,6 +131,7 @@ def causal_pursuit(
     limits: Limits = Limits(),
     *,
     scope: Scope = "all",
+    known: Iterable[Trial] = (),
     most_kept: int = 3,
 ) -> Pursued:
     """Grow an edit by what it does.
@@ -136,6 +141,7 @@ def causal_pursuit(
         candidates: Heads and scales, the most promising first.
         limits: What it may do, and when it ends.
         scope: Which tokens the edits act on.
+        known: Edits that were tried before.
         most_kept: Edits kept of each number of heads.
 
     Raises:
@@ -143,7 +149,10 @@ def causal_pursuit(
     """
     if not candidates:
         raise ValueError("a pursuit needs candidates: heads and scales")
-    return _Pursuit(measured, tuple(candidates), limits or Limits(), Edit({}, scope)).run(most_kept)
+    trials = {trial.edit: trial for trial in known}
+    effects = {edit: trial.effect for edit, trial in trials.items()}
+    pursuit = _Pursuit(measured, tuple(candidates), limits or Limits(), Edit({}, scope), effects, trials)
+    return pursuit.run(most_kept)
 
 
 @dataclass
@@ -209,20 +218,28 @@ class _Pursuit:
         return best
 
     def _tried(self, edits: Sequence[Edit], base: Edit, best: float, cost: float) -> Iterator[Trial]:
-        """Trials within the limits, from the largest effect downwards, as long as one could win."""
+        """Trials within the limits, the most promising first, as long as one could win."""
         measured = self.measured.upon(base) if any(edit not in self.effects for edit in edits) else self.measured
         for edit in edits:
             if edit not in self.effects:
                 self.effects[edit] = measured.effect(edit)
-        for edit in sorted(edits, key=lambda e: -self.effects[e]):
-            if self.effects[edit] < best + cost:
-                return
+        left = self.limits.n_damages if base else len(edits)
+        for edit in sorted(edits, key=lambda e: self._broken_alone(e, base) - self.effects[e]):
+            if self.effects[edit] < best + cost or (edit not in self.trials and left == 0):
+                continue
             if edit not in self.trials:
+                left -= 1
                 self.trials[edit] = Trial(edit, self.effects[edit], measured.damage(edit))
             trial = self.trials[edit]
             if self.limits.allow(trial.damage):
                 best = max(best, trial.value(self.limits.weight))
                 yield trial
+
+    def _broken_alone(self, edit: Edit, base: Edit) -> float:
+        """The cost of what the heads that an edit has beyond its base break by themselves, as far as it is known."""
+        new = (_with(self.nothing, (h, s)) for h, s in edit.items() if base.get(h) != s)
+        known = (self.trials[one].damage.loss for one in new if one in self.trials)
+        return self.limits.weight * sum(max(loss, 0.0) for loss in known)
 
     def _best(self, most: int) -> tuple[Trial, ...]:
         least, weight = self.limits.least_gain, self.limits.weight

@@ -7,7 +7,7 @@ from functools import partial
 from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import replay_refusal
-from headpursuit.pursuit.causal import Candidate, Limits, Pursued, Trial, causal_pursuit
+from headpursuit.pursuit.causal import Limits, Pursued, Trial, causal_pursuit
 from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.causal.measuring import Probabilities, probabilities
 from headpursuit.studies.causal.screening import choosing_questions
@@ -81,30 +81,33 @@ class _Choosing:
     """The heads that may be edited."""
 
     def grown(self) -> Grown:
-        """The pursuit, by probabilities."""
+        """The pursuit, by margins."""
         self.run.progress("read questions", 0, 1)
         questions = choosing_questions(self.run.task, MOST_QUESTIONS, self.run.config.seed)
         measured = probabilities(self.run.model, self.run.task, *questions, self.run.config)
         self.run.progress("read questions", 1, 1)
         limits = Limits(loss=self.run.config.damage, most_heads=most_heads(self.run.model.anatomy.n_heads))
-        candidates, n_screened = self._candidates(measured, limits)
+        alone = self._alone(measured, limits)
+        candidates = [(head, scale) for trial in alone for head in trial.edit for scale in self.run.config.scales]
         self.run.progress("grow", 0, 1)
         scope = parse_scope(self.run.config.scope)
-        pursued = causal_pursuit(measured, candidates, limits, scope=scope) if candidates else Pursued((), (), 0, 0)
+        pursued = Pursued((), (), 0, 0)
+        if candidates:
+            pursued = causal_pursuit(measured, candidates, limits, scope=scope, known=alone)
         self.run.progress("grow", 1, 1)
         return Grown(
             what=measured.followed[0].what,
             n_left_out=measured.followed[0].n_left_out,
-            n_screened=n_screened,
-            n_effects=pursued.n_effects,
-            n_damages=pursued.n_damages,
+            n_screened=len(self.among),
+            n_effects=len(self.among) + pursued.n_effects - len(alone),
+            n_damages=min(_TRIED, len(self.among)) + pursued.n_damages - len(alone),
             steps=tuple(Tried(step.what, *_told(step.trial)) for step in pursued.steps),
             finalists=tuple(Finalist(*_told(trial)) for trial in _last(pursued.best, limits)),
             plain=replay_refusal(self.run.model),
         )
 
-    def _candidates(self, measured: Probabilities, limits: Limits) -> tuple[list[Candidate], int]:
-        """Heads and scales to grow from: those that do most by themselves at the first scale, and break least."""
+    def _alone(self, measured: Probabilities, limits: Limits) -> list[Trial]:
+        """Heads to grow from, at one scale: those that do most by themselves, beyond what they break."""
         scope, scales = parse_scope(self.run.config.scope), self.run.config.scales
         first = -1.0 if -1.0 in scales else scales[0]
         effects: dict[Head, float] = {}
@@ -112,14 +115,14 @@ class _Choosing:
             self.run.progress("screen", number, len(self.among) + _TRIED)
             effects[head] = measured.effect(Edit({head: first}, scope))
         promising = sorted(effects, key=lambda head: -effects[head])[:_TRIED]
-        values: dict[Head, float] = {}
+        tried: list[Trial] = []
         for number, head in enumerate(promising):
             self.run.progress("screen", len(self.among) + number, len(self.among) + _TRIED)
             if effects[head] > 0:
-                damage = measured.damage(Edit({head: first}, scope))
-                values[head] = Trial(Edit({head: first}), effects[head], damage).value(limits.weight)
-        kept = sorted(values, key=lambda head: -values[head])[:_CANDIDATES]
-        return [(head, scale) for head in kept for scale in scales], len(effects)
+                edit = Edit({head: first}, scope)
+                tried.append(Trial(edit, effects[head], measured.damage(edit)))
+        tried.sort(key=lambda trial: -trial.value(limits.weight))
+        return tried[:_CANDIDATES]
 
     def judged(self, grown: Grown) -> Grown:
         """The finalists measured by answers to selection questions, and one chosen."""
