@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
@@ -17,7 +18,8 @@ from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.scoring import check_metric, score
-from headpursuit.studies.settings import command, find_task, prepare
+from headpursuit.studies.settings import command, find_task
+from headpursuit.studies.settings import prepare as prepared_task
 from headpursuit.studies.shown import grown_shown, heads_shown, ranking_shown, sheet_shown
 from headpursuit.studies.study_run import begin_study
 from headpursuit.studies.summaries import p_value, summarise
@@ -144,6 +146,14 @@ def _example(result: StudyResult) -> Iterator[Line]:
 def _rates(arm: ArmSummary) -> str:
     unrelated = f" / {arm.unrelated.score.value:.2f}" if arm.unrelated else ""
     return f"{arm.target.score.value:.2f}{unrelated}"
+
+
+def prepare(config: StudyConfig) -> dict[str, Any]:
+    """The task; whatever is missing, or too little to choose an edit by, is refused before a model is loaded."""
+    prepared = prepared_task(config)
+    if config.by == "effect":
+        check_choosing(prepared["task"].split_for(sweep=True), config)
+    return prepared
 
 
 EXPERIMENT = Experiment("study", KIND, study_answers, shown, command, prepare)
