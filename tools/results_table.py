@@ -38,7 +38,7 @@ def rows_of_answers(name: str, result: StudyResult) -> list[tuple[str, ...]]:
         (
             name,
             " ".join(edit.heads),
-            f"{result.scale:g}",
+            ", ".join(f"{scale:g}" for scale in dict.fromkeys(result.rescaled.values())),
             interval(base.target.score),
             f"**{interval(edit.target.score)}**",
             draws([arm.target.score.value for arm in result.arms_of("matched")]),

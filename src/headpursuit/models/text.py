@@ -83,7 +83,7 @@ def answer(
     found = answer_ids(
         model, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, chat=chat, progress=progress
     )
-    return [str(model.tokenizer.decode(ids, skip_special_tokens=True)) for ids in found]
+    return [str(model.tokenizer.decode(list(ids), skip_special_tokens=True)) for ids in found]
 
 
 def answer_ids(

@@ -106,7 +106,7 @@ def _within(model: LanguageModel, question: Question, said: Sequence[int]) -> Co
     """The tokens of an accepted answer in what was said, and all before them."""
 
     def text(n: int) -> str:
-        return str(model.tokenizer.decode(said[:n], skip_special_tokens=True))
+        return str(model.tokenizer.decode(list(said[:n]), skip_special_tokens=True))
 
     accepted = phrases(question.answers)
     end = next((n for n in range(1, len(said) + 1) if any(accepted.matches(text(n)))), None)

@@ -131,7 +131,8 @@ def probabilities(
     parts = [likelihoods(model, one.continuations, batch_size=_BATCH, chat=config.frame) for one in followed]
     neutral = neutral_text(model, task.neutral_texts[:_TEXTS])
     kl, loss = neutral.under(Edit({}))
-    base = Reading(*(answered_of(part.base) for part in parts), tuple(kl.tolist()), tuple(loss.tolist()))
+    asked = answered_of(parts[0].base), answered_of(parts[1].base)
+    base = Reading(*asked, tuple(kl.tolist()), tuple(loss.tolist()))
     return Probabilities(parts[0], parts[1], neutral, followed, task.direction, base, config.seed)
 
 
