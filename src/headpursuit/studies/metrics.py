@@ -71,20 +71,20 @@ def repetition(answer: str) -> float:
 
 @dataclass(frozen=True)
 class Metric:
-    """How outputs are scored, and how that is called."""
+    """A way of scoring outputs, and its names."""
 
     name: str
-    """What task files call it."""
+    """Its name in task files."""
     counted: str
-    """What a score is the rate of, as it follows "fraction of" or "mean": `answers that are right`."""
+    """The outputs that a score is the rate of, as it follows "fraction of" or "mean": `answers that are right`."""
     short: str
     """The same in a word or two, for tables."""
     score: Callable[..., float] | None = None
     """Given an output, its `Question`, the `Task` and the `Concept`; None: the task's scorer rates outputs by it."""
     needs_answers: bool = False
-    """Whether every question must have accepted answers."""
+    """True if every question must have accepted answers."""
     fraction: bool = True
-    """Whether scores lie between 0 and 1."""
+    """True if scores lie between 0 and 1."""
     yes_or_no: bool = False
     """True if each output scores 0 or 1."""
 

@@ -1,4 +1,4 @@
-"""What a study will cost: forward passes and tokens counted, time measured on a few batches."""
+"""The cost of a study: forward passes and tokens counted, time measured on a few batches."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ class Part:
 
     name: str
     runs: int
-    """How often it is done: an arm or a dose each time."""
+    """Number of times that it is done: an arm or a dose each time."""
     forwards: int
     """Forward passes of the model, over all runs; one batch is one pass."""
     tokens: int
@@ -42,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a study will cost."""
+    """The cost of a study, part by part."""
 
     parts: tuple[Part, ...]
     remarks: tuple[str, ...]

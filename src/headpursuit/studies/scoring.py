@@ -1,4 +1,4 @@
-"""What counts in the outputs of a task's target prompts."""
+"""Scores of the outputs to a task's target prompts."""
 
 import math
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from headpursuit.studies.tasks.task import Question, Task
 
 
 def metric_of(task: Task, group: str = "target") -> Metric:
-    """How a group of a task's outputs is scored; unrelated answers count if they contain an accepted one."""
+    """The metric of a group of a task's outputs; unrelated answers count if they contain an accepted one."""
     if group != "target":
         return METRICS["contains"]
     return METRICS.find("first-named" if task.classes else task.metric)

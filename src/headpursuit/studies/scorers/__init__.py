@@ -13,12 +13,12 @@ from headpursuit.studies.scorers.words import words
 
 @dataclass(frozen=True)
 class ScorerMaker:
-    """How a scorer is made ready."""
+    """A scorer before it is loaded."""
 
     name: str
-    """What task files call it."""
+    """Its name in task files."""
     measures: tuple[str, ...]
-    """What it can rate: metrics, such as `toxicity`."""
+    """The metrics that it can rate, such as `toxicity`."""
     make: Callable[[str], Scorer]
     """Given one of these, loads what rates it."""
 
@@ -61,7 +61,7 @@ def register_scorer(
 
 
 def measures() -> tuple[str, ...]:
-    """What can be rated."""
+    """The measures that some scorer rates."""
     return tuple(dict.fromkeys(measure for made in SCORERS.values() for measure in made.measures))
 
 

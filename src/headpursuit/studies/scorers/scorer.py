@@ -1,4 +1,4 @@
-"""What rates free text."""
+"""A scorer of free text."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ class Scorer:
     """Gives texts a score from 0 to 1."""
 
     name: str
-    """What settings call it."""
+    """Its name in settings."""
     measure: str
-    """What it rates: `toxicity`, `positive` or `negative`."""
+    """The measure that it rates: `toxicity`, `positive` or `negative`."""
     version: str
     """Of the package or word list that rates."""
     meaning: str
-    """What a score says, in a sentence."""
+    """The meaning of a score, in a sentence."""
     rate: Rate
     """Rates texts that have words."""
 

@@ -28,7 +28,7 @@ def task_names() -> tuple[str, ...]:
 
 
 def is_image_task(name: str) -> bool:
-    """Whether a task asks about images."""
+    """True if a task asks about images."""
     return name in _IMAGE_TASKS or name == CAPTIONING
 
 
@@ -60,7 +60,7 @@ def usual_settings(name: str) -> dict[str, Any]:
 
 
 def file_settings(name: str) -> dict[str, Any]:
-    """What stands under `settings` in a file."""
+    """The settings in a task's file."""
     return dict(read_declaration(Path(name)).get("settings", {}))
 
 

@@ -35,7 +35,7 @@ _GROUP_KEYS = (
     "limit",
 )
 SHIPPED = Path(str(files("headpursuit.studies.tasks")))
-"""Where the tasks are that come with the package."""
+"""The folder of the tasks that come with the package."""
 
 
 def declared_names() -> tuple[str, ...]:
@@ -44,12 +44,12 @@ def declared_names() -> tuple[str, ...]:
 
 
 def is_declaration(name: str) -> bool:
-    """Whether a task is named by its file."""
+    """True if a task is named by its file."""
     return Path(name).suffix.lower() in (".yaml", ".yml")
 
 
 def declaration_file(name: str) -> Path:
-    """Where the declaration of a task is: a file of one's own, or one that comes with the package."""
+    """The file that declares a task: one of one's own, or one that comes with the package."""
     return Path(name) if is_declaration(name) else SHIPPED / f"{name}.yaml"
 
 

@@ -14,7 +14,7 @@ from headpursuit.words import compared
 Group = Literal["target", "unrelated"]
 Split = Literal["ranking", "selection", "heldout"]
 Direction = Literal["suppress", "enhance"]
-"""Whether an edit is to make a concept rarer or more frequent."""
+"""The aim of an edit: to make a concept rarer or more frequent."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Task:
     remarks: tuple[str, ...] = ()
     """Remarks for readers of its figures, one sentence each."""
     metric: str = "contains"
-    """What counts in the target outputs: a metric, by name. Unrelated answers count if they contain an accepted one."""
+    """The metric of the target outputs, by name. Unrelated answers count if they contain an accepted one."""
     direction: Direction = "suppress"
     scorer: str = "words"
-    """What judges outputs where the metric is toxicity or sentiment."""
+    """The scorer of outputs where the metric is toxicity or sentiment."""
 
     @property
     def words(self) -> Concept:
