@@ -14,10 +14,10 @@ from fences import fences
 
 from headpursuit.analysis.rankers import RANKERS, Evidence, register_ranker
 from headpursuit.plugins import Register
-from headpursuit.studies.metrics import METRICS, register_metric
 from headpursuit.studies.scorers import SCORERS, register_scorer, scorer, scorer_names
-from headpursuit.studies.scoring import check_metric, score
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.metrics import METRICS, register_metric
+from headpursuit.studies.text.scoring import check_metric, score
 from headpursuit.user_errors import Note
 
 HERE = Path(__file__).parent

@@ -12,7 +12,7 @@ import headpursuit as hp
 from headpursuit.models import answer, write_weights
 from headpursuit.pursuit import random_heads
 from headpursuit.studies import load_task
-from headpursuit.studies.metrics import contains
+from headpursuit.studies.text.metrics import contains
 
 sys.path.insert(0, str(Path(__file__).parent / "pursuit"))
 from oracle import plain_somp  # noqa: E402

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pycocoevalcap.cider.cider import Cider
 
-from headpursuit.studies.cider import tokens
+from headpursuit.studies.text.cider import tokens
 
 OUT = Path(__file__).parents[1] / "tests" / "studies" / "cider_scores.json"
 

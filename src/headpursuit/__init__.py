@@ -42,8 +42,8 @@ if TYPE_CHECKING:
     from headpursuit.report import draw_arms, draw_heatmap
     from headpursuit.sharing import pull, push
     from headpursuit.studies import StudyConfig, StudyResult, study
-    from headpursuit.studies.metrics import register_metric
     from headpursuit.studies.scorers import register_scorer
+    from headpursuit.studies.text.metrics import register_metric
 
 __all__ = [
     "Atlas",

@@ -15,7 +15,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "studies"))
 from tiny_study import NEUTRAL, declare_task, tiny_config
 
 from headpursuit.explore import study_runs
-from headpursuit.studies import StudyConfig, arms, load_result
+from headpursuit.studies import StudyConfig, load_result
+from headpursuit.studies.steps import arms
 from headpursuit.studies.tasks import declared
 
 pytestmark = pytest.mark.browser

@@ -8,7 +8,6 @@ from PIL import Image
 
 from headpursuit.analysis import RankConfig, RankedHead, Ranking
 from headpursuit.heads import Head
-from headpursuit.studies.metrics import contains
 from headpursuit.studies.results import (
     ArmSummary,
     Confusion,
@@ -26,6 +25,7 @@ from headpursuit.studies.results import (
     Verdict,
 )
 from headpursuit.studies.results.study_result import KIND
+from headpursuit.studies.text.metrics import contains
 
 CAPITALS = {
     "Kabul": "Afghanistan",

@@ -12,15 +12,15 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
 from headpursuit.images import load_images
 from headpursuit.studies import load_task
-from headpursuit.studies.captions import concept_places, concept_words_in, without_words
-from headpursuit.studies.cider import Cider
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
-from headpursuit.studies.metrics import contains, exact_match, f1, first_named, is_empty, repetition
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.results import Arm, Damage
 from headpursuit.studies.scorers import scorer
-from headpursuit.studies.scoring import score
-from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.captions import concept_places, concept_words_in, without_words
+from headpursuit.studies.text.cider import Cider
+from headpursuit.studies.text.metrics import contains, exact_match, f1, first_named, is_empty, repetition
+from headpursuit.studies.text.scoring import score
 from headpursuit.words import compared
 
 COLOURS = Concept("colours", ("red", "blue"))

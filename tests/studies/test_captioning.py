@@ -20,10 +20,10 @@ from headpursuit.studies import (
     study_captions,
     usual_config,
 )
-from headpursuit.studies.captions import concept_places, without_words
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.results import Arm, Damage
 from headpursuit.studies.tasks import Question, captioning, load_task
+from headpursuit.studies.text.captions import concept_places, without_words
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 import pytest
 
-from headpursuit.studies.captions import concept_frequency, concept_places, concept_words_in, n_words
+from headpursuit.studies.text.captions import concept_frequency, concept_places, concept_words_in, n_words
 
 COLOURS = ("red", "blue", "Dark red", "the green")
 

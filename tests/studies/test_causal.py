@@ -11,16 +11,16 @@ import torch
 import headpursuit as hp
 from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head
-from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.causal import choosing
 from headpursuit.studies.causal.choosing import grow, most_heads
 from headpursuit.studies.causal.following import check_following, follow
 from headpursuit.studies.causal.measuring import NOISE, probabilities
 from headpursuit.studies.causal.screening import choosing_questions, screen_heads
+from headpursuit.studies.kernel.progress import silent
 from headpursuit.studies.measures import answer_measure
-from headpursuit.studies.progress import silent
 from headpursuit.studies.results import Finalist, Grown
-from headpursuit.studies.study_run import StudyRun
+from headpursuit.studies.steps.arms import ArmRunner
+from headpursuit.studies.steps.study_run import StudyRun
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_the_taken_finalist(finalists, chosen, ties):
 
 
 def test_random_heads_stand_for_heads_of_their_layers_with_their_scales(model):
-    from headpursuit.studies.arms import matched_draw
+    from headpursuit.studies.steps.arms import matched_draw
 
     edit = hp.Edit({"L0H1": -1, "L2H0": -2, "L2H3": 0})
     draw = matched_draw(edit, model.anatomy, 0)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from headpursuit.studies.cider import Cider, tokens
+from headpursuit.studies.text.cider import Cider, tokens
 
 FROZEN = json.loads((Path(__file__).parent / "cider_scores.json").read_text("utf-8"))
 

@@ -7,7 +7,7 @@ from headpursuit.heads import Edit, Head
 from headpursuit.models import Anatomy, HeadSite
 from headpursuit.pursuit import random_heads
 from headpursuit.studies import StudyConfig
-from headpursuit.studies.arms import plan_arms
+from headpursuit.studies.steps.arms import plan_arms
 
 HEADS = tuple(Head(layer, index) for layer in range(6) for index in range(5))
 CHOSEN = (Head(1, 0), Head(1, 3), Head(4, 2))

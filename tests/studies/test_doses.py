@@ -15,7 +15,7 @@ from headpursuit.studies.judging.doses import (
 from headpursuit.studies.judging.sentences import choice
 from headpursuit.studies.measures import AnswerMeasure, Thresholds
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.text.scoring import METRICS
 
 ASKED = AnswerMeasure(METRICS["contains"])
 

@@ -8,7 +8,7 @@ from arm_figures import exactly
 from headpursuit.studies.judging import decide, verdict_of
 from headpursuit.studies.measures import AnswerMeasure, Thresholds
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
-from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.text.scoring import METRICS
 
 BEFORE = 0.2
 

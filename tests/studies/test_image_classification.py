@@ -6,10 +6,10 @@ from PIL import Image
 from headpursuit.heads import Edit
 from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage
 from headpursuit.studies import find_task, image_classification, load_task, usual_config
-from headpursuit.studies.metrics import first_named
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.results import Arm, Confusion, Damage
-from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.metrics import first_named
 
 CLASSES = {"three": ("three", "3"), "seven": ("seven", "7")}
 COLOUR = ImageQuestion("Which colour is the digit?", ("red",), "colour")

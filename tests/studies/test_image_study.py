@@ -14,8 +14,8 @@ from headpursuit.records import from_record  # noqa: E402
 from headpursuit.report import render  # noqa: E402
 from headpursuit.storage import read_json  # noqa: E402
 from headpursuit.studies import StudyResult, image_classification, study, usual_config  # noqa: E402
-from headpursuit.studies.identity import check_asked  # noqa: E402
 from headpursuit.studies.results import Arm  # noqa: E402
+from headpursuit.studies.steps.identity import check_asked  # noqa: E402
 
 ASK = "<image> w5 w9"
 

@@ -3,7 +3,7 @@ import string
 
 import pytest
 
-from headpursuit.studies.metrics import (
+from headpursuit.studies.text.metrics import (
     contains,
     exact_match,
     f1,

@@ -12,7 +12,7 @@ from headpursuit.studies import judging
 from headpursuit.studies.judging import doses, sentences
 from headpursuit.studies.measures import AnswerMeasure
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
-from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.text.scoring import METRICS
 
 pytestmark = pytest.mark.filterwarnings("ignore:Do not use the `random` module")  # type checks of lists do
 

@@ -9,8 +9,9 @@ import tiny
 from headpursuit.analysis import RankConfig
 from headpursuit.concepts import Concept
 from headpursuit.models import answer
-from headpursuit.studies import StudyConfig, arms, ranked, study
+from headpursuit.studies import StudyConfig, study
 from headpursuit.studies.planning import plan_study
+from headpursuit.studies.steps import arms, ranked
 from headpursuit.studies.tasks import Question, Task
 
 N_NEW = 4

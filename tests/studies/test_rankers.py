@@ -14,17 +14,17 @@ from headpursuit.models import answer
 from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig
-from headpursuit.studies import arms as running
 from headpursuit.studies.experiments.rankers import RankersConfig, RankersResult, compare_rankers
 from headpursuit.studies.experiments.rankers.judging import places
 from headpursuit.studies.experiments.rankers.settings import command
+from headpursuit.studies.figures.statistics import bootstrap
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.measures import AnswerMeasure
-from headpursuit.studies.metrics import contains
 from headpursuit.studies.results import Arm
-from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.statistics import bootstrap
-from headpursuit.studies.summaries import summarise
+from headpursuit.studies.steps import arms as running
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.metrics import contains
+from headpursuit.studies.text.scoring import METRICS
 
 JUDGED = AnswerMeasure(METRICS["contains"])
 
@@ -273,7 +273,7 @@ def test_a_finished_comparison_comes_back_equal_and_repeats_exactly(finished, mo
 def test_an_interrupted_comparison_goes_on_where_it_stopped(finished, model, task, tmp_path, monkeypatch):
     with noting(stop=3), pytest.raises(KeyboardInterrupt):
         compared(model, task, tmp_path / "rankers")
-    monkeypatch.setattr("headpursuit.studies.ranked.capture", None)  # made before
+    monkeypatch.setattr("headpursuit.studies.steps.ranked.capture", None)  # made before
     monkeypatch.setattr(
         "headpursuit.studies.experiments.rankers.measuring._scored", lambda *_: pytest.fail("scored again")
     )

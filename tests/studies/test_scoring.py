@@ -4,10 +4,10 @@ import pytest
 
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.results import Arm, Damage
-from headpursuit.studies.scoring import METRICS, check_metric, metric_of, score
-from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.scoring import METRICS, check_metric, metric_of, score
 
 COLOURS = Concept("colours", ("red", "blue", "light blue"))
 CLASSES = {"three": ("three", "3"), "seven": ("seven", "7")}

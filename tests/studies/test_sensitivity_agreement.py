@@ -5,8 +5,8 @@ from scipy import stats
 
 from headpursuit.studies.experiments.sensitivity.comparing import over_draws
 from headpursuit.studies.experiments.sensitivity.sentences import stable_from
-from headpursuit.studies.overlap import overlap
-from headpursuit.studies.statistics import spearman
+from headpursuit.studies.figures.overlap import overlap
+from headpursuit.studies.figures.statistics import spearman
 
 
 def test_overlap_counts_what_both_have_first():

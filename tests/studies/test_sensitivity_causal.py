@@ -11,10 +11,10 @@ from headpursuit.analysis import RankConfig
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
 from headpursuit.models import answer, rescale
-from headpursuit.studies import arms as running
 from headpursuit.studies.experiments.sensitivity import SensitivityConfig, SensitivityResult, study_sensitivity
-from headpursuit.studies.metrics import contains
+from headpursuit.studies.steps import arms as running
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.metrics import contains
 
 N_NEW = 3
 CONFIG = SensitivityConfig(

@@ -7,7 +7,7 @@ from headpursuit.records import from_record, to_record
 from headpursuit.studies.judging.doses import cell_of
 from headpursuit.studies.measures import AnswerMeasure
 from headpursuit.studies.results import AnswerSheet, DoseSheet
-from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.text.scoring import METRICS
 
 ASKED = AnswerMeasure(METRICS["contains"])
 

@@ -11,11 +11,11 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.experiments.transfer.effects import Answered, HeadSet, cells_of
+from headpursuit.studies.figures.summaries import p_value, summarise
 from headpursuit.studies.measures import AnswerMeasure, CaptionMeasure, counted
 from headpursuit.studies.results import Arm, Damage
-from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.scoring import METRICS
 
 N = 10
 RED = Concept("hues", ("red",))

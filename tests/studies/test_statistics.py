@@ -5,7 +5,7 @@ import pytest
 import scipy.stats
 from scipy.stats import kstest
 
-from headpursuit.studies import statistics
+from headpursuit.studies.figures import statistics
 
 
 def facts(n_facts, n_phrasings=1):

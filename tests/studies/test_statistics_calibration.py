@@ -8,7 +8,7 @@ from sys import stdout
 import numpy as np
 import pytest
 
-from headpursuit.studies.statistics import bootstrap, permutation_p
+from headpursuit.studies.figures.statistics import bootstrap, permutation_p
 
 SHARED = 0.5
 """Fraction of facts of which both questions are answered alike."""

@@ -14,9 +14,9 @@ from headpursuit.models import answer, rescale
 from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json
 from headpursuit.studies import StudyConfig, StudyResult, load_result, study
-from headpursuit.studies.metrics import contains
 from headpursuit.studies.results import Arm
 from headpursuit.studies.settings import command
+from headpursuit.studies.text.metrics import contains
 
 
 def test_the_folder_holds_every_part_and_what_it_was_made_with(finished, config):

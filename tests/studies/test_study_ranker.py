@@ -12,8 +12,8 @@ from headpursuit.analysis.rankers import find_ranker
 from headpursuit.report import render
 from headpursuit.studies import StudyResult, study
 from headpursuit.studies.planning import plan_study
-from headpursuit.studies.ranked import check_ranker, evidence_of
 from headpursuit.studies.settings import command, usual_config
+from headpursuit.studies.steps.ranked import check_ranker, evidence_of
 
 
 @pytest.fixture(scope="module")

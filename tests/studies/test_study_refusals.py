@@ -9,8 +9,8 @@ from headpursuit.analysis import RankConfig
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models.scaling import Applied
 from headpursuit.studies import StudyConfig, study, usual_config
-from headpursuit.studies import arms as running
 from headpursuit.studies.settings import command
+from headpursuit.studies.steps import arms as running
 
 
 @pytest.mark.parametrize(("scope", "length"), [("500", N_NEW), ("-500", N_NEW), ("generated", 1)])

@@ -5,7 +5,8 @@ import tiny
 from tiny_study import ARMS, breaking_in
 
 from headpursuit.concepts import Concept
-from headpursuit.studies import StudyResult, ranked, study, study_run
+from headpursuit.studies import StudyResult, study
+from headpursuit.studies.steps import ranked, study_run
 
 
 def test_a_study_repeats_exactly(finished, model, config, tmp_path):

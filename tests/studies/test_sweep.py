@@ -11,13 +11,13 @@ import tiny
 from headpursuit.analysis import Capture, RankConfig
 from headpursuit.models import answer
 from headpursuit.studies import StudyConfig, StudyResult, study
-from headpursuit.studies import arms as running
 from headpursuit.studies.judging.doses import at_least, fell_apart
 from headpursuit.studies.measures import AnswerMeasure, answer_measure
 from headpursuit.studies.results import DoseWord
-from headpursuit.studies.scoring import METRICS
-from headpursuit.studies.sweep import MOST_DRAWN, sweep_questions
+from headpursuit.studies.steps import arms as running
+from headpursuit.studies.steps.sweep import MOST_DRAWN, sweep_questions
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.scoring import METRICS
 
 SCALES = (0.8, 0.9)
 CELLS = ["1x0.9", "1x0.8", "2x0.9", "3x0.9", "2x0.8", "3x0.8"]
@@ -270,9 +270,9 @@ def test_a_dose_whose_effect_random_heads_share_is_not_taken_for_specific(model,
         drawn[len(edit)] = edit
         return edit
 
-    monkeypatch.setattr(sys.modules["headpursuit.studies.sweep"], "matched_draw", the_same)
+    monkeypatch.setattr(sys.modules["headpursuit.studies.steps.sweep"], "matched_draw", the_same)
     config = replace(config, doses="1", scales="-20", effect=0.01, damage=0.99)
-    monkeypatch.setattr(sys.modules["headpursuit.studies.sweep"], "answer_measure", tolerant)
+    monkeypatch.setattr(sys.modules["headpursuit.studies.steps.sweep"], "answer_measure", tolerant)
     sheet = study(model, config, tmp_path / "study", task=task).sheet
     assert drawn
     assert sheet.chosen.effect > 0.01
@@ -299,7 +299,7 @@ def test_the_seed_draws_the_questions_of_the_sheet(task, config):
 
 
 def test_the_recommended_dose_always_stands_beside_random_heads(model, task, config, tmp_path, monkeypatch):
-    sweeping, seen = sys.modules["headpursuit.studies.sweep"], []
+    sweeping, seen = sys.modules["headpursuit.studies.steps.sweep"], []
 
     def beside(measure, base, cell, control):
         seen.append(cell.dose)
@@ -315,7 +315,7 @@ def test_the_recommended_dose_always_stands_beside_random_heads(model, task, con
 
 
 def test_doses_that_leave_no_random_heads_in_a_layer_are_left_out_and_named(model, task, config, tmp_path, monkeypatch):
-    sweeping = sys.modules["headpursuit.studies.sweep"]
+    sweeping = sys.modules["headpursuit.studies.steps.sweep"]
     drawn = sweeping.matched_draw
     monkeypatch.setattr(sweeping, "matched_draw", lambda edit, *rest: None if len(edit) == 3 else drawn(edit, *rest))
     result = study(model, config, tmp_path / "study", task=task)

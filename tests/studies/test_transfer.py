@@ -14,10 +14,10 @@ from headpursuit.heads import Head
 from headpursuit.images import ImagePrompt
 from headpursuit.models import answer, rescale
 from headpursuit.records import from_record
-from headpursuit.studies import arms as running
 from headpursuit.studies.experiments.transfer import TransferConfig, TransferResult, TransferTask, find_tasks, transfer
-from headpursuit.studies.ranked import evidence_of
 from headpursuit.studies.results import Arm
+from headpursuit.studies.steps import arms as running
+from headpursuit.studies.steps.ranked import evidence_of
 
 NAMES = ["one", "again", "other"]
 

@@ -11,8 +11,8 @@ from headpursuit.studies.experiments.transfer import by_effect
 from headpursuit.studies.experiments.transfer.effects import Answered, Column, HeadSet, cells_of
 from headpursuit.studies.experiments.transfer.sentences import sentences_of
 from headpursuit.studies.results import Arm, Damage
-from headpursuit.studies.scoring import METRICS
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.scoring import METRICS
 
 N, N_UNRELATED = 20, 10
 BASE, ONE, TWO = Edit({}), Edit({"L1H1": -1}), Edit({"L2H2": -1})

@@ -10,7 +10,7 @@ from headpursuit.analysis import RankConfig, RankedHead, Ranking
 from headpursuit.heads import Head
 from headpursuit.records import from_record, to_record
 from headpursuit.studies.experiments.transfer import Clustering, by_overlap, holm, overlaps
-from headpursuit.studies.overlap import chance_of
+from headpursuit.studies.figures.overlap import chance_of
 
 SMALL = [Head(layer, index) for layer, count in enumerate((4, 3, 5)) for index in range(count)]
 

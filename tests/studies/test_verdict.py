@@ -8,7 +8,7 @@ from headpursuit.studies.judging import decide, verdict_of
 from headpursuit.studies.judging.terms import percent
 from headpursuit.studies.measures import AnswerMeasure, Thresholds, effects
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
-from headpursuit.studies.scoring import METRICS
+from headpursuit.studies.text.scoring import METRICS
 
 
 def group(rate, change=None, **changes):

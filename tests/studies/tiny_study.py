@@ -10,7 +10,7 @@ import tiny
 from headpursuit.analysis import RankConfig
 from headpursuit.models import answer
 from headpursuit.studies import StudyConfig
-from headpursuit.studies import arms as running
+from headpursuit.studies.steps import arms as running
 from headpursuit.studies.tasks import Question
 
 N_NEW = 4

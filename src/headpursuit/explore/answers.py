@@ -12,9 +12,9 @@ from headpursuit.heads import Edit
 from headpursuit.images import ImagePrompt, Prompt
 from headpursuit.models import LanguageModel, rescale, stream_answer
 from headpursuit.report.wording import amount
-from headpursuit.studies.arms import matched_draw
 from headpursuit.studies.measures import Thresholds
-from headpursuit.studies.metrics import is_empty, repetition
+from headpursuit.studies.steps.arms import matched_draw
+from headpursuit.studies.text.metrics import is_empty, repetition
 
 Arm = Literal["base", "edit", "random"]
 

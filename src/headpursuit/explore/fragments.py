@@ -17,7 +17,7 @@ from headpursuit.report import wording
 from headpursuit.report.heatmap import head_map
 from headpursuit.report.page import templates
 from headpursuit.report.pictures import data_address
-from headpursuit.studies.captions import segments
+from headpursuit.studies.text.captions import segments
 
 ROWS = 10
 """Heads in the table."""

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from headpursuit.registry import load_result
     from headpursuit.studies.config import StudyConfig
     from headpursuit.studies.experiments.captions import CaptioningResult, study_captions
-    from headpursuit.studies.metrics import contains
-    from headpursuit.studies.progress import Progress
+    from headpursuit.studies.kernel.progress import Progress
     from headpursuit.studies.results import StudyResult
     from headpursuit.studies.running import study
     from headpursuit.studies.settings import find_task, usual_config
     from headpursuit.studies.tasks import CAPTIONING, Task, image_classification, load_task, task_names, usual_settings
+    from headpursuit.studies.text.metrics import contains
 
 __all__ = [
     "CAPTIONING",

@@ -11,11 +11,11 @@ from headpursuit.analysis import capture, count_of, explain, rank
 from headpursuit.images import Prompt
 from headpursuit.models import LanguageModel, answer, batches, log_probabilities
 from headpursuit.studies.judging.doses import head_counts
-from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.ranked import capture_config
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.study_run import NOTE_ATOMS
-from headpursuit.studies.sweep import MOST_DRAWN, sweep_questions
+from headpursuit.studies.steps.ranked import capture_config
+from headpursuit.studies.steps.study_run import NOTE_ATOMS
+from headpursuit.studies.steps.sweep import MOST_DRAWN, sweep_questions
 from headpursuit.studies.tasks import CAPTIONING, Task
 
 _BATCHES = 2

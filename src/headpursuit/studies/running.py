@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from headpursuit.registry import experiment
 from headpursuit.studies.config import StudyConfig
-from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.tasks import CAPTIONING, Task
 
 if TYPE_CHECKING:

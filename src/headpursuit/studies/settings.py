@@ -11,8 +11,8 @@ from headpursuit.images.splits import limited
 from headpursuit.settings import known, settings_in, values_of, written
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import command_line
-from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task, is_image_task, load_task, usual_settings
+from headpursuit.studies.text.scoring import check_metric
 
 
 def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:

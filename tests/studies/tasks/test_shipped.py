@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from headpursuit.concepts import load_concept
-from headpursuit.studies.metrics import contains
-from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import usual_config
 from headpursuit.studies.tasks import load_task
 from headpursuit.studies.tasks.declarations import SHIPPED, declared_names, read_declaration
 from headpursuit.studies.tasks.declared import common_questions
+from headpursuit.studies.text.metrics import contains
+from headpursuit.studies.text.scoring import check_metric
 from headpursuit.words import normalise
 
 ROOT = Path(__file__).parents[3]

@@ -14,8 +14,8 @@ from headpursuit.report.parts.study import TITLES, KeyFigure, arm_rows, study_pa
 from headpursuit.report.parts.thumbnails import embedded
 from headpursuit.report.wording import number, rate
 from headpursuit.studies import StudyResult
-from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.results import ArmSummary
+from headpursuit.studies.text.metrics import METRICS
 
 _GROUPS = {"target": "target questions", "unrelated": "unrelated questions"}
 

@@ -11,11 +11,11 @@ from headpursuit.report.parts.arms import ArmDot, draw_panels
 from headpursuit.report.parts.study import TITLES, KeyFigure, arm_rows, study_page
 from headpursuit.report.parts.thumbnails import embedded
 from headpursuit.report.wording import number, rate, short_name
-from headpursuit.studies.captions import segments
 from headpursuit.studies.experiments.captions import CaptionExample, CaptioningResult
 from headpursuit.studies.judging.terms import WORDS
 from headpursuit.studies.results import ArmKind, CaptionArm
 from headpursuit.studies.tasks import Direction
+from headpursuit.studies.text.captions import segments
 
 SHOWN = 12
 """Images shown before the rest is folded away."""

@@ -8,16 +8,16 @@ from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import replay_refusal
 from headpursuit.pursuit.causal import Limits, Pursued, Trial, causal_pursuit
-from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.causal.measuring import Probabilities, probabilities
 from headpursuit.studies.causal.screening import choosing_questions
 from headpursuit.studies.config import StudyConfig
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.kernel import Parts, part
+from headpursuit.studies.kernel.progress import silent
 from headpursuit.studies.measures import Measure
-from headpursuit.studies.progress import silent
 from headpursuit.studies.results import Arm, ArmSummary, Finalist, Grown, Tried
-from headpursuit.studies.study_run import StudyRun
-from headpursuit.studies.summaries import summarise
+from headpursuit.studies.steps.arms import ArmRunner
+from headpursuit.studies.steps.study_run import StudyRun
 from headpursuit.studies.tasks import Task, drawn
 
 MOST_QUESTIONS = 80

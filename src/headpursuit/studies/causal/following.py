@@ -13,8 +13,8 @@ from headpursuit.models import (
 )
 from headpursuit.settings import Chat
 from headpursuit.studies.config import StudyConfig
-from headpursuit.studies.phrases import phrases
 from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.text.phrases import phrases
 
 _MOST_ANSWERS = 8
 """Accepted answers of a question that are compared, at most."""

@@ -10,8 +10,8 @@ from headpursuit.models import LanguageModel, Likelihoods, Likely, NeutralText, 
 from headpursuit.pursuit.causal import Damage, Measured
 from headpursuit.studies.causal.following import Followed, follow
 from headpursuit.studies.config import StudyConfig
+from headpursuit.studies.figures.statistics import resampled_means
 from headpursuit.studies.measures import effects
-from headpursuit.studies.statistics import resampled_means
 from headpursuit.studies.tasks import Direction, Question, Task
 
 _UPPER = 97.5

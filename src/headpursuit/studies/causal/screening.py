@@ -11,11 +11,11 @@ from headpursuit.heads import Edit, Head, Scope
 from headpursuit.models import HeadSite
 from headpursuit.studies.causal.following import check_following
 from headpursuit.studies.causal.measuring import Answered, Probabilities, Reading
+from headpursuit.studies.figures.statistics import bootstrap, resampled_means, widened
 from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.measures import effects
-from headpursuit.studies.progress import Progress
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.statistics import bootstrap, resampled_means, widened
 from headpursuit.studies.tasks import Direction, Question, Task, drawn
 
 

@@ -8,6 +8,8 @@ from typing import Annotated
 
 from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.settings import Flag, Settings
+from headpursuit.studies.figures.overlap import chance_of
+from headpursuit.studies.figures.statistics import rank_correlation
 from headpursuit.studies.kernel import (
     Experiment,
     Line,
@@ -18,10 +20,8 @@ from headpursuit.studies.kernel import (
     check_identity,
     command_line,
 )
-from headpursuit.studies.overlap import chance_of
-from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.statistics import rank_correlation
 
 _LEVEL = 0.05
 

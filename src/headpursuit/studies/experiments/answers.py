@@ -7,24 +7,24 @@ from typing import Any
 
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
-from headpursuit.studies.arms import ArmRunner, image_scopes, plan_arms
 from headpursuit.studies.causal.choosing import check_choosing, grow
-from headpursuit.studies.dates import dated
+from headpursuit.studies.figures.summaries import p_value, summarise
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import answer_measure
-from headpursuit.studies.metrics import METRICS
-from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, Example, StudyConfig, StudyResult
 from headpursuit.studies.results.study_result import KIND
-from headpursuit.studies.scoring import check_metric, score
 from headpursuit.studies.settings import command, find_task
 from headpursuit.studies.settings import prepare as prepared_task
 from headpursuit.studies.shown import grown_shown, heads_shown, ranking_shown, sheet_shown
-from headpursuit.studies.study_run import begin_study
-from headpursuit.studies.summaries import p_value, summarise
-from headpursuit.studies.sweep import doses_left_out, sweep
+from headpursuit.studies.steps.arms import ArmRunner, image_scopes, plan_arms
+from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.study_run import begin_study
+from headpursuit.studies.steps.sweep import doses_left_out, sweep
 from headpursuit.studies.tasks import Task
+from headpursuit.studies.text.metrics import METRICS
+from headpursuit.studies.text.scoring import check_metric, score
 
 
 def study_answers(

@@ -13,13 +13,13 @@ from headpursuit.settings import Flag, RankConfig, RunSettings
 from headpursuit.studies.causal.measuring import probabilities
 from headpursuit.studies.causal.screening import MATTERS, HeadEffect, Role, choosing_questions, role_of, screen_heads
 from headpursuit.studies.config import StudyConfig
-from headpursuit.studies.dates import dated
-from headpursuit.studies.identity import check_asked
 from headpursuit.studies.judging.terms import WORDS, percent
 from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, command_line
-from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.ranked import capture_config, captured, ranked
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.settings import find_task, study_within
+from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.identity import check_asked
+from headpursuit.studies.steps.ranked import capture_config, captured, ranked
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task
 
 WRITES = 0.05

@@ -24,7 +24,7 @@ from headpursuit.storage import (
     versions,
     write_json,
 )
-from headpursuit.studies.progress import Progress
+from headpursuit.studies.kernel.progress import Progress
 
 T = TypeVar("T")
 R = TypeVar("R")

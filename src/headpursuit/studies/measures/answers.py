@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 
 from headpursuit.studies.measures.measure import Break, BreakKind, Measure
 from headpursuit.studies.measures.thresholds import Thresholds
-from headpursuit.studies.metrics import Metric
 from headpursuit.studies.results import ArmSummary, Estimate, StudyConfig, Why
-from headpursuit.studies.scoring import metric_of
 from headpursuit.studies.tasks import Direction, Task
+from headpursuit.studies.text.metrics import Metric
+from headpursuit.studies.text.scoring import metric_of
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from headpursuit.studies.metrics import is_empty
 from headpursuit.studies.tasks import Direction
+from headpursuit.studies.text.metrics import is_empty
 
 
 def counted(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from headpursuit.studies.metrics import is_empty
+from headpursuit.studies.text.metrics import is_empty
 
 Rate = Callable[[Sequence[str]], Sequence[float]]
 

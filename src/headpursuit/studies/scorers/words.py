@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from headpursuit.concepts import load_concept
-from headpursuit.studies.metrics import contains
 from headpursuit.studies.scorers.scorer import Scorer
+from headpursuit.studies.text.metrics import contains
 
 LISTS = {"toxicity": "toxic", "positive": "positive", "negative": "negative"}
 """The built-in concept whose words tell each measure."""

@@ -6,7 +6,6 @@ from typing import Any, get_args
 
 from headpursuit.concepts import load_concept
 from headpursuit.files import read_text
-from headpursuit.studies.metrics import METRICS, contains
 from headpursuit.studies.tasks.declarations import one_of, read_declaration
 from headpursuit.studies.tasks.groups import concept_beside, questions_of
 from headpursuit.studies.tasks.task import (
@@ -18,6 +17,7 @@ from headpursuit.studies.tasks.task import (
     parse_questions,
     shipped_text,
 )
+from headpursuit.studies.text.metrics import METRICS, contains
 
 
 def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0) -> Task:

@@ -9,8 +9,8 @@ from pathlib import Path
 from headpursuit.concepts import Concept
 from headpursuit.images import ImagePrompt, ImageSet, LabelledImage
 from headpursuit.images import Split as ImageSplit
-from headpursuit.studies.metrics import contains
 from headpursuit.studies.tasks.task import Group, Question, Split, Task, neutral_texts
+from headpursuit.studies.text.metrics import contains
 from headpursuit.words import compared
 
 FEWEST = 4

@@ -5,13 +5,13 @@ from dataclasses import replace
 from statistics import fmean
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.captions import concept_frequency, n_words, without_words
-from headpursuit.studies.cider import Cider
+from headpursuit.studies.figures.statistics import bootstrap, permutation_p
 from headpursuit.studies.measures import counted
-from headpursuit.studies.metrics import is_empty, repetition
 from headpursuit.studies.results import Arm, CaptionArm, Estimate
-from headpursuit.studies.statistics import bootstrap, permutation_p
 from headpursuit.studies.tasks import Direction, Question
+from headpursuit.studies.text.captions import concept_frequency, n_words, without_words
+from headpursuit.studies.text.cider import Cider
+from headpursuit.studies.text.metrics import is_empty, repetition
 
 
 class CaptionScorer:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from headpursuit.studies.captions import concept_words_in
 from headpursuit.studies.experiments.captions.result import CaptioningResult
 from headpursuit.studies.kernel import Line, Shown, Table
 from headpursuit.studies.results import CaptionArm, CaptionSheet
 from headpursuit.studies.shown import heads_shown, ranking_shown, sheet_shown
 from headpursuit.studies.tasks import Direction
+from headpursuit.studies.text.captions import concept_words_in
 
 
 def shown(result: CaptioningResult) -> Iterator[Shown]:

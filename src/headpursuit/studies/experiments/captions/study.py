@@ -9,17 +9,17 @@ from headpursuit.analysis import Ranking
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import Anatomy, LanguageModel
-from headpursuit.studies.arms import ArmRunner, PlannedArm, image_scopes, plan_arms
-from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.captions.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.judging import decide, verdict_of
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import CaptionMeasure, caption_measure
-from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmKind, CaptionArm, CaptionSheet, StudyConfig, Verdict
 from headpursuit.studies.settings import find_task
-from headpursuit.studies.study_run import StudyRun, begin_study
-from headpursuit.studies.sweep import DoseRunner, dose_edits, doses_left_out, sweep_questions
+from headpursuit.studies.steps.arms import ArmRunner, PlannedArm, image_scopes, plan_arms
+from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.study_run import StudyRun, begin_study
+from headpursuit.studies.steps.sweep import DoseRunner, dose_edits, doses_left_out, sweep_questions
 from headpursuit.studies.tasks import Direction, Task
 
 _ALWAYS_COUNTED = ("colours", "numbers", "shapes")

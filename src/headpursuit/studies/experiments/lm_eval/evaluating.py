@@ -15,14 +15,14 @@ from headpursuit.models import (
     harness_tasks,
 )
 from headpursuit.pursuit.controls import random_heads
-from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.lm_eval.changes import change_of
 from headpursuit.studies.experiments.lm_eval.result import KIND, HarnessArm, HarnessResult, HarnessRow
 from headpursuit.studies.experiments.lm_eval.sentences import sentence_of
 from headpursuit.studies.experiments.lm_eval.settings import EDIT, HarnessConfig, command
-from headpursuit.studies.identity import check_model
 from headpursuit.studies.kernel import Parts
-from headpursuit.studies.progress import Progress, silent
+from headpursuit.studies.kernel.progress import Progress, silent
+from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.identity import check_model
 
 
 def harness_study(

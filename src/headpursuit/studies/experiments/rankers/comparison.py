@@ -9,17 +9,17 @@ import numpy as np
 from headpursuit.analysis.rankers import DEFAULT
 from headpursuit.models import LanguageModel
 from headpursuit.storage import versions
-from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.rankers.judging import Judged, compare, places
 from headpursuit.studies.experiments.rankers.measuring import Run
 from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, TaskComparison, seconds_in
 from headpursuit.studies.experiments.rankers.sentences import over_tasks
 from headpursuit.studies.experiments.rankers.settings import RankersConfig, command
-from headpursuit.studies.identity import check_asked
-from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.ranked import check_fits
+from headpursuit.studies.figures.statistics import widened
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.results import Estimate, StudyConfig
-from headpursuit.studies.statistics import widened
+from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.identity import check_asked
+from headpursuit.studies.steps.ranked import check_fits
 from headpursuit.studies.tasks import Task
 
 

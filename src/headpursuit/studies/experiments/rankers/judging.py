@@ -18,13 +18,13 @@ from headpursuit.studies.experiments.rankers.result import (
     TaskComparison,
 )
 from headpursuit.studies.experiments.rankers.sentences import of_task
+from headpursuit.studies.figures.statistics import resampled_means, widened
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, sentences
 from headpursuit.studies.measures import AnswerMeasure, answer_measure, counted, effects
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
-from headpursuit.studies.scoring import score
-from headpursuit.studies.statistics import resampled_means, widened
-from headpursuit.studies.summaries import summarise
 from headpursuit.studies.tasks import accepted_answers
+from headpursuit.studies.text.scoring import score
 
 CONTRASTS = (
     ("nonlinear-probe", "linear-probe"),

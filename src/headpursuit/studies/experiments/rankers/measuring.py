@@ -12,12 +12,12 @@ from headpursuit.analysis.rankers import Evidence, Ranker, Unsuited, order_of
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import LanguageModel
-from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.experiments.rankers.settings import RankersConfig
 from headpursuit.studies.kernel import Parts
-from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.ranked import capture_config, captured, evidence_of
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.results import Arm, StudyConfig
+from headpursuit.studies.steps.arms import ArmRunner
+from headpursuit.studies.steps.ranked import capture_config, captured, evidence_of
 from headpursuit.studies.tasks import Question, Task, drawn
 
 Orders = dict[str, tuple[tuple[Head, ...], ...]]

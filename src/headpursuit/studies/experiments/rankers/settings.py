@@ -111,8 +111,8 @@ class RankersConfig(RunSettings):
         Raises:
             ValueError: If questions lack the answers that its metric needs, or scales go the wrong way.
         """
-        from headpursuit.studies.scoring import check_metric
         from headpursuit.studies.settings import check_side
+        from headpursuit.studies.text.scoring import check_metric
 
         check_metric(task)
         check_side(self.scales, task.direction, f"`scales` is {written(self.scales)} for {task.name}")

@@ -7,19 +7,19 @@ from pathlib import Path
 
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel
-from headpursuit.studies.arms import ArmRunner
 from headpursuit.studies.experiments.sensitivity.comparing import over_draws
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.result import Draw, Effect, Measured
 from headpursuit.studies.experiments.sensitivity.sentences import conclude_effects
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, sentences
 from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import AnswerMeasure, answer_measure
-from headpursuit.studies.progress import Progress, silent
 from headpursuit.studies.results import Arm, ArmSummary, StudyConfig
-from headpursuit.studies.scoring import metric_of
-from headpursuit.studies.summaries import summarise
+from headpursuit.studies.steps.arms import ArmRunner
 from headpursuit.studies.tasks import Question, Task, drawn
+from headpursuit.studies.text.scoring import metric_of
 
 
 def measure(

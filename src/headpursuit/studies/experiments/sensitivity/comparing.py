@@ -13,11 +13,11 @@ from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig
 from headpursuit.studies.experiments.sensitivity.lists import known_words
 from headpursuit.studies.experiments.sensitivity.result import Agreement, Draw, Effect
 from headpursuit.studies.experiments.sensitivity.variants import Variant
+from headpursuit.studies.figures.overlap import overlap
+from headpursuit.studies.figures.statistics import bootstrap, spearman
 from headpursuit.studies.kernel import part
-from headpursuit.studies.overlap import overlap
-from headpursuit.studies.progress import Progress
+from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import Estimate
-from headpursuit.studies.statistics import bootstrap, spearman
 
 _PART = 12
 """Lists that are ranked together: what all lists share is read once for them, and what is done is kept after them."""

@@ -9,7 +9,6 @@ from typing import Any
 from headpursuit.analysis import Capture, Suggestions, count_of, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import ConceptTokens, LanguageModel, tokens_of
-from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.sensitivity.causal import measure, questions_of
 from headpursuit.studies.experiments.sensitivity.comparing import Comparison, agreements, n_top
 from headpursuit.studies.experiments.sensitivity.config import SensitivityConfig, command
@@ -19,10 +18,11 @@ from headpursuit.studies.experiments.sensitivity.sentences import conclude
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
 from headpursuit.studies.experiments.sensitivity.variants import plan_variants
 from headpursuit.studies.kernel import check_identity
-from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.scoring import check_metric
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.settings import check_side
+from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.tasks import Question, Task, load_task
+from headpursuit.studies.text.scoring import check_metric
 from headpursuit.words import compared
 
 MORE_HEADS = 10

@@ -7,13 +7,13 @@ from typing import Any, Literal
 from headpursuit.heads import Edit
 from headpursuit.records import from_fields
 from headpursuit.studies.experiments.transfer.overlap import holm
+from headpursuit.studies.figures.summaries import p_value, summarise
 from headpursuit.studies.judging import sentences
 from headpursuit.studies.measures import AnswerMeasure, Thresholds
-from headpursuit.studies.metrics import METRICS
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
-from headpursuit.studies.scoring import metric_of
-from headpursuit.studies.summaries import p_value, summarise
 from headpursuit.studies.tasks import Task
+from headpursuit.studies.text.metrics import METRICS
+from headpursuit.studies.text.scoring import metric_of
 
 CellWord = Literal["acts", "does not act", "breaks", "nothing to lose"]
 """The heads lower the score, and random ones do not; they do not; the model falls apart; it had no score to lose."""

@@ -13,8 +13,8 @@ from itertools import combinations
 import numpy as np
 
 from headpursuit.analysis import Ranking
-from headpursuit.studies.overlap import chance_of
-from headpursuit.studies.statistics import spearman
+from headpursuit.studies.figures.overlap import chance_of
+from headpursuit.studies.figures.statistics import spearman
 from headpursuit.words import compared
 
 

@@ -10,23 +10,23 @@ from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import LanguageModel
 from headpursuit.pursuit import random_heads
-from headpursuit.studies.arms import ArmRunner
-from headpursuit.studies.dates import dated
 from headpursuit.studies.experiments.transfer.clustering import by_effect, by_overlap
 from headpursuit.studies.experiments.transfer.config import TransferConfig, command
 from headpursuit.studies.experiments.transfer.effects import Answered, HeadSet, cells_of
 from headpursuit.studies.experiments.transfer.overlap import overlaps
 from headpursuit.studies.experiments.transfer.result import KIND, RankedTask, TransferResult
 from headpursuit.studies.experiments.transfer.sentences import sentences_of
-from headpursuit.studies.identity import check_asked
 from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import answer_measure
-from headpursuit.studies.progress import Progress, silent
-from headpursuit.studies.ranked import capture_config, captured, check_fits, ranked
 from headpursuit.studies.results import Arm, StudyConfig
-from headpursuit.studies.scoring import check_metric
 from headpursuit.studies.settings import find_task
+from headpursuit.studies.steps.arms import ArmRunner
+from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.identity import check_asked
+from headpursuit.studies.steps.ranked import capture_config, captured, check_fits, ranked
 from headpursuit.studies.tasks import Task
+from headpursuit.studies.text.scoring import check_metric
 
 _LONGEST = 80
 """Characters of a file's name before it is a hash."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from headpursuit.studies.phrases import phrases
+from headpursuit.studies.text.phrases import phrases
 from headpursuit.words import Depth, split, words
 
 

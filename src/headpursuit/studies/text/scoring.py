@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.metrics import METRICS, Metric
 from headpursuit.studies.scorers import Scorer, scorer
 from headpursuit.studies.tasks.task import Question, Task
+from headpursuit.studies.text.metrics import METRICS, Metric
 
 
 def metric_of(task: Task, group: str = "target") -> Metric:

@@ -7,15 +7,15 @@ from typing import Any
 from headpursuit.analysis import Ranking, count_of, explain, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import LanguageModel
-from headpursuit.studies.identity import check_asked
 from headpursuit.studies.judging.doses import head_counts
 from headpursuit.studies.kernel import ResultKind, part
-from headpursuit.studies.progress import Progress
-from headpursuit.studies.ranked import capture_config, captured, check_fits, ranked
+from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import HeadNote, StudyConfig
 from headpursuit.studies.settings import check_seed, command
+from headpursuit.studies.steps.identity import check_asked
+from headpursuit.studies.steps.ranked import capture_config, captured, check_fits, ranked
+from headpursuit.studies.steps.thumbnails import write_thumbnails
 from headpursuit.studies.tasks import Task
-from headpursuit.studies.thumbnails import write_thumbnails
 
 NOTE_ATOMS = 5
 """Tokens that name each head in the report."""

@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from headpursuit.concepts import Concept
+from headpursuit.studies.figures.statistics import bootstrap, permutation_p
 from headpursuit.studies.measures import counted
-from headpursuit.studies.metrics import contains, exact_match, f1, first_named, is_empty, repetition
 from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary
-from headpursuit.studies.scoring import metric_of, score
-from headpursuit.studies.statistics import bootstrap, permutation_p
 from headpursuit.studies.tasks import Question, Task, accepted_answers
+from headpursuit.studies.text.metrics import contains, exact_match, f1, first_named, is_empty, repetition
+from headpursuit.studies.text.scoring import metric_of, score
 
 
 def summarise(

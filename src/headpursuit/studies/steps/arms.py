@@ -12,7 +12,7 @@ from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import Anatomy, LanguageModel, answer, log_probabilities, rescale
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.kernel import Parts
-from headpursuit.studies.progress import Progress
+from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import Arm, ArmKind, Damage, StudyConfig
 from headpursuit.studies.tasks import Question, Task
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from headpursuit.plugins import Register
-from headpursuit.studies.captions import concept_frequency
-from headpursuit.studies.phrases import phrases
+from headpursuit.studies.text.captions import concept_frequency
+from headpursuit.studies.text.phrases import phrases
 from headpursuit.words import Depth, compared, depth_of, words
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection
 from headpursuit.analysis import Ranking
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.models import LanguageModel
-from headpursuit.studies.arms import ArmRunner, matched_draw
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, sentences
 from headpursuit.studies.judging.doses import (
     at_least,
@@ -16,8 +16,8 @@ from headpursuit.studies.judging.doses import (
     head_counts,
 )
 from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel.progress import silent
 from headpursuit.studies.measures import Measure, answer_measure
-from headpursuit.studies.progress import silent
 from headpursuit.studies.results import (
     AnswerSheet,
     Arm,
@@ -29,8 +29,8 @@ from headpursuit.studies.results import (
     StudyConfig,
     size_of,
 )
-from headpursuit.studies.study_run import StudyRun
-from headpursuit.studies.summaries import summarise
+from headpursuit.studies.steps.arms import ArmRunner, matched_draw
+from headpursuit.studies.steps.study_run import StudyRun
 from headpursuit.studies.tasks import Question, Task, drawn
 
 FOLDER = "sweep"

@@ -9,7 +9,7 @@ from headpursuit.analysis.rankers import Evidence, Unsuited, find_ranker
 from headpursuit.concepts import Concept
 from headpursuit.models import LanguageModel, batches, first_tokens, tokens_of
 from headpursuit.studies.kernel import part
-from headpursuit.studies.progress import Progress
+from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import CAPTIONING, Task
 
