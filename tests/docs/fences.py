@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FORM = "a form: replace the capital words"
 REASONS = re.compile(
-    r"needs a GPU|needs several GPUs|needs the hub|needs the extra [a-z-]+|installs packages|runs until stopped"
-    rf"|takes \d+ minutes?|{FORM}"
+    r"needs a GPU|needs several GPUs|needs the hub|needs the extra [a-z-]+|(?:installs|fetches) packages"
+    rf"|runs until stopped|takes \d+ minutes?|{FORM}"
 )
 RUNS = ("python", "sh")
 DATA = ("text", "json", "jsonl", "yaml", "csv")

