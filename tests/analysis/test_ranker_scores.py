@@ -204,6 +204,10 @@ NEEDS_ANSWERS = [
     "linear-probe",
     "nonlinear-probe",
     "gradient-answer",
+    "gradient-mean",
+    "integrated-gradients",
+    "aligned-gradient",
+    "samd",
 ]
 NEEDS_SAMPLES = [
     *(
@@ -216,6 +220,7 @@ NEEDS_SAMPLES = [
         "nonnegative",
         "specificity-l1",
         "explained-paper",
+        "samd",
     ),
 ]
 

@@ -3,7 +3,7 @@ import tiny
 import torch
 
 from headpursuit.heads import Edit, Head
-from headpursuit.models import rescale, scale_gradients
+from headpursuit.models import head_gradients, projection_weights, rescale, scale_gradients
 
 IDS = ([5, 9, 20, 33], [7, 8], [40, 41, 42, 43, 44, 45, 46], [11, 12, 13, 14])
 PROMPTS = [tiny.text_of(ids) for ids in IDS]
@@ -38,6 +38,36 @@ def test_derivatives_are_those_of_small_changes_of_the_scale(family):
         expected = by_differences(model, head)
         assert expected.abs().max() > 3e-3
         torch.testing.assert_close(found[head.site][:, head.index], expected, atol=2e-4, rtol=1e-2)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_derivatives_by_what_heads_mix_and_write_are_those_by_the_scale(family):
+    """A head's scale is on all it mixes: z · ∂/∂z over all positions; and ∂/∂z is ∂/∂(z W) through W."""
+    model = tiny.word_model(family)
+    expected = {site: values.sum(0) for site, values in scale_gradients(model, PROMPTS, TARGETS).items()}
+    summed = {site: torch.zeros(4) for site in expected}
+    for batch in head_gradients(model, PROMPTS, TARGETS, "prompt", batch_size=3):
+        for site, found in batch.items():
+            weights = projection_weights(model.network, site)
+            through = torch.einsum("nm,hdm->nhd", found.by_output, weights)
+            torch.testing.assert_close(through, found.by_mixed, atol=1e-5, rtol=1e-3)
+            summed[site.name] += (found.mixed * found.by_mixed).sum((0, 2))
+    for site in expected:
+        torch.testing.assert_close(summed[site], expected[site], atol=1e-5, rtol=1e-3)
+        assert expected[site].abs().max() > 3e-3
+
+
+def test_frozen_models_have_the_same_derivatives_by_what_heads_write():
+    model = tiny.word_model("llama")
+    free = next(head_gradients(model, PROMPTS, TARGETS))
+    model.network.requires_grad_(False)
+    frozen = next(head_gradients(model, PROMPTS, TARGETS))
+    assert free.keys() == frozen.keys()
+    for site, found in free.items():
+        for name in ("mixed", "by_mixed", "by_output"):
+            torch.testing.assert_close(getattr(frozen[site], name), getattr(found, name))
+        assert found.by_mixed.shape == (4, 4, 8)
+        assert not found.mixed.requires_grad
 
 
 def test_batches_change_nothing():

@@ -18,7 +18,7 @@ from headpursuit.models.facts import (
     vision_facts,
 )
 from headpursuit.models.framing import Framing, tell_of_frames
-from headpursuit.models.gradients import scale_gradients
+from headpursuit.models.gradients import HeadGradients, head_gradients, scale_gradients
 from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks
 from headpursuit.models.identity import Identity, has_unembedding, heads_sha256, hub_id, identify, vocabulary_sha256
 from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
@@ -43,5 +43,5 @@ from headpursuit.models.tokens import token_text
 from headpursuit.models.twins import twin
 from headpursuit.models.vocabulary import ids_without_token, readout, unembedding
 from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, token_forms, vocabulary_words
-from headpursuit.models.weights import write_weights
+from headpursuit.models.weights import projection_weights, write_weights
 from headpursuit.settings import Chat, ChatSettings, MultiToken, Positions, chat_of

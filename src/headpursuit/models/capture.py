@@ -1,14 +1,14 @@
 """Read every head's mixed values while the model reads prompts or its own answers."""
 
 import inspect
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, get_args
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from headpursuit.images import GivenPrompts, Prompt, prompt_stream
@@ -128,7 +128,7 @@ def _windows(prompts: Collection[Prompt]) -> Iterator[tuple[int, list[Prompt]]]:
 
 
 def _planned(model: LanguageModel, number: int, batch: Batch, positions: Positions, prompt_length: int) -> MixedBatch:
-    chosen = _chosen(model, batch, positions, prompt_length)
+    chosen = chosen_positions(model, batch, positions, prompt_length)
     rows = chosen.nonzero()[:, 0].tolist()
     return MixedBatch(
         number,
@@ -139,9 +139,10 @@ def _planned(model: LanguageModel, number: int, batch: Batch, positions: Positio
     )
 
 
-def _chosen(
+def chosen_positions(
     model: LanguageModel, batch: Batch, positions: Positions, prompt_length: int
 ) -> Bool[Tensor, "n_prompts n_tokens"]:
+    """The positions of a batch to look at, where the first `prompt_length` tokens are the prompts; never padding."""
     chosen = batch.attention_mask.bool().clone()
     if positions == "image":
         chosen &= image_positions(model, batch)
@@ -171,6 +172,17 @@ def _decoder(network: Any, batch: Batch) -> nn.Module:
     return base if all(name in takes for name in batch.pictures) else network
 
 
+def rows_at(values: Tensor, which: Int[Tensor, " n_samples"], shape: Sequence[int]) -> Float[Tensor, "n_samples width"]:
+    """A module's values at some positions of a batch of tokens, counted along its rows.
+
+    Raises:
+        AnatomyError: If the values are not one for each token.
+    """
+    check_positions(values, shape)
+    rows = values.flatten(0, 1) if values.dim() > 2 else values
+    return rows.index_select(0, which.to(rows.device))
+
+
 class _Reader:
     """Takes the chosen positions of what enters each projection, and hands them over."""
 
@@ -196,10 +208,7 @@ class _Reader:
         self._hand_over(site, mixed.float() * scale[:, None])
 
     def _chosen(self, values: Tensor) -> Tensor:
-        """The chosen positions of a batch."""
-        check_positions(values, self._shape)
-        rows = values.flatten(0, 1) if values.dim() > 2 else values
-        return rows.index_select(0, self._which.to(rows.device))
+        return rows_at(values, self._which, self._shape)
 
     def _hand_over(self, site: HeadSite, mixed: Tensor) -> None:
         self._receive(site.name, mixed.unflatten(-1, (site.n_heads, site.d_head)))

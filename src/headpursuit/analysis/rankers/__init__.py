@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from headpursuit.analysis.rankers.answer_gradients import aligned_gradient, gradient_mean
 from headpursuit.analysis.rankers.at_random import at_random
 from headpursuit.analysis.rankers.attribution import aligned_attribution, alignment, direct_attribution
 from headpursuit.analysis.rankers.evidence import Evidence, Unsuited
 from headpursuit.analysis.rankers.logit_lens import logit_lens
 from headpursuit.analysis.rankers.nonnegative import nonnegative
 from headpursuit.analysis.rankers.probes import linear_probe, nonlinear_probe
-from headpursuit.analysis.rankers.scale_gradient import answer_gradient, concept_gradient
+from headpursuit.analysis.rankers.samd import samd
+from headpursuit.analysis.rankers.scale_gradient import answer_gradient, concept_gradient, integrated_gradient
 from headpursuit.analysis.rankers.somp import somp
+from headpursuit.analysis.rankers.weights_svd import weights_svd
 from headpursuit.heads import Head
 from headpursuit.plugins import Register
 
@@ -93,6 +96,11 @@ _ALL = (
     Ranker("nonlinear-probe", "the same with a Gaussian kernel", "nonlinear", nonlinear_probe, True),
     Ranker("gradient-concept", "d log p(concept) / d scale", "nonlinear", concept_gradient),
     Ranker("gradient-answer", "d log p(answer) / d scale", "nonlinear", answer_gradient, True),
+    Ranker("gradient-mean", "the answer's loss by the head's mean, to first order", "nonlinear", gradient_mean, True),
+    Ranker("integrated-gradients", "d log p(answer) / d scale, from 1 to -1", "nonlinear", integrated_gradient, True),
+    Ranker("aligned-gradient", "lift of the answer through all later layers", "nonlinear", aligned_gradient, True),
+    Ranker("samd", "cosine with what tells answers apart", "linear", samd, True),
+    Ranker("weights-svd", "specificity of singular directions, weights alone", "linear", weights_svd),
     Ranker("random", "heads in a random order", "random", at_random),
 )
 

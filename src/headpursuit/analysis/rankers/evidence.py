@@ -83,6 +83,12 @@ class Evidence:
             write = write_weights(self.model.network, site)
             yield site, torch.einsum("nhd,hdm->nhm", self.samples.mixed[site.name].to(write), write)
 
+    @property
+    def answer_length(self) -> int:
+        """Tokens that the model answered with where answers were captured; 0 where only prompts were read."""
+        config = self.capture.config
+        return config.max_new_tokens if config.positions in ("generated", "all") else 0
+
     def right_answers(self) -> tuple[tuple[int, ...], ...]:
         """The answers.
 
