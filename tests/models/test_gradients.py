@@ -1,5 +1,6 @@
 import pytest
 import tiny
+import tiny_vision
 import torch
 
 from headpursuit.heads import Edit, Head
@@ -55,6 +56,23 @@ def test_derivatives_by_what_heads_mix_and_write_are_those_by_the_scale(family):
     for site in expected:
         torch.testing.assert_close(summed[site], expected[site], atol=1e-5, rtol=1e-3)
         assert expected[site].abs().max() > 3e-3
+
+
+@pytest.mark.parametrize("family", tiny_vision.FAMILIES)
+def test_answers_about_pictures_have_the_same_derivatives_by_both(family):
+    """Of a token that comes late in the model's own answer; a scale acts on prompt and answer alike."""
+    model = tiny_vision.shared(family)
+    prompts, targets = tiny_vision.two_prompts(model), [(40, 41), (50,)]
+    expected = scale_gradients(model, prompts, targets, max_new_tokens=3)
+    summed = {site: torch.zeros(values.shape[1]) for site, values in expected.items()}
+    for batch in head_gradients(model, prompts, targets, "all", max_new_tokens=3):
+        for site, found in batch.items():
+            summed[site.name] += (found.mixed * found.by_mixed).sum((0, 2))
+    for site, values in expected.items():
+        torch.testing.assert_close(summed[site], values.sum(0), atol=1e-5, rtol=1e-3)
+    assert max(values.abs().max() for values in expected.values()) > 1e-3
+    soon = scale_gradients(model, prompts, targets)
+    assert any(not torch.allclose(soon[site], expected[site], atol=1e-5) for site in expected)
 
 
 def test_frozen_models_have_the_same_derivatives_by_what_heads_write():
