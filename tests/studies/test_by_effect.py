@@ -88,3 +88,13 @@ def test_too_few_questions_are_one_line_before_a_model_is_loaded(tmp_path):
     assert said.exit_code == 2
     assert "target facts to choose heads by, and at least 8 are needed" in said.output.replace("\n", " ")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_file_with_a_sweep_is_asked_by_effect(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("task: months\nsettings:\n  model: m\n  sweep: true\n")
+    assert StudyConfig(str(file)).sweep
+    found = StudyConfig(str(file), by="effect")
+    assert (found.by, found.sweep) == ("effect", False)
+    with pytest.raises(ValueError, match="without a dose sheet"):
+        StudyConfig(str(file), by="effect", sweep=True)

@@ -195,6 +195,7 @@ def usual_settings_for(task: str, given: Mapping[str, Any]) -> tuple[str, dict[s
     own = {key.replace("-", "_") for key in (*given, *in_file)}
     if "ranking" in given:  # which is given whole
         usual = {key: value for key, value in usual.items() if key in _OWN}
-    if "sweep" not in own and ({"heads", "scale"} & own or {**usual, **given}.get("by") == "effect"):
+    by_effect = {**usual, **given}.get("by") == "effect" and "sweep" not in given
+    if by_effect or ("sweep" not in own and {"heads", "scale"} & own):
         usual["sweep"] = False
     return name, usual
