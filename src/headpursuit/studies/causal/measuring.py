@@ -43,7 +43,7 @@ class Answered:
         a model becomes less sure of what it goes on to say.
         """
         if self.mass:
-            return np.exp(self.log_probability)
+            return np.asarray(np.exp(self.log_probability))
         return np.asarray(expit(np.asarray(self.margin) / NOISE))
 
 
