@@ -2,18 +2,19 @@
 
 import pytest
 import torch
-from tiny import language_model, text_of, word_model
+from tiny import FLAGGED, language_model, text_of, word_model
 
 import headpursuit as hp
+from headpursuit.heads import Edit, Head
 from headpursuit.models import Continuation, answer_ids, likelihoods, neutral_text, spelled
 
 
 @torch.no_grad()
 def by_hand(model, ids, before, steps, edit=None):
     """One prompt, one token after the other, without batches, padding or replays."""
-    total, ids, margins = 0.0, [*ids, *before], []
+    n_prompt, total, ids, margins = len(ids), 0.0, [*ids, *before], []
     for step in steps:
-        with hp.rescale(model, edit or {}):
+        with hp.rescale(model, edit or {}, prompt_length=n_prompt):
             likely = model.network(torch.tensor([ids])).logits[0, -1].log_softmax(-1)
         total += float(likely[list(step)].logsumexp(0))
         others = [float(value) for i, value in enumerate(likely) if i not in step]
@@ -51,6 +52,19 @@ def test_as_by_hand(family, batch_size):
     assert torch.equal(upon.log_probability, found.under(edit).log_probability)
 
 
+@pytest.mark.parametrize("family", ["llama", "gpt2", *FLAGGED])
+@pytest.mark.parametrize("scope", ["prompt", "generated", (0, -1), (1,)])
+def test_scopes_and_models_that_do_not_pad(family, scope):
+    model = word_model(family)
+    found = likelihoods(model, [Continuation(text_of(p), s, b) for p, b, s in CASES])
+    edit = Edit({Head(1, 0): -20.0}, scope)
+    changed = found.under(edit).log_probability != found.base.log_probability
+    assert changed.any()
+    # Nothing that is generated comes before the answers' first tokens.
+    assert scope != "generated" or not changed[[0, 4]].any()
+    check(found.under(edit), [by_hand(model, *case, edit) for case in CASES])
+
+
 def test_memory_and_share_are_told():
     model = word_model()
     found = likelihoods(model, [Continuation(text_of([5, 6]), ((7,),)), Continuation(text_of([8]), ((9,),))])
@@ -65,6 +79,21 @@ def test_undefined_log_probabilities_are_refused():
         model.network.lm_head.weight[9] = float("nan")
     with pytest.raises(ValueError, match="undefined"):
         likelihoods(model, [Continuation(text_of([5]), ((6,),))])
+    with pytest.raises(ValueError, match="undefined"):
+        neutral_text(model, [text_of([5, 6])]).under(Edit({}))
+
+
+def test_a_neutral_text_of_one_token_says_nothing():
+    found = neutral_text(word_model(), [text_of([5]), text_of([5, 6])]).under(hp.Edit({"L1H0": -1}))
+    assert [float(values[0]) for values in found] == [0, 0]
+    assert all(float(values[1]) > 0 for values in found)
+
+
+def test_neutral_text_stands_for_what_is_generated():
+    model, text, heads = word_model(), text_of([5, 6, 7, 8]), {Head(1, 0): -1.0}
+    kl, _ = neutral_text(model, [text], scope_of_answers=True).under(Edit(heads, "generated"))
+    assert torch.equal(kl, neutral_text(model, [text]).under(Edit(heads))[0])
+    assert neutral_text(model, [text]).under(Edit(heads, "generated"))[0] == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("steps", [(), ((),), ((1, 2), (3,))])

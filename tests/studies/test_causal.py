@@ -5,13 +5,15 @@ from dataclasses import replace
 import causal_task
 import numpy as np
 import pytest
+import tiny
 import tiny_study
 import torch
 
 import headpursuit as hp
 from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head
-from headpursuit.studies.causal import choosing
+from headpursuit.pursuit.causal import Pursued
+from headpursuit.studies.causal import choosing, following
 from headpursuit.studies.causal.choosing import grow, most_heads
 from headpursuit.studies.causal.following import check_following, follow
 from headpursuit.studies.causal.measuring import NOISE, probabilities
@@ -21,6 +23,7 @@ from headpursuit.studies.measures import answer_measure
 from headpursuit.studies.results import Finalist, Grown
 from headpursuit.studies.steps.arms import ArmRunner
 from headpursuit.studies.steps.study_run import StudyRun
+from headpursuit.studies.tasks import Question
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +118,72 @@ def test_late_answers_are_followed_where_they_come(model, config):
         words = said[prompts.index(question.prompt)]
         assert [model.tokenizer.decode([i]) for i in continuation.before] == words[:2]
         assert [model.tokenizer.decode(list(ids)) for ids in continuation.steps] == [words[2]]
+
+
+def test_what_goes_on_to_be_another_answer_is_not_followed(config, monkeypatch):
+    model = tiny.language_model(words=[" seven"])
+    ids = [model.tokenizer.encode(text) for text in ("it is seventeen", "it is seven teen")]
+    monkeypatch.setattr(following, "answer_ids", lambda *_, **__: ids)
+    questions = [Question(p, ("seven",), "target", "s", p, "ranking") for p in ("w5", "w6")]
+    found = follow(model, causal_task.task_of(), questions, replace(config, positions="generated"))
+    assert [q.prompt for q in found.questions] == ["w6"]
+    assert model.tokenizer.decode([ids[0] for ids in found.continuations[0].steps]).strip() == "seven"
+
+
+def test_answers_without_a_token_are_left_out_and_counted(model, task, config):
+    questions = [q for q in task.questions if q.group == "target"][:3]
+    lost = replace(questions[1], answers=("zebra",))
+    found = follow(model, task, [questions[0], lost, questions[2]], config)
+    assert found == replace(follow(model, task, [questions[0], questions[2]], config), n_left_out=1)
+    with pytest.raises(ValueError, match="no answer to 1 target questions begins with a token of the model"):
+        follow(model, task, [lost], config)
+
+
+def test_too_few_that_can_be_followed_are_refused(model, task, config):
+    target, unrelated = choosing_questions(task, 80, 0)
+    lost = [replace(target[0], answers=("zebra",)), *target[1:]]
+    with pytest.raises(ValueError, match=r"7 target facts have a right answer to follow.* \(1 questions have none\)"):
+        probabilities(model, task, lost, unrelated, config)
+    wrong = [replace(q, answers=("w299 w298 w297 w296",)) for q in unrelated]
+    with pytest.raises(ValueError, match="fewer than one of 10 unrelated questions rightly"):
+        probabilities(model, task, target, wrong, config)
+    with pytest.raises(ValueError, match="5 target facts"):
+        choosing_questions(task, 5, 0)
+
+
+def test_batches_are_no_larger_than_asked_for(measured, config):
+    assert max(len(part.numbers) for part in measured.target._parts) == config.batch_size == 5
+
+
+def test_damage_of_generated_tokens_is_seen_on_neutral_text(model, task, config, measured):
+    generated = probabilities(model, task, *choosing_questions(task, 80, 0), replace(config, scope="generated"))
+    edit = hp.Edit({"L2H3": -20})
+    strain = generated.damage(Edit(edit, "generated")).strain
+    assert strain == pytest.approx(measured.damage(edit).strain, rel=1e-4) and abs(strain) > 1e-3
+
+
+def test_of_the_concepts_tokens_the_probability_counts(model, task, config):
+    target, unrelated = choosing_questions(task, 80, 0)
+    measured = probabilities(model, task, [replace(q, answers=()) for q in target], unrelated, config)
+    edit = hp.Edit({"L2H3": -20})
+    before, after = (np.exp(measured.read(e).target.log_probability).mean() for e in (Edit({}), edit))
+    assert measured.effect(edit) == pytest.approx(1 - after / before)
+
+
+@pytest.mark.parametrize("direction", ["suppress", "enhance"])
+def test_growth_ends_where_nothing_is_left_to_do(begun, tmp_path, monkeypatch, direction):
+    given = {}
+    monkeypatch.setattr(choosing, "causal_pursuit", lambda *args, **_: given.update(limits=args[2]) or NOTHING)
+    run = begun(tmp_path, scales=(-1.0,) if direction == "suppress" else (1.5,))
+    run = replace(run, task=replace(run.task, direction=direction))
+    with pytest.raises(ValueError, match="no head of 12"):
+        grown(run)
+    measured = probabilities(run.model, run.task, *choosing_questions(run.task, 80, 0), run.config)
+    right = measured.base.target.right.mean()
+    assert given["limits"].enough == pytest.approx(0.98 if direction == "suppress" else 0.98 * (1 / right - 1))
+
+
+NOTHING = Pursued((), (), 0, 0)
 
 
 def test_no_late_answer_is_right(model, config):

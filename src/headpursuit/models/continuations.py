@@ -15,6 +15,9 @@ from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
 from headpursuit.settings import Chat
 
+UNDEFINED = "a log-probability is undefined (NaN); try dtype float32"
+"""Said where a model's logits are no numbers."""
+
 
 @dataclass(frozen=True)
 class Continuation:
@@ -112,7 +115,7 @@ class Likelihoods:
         for part, values in zip(self._parts, logits, strict=True):
             found[:, list(part.numbers)] = part.of(values).cpu()
         if found.isnan().any():
-            raise ValueError("a log-probability is undefined (NaN); try dtype float32")
+            raise ValueError(UNDEFINED)
         return Likely(*found)
 
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from headpursuit.heads import Edit
 from headpursuit.models.batches import batches
+from headpursuit.models.continuations import UNDEFINED
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
 
@@ -29,7 +30,8 @@ class _Part:
         after = _log_probabilities(logits)
         kl = (self.unedited.exp() * (self.unedited - after)).sum(-1)
         loss = -after.gather(-1, self.tokens[..., None])[..., 0]
-        return torch.stack([(values * self.real).sum(1) / self.real.sum(1) for values in (kl, loss)])
+        # A text of a single token predicts nothing.
+        return torch.stack([(values * self.real).sum(1) / self.real.sum(1).clamp_min(1) for values in (kl, loss)])
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,16 @@ class NeutralText:
     parts: tuple[_Part, ...]
 
     def under(self, edit: Edit) -> tuple[Float[Tensor, " n_texts"], Float[Tensor, " n_texts"]]:
-        """Of each text, in nats per token: the divergence KL(unedited || edited), and the loss; on the CPU."""
+        """Of each text, in nats per token: the divergence KL(unedited || edited), and the loss; on the CPU.
+
+        Raises:
+            ValueError: If the edit names a head that the model does not have, or a log-probability is undefined.
+        """
         found = torch.zeros(2, sum(len(part.numbers) for part in self.parts))
         for part in self.parts:
             found[:, list(part.numbers)] = part.of(part.replay.logits(edit)).cpu()
+        if found.isnan().any():
+            raise ValueError(UNDEFINED)
         return found[0], found[1]
 
     def upon(self, edit: Edit) -> "NeutralText":

@@ -151,7 +151,7 @@ def causal_pursuit(
         raise ValueError("a pursuit needs candidates: heads and scales")
     trials = {trial.edit: trial for trial in known}
     effects = {edit: trial.effect for edit, trial in trials.items()}
-    pursuit = _Pursuit(measured, tuple(candidates), limits or Limits(), Edit({}, scope), effects, trials)
+    pursuit = _Pursuit(measured, tuple(candidates), limits, Edit({}, scope), effects, trials)
     return pursuit.run(most_kept)
 
 

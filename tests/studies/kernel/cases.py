@@ -113,7 +113,7 @@ def _agreement(place):
 def _screen(place):
     tiny_study.declare_task(place)
     config = ScreenConfig(str(place / "tiny-qa.yaml"), "tiny", (-1.0,), among=5, ranking=RankConfig(n_draws=3))
-    return Case("screen", tiny.word_model(), config, replace(config, questions=7), {"task": causal_task.task_of()})
+    return Case("screen", tiny.word_model(), config, replace(config, questions=9), {"task": causal_task.task_of()})
 
 
 CASES: dict[str, Callable[..., Case]] = {

@@ -22,7 +22,7 @@ def page(folder: Path) -> Page:
     content = {
         "result": result,
         "rows": [(found, writes[found.head]) for found in result.best[:_LISTED]],
-        "map": head_map(effects, "target taken", about=result.concept),
+        "map": head_map(effects, result.taken, about=result.concept),
         "style": map_style(),
     }
     title = f"{result.concept}: heads screened by what they do"
@@ -48,5 +48,5 @@ def draw_roles(result: ScreenResult) -> Any:
         axes.annotate(str(found.head), place, xytext=(4, 4), textcoords="offset points", fontsize=8)
     axes.axhline(0, color=SOFT, lw=0.8)
     axes.set_xlabel(f"what it writes: {result.score}", parse_math=False)
-    axes.set_ylabel("what it does: target taken", parse_math=False)
+    axes.set_ylabel(f"what it does: {result.taken}", parse_math=False)
     return figure

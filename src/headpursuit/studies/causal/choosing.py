@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from headpursuit.analysis import SavedEdit
-from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.models import replay_refusal
+from headpursuit.heads import Edit, Head, count_of, parse_scope
+from headpursuit.models import LanguageModel, replay_refusal
 from headpursuit.pursuit.causal import Limits, Pursued, Trial, causal_pursuit
 from headpursuit.studies.causal.measuring import Probabilities, probabilities
 from headpursuit.studies.causal.screening import choosing_questions
@@ -41,17 +41,19 @@ def most_heads(n_heads: int) -> int:
     return max(3, n_heads * 2 // 100)
 
 
-def check_choosing(task: Task, config: StudyConfig) -> None:
+def check_choosing(task: Task, config: StudyConfig, model: LanguageModel | None = None) -> None:
     """Refuse what cannot be chosen by, before anything runs.
 
     Raises:
-        ValueError: If there are too few questions.
+        ValueError: If there are too few questions, or fewer heads than are to be tried.
     """
     choosing_questions(task, MOST_QUESTIONS, config.seed)
+    if model is not None and config.among:
+        count_of(config.among, model.anatomy.n_heads)
 
 
 def grow(run: StudyRun, measure: Measure[ArmSummary]) -> Grown:
-    """Grow edits on ranking questions, measure the last few by answers to selection questions, and take one.
+    """Grow edits by `choosing_questions`, measure the last few by answers to selection questions, and take one.
 
     Everything is kept in the study's folder as it finishes; `edit.json` is the edit that is taken.
 
@@ -86,8 +88,13 @@ class _Choosing:
         questions = choosing_questions(self.run.task, MOST_QUESTIONS, self.run.config.seed)
         measured = probabilities(self.run.model, self.run.task, *questions, self.run.config)
         self.run.progress("read questions", 1, 1)
-        limits = Limits(loss=self.run.config.damage, most_heads=most_heads(self.run.model.anatomy.n_heads))
-        alone = self._alone(measured, limits)
+        limits = Limits(
+            loss=self.run.config.damage,
+            enough=Limits.enough * measured.most,
+            most_heads=most_heads(self.run.model.anatomy.n_heads),
+        )
+        tried = self._alone(measured, limits)
+        alone = tried[:_CANDIDATES]
         candidates = [(head, scale) for trial in alone for head in trial.edit for scale in self.run.config.scales]
         self.run.progress("grow", 0, 1)
         scope = parse_scope(self.run.config.scope)
@@ -100,29 +107,30 @@ class _Choosing:
             n_left_out=measured.followed[0].n_left_out,
             n_screened=len(self.among),
             n_effects=len(self.among) + pursued.n_effects - len(alone),
-            n_damages=min(_TRIED, len(self.among)) + pursued.n_damages - len(alone),
+            n_damages=len(tried) + pursued.n_damages - len(alone),
             steps=tuple(Tried(step.what, *_told(step.trial)) for step in pursued.steps),
             finalists=tuple(Finalist(*_told(trial)) for trial in _last(pursued.best, limits)),
             plain=replay_refusal(self.run.model),
         )
 
     def _alone(self, measured: Probabilities, limits: Limits) -> list[Trial]:
-        """Heads to grow from, at one scale: those that do most by themselves, beyond what they break."""
+        """Heads at one scale, of those with the largest effects; first those that do most beyond what they break."""
         scope, scales = parse_scope(self.run.config.scope), self.run.config.scales
         first = -1.0 if -1.0 in scales else scales[0]
         effects: dict[Head, float] = {}
+        total = len(self.among) + min(_TRIED, len(self.among))
         for number, head in enumerate(self.among):
-            self.run.progress("screen", number, len(self.among) + _TRIED)
+            self.run.progress("screen", number, total)
             effects[head] = measured.effect(Edit({head: first}, scope))
         promising = sorted(effects, key=lambda head: -effects[head])[:_TRIED]
         tried: list[Trial] = []
         for number, head in enumerate(promising):
-            self.run.progress("screen", len(self.among) + number, len(self.among) + _TRIED)
+            self.run.progress("screen", len(self.among) + number, total)
             if effects[head] > 0:
                 edit = Edit({head: first}, scope)
                 tried.append(Trial(edit, effects[head], measured.damage(edit)))
-        tried.sort(key=lambda trial: -trial.value(limits.weight))
-        return tried[:_CANDIDATES]
+        self.run.progress("screen", total, total)
+        return sorted(tried, key=lambda trial: -trial.value(limits.weight))
 
     def judged(self, grown: Grown) -> Grown:
         """The finalists measured by answers to selection questions, and one chosen."""

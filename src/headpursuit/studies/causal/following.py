@@ -16,6 +16,9 @@ from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.tasks import Question, Task
 from headpursuit.studies.text.phrases import phrases
 
+FEWEST_FACTS = 8
+"""Facts of a group that heads are chosen by, at least."""
+
 _MOST_ANSWERS = 8
 """Accepted answers of a question that are compared, at most."""
 
@@ -29,7 +32,10 @@ class Followed:
     what: str
     """What is followed, such as `the right answers`."""
     n_left_out: int = 0
-    """Questions whose right answer the unedited model does not give, where it comes late in what it says."""
+    """Questions without a right answer to follow: none begins with a token of the model, or, where answers come late,
+    the unedited model gives none."""
+    mass: bool = False
+    """True if the probability of what is followed counts, not its lead over other tokens."""
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -51,25 +57,30 @@ def follow(model: LanguageModel, task: Task, questions: Sequence[Question], conf
     """
     if not all(question.answers for question in questions):
         ids = tokens_of(model, task.words, config.ranking.multi_token).token_ids
-        return Followed(
-            tuple(questions), tuple(Continuation(q.prompt, (tuple(ids),)) for q in questions), "the concept's tokens"
-        )
+        followed = tuple(Continuation(q.prompt, (tuple(ids),)) for q in questions)
+        return Followed(tuple(questions), followed, "the concept's tokens", mass=True)
     if config.positions == "generated":
         return _late(model, questions, config)
-    return Followed(tuple(questions), _at_once(model, questions, config), "the right answers")
+    return _at_once(model, questions, config)
 
 
-def _at_once(model: LanguageModel, questions: Sequence[Question], config: StudyConfig) -> tuple[Continuation, ...]:
+def _at_once(model: LanguageModel, questions: Sequence[Question], config: StudyConfig) -> Followed:
     """Of each question the accepted answer that is most likely."""
-    found = [
-        [Continuation(q.prompt, ids) for ids in _spelled(model, q, config.frame)[:_MOST_ANSWERS]] for q in questions
-    ]
+    spelt = [(q, _spelled(model, q, config.frame)[:_MOST_ANSWERS]) for q in questions]
+    kept = [(q, answers) for q, answers in spelt if answers]
+    if not kept:
+        raise ValueError(
+            f"no answer to {len(questions)} {questions[0].group} questions begins with a token of the model, such as "
+            f"{questions[0].answers[0]!r}; give others, or choose heads by what they write"
+        )
+    found = [[Continuation(q.prompt, ids) for ids in answers] for q, answers in kept]
     several = [c for one in found if len(one) > 1 for c in one]
     likely = dict[int, float]()
     if several:
         read = likelihoods(model, several, batch_size=config.batch_size, chat=config.frame, every=0)
         likely = {id(c): value for c, value in zip(several, read.base.log_probability.tolist(), strict=True)}
-    return tuple(max(one, key=lambda c: likely.get(id(c), 0.0)) for one in found)
+    best = tuple(max(one, key=lambda c: likely.get(id(c), 0.0)) for one in found)
+    return Followed(tuple(q for q, _ in kept), best, "the right answers", len(questions) - len(kept))
 
 
 def _spelled(model: LanguageModel, question: Question, chat: Chat | bool) -> list[tuple[tuple[int, ...], ...]]:
@@ -108,16 +119,17 @@ def _within(model: LanguageModel, question: Question, said: Sequence[int]) -> Co
     def text(n: int) -> str:
         return str(model.tokenizer.decode(list(said[:n]), skip_special_tokens=True))
 
-    accepted = phrases(question.answers)
-    end = next((n for n in range(1, len(said) + 1) if any(accepted.matches(text(n)))), None)
-    if end is None:
+    # Of the whole: what begins like an accepted answer may go on to be another, as `seven` does in `seventeen`.
+    whole = text(len(said))
+    found = next(phrases(question.answers).matches(whole), None)
+    if found is None:
         return None
-    start = next(accepted.matches(text(end))).start
-    first = max(n for n in range(end) if len(text(n)) <= start)
+    end = next(n for n in range(1, len(said) + 1) if text(n)[: found.end] == whole[: found.end])
+    first = max(n for n in range(end) if len(text(n)) <= found.start)
     return Continuation(question.prompt, tuple((token,) for token in said[first:end]), tuple(said[:first]))
 
 
-def check_following(task: Task, questions: Collection[Question], least: int) -> None:
+def check_following(task: Task, questions: Collection[Question], least: int = FEWEST_FACTS) -> None:
     """Refuse too few questions to choose heads by.
 
     Raises:
@@ -128,5 +140,5 @@ def check_following(task: Task, questions: Collection[Question], least: int) -> 
         if len(facts) < least:
             raise ValueError(
                 f"{task.name} has {len(facts)} {group} facts to choose heads by, and at least {least} are needed; "
-                "give more questions that are not held out, or choose heads by what they write"
+                "ask more questions that are not held out, or choose heads by what they write"
             )

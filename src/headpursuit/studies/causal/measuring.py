@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from headpursuit.heads import Edit
 from headpursuit.models import LanguageModel, Likelihoods, Likely, NeutralText, likelihoods, neutral_text
 from headpursuit.pursuit.causal import Damage, Measured
-from headpursuit.studies.causal.following import Followed, follow
+from headpursuit.studies.causal.following import FEWEST_FACTS, Followed, follow
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.figures.statistics import resampled_means
 from headpursuit.studies.measures import effects
@@ -30,16 +31,20 @@ class Answered:
     """Of what is followed of each question, nats."""
     margin: tuple[float, ...]
     """Its lead over the likeliest other token, nats; above 0, the model says it."""
+    mass: bool = False
+    """As `Followed.mass`."""
 
     @property
     def right(self) -> np.ndarray:
-        """About how often each is said, 0 to 1: the logistic function of the margin over `NOISE`.
+        """About how often each is said, 0 to 1: the logistic function of the margin over `NOISE`; or its probability.
 
         Greedy answers are right where the margin is above 0. That is what an edit is judged by in the end, but it is
         blind to how near an answer is to falling. The mean probability, on the other hand, falls by much where
         a model becomes less sure of what it goes on to say.
         """
-        return np.asarray(1 / (1 + np.exp(-np.asarray(self.margin) / NOISE)))
+        if self.mass:
+            return np.asarray(np.exp(self.log_probability))
+        return np.asarray(expit(np.asarray(self.margin) / NOISE))
 
 
 @dataclass(frozen=True)
@@ -72,18 +77,21 @@ class Probabilities(Measured):
     def read(self, edit: Edit) -> Reading:
         """Everything that is measured of an edit."""
         kl, loss = self.neutral.under(edit)
-        answered = answered_of(self.target.under(edit)), answered_of(self.unrelated.under(edit))
-        return Reading(*answered, tuple(kl.tolist()), tuple(loss.tolist()))
+        return Reading(self._target(edit), self._unrelated(edit), tuple(kl.tolist()), tuple(loss.tolist()))
 
     def effect(self, edit: Edit) -> float:
         """Fraction by which target answers fall, or rise."""
-        after = answered_of(self.target.under(edit))
-        return float(effects(self.base.target.right.mean(), after.right.mean(), self.direction))
+        return float(effects(self.base.target.right.mean(), self._target(edit).right.mean(), self.direction))
+
+    @property
+    def most(self) -> float:
+        """The largest effect that there can be: all right answers gone, or every answer right."""
+        return 1.0 if self.direction == "suppress" else float(1 / self.base.target.right.mean() - 1)
 
     def damage(self, edit: Edit) -> Damage:
         """Upper end of the loss of right unrelated answers, and the rise of perplexity."""
         _, loss = self.neutral.under(edit)
-        return Damage(self.loss_of(answered_of(self.unrelated.under(edit))), self.strain_of(loss.tolist()))
+        return Damage(self.loss_of(self._unrelated(edit)), self.strain_of(loss.tolist()))
 
     def upon(self, edit: Edit) -> "Probabilities":
         """The same, with what edits share with this one kept."""
@@ -101,7 +109,7 @@ class Probabilities(Measured):
         """Upper end of the interval of the fraction of right unrelated answers that is lost."""
         scores = np.stack([self.base.unrelated.right, after.right])
         means = resampled_means(scores, self.followed[1].facts, self.seed)
-        return float(np.percentile(1 - means[:, 1] / means[:, 0], _UPPER))
+        return float(np.percentile(effects(means[:, 0], means[:, 1], "suppress"), _UPPER))
 
     def strain_of(self, losses: Sequence[float]) -> float:
         """Rise of the perplexity on neutral text, as a fraction of the base's."""
@@ -112,10 +120,16 @@ class Probabilities(Measured):
         """Memory that is kept for replays."""
         return self.target.n_bytes + self.unrelated.n_bytes + self.neutral.n_bytes
 
+    def _target(self, edit: Edit) -> Answered:
+        return answered_of(self.target.under(edit), self.followed[0])
 
-def answered_of(likely: Likely) -> Answered:
-    """Likelihoods as they are kept."""
-    return Answered(tuple(likely.log_probability.tolist()), tuple(likely.margin.tolist()))
+    def _unrelated(self, edit: Edit) -> Answered:
+        return answered_of(self.unrelated.under(edit), self.followed[1])
+
+
+def answered_of(likely: Likely, followed: Followed) -> Answered:
+    """Likelihoods of what is followed, as they are kept."""
+    return Answered(tuple(likely.log_probability.tolist()), tuple(likely.margin.tolist()), followed.mass)
 
 
 def probabilities(
@@ -124,20 +138,41 @@ def probabilities(
     """Read the questions that heads are chosen by, unedited, and keep what replays need.
 
     Raises:
-        ValueError: If nothing can be followed, or a probability is undefined.
+        ValueError: If nothing can be followed, too few questions are left or answered rightly, or a probability is
+            undefined.
         AnatomyError: If the heads cannot be found or certified.
     """
     followed = follow(model, task, target, config), follow(model, task, unrelated, config)
-    parts = [likelihoods(model, one.continuations, batch_size=_BATCH, chat=config.frame) for one in followed]
-    neutral = neutral_text(model, task.neutral_texts[:_TEXTS])
+    size = min(_BATCH, config.batch_size)
+    parts = [likelihoods(model, one.continuations, batch_size=size, chat=config.frame) for one in followed]
+    asked = answered_of(parts[0].base, followed[0]), answered_of(parts[1].base, followed[1])
+    for one, answered in zip(followed, asked, strict=True):
+        _check_followed(one, answered)
+    neutral = neutral_text(
+        model, task.neutral_texts[:_TEXTS], batch_size=size, scope_of_answers=config.scope == "generated"
+    )
     kl, loss = neutral.under(Edit({}))
-    asked = answered_of(parts[0].base), answered_of(parts[1].base)
     base = Reading(*asked, tuple(kl.tolist()), tuple(loss.tolist()))
     return Probabilities(parts[0], parts[1], neutral, followed, task.direction, base, config.seed)
 
 
+def _check_followed(followed: Followed, answered: Answered) -> None:
+    """Refuse to choose by what hardly any question shows."""
+    group, facts = followed.questions[0].group, len(set(followed.facts))
+    if followed.n_left_out and facts < FEWEST_FACTS:
+        raise ValueError(
+            f"{facts} {group} facts have a right answer to follow, and at least {FEWEST_FACTS} are needed "
+            f"({followed.n_left_out} questions have none); ask what the model knows, or give it more new tokens"
+        )
+    if not followed.mass and answered.right.sum() < 1:
+        raise ValueError(
+            f"the unedited model answers fewer than one of {len(followed.questions)} {group} questions rightly, so "
+            "that no head can be seen to change that; ask what it knows"
+        )
+
+
 _BATCH = 16
-"""Prompts of similar length that are read side by side; in larger batches most of what is read is padding."""
+"""Prompts of similar length that are read side by side, at most; in larger batches most of what is read is padding."""
 
 _TEXTS = 4
 """Neutral texts that damage is measured on while heads are chosen."""

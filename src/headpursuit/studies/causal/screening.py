@@ -120,13 +120,9 @@ def choosing_questions(task: Task, most: int, seed: int) -> tuple[tuple[Question
         ValueError: If there are too few facts.
     """
     asked = [q for q in task.questions if q.split == {"target": "ranking", "unrelated": "selection"}[q.group]]
-    check_following(task, asked, FEWEST_FACTS)
     chosen = drawn(asked, most, seed)
+    check_following(task, chosen)
     return tuple(q for q in chosen if q.group == "target"), tuple(q for q in chosen if q.group == "unrelated")
-
-
-FEWEST_FACTS = 8
-"""Facts of a group that heads are chosen by, at least."""
 
 
 def effect_of(measured: Probabilities, head: Head, scale: float, reading: Reading) -> HeadEffect:

@@ -43,7 +43,7 @@ def study_answers(
     check_metric(task)
     measure = answer_measure(task, config)
     if config.by == "effect":
-        check_choosing(task, config)
+        check_choosing(task, config, model)
     run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)
     sheet = sweep(run) if config.sweep else None
     grown = grow(run, measure) if config.by == "effect" else None

@@ -1,26 +1,27 @@
 """A screen: what rescaling each head by itself does to a task, to unrelated answers and to neutral text."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from headpursuit.analysis import Ranking, versions
+from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.heads import Head, parse_scope
 from headpursuit.models import LanguageModel, replay_refusal
-from headpursuit.settings import Flag, RankConfig, RunSettings
+from headpursuit.settings import Flag, RankConfig, RunSettings, written
 from headpursuit.studies.causal.measuring import probabilities
 from headpursuit.studies.causal.screening import MATTERS, HeadEffect, Role, choosing_questions, role_of, screen_heads
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.judging.terms import WORDS, percent
 from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, command_line
 from headpursuit.studies.kernel.progress import Progress, silent
-from headpursuit.studies.settings import find_task, study_within
+from headpursuit.studies.settings import check_side, find_task, study_within
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.identity import check_asked
-from headpursuit.studies.steps.ranked import capture_config, captured, ranked
-from headpursuit.studies.tasks import CAPTIONING, Direction, Task
+from headpursuit.studies.steps.ranked import capture_config, captured, check_fits, ranked
+from headpursuit.studies.tasks import CAPTIONING, Direction, Question, Task
 
 WRITES = 0.05
 """The false-discovery rate at which a head counts as writing the concept."""
@@ -37,7 +38,7 @@ class ScreenConfig(RunSettings):
     model: Annotated[str, Flag("MODEL")]
     """As for `doctor`."""
     scales: tuple[float, ...] = (-1.0, 0.0)
-    """What each head is multiplied by."""
+    """What each head is multiplied by: below 1, or above 1 for tasks that enhance."""
     among: Annotated[int, Flag(least=0)] = 0
     """Screen only so many heads, the best by the ranker; 0 for all."""
     ranker: Annotated[str, Flag(usual="the score")] = ""
@@ -55,8 +56,8 @@ class ScreenConfig(RunSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         parse_scope(self.scope)
-        if not self.scales or 1.0 in self.scales:
-            raise ValueError("a screen needs scales other than 1, which changes nothing; give some, like -1,0")
+        if not self.scales or 1.0 in self.scales or not all(map(math.isfinite, self.scales)):
+            raise ValueError("a screen needs finite scales other than 1, which changes nothing; give some, like -1,0")
         if self.task == CAPTIONING:
             raise ValueError("a screen follows answers, and captions have none; choose a task with answers")
 
@@ -95,7 +96,8 @@ class ScreenResult(Loadable):
     n_left_out: int
     """Target questions without a right answer to follow."""
     base_target: float
-    """About the fraction of target questions that the unedited model answers rightly, as margins say it."""
+    """About the fraction of target questions that the unedited model answers rightly, as margins say it; where the
+    concept's tokens are followed, their mean probability."""
     base_unrelated: float
     """The same of unrelated ones."""
     score: str
@@ -113,6 +115,11 @@ class ScreenResult(Loadable):
     versions: dict[str, str]
 
     @property
+    def taken(self) -> str:
+        """The name of the effect."""
+        return "target taken" if self.direction == "suppress" else "target added"
+
+    @property
     def best(self) -> tuple[HeadEffect, ...]:
         """One for each head, the scale that does most beyond its damage; best first."""
         by_head: dict[Head, HeadEffect] = {}
@@ -128,8 +135,14 @@ KIND = ResultKind("screen", ScreenConfig, ScreenResult)
 def prepare(config: ScreenConfig) -> dict[str, Any]:
     """The task; whatever is missing is refused before a model is loaded."""
     task = find_task(config.study)
-    choosing_questions(task.split_for(sweep=True), config.questions, config.seed)
+    _asked(task.split_for(sweep=True), config)
     return {"task": task}
+
+
+def _asked(task: Task, config: ScreenConfig) -> tuple[tuple[Question, ...], tuple[Question, ...]]:
+    """The target and the unrelated questions."""
+    check_side(config.scales, task.direction, f"`scales` is {written(config.scales)}")
+    return choosing_questions(task, config.questions, config.seed)
 
 
 def screen(
@@ -161,18 +174,19 @@ def screen(
     config = dated(model, config, folder, chat=config.study.chat)
     study = config.study
     task = (task or find_task(study)).split_for(sweep=True)
-    target, unrelated = choosing_questions(task, config.questions, config.seed)
     KIND.check(folder, config, resume=resume)
+    target, unrelated = _asked(task, config)
+    n_heads = count_of(config.among or model.anatomy.n_heads, model.anatomy.n_heads)
+    check_fits(model, task, study, (task.words,))
     KIND.begin(folder, config)
     check_asked(model, task, (task.words,), folder)
     prompts = captured(model, task, capture_config(study), folder, progress)
     ranking = ranked(model, task, task.words, study, prompts, folder / "ranking.json")
-    heads = ranking.top(min(config.among, len(ranking.entries))) if config.among else model.anatomy.heads
     measured = probabilities(model, task, target, unrelated, study)
     effects = screen_heads(
         measured,
         model.anatomy.sites,
-        frozenset(heads),
+        frozenset(ranking.top(n_heads)),
         config.scales,
         parse_scope(config.scope),
         folder / "heads",
@@ -196,7 +210,7 @@ def screen(
         writes,
         sum(measured.target.share(effect.edit) for effect in effects),
         replay_refusal(model),
-        _sentences(effects, writes, task, len(heads)),
+        _sentences(effects, writes, task, measured.followed[0].what),
         versions() | {"device": model.device.type, "dtype": model.dtype},
     )
     return KIND.finish(folder, result, task=task.name, model=config.model)
@@ -204,10 +218,11 @@ def screen(
 
 def _writes(ranking: Ranking, effects: Sequence[HeadEffect]) -> tuple[HeadWrites, ...]:
     matters = {found.head: False for found in effects} | {found.head: True for found in effects if found.matters}
+    scores = ranking.by_head()
     return tuple(
         HeadWrites(
             entry.head,
-            ranking.by_head()[entry.head],
+            scores[entry.head],
             entry.q,
             role_of(entry.q is not None and entry.q <= WRITES, matters[entry.head]),
         )
@@ -216,21 +231,19 @@ def _writes(ranking: Ranking, effects: Sequence[HeadEffect]) -> tuple[HeadWrites
     )
 
 
-def _sentences(
-    effects: Sequence[HeadEffect], writes: Sequence[HeadWrites], task: Task, n_heads: int
-) -> tuple[str, ...]:
+def _sentences(effects: Sequence[HeadEffect], writes: Sequence[HeadWrites], task: Task, what: str) -> tuple[str, ...]:
     counts = Counter(each.role for each in writes)
     verb = WORDS[task.direction].verb
     found = (
-        f"Of {n_heads} heads, {counts[Role.BOTH]} write {task.words.name} (q <= {WRITES:g}) and {verb} the right "
-        f"answers by {percent(MATTERS)} or more when they are rescaled alone, {counts[Role.WRITES]} write it and do "
-        f"not, {counts[Role.MATTERS]} do and do not write it."
+        f"Of {len(writes)} heads, {counts[Role.BOTH]} write {task.words.name} (q <= {WRITES:g}) and {verb} {what} by "
+        f"{percent(MATTERS)} or more when they are rescaled alone, {counts[Role.WRITES]} write it and do not, "
+        f"{counts[Role.MATTERS]} do and do not write it."
     )
     best = max(effects, key=lambda e: e.value)
     most = (
-        f"{best.head} x {best.scale:g} does most beyond its damage: {percent(best.effect.value)} of the target answers "
-        f"({percent(best.effect.low)} to {percent(best.effect.high)}), at a loss of {percent(best.loss.value)} of the "
-        f"unrelated ones (up to {percent(best.loss.high)})."
+        f"{best.head} x {best.scale:g} does most beyond its damage: it can {verb} {what} by "
+        f"{percent(best.effect.value)} ({percent(best.effect.low)} to {percent(best.effect.high)}), at a loss of "
+        f"{percent(best.loss.value)} of the unrelated ones (up to {percent(best.loss.high)})."
     )
     warning = (
         "These are the questions that heads are chosen on: what an edit does is measured on held-out ones, by "
@@ -259,7 +272,7 @@ def shown(result: ScreenResult) -> Iterator[Shown]:
         )
         for found in result.best[:_ROWS]
     ]
-    columns = ("head", ">scale", ">target taken", ">unrelated lost", ">KL", f">{result.score}", "role")
+    columns = ("head", ">scale", f">{result.taken}", ">unrelated lost", ">KL", f">{result.score}", "role")
     title = (
         f"{result.concept}: heads rescaled one by one; {result.what}, right before: {result.base_target:.2f} of "
         f"{result.n_target} target, {result.base_unrelated:.2f} of {result.n_unrelated} unrelated questions"
