@@ -202,7 +202,9 @@ def test_an_unfinished_capture_of_another_model_is_refused(model, tmp_path, chec
 
 def test_an_unfinished_capture_is_refused_unless_it_is_to_be_resumed(model, tmp_path, checkpoints):
     before = interrupt(model, tmp_path / "cap", 2).read_bytes()
-    with pytest.raises(FileExistsError, match="cap was interrupted; go on with it .`resume=True`., or remove .*unfinished"):
+    with pytest.raises(
+        FileExistsError, match="cap was interrupted; go on with it .`resume=True`., or remove .*unfinished"
+    ):
         capture(model, PROMPTS, CONFIG, output=tmp_path / "cap")
     assert (tmp_path / ".cap.unfinished" / "0.safetensors").read_bytes() == before
 

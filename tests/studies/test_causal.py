@@ -336,3 +336,20 @@ def test_random_heads_stand_for_heads_of_their_layers_with_their_scales(model):
 
 def test_most_heads():
     assert [most_heads(n) for n in (12, 72, 270, 1024)] == [3, 3, 5, 20]
+
+
+def test_a_screen_that_was_interrupted_goes_on(begun, tmp_path):
+    run, told = begun(tmp_path), []
+
+    def stop(stage, done, total):
+        told.append((stage, done, total))
+        if (stage, done) == ("screen", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grown(replace(run, progress=stop))
+    kept = sorted(file.name for file in (tmp_path / "screen").iterdir())
+    assert kept == ["L0.json", "L1.json"]
+    before = [(tmp_path / "screen" / name).stat().st_mtime_ns for name in kept]
+    assert grown(run) == grown(begun(tmp_path / "anew"))
+    assert before == [(tmp_path / "screen" / name).stat().st_mtime_ns for name in kept]

@@ -45,7 +45,7 @@ class Continuation:
         return (*self.before, *(ids[0] for ids in self.steps[:-1]))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Part:
     """The continuations of one batch."""
 
@@ -70,7 +70,7 @@ class _Part:
         return torch.stack(found, dim=1)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Likely:
     """How likely continuations are."""
 

@@ -14,7 +14,7 @@ from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Part:
     """The texts of one batch."""
 
@@ -34,7 +34,7 @@ class _Part:
         return torch.stack([(values * self.real).sum(1) / self.real.sum(1).clamp_min(1) for values in (kl, loss)])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class NeutralText:
     """Texts, and what any edit does to their next tokens."""
 

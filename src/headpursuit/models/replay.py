@@ -28,7 +28,7 @@ from headpursuit.models.text import read_logits
 _LAYER = re.compile(r"(.*?)\.(\d+)\.")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Layers:
     """The decoder's layers, in the order they run in; none where they cannot be replayed."""
 
@@ -41,7 +41,7 @@ class _Layers:
         return min((self.number_of.get(head.site, 0) for head in heads), default=len(self.modules))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Reader:
     """Passes over one batch, from any layer."""
 

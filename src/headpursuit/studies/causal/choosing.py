@@ -117,19 +117,24 @@ class _Choosing:
         """Heads at one scale, of those with the largest effects; first those that do most beyond what they break."""
         scope, scales = parse_scope(self.run.config.scope), self.run.config.scales
         first = -1.0 if -1.0 in scales else scales[0]
+
+        def alone(head: Head) -> Edit:
+            return Edit({head: first}, scope)
+
+        sites = [(site.name, [h for h in site.heads if h in self.among]) for site in self.run.model.anatomy.sites]
+        wanted = [(name, heads) for name, heads in sites if heads]
+        parts = Parts(self.run.folder / "screen", dict[str, float], self.run.progress, "screen", len(wanted))
         effects: dict[Head, float] = {}
-        total = len(self.among) + min(_TRIED, len(self.among))
-        for number, head in enumerate(self.among):
-            self.run.progress("screen", number, total)
-            effects[head] = measured.effect(Edit({head: first}, scope))
+        for name, heads in wanted:
+            found = parts.part(name, lambda heads=heads: {str(h): measured.effect(alone(h)) for h in heads})
+            effects |= {Head.parse(head): effect for head, effect in found.items()}
         promising = sorted(effects, key=lambda head: -effects[head])[:_TRIED]
         tried: list[Trial] = []
         for number, head in enumerate(promising):
-            self.run.progress("screen", len(self.among) + number, total)
+            self.run.progress("screen for damage", number, len(promising))
             if effects[head] > 0:
-                edit = Edit({head: first}, scope)
-                tried.append(Trial(edit, effects[head], measured.damage(edit)))
-        self.run.progress("screen", total, total)
+                tried.append(Trial(alone(head), effects[head], measured.damage(alone(head))))
+        self.run.progress("screen for damage", len(promising), len(promising))
         return sorted(tried, key=lambda trial: -trial.value(limits.weight))
 
     def judged(self, grown: Grown) -> Grown:

@@ -59,7 +59,7 @@ class Reading:
     """Mean negative log-probability of each neutral text's tokens, nats."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Probabilities(Measured):
     """Effects and damage of edits, by probabilities; passes begin at the first layer that an edit changes."""
 
