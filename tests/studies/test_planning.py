@@ -126,7 +126,7 @@ def test_tokens_are_those_of_prompts_and_answers(model, task, config):
 
 def test_a_plan_says_that_growth_by_effect_is_not_counted(model, task, config):
     assert (
-        plan_study(model, task, replace(config, sweep=False, by="effect"))
+        plan_study(model, task, replace(config, sweep=False, by="effect", doses=(), also=()))
         .remarks[-1]
         .startswith("What it takes to grow")
     )

@@ -1,3 +1,4 @@
+import inspect
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -49,6 +50,7 @@ def test_a_missing_concept_is_refused_before_anything_is_written(model, config, 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"seed": -5}, "`seed` is -5; it must be at least 0"),
         ({"controls": 0}, "`controls` is 0; it must be at least 1"),
         ({"max_new_tokens": 0}, "`max_new_tokens` is 0; it must be at least 1"),
         ({"batch_size": -1}, "`batch_size` is -1; it must be at least 1"),
@@ -65,7 +67,7 @@ def test_settings_that_cannot_be_are_refused(changes, reason):
 @pytest.mark.parametrize("given", [None, 3, ["months"]])
 def test_a_study_is_of_a_task(model, given):
     with pytest.raises(TypeError, match=f"a study needs a task's name .*but a {type(given).__name__} was given"):
-        study(model, given)
+        inspect.unwrap(study)(model, given)
 
 
 def test_a_task_may_be_a_path(model, tmp_path):
