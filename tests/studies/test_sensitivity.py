@@ -226,7 +226,7 @@ def test_three_words_can_be_subsampled_by_large_fractions(model, captured, tmp_p
         ({"additions": (200.0,)}, "additions are percentages above 0, at most 100"),
         ({"repeats": 0}, "`repeats` is 0; it must be at least 1"),
         ({"stable": 1.5}, "stable is 1.5; it is an overlap above 0 and at most 1"),
-        ({"suggestions": -1}, "suggestions is -1"),
+        ({"suggestions": -1}, "`suggestions` is -1"),
         ({"scale": 1.0}, "the scale is 1; give a finite number other than 1"),
         ({"heads": "many"}, "cannot read 'many' as a number of heads"),
     ],
