@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -160,6 +161,49 @@ def test_a_metric_that_gives_no_score_is_named(clean, value, fraction, reason):
     task = Task("mine", "colours", (question,), ("x",), metric="odd")
     with pytest.raises(ValueError, match=f"the metric odd gave 'four' .*{reason}"):
         score(task, task.words, [question], ["four"])
+
+
+@pytest.mark.parametrize("given", ["a", None, [1, 2]])
+def test_a_score_that_is_no_number_is_shown(clean, given):
+    register_metric("odd", "what is odd")(lambda *_: given)
+    register_scorer("odd", version="1", meaning="nothing")(lambda texts: [given for _ in texts])
+    question = Question("What?", (), "target", "s", "f", "heldout")
+    task = Task("mine", "colours", (question,), ("x",), metric="odd")
+    shown = re.escape(repr(given))
+    with pytest.raises(ValueError, match=f"the metric odd gave 'four' the score {shown}; it must be a number"):
+        score(task, task.words, [question], ["four"])
+    with pytest.raises(ValueError, match=f"odd gave 'four' the score {shown}; scores are 0 to 1"):
+        scorer("odd").score(["four"])
+
+
+def test_code_of_others_that_fails_is_named(clean):
+    def fails(*_):
+        raise KeyError("luck")
+
+    register_metric("odd", "what is odd")(fails)
+    register_scorer("odd", version="1", meaning="nothing")(fails)
+    question = Question("What?", (), "target", "s", "f", "heldout")
+    task = Task("mine", "colours", (question,), ("x",), metric="odd")
+    with pytest.raises(ValueError, match="^the metric odd failed: KeyError: 'luck'$"):
+        score(task, task.words, [question], ["four"])
+    with pytest.raises(ValueError, match="^the scorer odd failed: KeyError: 'luck'$"):
+        scorer("odd").score(["four"])
+    with pytest.raises(ValueError, match="^the ranker odd failed: KeyError: 'luck'$"):
+        register_ranker("odd", "what is odd")(fails).scores(evidence())
+
+
+@pytest.mark.parametrize(
+    ("what", "decorator"),
+    [
+        ("ranker", register_ranker("odd", "what is odd")),
+        ("metric", register_metric("odd", "what is odd")),
+        ("scorer", register_scorer("odd", version="1", meaning="nothing")),
+    ],
+)
+def test_what_is_no_function_is_not_registered(clean, what, decorator):
+    with pytest.raises(TypeError, match=f"a {what} is made of a function, but a int was given"):
+        decorator(3)
+    assert "odd" not in {**RANKERS, **METRICS, **SCORERS}
 
 
 def test_a_scorer_of_a_measure_of_its_own(clean):

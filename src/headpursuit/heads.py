@@ -252,10 +252,11 @@ def count_of(heads: int | str, n_heads: int) -> int:
         share = float(text.removesuffix("%"))
     except ValueError as error:
         raise ValueError(f"cannot read {heads!r} as a number of heads; write 3, or 1% of all heads") from error
-    of_all = text.endswith("%") and 0 < share < math.inf
-    count = max(1, math.floor(share / 100 * n_heads + 1e-9)) if of_all else share
-    if not math.isfinite(count) or count != int(count) or count < 1:
+    of_all = text.endswith("%")
+    if of_all and 0 < share <= 100:
+        return max(1, math.floor(share / 100 * n_heads + 1e-9))
+    if of_all or not math.isfinite(share) or share != int(share) or share < 1:
         raise ValueError(f"{heads!r} is no number of heads; write 3, or 1% of all heads")
-    if count > n_heads:
+    if share > n_heads:
         raise ValueError(f"{heads} heads were asked for, but there are {n_heads}")
-    return int(count)
+    return int(share)

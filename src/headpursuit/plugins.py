@@ -1,14 +1,17 @@
 """Things found by name: those that come with this package, those registered in Python, those of installed packages."""
 
+import math
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, TypeVar
 
-from headpursuit.user_errors import Note
+from headpursuit.user_errors import Note, user_errors
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Register(Mapping[str, T], Generic[T]):
@@ -80,6 +83,40 @@ class Register(Mapping[str, T], Generic[T]):
                 Note,
                 stacklevel=2,
             )
+
+
+def decorator(what: str, add: Callable[[F], T]) -> Callable[[F], T]:
+    """A decorator that registers a function, and refuses what is none."""
+
+    def register(function: F) -> T:
+        if not callable(function):
+            raise TypeError(f"a {what} is made of a function, but a {type(function).__name__} was given")
+        return add(function)
+
+    return register
+
+
+@contextmanager
+def named(what: str) -> Iterator[None]:
+    """Name what other people's code was called as, where that fails in a way of its own.
+
+    Raises:
+        ValueError: With what it raised as the cause. What says itself what a user can mend stays as it is.
+    """
+    try:
+        yield
+    except Exception as error:  # whatever another package's code raises
+        if isinstance(error, user_errors()):
+            raise
+        raise ValueError(f"{what} failed: {type(error).__name__}: {error}") from error
+
+
+def number(value: Any) -> float:
+    """A score as a number; what is none is undefined."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def _package(point: EntryPoint) -> str:

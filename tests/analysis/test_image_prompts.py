@@ -122,6 +122,7 @@ def test_a_capture_goes_on_where_a_broken_image_stopped_it(model, folder, tmp_pa
     (folder / "c.png").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match="prompt 3: .*c.png"):
         capture(model, prompts, config, output=tmp_path / "cap")
+    assert (tmp_path / ".cap.unfinished" / "0.safetensors").exists()
     (folder / "c.png").write_bytes(whole)
     done = []
     found = capture(model, prompts, config, output=tmp_path / "cap", resume=True, progress=lambda n, _: done.append(n))

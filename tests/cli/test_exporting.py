@@ -1,6 +1,7 @@
 """edit, export and verify-export as a user types them, on tiny models in local folders."""
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 
@@ -98,6 +99,21 @@ def test_edit_refuses_unknown_scopes_and_counts(ranking, tmp_path, as_users_run_
     ):
         assert_refused(run("edit", ranking, *options, "-o", tmp_path / "e.json"), text)
         assert not (tmp_path / "e.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("version", "files", "reason"),
+    [
+        (2, {}, "was written by another version of headpursuit (format 2)"),
+        (1, {}, "lists no ranking.json"),
+        (1, {"ranking.json": "0"}, "is damaged: ranking.json does not match its checksum"),
+    ],
+)
+def test_a_folder_that_is_not_whole_has_no_ranking(ranking, tmp_path, version, files, reason):
+    folder = shutil.copytree(ranking, tmp_path / "folder")
+    (folder / "manifest.json").write_text(json.dumps({"kind": "ranking", "version": version, "files": files}))
+    assert_refused(run("edit", folder, "-o", tmp_path / "e.json"), reason)
+    assert not (tmp_path / "e.json").exists()
 
 
 def test_prompts_may_be_given(model, tmp_path):

@@ -133,12 +133,12 @@ def test_every_setting_of_a_study_is_an_option_of_its_commands():
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
-        ({"limit": 0}, "limit is 0; it must be at least 1"),
-        ({"lengths": "1,x"}, "lengths: cannot read '1,x'; write numbers with commas"),
-        ({"sides": [True]}, r"sides: cannot read \[True\]; write texts with commas"),
+        ({"limit": 0}, "`limit` is 0; it must be at least 1"),
+        ({"lengths": "1,x"}, "`lengths`: cannot read '1,x'; write numbers with commas"),
+        ({"sides": [True]}, r"`sides`: cannot read \[True\]; write texts with commas"),
         ({"filed": True}, "there is no setting 'filed'; did you mean filled?"),
-        ({"kind": "oval"}, "kind: 'oval' is none of round, square"),
-        ({"filled": "yes"}, "filled: expected bool, found 'yes'"),
+        ({"kind": "oval"}, "`kind`: 'oval' is none of round, square"),
+        ({"filled": "yes"}, "`filled`: expected bool, found 'yes'"),
         ({"inside": {"n_draws": 3}}, "there is no setting 'inside'"),
         ({"inside": Inside(), "n_draws": 3}, "n_draws stands beside `inside`; give it in that"),
     ],

@@ -94,7 +94,7 @@ def test_edits_are_measured_on_a_task_and_resumed(place, task, tmp_path, monkeyp
         ("planted.txt", ("--task", "nope"), "there is no task 'nope'"),
         ("planted.txt", ("--task", "countries-qa"), "countries-qa asks for countries, and planted has none of these"),
         ("planted.txt", ("--fractions", "0,50"), "fractions are percentages between 0 and 100"),
-        ("planted.txt", ("--repeats", 0), "repeats is 0; it must be at least 1"),
+        ("planted.txt", ("--repeats", 0), "--repeats is 0; it must be at least 1"),
         ("planted.txt", ("--heads", 13), "13 heads were asked for, but there are 12"),
         ("planted.txt", ("--dtype", "bfloat16"), "give the model and dtype that were captured"),
     ],

@@ -186,7 +186,9 @@ def test_a_sweep_says_which_doses_it_did_not_measure(declare, tmp_path):
 
 def test_a_sweep_takes_no_dose(declare, tmp_path):
     refused = run("sweep", declare(), "-o", tmp_path / "out", "--heads", 2)
-    assert_refused(refused, "a sweep chooses number and scale of the heads itself; leave out either it or heads")
+    assert_refused(
+        refused, "a sweep chooses number and scale of the heads itself; leave out either it or --heads and --scale"
+    )
     assert run("sweep", declare(), "--no-sweep").exit_code == 2
     assert not (tmp_path / "out").exists()
 
@@ -220,7 +222,7 @@ def test_a_plan_prints_what_a_study_will_cost_and_writes_nothing(declare, tmp_pa
             ("--effect", 0.4),
             "--effect belongs to a dose sheet; leave it out, or give --sweep in place of --heads and --scale",
         ),
-        ({}, ("--damage", 1.5), "damage is 1.5; give a fraction above 0, like 0.5"),
+        ({}, ("--damage", 1.5), "--damage is 1.5; give a fraction above 0, like 0.5"),
         ({"model": ""}, (), "no model is named: neither beside the task nor under settings in"),
     ],
 )

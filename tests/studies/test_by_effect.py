@@ -60,7 +60,7 @@ def test_a_ranking_alone_is_rescaled_as_ever(finished):
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
-        ({"by": "writing", "among": 3}, "among shortlists heads that are tried by effect"),
+        ({"by": "writing", "among": 3}, "`among` shortlists heads that are tried by effect"),
         ({"by": "effect", "heads": "2"}, "by effect, heads and scales are chosen"),
         ({"by": "effect", "sweep": True}, "without a dose sheet"),
         ({"by": "effect", "doses": ("1",)}, "numbers of heads are chosen"),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import tiny
@@ -121,6 +122,15 @@ def test_tokens_are_those_of_prompts_and_answers(model, task, config):
     assert parts["capture"].tokens == 4 * 3  # four ranking prompts of three words
     each = 13 * (3 + N_NEW - 1) + 4 + 3  # held-out questions, and the neutral text
     assert parts["arms"].tokens == 7 * each
+
+
+def test_a_plan_says_that_growth_by_effect_is_not_counted(model, task, config):
+    assert (
+        plan_study(model, task, replace(config, sweep=False, by="effect", doses=(), also=()))
+        .remarks[-1]
+        .startswith("What it takes to grow")
+    )
+    assert not any("grow" in remark for remark in plan_study(model, task, config).remarks)
 
 
 def test_a_plan_without_a_sheet_has_none(model, task, config):

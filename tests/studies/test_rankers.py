@@ -356,7 +356,7 @@ def test_equal_effects_share_their_places():
         ({"heads": ()}, "there is no number of heads to edit"),
         ({"heads": ("0",)}, "'0' is no number of heads"),
         ({"scales": (1.0,)}, "scales are finite numbers other than 1"),
-        ({"draws": 0}, "draws is 0; it must be at least 1"),
+        ({"draws": 0}, "`draws` is 0; it must be at least 1"),
         ({"questions": -1}, "questions is -1; give a number, or 0 for all"),
     ],
 )

@@ -37,13 +37,14 @@ def test_heads_or_scale_switch_the_sweep_off(given):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"scales": "0,x"}, "scales: cannot read '0,x'; write numbers with commas, like 0,-1,-2"),
+        ({"scales": "0,x"}, "`scales`: cannot read '0,x'; write numbers with commas, like 0,-1,-2"),
         ({"scales": "0,1"}, "the scale is 1; give a finite number other than 1"),
         ({"scales": ","}, "a dose sheet needs scales"),
         ({"doses": "0"}, "'0' is no number of heads"),
         ({"also": "8,many"}, "cannot read 'many' as a number of heads"),
-        ({"images": 0}, "images is 0; it must be at least 1"),
-        ({"sweep_questions": 0}, "sweep_questions is 0; it must be at least 1"),
+        ({"controls": "many"}, "`controls`: expected int, found 'many'"),
+        ({"images": 0}, "`images` is 0; it must be at least 1"),
+        ({"sweep_questions": 0}, "`sweep_questions` is 0; it must be at least 1"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(changes, reason):
@@ -215,7 +216,7 @@ def test_a_study_needs_a_model_from_somewhere(declare):
         ("{chat: 1}", "settings, chat: expected bool, found 1"),
         ("{scale: low}", "settings, scale: expected float, found 'low'"),
         ("{model: true}", "settings, model: expected str, found True"),
-        ("{controls: 0}", "controls is 0; it must be at least 1"),
+        ("{controls: 0}", "`controls` is 0; it must be at least 1"),
         ("{n_atoms: many}", "settings, n_atoms: expected int, found 'many'"),
         ("{gain: 1}", "settings, gain: expected bool, found 1"),
     ],
@@ -238,6 +239,21 @@ def test_an_enhancement_has_a_sheet_of_scales_above_one(declare):
 def test_one_scale_is_to_go_the_way_of_the_task_too():
     with pytest.raises(ValueError, match="scales of suppression are below 1, but `scale` is 5"):
         find_task(usual_config("countries-qa", "m", scale=5.0))
+
+
+@pytest.mark.parametrize("given", [{"sweep": True}, {"by": "effect"}])
+def test_heads_and_scale_of_a_file_give_way_to_what_chooses_them(declare, given):
+    file = declare(WHOLE.format(direction="suppress", settings="{heads: 4, scale: -2}"))
+    config = usual_config(file, "m", **given)
+    assert (config.heads, config.scale) == ("1%", -1.0)
+    with pytest.raises(ValueError, match="leave .*`heads` and `scale`"):
+        usual_config(file, "m", **given, heads="4")
+
+
+def test_a_scorer_that_would_be_asked_nothing_is_refused():
+    with pytest.raises(ValueError, match="the metric contains of months asks no scorer; leave `scorer` out"):
+        find_task(usual_config("months", "m", scorer="vader"))
+    assert find_task(usual_config("sentiment", "m", scorer="words")).scorer == "words"
 
 
 @pytest.mark.parametrize("settings", ["heads: 4", "scale: -2"])

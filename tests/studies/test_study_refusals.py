@@ -1,3 +1,4 @@
+import inspect
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -49,9 +50,10 @@ def test_a_missing_concept_is_refused_before_anything_is_written(model, config, 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"controls": 0}, "controls is 0; it must be at least 1"),
-        ({"max_new_tokens": 0}, "max_new_tokens is 0; it must be at least 1"),
-        ({"batch_size": -1}, "batch_size is -1; it must be at least 1"),
+        ({"seed": -5}, "`seed` is -5; it must be at least 0"),
+        ({"controls": 0}, "`controls` is 0; it must be at least 1"),
+        ({"max_new_tokens": 0}, "`max_new_tokens` is 0; it must be at least 1"),
+        ({"batch_size": -1}, "`batch_size` is -1; it must be at least 1"),
         ({"scale": 1.0}, "the scale is 1; give a finite number other than 1"),
         ({"scale": float("nan")}, "the scale is nan; give a finite number other than 1"),
         ({"heads": "0"}, "'0' is no number of heads"),
@@ -60,6 +62,17 @@ def test_a_missing_concept_is_refused_before_anything_is_written(model, config, 
 def test_settings_that_cannot_be_are_refused(changes, reason):
     with pytest.raises(ValueError, match=reason):
         StudyConfig("countries-qa", "m", **changes)
+
+
+@pytest.mark.parametrize("given", [None, 3, ["months"]])
+def test_a_study_is_of_a_task(model, given):
+    with pytest.raises(TypeError, match=f"a study needs a task's name .*but a {type(given).__name__} was given"):
+        inspect.unwrap(study)(model, given)
+
+
+def test_a_task_may_be_a_path(model, tmp_path):
+    with pytest.raises(FileNotFoundError, match="there is no task file .*none.yaml"):
+        study(model, tmp_path / "none.yaml")
 
 
 @pytest.mark.parametrize("task", ["image-classification", "captioning"])

@@ -162,7 +162,7 @@ def test_tasks_about_images_need_a_model_that_sees(model, tasks, tmp_path):
         ({"tasks": (TransferTask("one", "countries-qa"),)}, "at least two tasks, but 1 was given"),
         ({"tasks": (TransferTask("one", "countries-qa"),) * 2}, "two tasks are called one"),
         ({"scale": 2.0}, "the scale is 2; transfer measures suppression"),
-        ({"controls": 0}, "controls is 0"),
+        ({"controls": 0}, "`controls` is 0"),
         ({"seed": 4}, "the ranking's seed is 0 and the seed 4"),
         ({"heads": "many"}, "cannot read 'many' as a number of heads"),
     ],

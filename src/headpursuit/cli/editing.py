@@ -7,6 +7,7 @@ import typer
 
 from headpursuit.cli import options
 from headpursuit.cli.console import one_line_errors, say
+from headpursuit.storage import MANIFEST, read_manifest
 
 if TYPE_CHECKING:
     from headpursuit.analysis import Ranking, SavedEdit
@@ -62,7 +63,7 @@ def edit_from(
     if edit is not None:
         if heads is not None or scale is not None:
             raise ValueError("an edit file holds its heads and scales; --heads and --scale go with --ranking only")
-        return SavedEdit.load(edit / "edit.json" if edit.is_dir() else edit)
+        return SavedEdit.load(_file_in(edit, "edit.json"))
     assert ranking is not None
     return SavedEdit.of(read_ranking(ranking), _HEADS if heads is None else heads, _SCALE if scale is None else scale)
 
@@ -71,4 +72,13 @@ def read_ranking(path: Path) -> "Ranking":
     """A ranking, as a file or in the folder that `rank` writes."""
     from headpursuit.analysis import Ranking
 
-    return Ranking.load(path / "ranking.json" if path.is_dir() else path)
+    return Ranking.load(_file_in(path, "ranking.json"))
+
+
+def _file_in(path: Path, name: str) -> Path:
+    """A file, or the one of this name in a folder, which is whole and of this version where it has a manifest."""
+    if not path.is_dir():
+        return path
+    if (path / MANIFEST).is_file():
+        read_manifest(path, holds=(name,))
+    return path / name

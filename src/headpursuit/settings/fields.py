@@ -61,11 +61,11 @@ class Settings:
     def __post_init__(self) -> None:
         config: Any = type(self)
         for name, kind in _lists(config).items():
-            object.__setattr__(self, name, list_of(kind, getattr(self, name), name))
+            object.__setattr__(self, name, list_of(kind, getattr(self, name), f"`{name}`"))
         for name, (_, _, flag) in _hints(config).items():
             value = getattr(self, name)
             if flag.least is not None and value is not None and value < flag.least:
-                raise ValueError(f"{name} is {value}; it must be at least {flag.least}")
+                raise ValueError(f"`{name}` is {value}; it must be at least {flag.least}")
 
     @classmethod
     def upgraded(cls, content: Mapping[str, Any]) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def known(config: type, given: Mapping[str, Any], where: str = "", besides: Coll
             close = get_close_matches(name, kinds, 1)
             meant = f"; did you mean {close[0]}?" if close else f"; there is {', '.join(sorted(kinds))}"
             raise ValueError(f"{where}{': ' if where else ''}there is no setting {key!r}{meant}")
-        found[name] = typed(kinds[name], value, f"{where}, {key}" if where else str(key))
+        found[name] = typed(kinds[name], value, f"{where}, {key}" if where else f"`{name}`")
     return found
 
 

@@ -15,7 +15,7 @@ class RunSettings(Settings):
     """Branch, tag or commit of a hub model."""
     batch_size: Annotated[int, Flag(least=1)] = 64
     """Prompts per batch."""
-    seed: int = 0
+    seed: Annotated[int, Flag(least=0)] = 0
     """Seed of everything random."""
     device: str = "auto"
     """auto, cpu, cuda, mps, ..."""

@@ -133,21 +133,23 @@ class StudyConfig(ChatSettings, RunSettings):
             raise ValueError(f"unknown positions {self.positions!r}; choose {', '.join(get_args(Positions))}")
         for name in ("effect", "damage"):
             if not 0 < getattr(self, name) < (math.inf if name == "effect" else 1):
-                raise ValueError(f"{name} is {getattr(self, name)}; give a fraction above 0, like 0.5")
+                raise ValueError(f"`{name}` is {getattr(self, name)}; give a fraction above 0, like 0.5")
         if self.sweep and (self.heads, self.scale) != (StudyConfig.heads, StudyConfig.scale):
             raise ValueError(
-                "a sweep chooses number and scale of the heads itself; leave out either it or heads and scale"
+                "a sweep chooses number and scale of the heads itself; leave out either it or `heads` and `scale`"
             )
         if self.by not in get_args(By):
-            raise ValueError(f"by is {self.by!r}; an edit is chosen by {' or '.join(get_args(By))}")
+            raise ValueError(f"`by` is {self.by!r}; an edit is chosen by {' or '.join(get_args(By))}")
         if self.by == "effect" and self.sweep:
-            raise ValueError("by effect, heads and scales are chosen without a dose sheet; leave the sweep out")
+            raise ValueError("by effect, heads and scales are chosen without a dose sheet; leave `sweep` out")
         if self.by == "effect" and (self.heads, self.scale) != (StudyConfig.heads, StudyConfig.scale):
-            raise ValueError("by effect, heads and scales are chosen; leave heads and scale out, or give scales to try")
+            raise ValueError(
+                "by effect, heads and scales are chosen; leave `heads` and `scale` out, or give `scales` to try"
+            )
         if self.by == "effect" and (self.doses or self.also):
-            raise ValueError("by effect, numbers of heads are chosen; leave doses and also out")
+            raise ValueError("by effect, numbers of heads are chosen; leave `doses` and `also` out")
         if self.among and self.by != "effect":
-            raise ValueError("among shortlists heads that are tried by effect; leave it out, or choose by effect")
+            raise ValueError("`among` shortlists heads that are tried by effect; leave it out, or give `by=effect`")
         if not self.scales:
             raise ValueError("a dose sheet needs scales, like 0,-1,-2")
         for scale in (self.scale, *self.scales, *self.enhance_scales):
@@ -196,6 +198,8 @@ def usual_settings_for(task: str, given: Mapping[str, Any]) -> tuple[str, dict[s
     if "ranking" in given:  # which is given whole
         usual = {key: value for key, value in usual.items() if key in _OWN}
     by_effect = {**usual, **given}.get("by") == "effect" and "sweep" not in given
+    if given.get("sweep") or given.get("by") == "effect":  # which chooses them, whatever the file has
+        usual = {key: value for key, value in usual.items() if key not in ("heads", "scale")}
     if by_effect or ("sweep" not in own and {"heads", "scale"} & own):
         usual["sweep"] = False
     return name, usual

@@ -77,7 +77,8 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
         "The dose sheet ends early where the model falls apart; small layers have fewer draws." if config.sweep else ""
     )
     other = f"What {config.ranker} takes to score the heads is not counted." if config.ranker else ""
-    return Plan(tuple(parts), tuple(filter(None, (how, early, other))))
+    grown = "What it takes to grow the edit by effect is not counted." if config.by == "effect" else ""
+    return Plan(tuple(parts), tuple(filter(None, (how, early, other, grown))))
 
 
 class _Meter:

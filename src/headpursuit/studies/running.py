@@ -1,5 +1,6 @@
 """A study of whatever task: of answers, or of captions."""
 
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def study(
     model: "GivenModel",
-    config: StudyConfig | str,
+    config: StudyConfig | str | PathLike[str],
     path: Path | str | None = None,
     *,
     task: Task | None = None,
@@ -44,10 +45,16 @@ def study(
         FileExistsError: If the folder exists and `resume` is not asked for.
         ValueError: If the settings cannot be, cannot be carried out, or differ from those to resume, questions lack the
             answers that the metric needs, or the unedited model leaves nothing to change (what was measured is kept).
+        TypeError: If settings stand beside a config, or it is neither a config nor a task.
         AnatomyError: If the model's heads cannot be certified.
     """
     from headpursuit.models import model_of
 
+    config = str(config) if isinstance(config, PathLike) else config
+    if not isinstance(config, StudyConfig | str):
+        raise TypeError(
+            f"a study needs a task's name or file, or a StudyConfig, but a {type(config).__name__} was given"
+        )
     model = model_of(model, tokenizer)
     named = config if isinstance(config, str) else config.task
     if isinstance(config, str):

@@ -12,7 +12,7 @@ from headpursuit.settings import known, settings_in, values_of, written
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import command_line
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task, is_image_task, load_task, usual_settings
-from headpursuit.studies.text.scoring import check_metric
+from headpursuit.studies.text.scoring import check_metric, metric_of
 
 
 def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
@@ -65,6 +65,7 @@ def find_task(config: StudyConfig) -> Task:
     check_seed(config)
     _check_scales(config, task.direction)
     check_metric(task)
+    _check_scorer(config, task)
     return task
 
 
@@ -92,6 +93,13 @@ def check_used(config: StudyConfig) -> None:
         if idle and not is_there:
             names, them = " and ".join(f"`{name}`" for name in idle), "them" if len(idle) > 1 else "it"
             raise ValueError(f"{names} belong{'s' * (len(idle) == 1)} to {belongs.format(them)}")
+
+
+def _check_scorer(config: StudyConfig, task: Task) -> None:
+    """Refuse a scorer that would be asked nothing."""
+    metric = metric_of(task)
+    if config.scorer and metric.score is not None:
+        raise ValueError(f"the metric {metric.name} of {task.name} asks no scorer; leave `scorer` out")
 
 
 def check_seed(config: StudyConfig) -> None:

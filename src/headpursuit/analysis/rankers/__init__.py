@@ -18,7 +18,7 @@ from headpursuit.analysis.rankers.scale_gradient import answer_gradient, concept
 from headpursuit.analysis.rankers.somp import somp
 from headpursuit.analysis.rankers.weights_svd import weights_svd
 from headpursuit.heads import Head
-from headpursuit.plugins import Register
+from headpursuit.plugins import Register, decorator, named, number
 
 Kind = Literal["linear", "nonlinear", "random"]
 
@@ -49,9 +49,10 @@ class Ranker:
 
         Raises:
             Unsuited: If the model, the capture or the task lacks what the ranker needs, or a score is no finite number.
-            ValueError: If a head has no score, or what has one is no head of the model.
+            ValueError: If a head has no score, what has one is no head of the model, or the ranker fails.
         """
-        scores = dict(self.score(evidence))
+        with named(f"the ranker {self.name}"):
+            scores = {head: number(value) for head, value in dict(self.score(evidence)).items()}
         odd = set(scores) ^ set(evidence.model.anatomy.heads)
         if odd:
             raise ValueError(
@@ -123,9 +124,10 @@ def register_ranker(
         needs_answers: True if the right answers of the ranking prompts must be known.
 
     Raises:
+        TypeError: If it is no function.
         ValueError: If another ranker has that name.
     """
-    return lambda score: RANKERS.add(Ranker(name, what, kind, score, needs_answers))
+    return decorator("ranker", lambda score: RANKERS.add(Ranker(name, what, kind, score, needs_answers)))
 
 
 def ranker_names() -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from headpursuit.plugins import Register
+from headpursuit.plugins import Register, decorator
 from headpursuit.studies.scorers.detoxify import detoxify
 from headpursuit.studies.scorers.profanity import profanity
 from headpursuit.studies.scorers.scorer import Rate, Scorer
@@ -50,6 +50,7 @@ def register_scorer(
         meaning: What a score says, in a sentence.
 
     Raises:
+        TypeError: If it is no function.
         ValueError: If another scorer has that name.
     """
     rated = tuple([measures] if isinstance(measures, str) else measures)
@@ -57,7 +58,7 @@ def register_scorer(
     def register(rate: Rate) -> ScorerMaker:
         return SCORERS.add(ScorerMaker(name, rated, lambda measure: Scorer(name, measure, version, meaning, rate)))
 
-    return register
+    return decorator("scorer", register)
 
 
 def measures() -> tuple[str, ...]:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from headpursuit.plugins import named, number
 from headpursuit.studies.text.metrics import is_empty
 
 Rate = Callable[[Sequence[str]], Sequence[float]]
@@ -30,14 +31,16 @@ class Scorer:
         That silence scores like innocence is why studies count empty answers apart.
 
         Raises:
-            ValueError: If a score is no number from 0 to 1, or there are not as many as texts.
+            ValueError: If a score is no number from 0 to 1, there are not as many as texts, or the scorer fails.
         """
         spoken = [text for text in texts if not is_empty(text)]
-        scores = [float(score) for score in self.rate(spoken)] if spoken else []
+        with named(f"the scorer {self.name}"):
+            given = list(self.rate(spoken)) if spoken else []
+        scores = [number(score) for score in given]
         if len(scores) != len(spoken):
             raise ValueError(f"{self.name} gave {len(scores)} scores for {len(spoken)} texts")
-        for text, score in zip(spoken, scores, strict=True):
+        for text, score, shown in zip(spoken, scores, given, strict=True):
             if math.isnan(score) or not 0 <= score <= 1:
-                raise ValueError(f"{self.name} gave {text!r:.60} the score {score}; scores are 0 to 1")
+                raise ValueError(f"{self.name} gave {text!r:.60} the score {shown!r:.60}; scores are 0 to 1")
         following = iter(scores)
         return [0.0 if is_empty(text) else next(following) for text in texts]

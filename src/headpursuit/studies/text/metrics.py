@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from headpursuit.plugins import Register
+from headpursuit.plugins import Register, decorator
 from headpursuit.studies.text.captions import concept_frequency
 from headpursuit.studies.text.phrases import phrases
 from headpursuit.words import Depth, compared, depth_of, words
@@ -163,7 +163,8 @@ def register_metric(
         yes_or_no: True if each output scores 0 or 1.
 
     Raises:
+        TypeError: If it is no function.
         ValueError: If another metric has that name.
     """
     how = {"needs_answers": needs_answers, "fraction": fraction, "yes_or_no": yes_or_no}
-    return lambda score: METRICS.add(Metric(name, counted, short or name, score, **how))
+    return decorator("metric", lambda score: METRICS.add(Metric(name, counted, short or name, score, **how)))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from headpursuit.concepts import Concept
+from headpursuit.plugins import named, number
 from headpursuit.studies.scorers import Scorer, scorer
 from headpursuit.studies.tasks.task import Question, Task
 from headpursuit.studies.text.metrics import METRICS, Metric
@@ -58,13 +59,17 @@ def _judged(
     """Scores by a metric.
 
     Raises:
-        ValueError: If one is no number, or none that the metric gives.
+        ValueError: If one is no number, or none that the metric gives, or the metric fails.
     """
     if metric.score is None:
         return _loaded(task.scorer, metric.name).score(outputs)
-    scores = [float(metric.score(text, q, task, concept)) for q, text in zip(questions, outputs, strict=True)]
-    for text, value in zip(outputs, scores, strict=True):
+    with named(f"the metric {metric.name}"):
+        given = [metric.score(text, q, task, concept) for q, text in zip(questions, outputs, strict=True)]
+    scores = [number(value) for value in given]
+    for text, value, shown in zip(outputs, scores, given, strict=True):
         if not math.isfinite(value) or (metric.fraction and not 0 <= value <= 1):
             allowed = "a number from 0 to 1" if metric.fraction else "a finite number"
-            raise ValueError(f"the metric {metric.name} gave {text!r:.60} the score {value}; it must be {allowed}")
+            raise ValueError(
+                f"the metric {metric.name} gave {text!r:.60} the score {shown!r:.60}; it must be {allowed}"
+            )
     return scores
