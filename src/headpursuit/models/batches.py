@@ -1,6 +1,6 @@
 """Prompts in, token batches out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -52,8 +52,11 @@ class Batch:
         return self.given | {"position_ids": self.position_ids}
 
 
-class Batches(Sequence[Batch]):
-    """Batches that are made when they are asked for: pictures are opened then, and none are kept."""
+class Batches:
+    """Batches that are made when they are asked for: pictures are opened then, and none are kept.
+
+    No `Sequence`: checks of types look at a random item of one, which would open its pictures out of turn.
+    """
 
     def __init__(self, makers: Sequence[Callable[[], Batch]]) -> None:
         self._makers = makers
@@ -61,8 +64,11 @@ class Batches(Sequence[Batch]):
     def __len__(self) -> int:
         return len(self._makers)
 
-    def __getitem__(self, number: int) -> Batch:  # type: ignore[override]
+    def __getitem__(self, number: int) -> Batch:
         return self._makers[number]()
+
+    def __iter__(self) -> Iterator[Batch]:
+        return (make() for make in self._makers)
 
 
 def batches(
