@@ -121,12 +121,15 @@ class _Choosing:
         def alone(head: Head) -> Edit:
             return Edit({head: first}, scope)
 
+        def effects_of(heads: Sequence[Head]) -> dict[str, float]:
+            return {str(head): measured.effect(alone(head)) for head in heads}
+
         sites = [(site.name, [h for h in site.heads if h in self.among]) for site in self.run.model.anatomy.sites]
         wanted = [(name, heads) for name, heads in sites if heads]
         parts = Parts(self.run.folder / "screen", dict[str, float], self.run.progress, "screen", len(wanted))
         effects: dict[Head, float] = {}
         for name, heads in wanted:
-            found = parts.part(name, lambda heads=heads: {str(h): measured.effect(alone(h)) for h in heads})
+            found = parts.part(name, partial(effects_of, heads))
             effects |= {Head.parse(head): effect for head, effect in found.items()}
         promising = sorted(effects, key=lambda head: -effects[head])[:_TRIED]
         tried: list[Trial] = []
