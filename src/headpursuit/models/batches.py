@@ -1,12 +1,12 @@
 """Prompts in, token batches out."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from headpursuit.conversations import Conversation
@@ -15,7 +15,7 @@ from headpursuit.images import GivenPrompts, ImagePrompt, prompts_of
 from headpursuit.images.opening import image_size
 from headpursuit.models.framing import Framing
 from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
-from headpursuit.models.image_positions import numbers_positions
+from headpursuit.models.image_positions import image_token_id, numbers_positions, with_answers
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import placeholder_of
 from headpursuit.settings import Chat
@@ -222,3 +222,22 @@ def _open(frame: Framing, indices: list[int], prompts: dict[int, ImagePrompt], f
         check_length(model, number, n_tokens, room)
     # With rotary positions for height and width, a model counts from where the images are.
     return Batch(numbers, ids, mask, given, numbers_positions=numbers_positions(model.network))
+
+
+def followed_by(
+    model: LanguageModel,
+    batch: Batch,
+    new: Int[Tensor, "n_prompts n_new"],
+    read: Bool[Tensor, "n_prompts n_new"] | Int[Tensor, "n_prompts n_new"],
+) -> Batch:
+    """A batch with tokens behind its prompts, of which those are masked that are not to be read."""
+    found = replace(
+        batch,
+        input_ids=torch.cat([batch.input_ids, new], dim=1),
+        attention_mask=torch.cat([batch.attention_mask, read.to(batch.attention_mask)], dim=1),
+    )
+    if not batch.pictures:
+        return found
+    image_id = image_token_id(model.network)
+    of_image = batch.input_ids == (-1 if image_id is None else image_id)
+    return replace(found, pictures=with_answers(batch.pictures, of_image, new.shape[1]))

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from headpursuit.heads import Edit
 from headpursuit.images import Prompt
-from headpursuit.models.batches import Batch, batches
-from headpursuit.models.image_positions import image_token_id, with_answers
+from headpursuit.models.batches import Batch, batches, followed_by
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
 from headpursuit.settings import Chat
@@ -161,13 +160,4 @@ def _continued(model: LanguageModel, batch: Batch, continuations: Sequence[Conti
     rows = [[*c.read, *[0] * (longest - len(c.read))] for c in continuations]
     masks = [[1] * len(c.read) + [0] * (longest - len(c.read)) for c in continuations]
     new, mask = (torch.tensor(values, device=batch.input_ids.device) for values in (rows, masks))
-    found = replace(
-        batch,
-        input_ids=torch.cat([batch.input_ids, new], dim=1),
-        attention_mask=torch.cat([batch.attention_mask, mask.to(batch.attention_mask)], dim=1),
-    )
-    if not batch.pictures:
-        return found
-    image_id = image_token_id(model.network)
-    of_image = batch.input_ids == (-1 if image_id is None else image_id)
-    return replace(found, pictures=with_answers(batch.pictures, of_image, longest))
+    return followed_by(model, batch, new, mask)

@@ -1,7 +1,6 @@
 """Answers to prompts, whole or told as they grow, and how likely a text is."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,10 +9,10 @@ from torch import Tensor
 from transformers.generation.streamers import BaseStreamer
 
 from headpursuit.images import GivenPrompts, Prompt, prompts_of
-from headpursuit.models.batches import Batch, batches
+from headpursuit.models.batches import Batch, batches, followed_by
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy
-from headpursuit.models.image_positions import image_token_id, with_answers
+from headpursuit.models.image_positions import image_token_id
 from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.sharding import whole_tensor
 from headpursuit.settings import Chat
@@ -26,16 +25,8 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> B
     new = output[:, batch.input_ids.shape[1] :]
     ends = torch.isin(new, torch.tensor(_end_ids(model), device=new.device))
     running = ends.cumsum(1) == 0
-    mask = torch.cat([batch.attention_mask, running.to(batch.attention_mask)], dim=1)
-    if not batch.pictures:
-        return replace(batch, input_ids=output, attention_mask=mask)
     # Read again, an image's token in the answer would be taken for a place of the image.
-    ids = torch.cat([batch.input_ids, new * running], dim=1)
-    image_id = image_token_id(model.network)
-    of_image = batch.input_ids == (-1 if image_id is None else image_id)
-    return replace(
-        batch, input_ids=ids, attention_mask=mask, pictures=with_answers(batch.pictures, of_image, new.shape[1])
-    )
+    return followed_by(model, batch, new * running if batch.pictures else new, running)
 
 
 def _generated(model: LanguageModel, batch: Batch, max_new_tokens: int, **options: Any) -> Tensor:
