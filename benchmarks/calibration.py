@@ -1,4 +1,4 @@
-"""Whether p- and q-values of rankings hold on a real model, where the truth is known: for lists of random tokens.
+"""Calibration of p- and q-values on a real model, where the truth is known: for lists of random tokens.
 
 For countries on smollm2-135m, many random dictionaries of each null are read once. Then again and again one of them
 plays the concept, and 99 others are its random dictionaries:
@@ -44,7 +44,7 @@ def main() -> None:
 
 
 def concept(scores: Scores, names: list[str]) -> dict[str, Any]:
-    """How many heads are found, and the best ten."""
+    """The number of heads found, and the best ten."""
     q = q_values(scores)
     best = scores.specificity.argsort(descending=True)[:10].tolist()
     columns = {"specificity": scores.specificity, "z": scores.z, "p": scores.p, "q": q}

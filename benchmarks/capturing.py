@@ -66,7 +66,7 @@ def n_tokens(model: LanguageModel, texts: list[str]) -> int:
 
 
 def runner(way: str, model: LanguageModel, texts: list[str]) -> Callable[[], Any]:
-    """What a way does with all prompts; all but `bare` end with every head's second moments."""
+    """One way's work on all prompts; all but `bare` end with every head's second moments."""
     if way.startswith("headpursuit"):
         config = CaptureConfig("prompt", batch_size=BATCH_SIZE, samples=1000 if "samples" in way else 0)
         return lambda: capture(model, texts, config)

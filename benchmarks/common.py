@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, the data, the clock, and where results go."""
+"""The common part of the benchmarks: the machine, the data, the clock, and where results go."""
 
 import json
 import platform
@@ -94,14 +94,14 @@ def signals_of(model: LanguageModel, capture: Capture, n_samples: int, *, sample
 
 
 def written(model: LanguageModel, capture: Capture, head: int, n_samples: int) -> torch.Tensor:
-    """What one head writes, centred: (n_samples, d_model)."""
+    """The centred output of one head: (n_samples, d_model)."""
     site = model.anatomy.sites[head // 9]
     mixed = samples_of(capture).mixed[site.name][:n_samples, head % 9]
     return (mixed - mixed.mean(0)) @ write_weights(model.network, site)[head % 9]
 
 
 def ceilings(device: str) -> dict[str, float]:
-    """What this machine can do at best: float32 products and memory traffic."""
+    """This machine's best: float32 products and memory traffic."""
     a, b = torch.randn(576, 576, device=device), torch.randn(2048, 576, device=device)
     if device != "cpu":
         a, b = torch.randn(8192, 8192, device=device), torch.randn(8192, 8192, device=device)

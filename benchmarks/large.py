@@ -49,7 +49,7 @@ def whole_model(device: str, best: dict[str, float], tf32: bool) -> dict:
 
 
 def floor(best: dict[str, float]) -> dict[str, float]:
-    """What the counted operations and bytes take at the measured ceilings."""
+    """The time that the counted operations and bytes take at the measured ceilings."""
     heads = N_LAYERS * N_HEADS
     flop = 2 * heads * VOCAB * D_MODEL * (D_HEAD + 2 * (STEPS - 1))
     moved = 4 * heads * (VOCAB * (1 + 6 * STEPS) + D_HEAD * D_MODEL * 3 * STEPS)

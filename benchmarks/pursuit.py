@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def agreement(found: Pursuit, head: int, atoms: list[int], explained: float) -> dict[str, float]:
-    """How many atoms agree, and by how much explained differs."""
+    """The number of atoms that agree, and the difference of explained."""
     same = sum(a == b for a, b in zip(found.atoms[head].tolist(), atoms, strict=True))
     return {"same_atoms": same, "explained_difference": abs(float(found.explained[head, -1]) - explained)}
 
@@ -59,7 +59,7 @@ def whole_model(model: LanguageModel, capture: Capture, dictionary: Dictionary) 
 
 
 def floor(best: dict[str, float], ours: float) -> dict[str, float]:
-    """What the counted operations and bytes take at this machine's ceilings."""
+    """The time that the counted operations and bytes take at this machine's ceilings."""
     heads, d_head, d_model, vocab = 270, 64, 576, 49152
     flop = 2 * heads * vocab * d_model * (d_head + 2 * (STEPS - 1))
     moved = 4 * (vocab * d_model * 2 * STEPS + heads * vocab * (1 + 6 * STEPS) + heads * d_head * d_model * 3 * STEPS)

@@ -207,12 +207,12 @@ def normalise(text: str) -> str:
 
 
 def mentions(text: str, phrase: str) -> bool:
-    """Whether a phrase occurs in a text as whole words, after `normalise`."""
+    """True if a phrase occurs in a text as whole words, after `normalise`."""
     return f" {normalise(phrase)} " in f" {normalise(text)} "
 
 
 def gives_away(city: str, country: str) -> bool:
-    """Whether one name contains the other, or they begin alike (Tunis) or share a word (San Salvador)."""
+    """True if one name contains the other, or they begin alike (Tunis) or share a word (San Salvador)."""
     a, b = normalise(city), normalise(country)
     shared = {w for w in a.split() if len(w) > 3} & set(b.split())
     return a in b or b in a or a[:5] == b[:5] or bool(shared)

@@ -304,7 +304,7 @@ def colours() -> Iterator[Fact]:
 
 
 def animals() -> Iterator[Fact]:
-    """What an animal does, or is when it is young -> the animal."""
+    """Clues, an animal's doings or its name when it is young, each with the animal."""
     for clue, accepted in ANIMALS.items():
         asked = f"the animal that {clue}"
         yield {"asked": asked, "animal": accepted.split()}

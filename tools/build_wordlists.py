@@ -254,7 +254,7 @@ def country_codes() -> list[str]:
 
 
 def cldr() -> str:
-    """How to cite the locale data inside babel."""
+    """The citation of the locale data inside babel."""
     from babel.core import get_global
 
     return f"{version('babel')} (Unicode CLDR {get_global('cldr')['version']})"

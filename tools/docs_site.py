@@ -1,4 +1,4 @@
-"""What the documentation site takes from elsewhere in the project; mkdocs calls these hooks (see mkdocs.yml).
+"""Pages of the documentation site made from the rest of the project; mkdocs calls these hooks (see mkdocs.yml).
 
 Pages made at build time: the command line's reference, the changelog, and the card of the demo model. Links to files
 outside of `docs/`, which work in a checkout, lead to these pages; a link to any other file outside is a mistake that a

@@ -1,4 +1,4 @@
-"""How often the demo model is right about held-out scenes: `python tools/evaluate_demo_vlm.py`."""
+"""Accuracy of the demo model on held-out scenes: `python tools/evaluate_demo_vlm.py`."""
 
 import re
 from collections import defaultdict
@@ -24,7 +24,7 @@ def accuracies(model: LanguageModel, images: ImageSet) -> dict[str, tuple[float,
 
 
 def _questions(images: ImageSet, image: LabelledImage) -> tuple[ImageQuestion, ...]:
-    """What is asked about an image, its label included."""
+    """The questions about an image, for its label too."""
     if image.label is None:
         return image.questions
     return (*image.questions, ImageQuestion(images.question, images.classes[image.label], "label"))

@@ -36,7 +36,7 @@ class InParts:
     sha256: str
     """Of the whole file."""
     source: str
-    """Where the weights come from, as far as packages or file say it."""
+    """The origin of the weights, as far as packages or file say it."""
     licence: str
     """Of the weights."""
 

@@ -69,7 +69,7 @@ def tidied(notebook: NotebookNode) -> NotebookNode:
 
 
 def printed(cell: NotebookNode) -> str:
-    """What a code cell shows as text, pictures aside."""
+    """The text that a code cell shows, pictures aside."""
     texts = []
     for output in cell.outputs:
         data = output.get("data", {})

@@ -11,16 +11,16 @@ from headpursuit.files import shown
 from headpursuit.given import listed
 
 Kind: TypeAlias = Literal["self", "cross"]
-"""What a head attends to: the text it is part of, or something else (an encoder's output, an image)."""
+"""The sequence a head attends to: the text it is part of, or something else (an encoder's output, an image)."""
 
 NamedScope: TypeAlias = Literal["all", "prompt", "generated", "image", "text"]
 
 Scope: TypeAlias = NamedScope | tuple[int, ...]
-"""Which positions an edit touches: all, those of the prompt, those of the answer, those that stand for an image, all
+"""The positions an edit touches: all, those of the prompt, those of the answer, those that stand for an image, all
 others, or those listed (from 0; -1 is the prompt's last)."""
 
 _PROVENANCE = ("kind", "version", "model", "revision", "unembedding_sha256", "concept")
-"""What an edit's file may say beside heads, scales and scope."""
+"""Keys that an edit's file may have beside heads, scales and scope."""
 
 _LARGEST = 1e30
 """No scale is larger: numbers must stay finite."""
@@ -68,7 +68,7 @@ GivenHead: TypeAlias = Head | str | tuple[SupportsIndex, SupportsIndex]
 
 
 def site_name(layer: int, kind: Kind = "self") -> str:
-    """How the heads of one attention are called together: `L12`, or `L12X` for cross-attention."""
+    """Name of all heads of one attention together: `L12`, or `L12X` for cross-attention."""
     return f"L{layer}X" if kind == "cross" else f"L{layer}"
 
 
@@ -114,7 +114,7 @@ def _is_pair(given: Any) -> bool:
 
 
 class Edit(Mapping[Head, float]):
-    """Which heads are rescaled, by how much (alpha in the paper), and at which positions.
+    """Heads with the scale of each (alpha in the paper), and the positions at which they are rescaled.
 
     Heads may be given by name, `{"L29H2": -1}`, or as layer and index, `{(29, 2): -1}`. -1 suppresses what they write,
     0 removes them, above 1 enhances them, 1 changes nothing. An edit is an immutable mapping; two edits are equal when
@@ -143,7 +143,7 @@ class Edit(Mapping[Head, float]):
 
     @property
     def scope(self) -> Scope:
-        """Which positions it touches."""
+        """The positions that it touches."""
         return self._scope
 
     @classmethod
@@ -242,7 +242,7 @@ def _checked(scope: Any) -> Scope:
 
 
 def count_of(heads: int | str, n_heads: int) -> int:
-    """How many heads `3`, `"3"` or `"1%"` means; a percentage is rounded down (at most that share), but not to none.
+    """The number of heads that `3`, `"3"` or `"1%"` means; a percentage is rounded down, but not to none.
 
     Raises:
         ValueError: If it cannot be read, or is not between 1 and all heads.

@@ -9,7 +9,7 @@ from typing import Any
 from headpursuit.extras import optional
 
 _SECONDS = 10.0
-"""How long the hub may take to say that it is there."""
+"""Seconds that the hub may take to say that it is there."""
 
 
 def data_set(name: str, config: str | None = None, data_files: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _patience(datasets: ModuleType, name: str) -> Iterator[str]:
 
 
 def _out_of_reach(endpoint: str) -> str:
-    """Why the hub does not answer, asked once; nothing where it does, whatever its answer."""
+    """The reason that the hub does not answer, asked once; empty if it does, whatever its answer."""
     from huggingface_hub import get_session
 
     try:

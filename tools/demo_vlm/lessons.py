@@ -1,4 +1,4 @@
-"""What the demo model learns from: rendered scenes, which parts of the picture show what, and talk about them."""
+"""Lessons of the demo model: rendered scenes, which parts of the picture show what, and talk about them."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from headpursuit.images.rendered.wording import Exchange, exchanges
 from headpursuit.models.demo_vlm.parts import PATCH, PATCHES
 
 WORDS = (*KINDS, *COLOURS, *SIZES, "nothing")
-"""What a patch can show, as the language model would say it."""
+"""Names of all that a patch can show, as the language model would say it."""
 
 _WEIGHTS = {"caption": 1.5, "digit": 2.0, "colour": 2.0, "count": 1.0, "shape": 1.0}
 """A scene with digits and shapes has five subjects, of which one is left out: the less it weighs, the more often."""
@@ -29,7 +29,7 @@ class Pictures:
 
     pixels: UInt8[Tensor, "n_scenes side side 3"]
     words: Int[Tensor, "n_scenes n_patches"]
-    """Which of `WORDS` each patch shows."""
+    """The one of `WORDS` that each patch shows."""
     count: Int[Tensor, " n_scenes"]
     """Things less one."""
     talk: list[list[Exchange]]

@@ -19,7 +19,7 @@ from headpursuit.images.rendered.scans import DIGIT_WORDS
 from headpursuit.models.demo_vlm.parts import MEAN, SPREAD
 
 _SHARPNESS = 20.0
-"""What cosines are multiplied by before the softmax."""
+"""The factor on cosines before the softmax."""
 
 
 def normalised(pixels: Tensor) -> Float[Tensor, "n_scenes 3 side side"]:
@@ -28,13 +28,13 @@ def normalised(pixels: Tensor) -> Float[Tensor, "n_scenes 3 side side"]:
 
 
 def features(network: LlavaForConditionalGeneration, pixels: Tensor) -> tuple[Tensor, Tensor]:
-    """What the tower makes of each patch, and its projection into the language model."""
+    """The tower's output for each patch, and its projection into the language model."""
     seen = network.model.vision_tower(pixel_values=normalised(pixels)).last_hidden_state[:, 1:]
     return seen, network.model.multi_modal_projector(seen)
 
 
 class Naming(nn.Module):
-    """How badly patches say what they show and how many things there are, and how far their length is from a token's.
+    """The loss of patches that say badly what they show and how many things there are, or are longer than a token.
 
     Thrown away after training.
 

@@ -26,7 +26,7 @@ class Dialogues:
     ids: Int[Tensor, "n_scenes n_tokens"]
     """All exchanges of a scene, one behind the other."""
     branch: Int[Tensor, "n_scenes n_tokens"]
-    """Which exchange a token belongs to; -1 for padding."""
+    """The exchange that each token belongs to; -1 for padding."""
     places: Int[Tensor, "n_scenes n_tokens"]
     """Position in its exchange."""
     answered: Bool[Tensor, "n_scenes n_tokens"]

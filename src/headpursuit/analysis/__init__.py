@@ -1,4 +1,4 @@
-"""Where the mathematics meets the model: capture, explain, rank."""
+"""The meeting of mathematics and model: capture, explain, rank."""
 
 from headpursuit.analysis.atlases import (
     Atlas,

@@ -41,7 +41,7 @@ class Capture:
         return next(iter(self.moments.values())).count
 
     def _repr_html_(self) -> str:
-        """What it is of, in notebooks."""
+        """A table of model, prompts and positions, in notebooks."""
         kept = 0 if self.samples is None else len(self.samples)
         rows = {
             "model": self.identity.model or "without a name",
@@ -165,7 +165,7 @@ def merge(captures: Iterable[Capture] | Capture) -> Capture:
 
 
 WEIGHTS = {"unembedding_sha256": "the unembedding", "heads_sha256": "the output projections"}
-"""What the hashes of an identity are of: a hash tells a reader nothing."""
+"""The weights that the hashes of an identity are of: a hash tells a reader nothing."""
 
 
 def _check_mergeable(first: Capture, other: Capture, number: int) -> None:

@@ -29,7 +29,7 @@ _N_ATOMS, _N_TIMED = 20, 5
 
 @dataclass(frozen=True)
 class Estimate:
-    """What captures and pursuits of a model will roughly cost on this machine."""
+    """Rough costs of captures and pursuits of a model on this machine."""
 
     model_bytes: int
     tokens_per_second: float
@@ -46,7 +46,7 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What `headpursuit doctor` prints."""
+    """The facts that `headpursuit doctor` prints."""
 
     model: str
     revision: str | None

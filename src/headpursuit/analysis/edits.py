@@ -22,7 +22,7 @@ class SavedEdit:
     unembedding_sha256: str = ""
     """Tells the model from others; empty if it was written by hand."""
     concept: str = ""
-    """What the heads were ranked for."""
+    """The concept that the heads were ranked for."""
 
     @classmethod
     def of(

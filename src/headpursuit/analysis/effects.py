@@ -28,7 +28,7 @@ TOGETHER = "together"
 
 @dataclass(frozen=True)
 class Effect:
-    """What an edit does to the next token; means over prompts.
+    """An edit's effect on the next token; means over prompts.
 
     `direct` is what remains if no later layer sees the edit; `indirect` is total minus direct.
     """
@@ -46,7 +46,7 @@ class Effect:
 
     @property
     def indirect(self) -> float | None:
-        """What later layers make of it."""
+        """The part that needs later layers: total minus direct."""
         return None if self.mass is None or self.direct is None else self.mass - self.direct
 
 

@@ -16,7 +16,7 @@ _ROOM = 2**30
 
 @dataclass(frozen=True)
 class Explanation:
-    """What one head writes: the tokens that explain it best."""
+    """The tokens that best explain what one head writes."""
 
     head: Head
     tokens: tuple[str, ...]
@@ -51,7 +51,7 @@ def explain(
     progress: Callable[[int, int], None] = lambda *_: None,
     tokenizer: Any = None,
 ) -> list[Explanation]:
-    """Which few tokens of the whole vocabulary explain what each head writes.
+    """Explanations of heads: the few tokens of the whole vocabulary that explain best what each of them writes.
 
     Args:
         model: The model that was captured: what `load` returned, or a transformers model with its tokenizer.

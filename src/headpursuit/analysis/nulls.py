@@ -53,7 +53,7 @@ def null_dictionaries(
 def explained_by_each(
     reading: Reading, dictionaries: Int[Tensor, "n_dictionaries n_tokens"], *, n_steps: int, rule: Rule = "l2"
 ) -> tuple[tuple[Head, ...], Float[Tensor, "n_dictionaries n_heads"]]:
-    """What each of many sets of tokens explains of every head; memory does not grow with their number.
+    """The fraction of every head that each of many sets of tokens explains; memory does not grow with their number.
 
     Args:
         reading: The heads' signals and the directions of tokens.

@@ -15,14 +15,14 @@ from headpursuit.pursuit import Moments
 
 @dataclass(frozen=True)
 class Processes:
-    """Which of how many this one is."""
+    """This process among all of them."""
 
     rank: int = 0
     """Number of this process; the first one writes what all of them made."""
     index: int = 0
-    """Which share of the prompts is its own."""
+    """The share of the prompts that is its own."""
     count: int = 1
-    """How many shares there are."""
+    """Number of shares."""
     group: Any = None
 
     @classmethod
@@ -40,7 +40,7 @@ class Processes:
 
     @property
     def saves(self) -> bool:
-        """Whether this process keeps the state of its share; of processes with one share, the first one does."""
+        """True if this process keeps the state of its share; of processes with one share, the first one does."""
         return self.count > 1 or self.rank == 0
 
     def wait(self) -> None:

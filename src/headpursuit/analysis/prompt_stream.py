@@ -33,7 +33,7 @@ def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
 
 
 def _content(prompt: ImagePrompt) -> bytes:
-    """What tells an image from others; a file that is not there is told by its name."""
+    """Bytes that tell an image from others; a file that is not there is told by its name."""
     image = prompt.image
     if isinstance(image, StoredImage):
         content = image.read()

@@ -32,7 +32,7 @@ class RankedHead:
     z: float
     """`specificity` in standard deviations of the random dictionaries."""
     p: float | None = None
-    """How often one more random dictionary would explain the head as well: (1 + those that do) / (1 + all). p and q are
+    """Chance that one more random dictionary explains the head as well: (1 + those that do) / (1 + all). p and q are
     None in rankings that older versions wrote."""
     q: float | None = None
     """False-discovery rate at which the head would just be found, all heads considered; see `q_values`."""
@@ -55,7 +55,7 @@ class Ranking:
     dropped_words: tuple[str, ...] = ()
     """Words of the concept that no token stands for."""
     ranker: str = ""
-    """What sorted the heads; empty: `config.score`."""
+    """The ranker that sorted the heads; empty: `config.score`."""
 
     def _repr_html_(self) -> str:
         """The ten best heads, in notebooks."""
@@ -89,7 +89,7 @@ class Ranking:
 
     @property
     def score(self) -> str:
-        """What the heads are sorted by."""
+        """The score or ranker that the heads are sorted by."""
         return self.ranker or self.config.score
 
     def by_head(self, score: str = "") -> dict[Head, float]:
@@ -113,7 +113,7 @@ class Ranking:
 
     @property
     def scores(self) -> Float[Tensor, "n_layers n_heads"]:
-        """What self-attention heads are sorted by, float64, `scores[12, 3]` of L12H3; see `scores_of`."""
+        """Scores that self-attention heads are sorted by, float64: `scores[12, 3]` of L12H3; see `scores_of`."""
         return self.scores_of()
 
     def scores_of(self, score: str = "", kind: Kind = "self") -> Float[Tensor, "n_layers n_heads"]:
@@ -140,7 +140,7 @@ class Ranking:
 
     @property
     def has_q(self) -> bool:
-        """Whether heads have q-values; rankings that older versions wrote do not."""
+        """True if heads have q-values; rankings that older versions wrote have none."""
         return all(entry.q is not None for entry in self.entries)
 
     def found(self, level: float = 0.05) -> tuple[Head, ...]:

@@ -1,4 +1,4 @@
-"""Where captures meet the model's weights: every head's signals, and the directions of all tokens."""
+"""Captures read with the model's weights: every head's signals, and the directions of all tokens."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -31,7 +31,7 @@ class Reading:
 
     @property
     def n_heads(self) -> int:
-        """How many heads are read."""
+        """Number of heads that are read."""
         return sum(len(indices) for _, indices in self._sites)
 
     @cached_property

@@ -24,9 +24,9 @@ class Recording:
     """The record of one process so far."""
 
     stream: str
-    """What tells these prompts from others; see `keys_of`."""
+    """The hash that tells these prompts from others; see `keys_of`."""
     capacity: int
-    """How many positions are kept one by one."""
+    """Number of positions that are kept one by one."""
     n_batches: int = 0
     """Batches that need not be read again, counted over all processes."""
     n_prompts: int = 0

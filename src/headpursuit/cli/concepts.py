@@ -43,7 +43,7 @@ def audit(
     multi_token: MultiTokenOption = "drop",
     spellings: Annotated[bool, typer.Option("--spellings", help="Show every spelling that was tried.")] = False,
 ) -> None:
-    """Which tokens each word becomes, which words are dropped and why, and what is shared with other concepts."""
+    """The tokens that each word becomes, the words that are dropped and why, and those shared with other concepts."""
     from headpursuit.concepts import WordsChanged, builtin_concepts, load_concept
     from headpursuit.models import collisions, spell
 
@@ -81,7 +81,7 @@ def audit(
 
 
 def _say_what_first_tokens_do(found: "ConceptTokens") -> None:
-    """Which first tokens stand for several words, and which are single letters, which begin very many others."""
+    """First tokens that stand for several words, and single letters, which begin very many others."""
     texts = {s.token_ids[0]: s.pieces[0] for s in found.spellings if not s.dropped}
     begins = {s.token_ids[0] for s in found.spellings if not s.dropped and len(s.token_ids) > 1}
     for token, words in list(found.shared.items())[:_MOST]:

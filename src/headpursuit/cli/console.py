@@ -1,4 +1,4 @@
-"""How the command line speaks: errors in one line, progress on stderr, tables on stdout."""
+"""The voice of the command line: errors in one line, progress on stderr, tables on stdout."""
 
 import functools
 import os
@@ -49,7 +49,7 @@ def one_line_errors(command: F) -> F:
 
 
 def with_flags(text: str, flags: Mapping[str, str]) -> str:
-    """What the library says of arguments, said of flags: `scale` becomes --scale, and `chat=True` becomes --chat.
+    """The library's words with flags for arguments: `scale` becomes --scale, and `chat=True` becomes --chat.
 
     Args:
         text: Names of arguments stand between backticks; those with a value beside them always become flags.
@@ -94,7 +94,7 @@ def _told_notes(in_words: Callable[[str], str]) -> Iterator[None]:
 
 
 _OUT_OF_MEMORY = "can't allocate memory"
-"""What torch says, in a plain RuntimeError, where main memory is too small."""
+"""Torch's words for too little main memory, in a plain RuntimeError."""
 
 
 def _fail(message: str, code: int) -> None:

@@ -95,7 +95,7 @@ def _read(prompts: Path | None, column: str | None) -> "Collection[str] | None":
 
 
 def _figures(study: Path, saved: "SavedEdit", model: "LanguageModel") -> str:
-    """What a study measured for this edit of this model."""
+    """The figures that a study measured for this edit of this model."""
     from headpursuit.analysis import SavedEdit
     from headpursuit.report import figures
     from headpursuit.studies import StudyResult

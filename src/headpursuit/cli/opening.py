@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 _anatomy: Path | None = None
-"""What this command was told about heads, before its name: it holds for every model that it loads."""
+"""The anatomy given before the command's name: it holds for every model that the command loads."""
 
 
 def hand_in(anatomy: Path | None) -> Path | None:

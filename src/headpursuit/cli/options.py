@@ -41,7 +41,7 @@ HeadsOption: TypeAlias = Annotated[
     str | None, typer.Option(help="How many heads of the ranking: a number, or at most a percentage of all.")
 ]
 ScaleOption: TypeAlias = Annotated[
-    float | None, typer.Option(help="What they are multiplied by: -1 suppresses, 0 removes, 5 enhances.")
+    float | None, typer.Option(help="The factor on what they write: -1 suppresses, 0 removes, 5 enhances.")
 ]
 RankingOption: TypeAlias = Annotated[
     Path | None, typer.Option(help="ranking.json, or the folder written by `rank`.", show_default=False)

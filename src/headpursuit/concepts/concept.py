@@ -39,16 +39,16 @@ class Concept:
     """
 
     name: str
-    """What reports and file names call the concept."""
+    """The name that reports and files give the concept."""
 
     words: tuple[str, ...]
     """The words or short phrases, each once, in the order given."""
 
     description: str = ""
-    """What belongs to the concept, in a sentence."""
+    """The concept in a sentence: what belongs to it."""
 
     source: str = ""
-    """Where the words come from."""
+    """The origin of the words."""
 
     notes: tuple[str, ...] = field(default=(), init=False, repr=False, compare=False)
     """Changes of words that were not taken as they were given, in sentences."""

@@ -38,7 +38,7 @@ class AuditedWord:
     tokens: tuple[str, ...]
     """Those that stand for it; none if it is dropped."""
     dropped: str = ""
-    """Why no token stands for it."""
+    """The reason that no token stands for it; empty if one does."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from headpursuit.images.splits import Entry, splits_of
 
 @dataclass(frozen=True)
 class HubSource:
-    """Where a data set is and what its columns mean; what is None is found out."""
+    """A data set, and what its columns mean; what is None is found out."""
 
     id: str
     """Name on the hub, or a local folder."""

@@ -17,7 +17,7 @@ class ImageQuestion:
     text: str
     answers: tuple[str, ...]
     subject: str
-    """What is asked for, such as `colour`."""
+    """The thing asked for, such as `colour`."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class ImageSet:
     caption_request: str = "Describe the image."
     """Asks for a caption."""
     skipped: tuple[str, ...] = ()
-    """Why images were left out, a line for each."""
+    """Images left out, and why, a line for each."""
     remarks: tuple[str, ...] = ()
     """Everything else that was not read, a sentence each."""
 

@@ -16,13 +16,13 @@ class StoredImage:
     """An image kept in a data set."""
 
     name: str
-    """What errors call it."""
+    """The name that errors call it by."""
     read: Callable[[], bytes]
-    """What its image file would hold."""
+    """Gives the bytes of its image file."""
 
 
 ImageSource: TypeAlias = Path | StoredImage | Image
-"""Where a picture comes from: a file or a row of a data set, read when the picture is needed, or memory."""
+"""A picture's origin: a file or a row of a data set, read when the picture is needed, or memory."""
 
 
 @dataclass(frozen=True)

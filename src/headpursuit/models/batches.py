@@ -26,13 +26,13 @@ class Batch:
     """Prompts side by side, padded on the left."""
 
     indices: tuple[int, ...]
-    """Which prompts."""
+    """Numbers of its prompts."""
     input_ids: Int[Tensor, "n_prompts n_tokens"]
     attention_mask: Int[Tensor, "n_prompts n_tokens"]
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
-    """What else the model is given about images: pixels, their layout, and which tokens are theirs."""
+    """The model's other inputs about images: pixels, their layout, and which tokens are theirs."""
     numbers_positions: bool = False
-    """Whether the model works out positions from where the images are."""
+    """True if the model works out positions from where the images are."""
 
     @property
     def position_ids(self) -> Int[Tensor, "n_prompts n_tokens"]:
@@ -41,12 +41,12 @@ class Batch:
 
     @property
     def given(self) -> dict[str, Tensor]:
-        """What `generate` is given."""
+        """The inputs of `generate`."""
         return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, **self.pictures}
 
     @property
     def inputs(self) -> dict[str, Tensor]:
-        """What a forward pass is given; a model numbers positions itself where nothing shifts them."""
+        """The inputs of a forward pass; a model numbers positions itself where nothing shifts them."""
         if self.numbers_positions or self.attention_mask[:, 0].all():
             return self.given
         return self.given | {"position_ids": self.position_ids}
@@ -196,7 +196,7 @@ def _without_end(model: LanguageModel, prompt: str) -> list[int]:
 
 
 def embedding_rows(model: LanguageModel) -> int:
-    """How many token ids the model can read."""
+    """Number of token ids that the model can read."""
     embedding: Any = model.network.get_input_embeddings()
     return embedding.weight.shape[0]
 

@@ -45,16 +45,16 @@ class Certificate:
     identity: bool
     """With all heads at scale 1 the logits are bit-equal."""
     firing: int | None
-    """How often each projection ran while 3 tokens were generated: 3; None for a model that cannot generate alone."""
+    """Runs of each projection while 3 tokens were generated: 3; None for a model that cannot generate alone."""
     image: bool
-    """Whether the passes held an image, as those of a vision-language model do."""
+    """True if the passes held an image, as those of a vision-language model do."""
     padding: bool
     """A prompt padded on the left, beside one with an image of another size if it has one, gives the logits it gives
     alone; else only prompts of one length, and images of one size, share a batch."""
     tolerance: float
-    """What the errors were allowed to be, for the network's dtype."""
+    """The errors that were allowed, for the network's dtype."""
     flags: dict[str, int] = field(default_factory=dict)
-    """How many attentions carry each flag."""
+    """Number of attentions that carry each flag."""
     skipped: str = ""
     """Layers without heads."""
 

@@ -42,7 +42,7 @@ _VALUES = 256
 
 
 def known_anatomy(network: PreTrainedModel) -> Anatomy | None:
-    """Where a network's heads are, if that was found before; nothing is run."""
+    """The anatomy of a network, if it was found before; nothing is run."""
     known = _known.get(plain_network(network))
     return known[1][0] if known else None
 
@@ -111,7 +111,7 @@ def _behind_norms(handed: Anatomy, poisonings: Poisonings) -> Anatomy:
 
 
 def _not_finite(network: PreTrainedModel, probe: Probe) -> str:
-    """Why nothing can be told of a network whose values are no numbers; empty if they are."""
+    """The reason that nothing can be told of a network whose values are no numbers; empty if they are."""
     weights = unusable_weights(network)
     if weights:
         return f"the weights of {type(network).__name__} are not finite: {weights}"
@@ -126,12 +126,12 @@ def _not_finite(network: PreTrainedModel, probe: Probe) -> str:
 
 
 def certificates_folder() -> Path:
-    """Where certificates are kept."""
+    """The folder of the certificates."""
     return cache_folder() / "certificates"
 
 
 def _file(network: PreTrainedModel, probes: Sequence[Probe], handed: Anatomy | None = None) -> Path | None:
-    """Where a network's certificate is kept; None for one that cannot be told from others by what lies in memory."""
+    """The file of a network's certificate; None for one that cannot be told from others by what lies in memory."""
     hooked = any(module._forward_pre_hooks or module._forward_hooks for module in network.modules())
     if hooked or is_sharded(network) or any(p.device.type == "meta" for p in network.parameters()):
         return None

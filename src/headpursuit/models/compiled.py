@@ -10,7 +10,7 @@ from torch._dynamo.eval_frame import OptimizedModule
 
 _lock = Lock()
 _blocks = 0
-"""How many blocks are open now, in all threads."""
+"""Number of blocks that are open now, in all threads."""
 _stance: Any = None
 """Puts torch's own setting back when the last block closes."""
 

@@ -30,7 +30,7 @@ class Continuation:
     steps: tuple[tuple[int, ...], ...]
     """For each token that is followed the ids that count: one, or in the last step several, whose probabilities add."""
     before: tuple[int, ...] = ()
-    """What the model has said before it; given, not followed."""
+    """The model's own tokens before it; given, not followed."""
 
     def __post_init__(self) -> None:
         if not all(self.steps) or not self.steps:
@@ -71,7 +71,7 @@ class _Part:
 
 @dataclass(frozen=True, eq=False)
 class Likely:
-    """How likely continuations are."""
+    """Likelihoods of continuations under one edit."""
 
     log_probability: Float[Tensor, " n_continuations"]
     """Of all that is followed of each, nats."""

@@ -18,7 +18,7 @@ from headpursuit.models.vocabulary import final_gain, final_norm, output_embeddi
 
 @dataclass(frozen=True)
 class TokenizerFacts:
-    """What a tokenizer is."""
+    """A tokenizer in numbers."""
 
     kind: str
     n_tokens: int
@@ -30,39 +30,39 @@ class TokenizerFacts:
 
 @dataclass(frozen=True)
 class UnembeddingFacts:
-    """What lies between the final residual stream and the logits."""
+    """The way from the final residual stream to the logits."""
 
     rows: int
     d_model: int
     dropped_rows: int
     """Rows beyond the tokenizer's vocabulary or in its holes, which stand for no token."""
     tied: bool
-    """Whether it is the embedding matrix as well."""
+    """True if it is the embedding matrix as well."""
     bias: bool
     norm: str
     """Class of the norm before it; empty if no norm's output enters it."""
     gain: tuple[float, float] | None
     """Smallest and largest gain of that norm."""
     logits: str
-    """What becomes of its output: `unchanged`, `times 0.125`, `soft cap 30`, or `transformed`."""
+    """The change of its output to logits: `unchanged`, `times 0.125`, `soft cap 30`, or `transformed`."""
 
 
 @dataclass(frozen=True)
 class VisionFacts:
-    """How a vision-language model reads images."""
+    """The reading of images by a vision-language model."""
 
     processor: str
     """Class of its processor."""
     decoder: str
-    """Where in the network the text decoder is."""
+    """The text decoder's place in the network."""
     token_id: int | None
     """The token that stands for a piece of an image; None if the config names none."""
     token: str | None
     """Its text."""
     placeholder: str
-    """What stands in a prompt where the image belongs."""
+    """The text that stands in a prompt where the image belongs."""
     positions: str
-    """Where images are in the text: at positions of their own, or why at none."""
+    """Places of images in the text: positions of their own, or why there are none."""
 
 
 def vision_facts(model: LanguageModel) -> VisionFacts | None:
@@ -123,7 +123,7 @@ def unembedding_facts(model: LanguageModel) -> UnembeddingFacts:
 
 
 def _tied(model: LanguageModel, embedding: Tensor | None, head: Tensor) -> bool:
-    """Whether both are one weight; offloaded ones are placeholders, of which the config has to tell."""
+    """True if both are one weight; offloaded ones are placeholders, of which the config has to tell."""
     if head.is_meta:
         return bool(model.network.config.get_text_config(decoder=True).tie_word_embeddings)
     return embedding is head
@@ -131,7 +131,7 @@ def _tied(model: LanguageModel, embedding: Tensor | None, head: Tensor) -> bool:
 
 @torch.no_grad()
 def _after(model: LanguageModel) -> str:
-    """What is done to the unembedding's output before it is called logits."""
+    """The change of the unembedding's output before it is called logits."""
     left: list[Tensor] = []
     hook = output_embedding(model).register_forward_hook(lambda _, __, output: left.append(whole_tensor(output)))
     try:

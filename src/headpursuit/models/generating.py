@@ -1,4 +1,4 @@
-"""What an edit must know of `generate`: where the prompt ends, and what it cannot follow."""
+"""Facts about `generate` that an edit needs: where the prompt ends, and what it cannot follow."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager

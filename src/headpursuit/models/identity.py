@@ -1,4 +1,4 @@
-"""What tells one model's heads from another's."""
+"""Hashes that tell one model's heads from another's."""
 
 import hashlib
 import json
@@ -18,17 +18,17 @@ from headpursuit.models.weights import projection_weights
 
 @dataclass(frozen=True)
 class Identity:
-    """Which model, and which weights, a result belongs to."""
+    """The model and the weights that a result belongs to."""
 
     model: str
     """Name of the model, as given to `load`."""
     revision: str | None
     dtype: str
-    """What the network computed in, such as `float32`."""
+    """The dtype that the network computed in, such as `float32`."""
     unembedding_sha256: str
-    """Which unembedding, in that dtype."""
+    """Hash of the unembedding, in that dtype."""
     heads_sha256: str
-    """Which output projections."""
+    """Hash of the output projections."""
 
 
 _HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
@@ -40,7 +40,7 @@ def hub_id(name: str) -> str | None:
 
 
 def _stored(module: nn.Module, write: Tensor) -> Tensor:
-    """What to hash: the write weights, but of packed weights what is stored, since unpacking rounds by device."""
+    """Numbers to hash: the write weights, but of packed weights what is stored, since unpacking rounds by device."""
     weight = getattr(module, "weight", None)
     return weight.detach() if isinstance(weight, Tensor) and not weight.is_floating_point() else write
 
@@ -65,12 +65,12 @@ def vocabulary_sha256(model: LanguageModel) -> str:
 
 @torch.no_grad()
 def has_unembedding(model: LanguageModel, sha256: str) -> bool:
-    """Whether a model has the unembedding of that hash, in the dtype it is in or in another that it was hashed in."""
+    """True if a model has the unembedding of that hash, in the dtype it is in or in another that it was hashed in."""
     vectors = unembedding_rows(model)
     dtypes = (vectors.dtype, torch.float32, torch.bfloat16, torch.float16)
     return any(sha256_of_values(vectors.to(dtype)) == sha256 for dtype in dict.fromkeys(dtypes))
 
 
 def identify(model: LanguageModel) -> Identity:
-    """Which model and weights a result of this model belongs to."""
+    """The identity that results of this model carry."""
     return Identity(model.name, model.revision, model.dtype, unembedding(model).sha256, heads_sha256(model))

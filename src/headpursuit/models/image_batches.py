@@ -87,7 +87,7 @@ def read_pictures(frame: Framing, prompts: Mapping[int, ImagePrompt]) -> dict[st
 
 
 def image_positions(model: LanguageModel, batch: Any) -> Bool[Tensor, "n_prompts n_tokens"]:
-    """Which tokens of a batch stand for an image; padding never does.
+    """The tokens of a batch that stand for an image, as a mask; false at padding.
 
     Where the config names no image token, the model is run up to its decoder.
 
@@ -107,7 +107,7 @@ class _Reached(Exception):
 
 @torch.no_grad()
 def _embedded(model: LanguageModel, batch: Any) -> Tensor | None:
-    """What the text decoder gets for the tokens of a batch; None if it gets the tokens themselves."""
+    """The embeddings that the text decoder gets for a batch; None if it gets the tokens themselves."""
     found: list[Tensor] = []
 
     def stop(_: nn.Module, __: tuple[Any, ...], given: dict[str, Any]) -> None:

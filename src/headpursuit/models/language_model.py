@@ -22,7 +22,7 @@ _PLAIN = Chat()
 
 @dataclass(frozen=True, init=False)
 class LanguageModel:
-    """What `load` returns; build it yourself around a transformers model that you already have.
+    """A model with its tokenizer, as `load` returns it; build it yourself around a transformers model that you have.
 
     The network is put into eval mode, and the tokenizer pads on the left, with the end token if it has none of its own.
     Whether every weight came from a file cannot be told of a network that is there already: `load` asks transformers
@@ -37,7 +37,7 @@ class LanguageModel:
     """The transformers model, in eval mode."""
     tokenizer: PreTrainedTokenizerBase
     name: str = ""
-    """What was given to `load`: written into every result."""
+    """The name given to `load`: written into every result."""
     revision: str | None = None
     """Commit of a hub model."""
     processor: Any = None
@@ -46,7 +46,7 @@ class LanguageModel:
     """Flags of the files it was loaded from, and what each means here: tensors left out, an adapter merged."""
 
     handed: Anatomy | None = field(default=None, repr=False)
-    """Where the heads are, if it was handed in."""
+    """The anatomy that was handed in."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class LanguageModel:
 
     @property
     def anatomy(self) -> Anatomy:
-        """Where the heads are; located and certified at the first use.
+        """The heads' places; located and certified at the first use.
 
         Raises:
             AnatomyError: If the heads cannot be found or certified.
@@ -94,7 +94,7 @@ class LanguageModel:
         return {flag: FLAGS[flag] for flag in sorted(self.anatomy.flags)} | dict(self.file_flags)
 
     def _repr_html_(self) -> str:
-        """What it is, in notebooks; heads are not looked for."""
+        """A table of the model's facts, in notebooks; heads are not looked for."""
         found = known_anatomy(self.network)
         rows = {
             "class": type(plain_network(self.network)).__name__,
@@ -123,7 +123,7 @@ class LanguageModel:
 
     @property
     def sees_images(self) -> bool:
-        """Whether prompts may hold images."""
+        """True if prompts may hold images."""
         return self.processor is not None
 
     def as_message(self, prompt: str | Conversation, with_image: bool = False, chat: Chat = _PLAIN) -> str:
@@ -178,7 +178,7 @@ class LanguageModel:
         return frame if frame.date or not writes_date(self._writer) else replace(frame, date=today())
 
     def wants_special(self, message: str) -> bool:
-        """Whether special tokens are added to a message that the chat template has written.
+        """True if special tokens are added to a message that the chat template has written.
 
         Tokenizers leave that to the template; processors add them, unless the template has begun with the first one.
         """
@@ -187,17 +187,17 @@ class LanguageModel:
 
     @property
     def dtype(self) -> str:
-        """What the network computes in, such as `float32`."""
+        """The dtype that the network computes in, such as `float32`."""
         return str(self.network.dtype).removeprefix("torch.")
 
     @property
     def device(self) -> torch.device:
-        """Where inputs go."""
+        """The device that inputs go to."""
         return input_device(self.network)
 
 
 GivenModel: TypeAlias = LanguageModel | PreTrainedModel | OptimizedModule
-"""What `load` returned, or a transformers model (compiled or not), which comes with its tokenizer or processor."""
+"""A model from `load`, or a transformers model (compiled or not), which comes with its tokenizer or processor."""
 
 
 def model_of(given: GivenModel, tokenizer: Any = None) -> LanguageModel:

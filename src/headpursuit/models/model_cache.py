@@ -10,7 +10,7 @@ from headpursuit.storage import new_folder, read_json
 
 
 def cache_folder() -> Path:
-    """Where fetched models are kept: HEADPURSUIT_CACHE, else the platform's user cache."""
+    """The folder of fetched models: HEADPURSUIT_CACHE, else the platform's user cache."""
     chosen = os.environ.get("HEADPURSUIT_CACHE")
     return Path(chosen) if chosen else _user_cache()
 
@@ -52,12 +52,12 @@ def kept_model(name: str, details: dict[str, Any], make: Callable[[], tuple[Any,
 
 
 def is_kept(name: str) -> bool:
-    """Whether a model is ready."""
+    """True if a model is ready."""
     return _is_whole(cache_folder() / name)
 
 
 def _is_whole(folder: Path) -> bool:
-    """Whether every file is there with its full size; hashing half a gigabyte at each start would cost a second."""
+    """True if every file is there with its full size; hashing half a gigabyte at each start would cost a second."""
     if not (folder / "manifest.json").is_file():
         return False
     sizes: dict[str, int] = read_json(folder / "manifest.json").get("sizes", {"": -1})

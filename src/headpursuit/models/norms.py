@@ -1,4 +1,4 @@
-"""What norm modules do, measured instead of read: families store gains as w, as 1 + w, or not at all."""
+"""Norm modules measured instead of read: families store gains as w, as 1 + w, or not at all."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class NormGain:
     gain: Float[Tensor, " d_model"]
     bias: Float[Tensor, " d_model"]
     centres: bool
-    """Whether it subtracts the mean first (LayerNorm), or not (RMSNorm)."""
+    """True if it subtracts the mean first (LayerNorm), false if not (RMSNorm)."""
 
 
 @torch.no_grad()

@@ -40,7 +40,7 @@ class _Forward:
     shape: tuple[int, int]
     chosen: bool | Tensor
     runs: Counter[str] = field(default_factory=Counter)
-    """How often each module ran in it."""
+    """Runs of each module in it."""
 
 
 class PositionTracker(local):
@@ -102,7 +102,7 @@ class PositionTracker(local):
         self._forward = None
 
     def next_run(self, path: str) -> int | None:
-        """Which run of a module in this forward pass begins; None outside the decoder."""
+        """The run of a module in this forward pass that begins, from zero; None outside the decoder."""
         if self._forward is None:
             return None
         run = self._forward.runs[path]
@@ -110,7 +110,7 @@ class PositionTracker(local):
         return run
 
     def chosen(self, shape: torch.Size) -> bool | Tensor:
-        """Which positions of values of this shape (all axes but the last) are in scope.
+        """A mask of the positions of values of this shape (all axes but the last) that are in scope; True: all of them.
 
         Raises:
             ValueError: If that cannot be told, for a forward pass that was not seen or a shape with other axes.

@@ -146,7 +146,7 @@ def begin_of(kept: Mapping[int, Any], first: int) -> int:
 
 
 def replay_refusal(model: LanguageModel) -> str:
-    """Why a model's layers cannot be replayed, so that every pass is a whole one; empty if they can.
+    """The reason that a model's layers cannot be replayed, so that every pass is a whole one; empty if they can.
 
     Tried on a short prompt, for every layer: without an edit a replay gives the logits bit by bit, and with the layer's
     heads at scale -1 those of `rescale`.
@@ -230,7 +230,7 @@ def _keep_in(kept: dict[int, Any], number: int) -> Callable[[nn.Module, Any, Any
 
 
 def _copied(output: Any) -> Any:
-    """What left a layer, with tensors of its own: some layers add to what they are given in place."""
+    """A layer's output with tensors of its own: some layers add to what they are given in place."""
     if isinstance(output, Tensor):
         return output.detach().clone()
     return tuple(map(_copied, output)) if isinstance(output, tuple) else output

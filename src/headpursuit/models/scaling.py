@@ -28,7 +28,7 @@ class Applied:
 
     @property
     def n_forwards(self) -> int:
-        """How many forward passes were edited; with scope "all" the prompt's, and one for each further token."""
+        """Forward passes that were edited; with scope "all" the prompt's, and one for each further token."""
         return min(self.calls.values(), default=0)
 
 

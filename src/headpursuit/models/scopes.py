@@ -16,7 +16,7 @@ class Prompts:
     length: int
     """Slots, padding included; generated tokens follow."""
     real: Bool[Tensor, "n_rows n_slots"] | None = None
-    """Which slots are no padding, as far as that is known; later ones are none either. None: there is no padding."""
+    """Mask of slots that are no padding, as far as known; later ones are none either. None: there is no padding."""
 
 
 @dataclass(frozen=True)

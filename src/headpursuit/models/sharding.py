@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 def n_shards(network: Any) -> int:
-    """How many processes hold the model together; 1 for an ordinary model."""
+    """Number of processes that hold the model together; 1 for an ordinary model."""
     return getattr(network, "tp_size", None) or 1
 
 
 def is_sharded(network: Any) -> bool:
-    """Whether several processes hold the model together."""
+    """True if several processes hold the model together."""
     return n_shards(network) > 1
 
 

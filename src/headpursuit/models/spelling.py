@@ -25,7 +25,7 @@ class Spelling:
     token_ids: tuple[int, ...]
     pieces: tuple[str, ...]
     dropped: str
-    """Why it contributes no token; empty if it does."""
+    """The reason that it contributes no token; empty if it does."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def tokens_of(model: LanguageModel, concept: Concept, multi_token: MultiToken = 
 
 
 def why_no_token(found: ConceptTokens) -> str:
-    """Why no token stands for a concept, and what to do: by the first spelling of its first word."""
+    """The reason that no token stands for a concept, and what to do: by the first spelling of its first word."""
     n_words = len(found.concept.words)
     if all(spelling.dropped.startswith(_TAKES) for spelling in found.spellings):
         whose = f"each of its {n_words} words takes" if n_words > 1 else f"{found.concept.words[0]!r} takes"
@@ -156,7 +156,7 @@ def _reason_to_drop(
 
 
 def _unusable(model: LanguageModel, ids: tuple[int, ...]) -> str:
-    """Why the first of some tokens cannot be in a dictionary; empty if it can."""
+    """The reason that the first of some tokens cannot be in a dictionary; empty if it can."""
     if not ids:
         return "the tokenizer makes nothing of it"
     if ids[0] in model.tokenizer.all_special_ids:

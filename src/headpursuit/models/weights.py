@@ -1,4 +1,4 @@
-"""What is read off the output projections: write weights and bias."""
+"""Write weights and bias, read off the output projections."""
 
 import math
 from typing import Any
@@ -23,7 +23,7 @@ def bias_of(module: nn.Module) -> Tensor | None:
 
 @torch.no_grad()
 def projection_weights(network: nn.Module, site: HeadSite) -> Float[Tensor, "n_heads d_head d_model"]:
-    """What of the projection belongs to each head, float32: the heads' z @ W and the bias add up to its output.
+    """The rows of the projection that belong to each head, float32: the heads' z @ W and the bias add up to its output.
 
     Read off the weight where it is a plain matrix, else (quantised weights, adapters, grouped heads) by sending unit
     vectors through.
@@ -71,7 +71,7 @@ def _grouped(network: nn.Module, module: Any, site: HeadSite) -> Float[Tensor, "
 
 
 def _by_units(module: Any, shape: tuple[int, ...]) -> Tensor:
-    """What a linear module makes of unit vectors, without its bias."""
+    """A linear module's output for unit vectors, without its bias."""
     like = next(module.parameters(), torch.empty(0))
     dtype = like.dtype if like.is_floating_point() else torch.float32
     units = torch.eye(math.prod(shape), device=like.device, dtype=dtype).unflatten(-1, shape)

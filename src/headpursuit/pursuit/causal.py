@@ -30,7 +30,7 @@ Candidate = tuple[Head, float]
 
 @dataclass(frozen=True)
 class Damage:
-    """What an edit does to everything else; to be careful, the upper ends of intervals."""
+    """An edit's effect on everything else; to be careful, the upper ends of intervals."""
 
     loss: float
     """Fraction of the probability of the right unrelated answers that is lost."""
@@ -47,7 +47,7 @@ class Measured(ABC):
 
     @abstractmethod
     def damage(self, edit: Edit) -> Damage:
-        """What it does to everything else."""
+        """Its effect on everything else."""
 
     @abstractmethod
     def upon(self, edit: Edit) -> "Measured":
@@ -69,14 +69,14 @@ class Trial:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a pursuit may do and when it ends."""
+    """Bounds of a pursuit: the damage that an edit may do, and when to end."""
 
     loss: float = 0.1
     """The largest damage to unrelated answers."""
     strain: float = 0.25
     """The largest rise of perplexity."""
     weight: float = 1.0
-    """What damage costs, in units of effect."""
+    """The price of damage, in units of effect."""
     least_gain: float = 0.02
     """The least that a step must add to the value."""
     enough: float = 0.98
@@ -96,7 +96,7 @@ class Limits:
             )
 
     def allow(self, damage: Damage) -> bool:
-        """Whether damage is within them."""
+        """True if damage is within them."""
         return damage.loss <= self.loss and damage.strain <= self.strain
 
 

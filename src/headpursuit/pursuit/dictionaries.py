@@ -20,7 +20,7 @@ class Dictionary:
     vectors: Float[Tensor, "n_atoms d_model"]
     """As given, in any floating dtype; rows of extreme length times a power of two, which changes no direction."""
     factors: Float[Tensor, " n_atoms"]
-    """What makes each row unit long; 0 for zero rows and repetitions of an earlier row, which are never chosen."""
+    """Factors that make rows unit long; 0 for zero rows and repetitions of an earlier row, which are never chosen."""
 
     @classmethod
     def of(cls, vectors: Float[Tensor, "n_atoms d_model"]) -> "Dictionary":

@@ -1,4 +1,4 @@
-"""Which rows of a dictionary lie near some of its rows."""
+"""Rows of a dictionary that lie near some of its rows."""
 
 import torch
 from jaxtyping import Float, Int

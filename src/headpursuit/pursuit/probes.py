@@ -22,7 +22,7 @@ def cross_validated(
     folds: Int[Tensor, " n_samples"],
     kernel: Kernel,
 ) -> Float[Tensor, "n_sets n_heads"]:
-    """How much of the targets' variance a probe predicts on samples of the fold that it was not fitted to.
+    """The fraction of the targets' variance that a probe predicts on samples of the fold that it was not fitted to.
 
     Args:
         mixed: Mixed values; each head is probed by itself.

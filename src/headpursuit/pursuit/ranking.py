@@ -1,4 +1,4 @@
-"""How much of each head a concept's tokens explain, and how much of that any tokens would."""
+"""The fraction of each head that a concept's tokens explain, and how much of that any tokens would."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from headpursuit.pursuit.somp import pursue_each
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What a concept's tokens explain of every head, beside random dictionaries of the same size."""
+    """Fractions of every head that a concept's tokens explain, beside those of random dictionaries of the same size."""
 
     explained: Float[Tensor, " n_heads"]
     """Fraction of the head's energy explained by the concept's tokens: the paper's score."""
@@ -33,13 +33,13 @@ class Scores:
 
     @property
     def p(self) -> Float[Tensor, " n_heads"]:
-        """How often one more random dictionary would explain each head as well; of each head by itself."""
+        """Chance that one more random dictionary explains each head as well; of each head by itself."""
         return (1 + (self.null >= self.explained).double().sum(0)) / (1 + len(self.null))
 
 
 def explained_by(
     signals: Signals, dictionaries: Stack, *, n_steps: int, rule: Rule = "l2"
 ) -> Float[Tensor, "n_dictionaries n_heads"]:
-    """What each dictionary explains of each head after all steps."""
+    """The fraction of each head that each dictionary explains after all steps."""
     found = pursue_each(signals, dictionaries, n_steps, rule=rule)
     return torch.stack([one.explained[:, -1] for one in found])

@@ -1,4 +1,4 @@
-"""What every form of the pursuit shares: running scores, and how the next atom is chosen from them.
+"""The common part of every form of the pursuit: running scores, and how the next atom is chosen from them.
 
 A *problem* is one head with one dictionary. Problems are solved side by side and never look at each other.
 Written for a problem with rows A (d_head, d_model) and atoms D:
@@ -17,7 +17,7 @@ from torch import Tensor
 from headpursuit.settings import Rule
 
 _CANDIDATES = 4
-"""How many leading atoms are scored afresh, by the l2 and forward rules only where rounding could decide."""
+"""Number of leading atoms that are scored afresh, by the l2 and forward rules only where rounding could decide."""
 
 
 class Search(ABC):

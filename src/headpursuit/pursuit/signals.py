@@ -1,4 +1,4 @@
-"""What heads write, compressed exactly to d_head rows.
+"""Signals: what heads write, compressed exactly to d_head rows.
 
 A head with mixed values Z (n_samples, d_head) and write weights W (d_head, d_model) writes H = Z W. Under a
 squared-error pursuit H matters only through HᵀH = Wᵀ(ZᵀZ)W, so with ZᵀZ = L Lᵀ the d_head rows A = LᵀW stand for all

@@ -1,4 +1,4 @@
-"""How surprising a head's score is, of all heads at once.
+"""p- and q-values: how surprising a head's score is, of all heads at once.
 
 The null hypothesis of a head: its concept's tokens explain it no better than as many random tokens. If it is true, the
 concept's score is one more draw, and its place among the random dictionaries' scores is uniform (`Scores.p`, exact for

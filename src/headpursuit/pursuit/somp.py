@@ -30,7 +30,7 @@ PURSUIT_BYTES = 2**30
 """Memory that a pursuit takes beside signals and dictionary."""
 
 _STACK_BYTES = {"cpu": 2**25, "cuda": 2**30}
-"""How much of many small dictionaries is solved at once: on a CPU, more would only fetch fresh memory."""
+"""Bytes of many small dictionaries that are solved at once: on a CPU, more would only fetch fresh memory."""
 
 
 @dataclass(frozen=True, eq=False)

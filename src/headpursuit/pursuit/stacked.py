@@ -92,5 +92,5 @@ class Stacked(Search):
 
 
 def _n_between(n_atoms: int, d_head: int) -> int:
-    """How wide BᵀB is kept."""
+    """Width at which BᵀB is kept; 0: it is not."""
     return n_atoms if n_atoms <= _ATOMS_PER_DIMENSION * d_head else 0

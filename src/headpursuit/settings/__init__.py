@@ -1,4 +1,4 @@
-"""What can be set, and the words to choose from: no torch, so that the command line need not wait for it."""
+"""Settings, and the words to choose from: no torch, so that the command line need not wait for it."""
 
 from headpursuit.settings.capturing import CaptureConfig
 from headpursuit.settings.chat import Chat, ChatSettings, chat_of, parse_template_args

@@ -1,4 +1,4 @@
-"""How a model's heads are captured."""
+"""The settings of a capture."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -10,7 +10,7 @@ from headpursuit.settings.words import Positions
 
 @dataclass(frozen=True)
 class CaptureConfig(ChatSettings):
-    """How a capture was made; saved beside it."""
+    """Settings of a capture; saved beside it."""
 
     positions: Positions = "last"
     """Token positions: the last of the prompt, the whole prompt, its image, the generated answer, or all."""

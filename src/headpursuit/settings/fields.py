@@ -20,7 +20,7 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class Flag:
-    """How a setting is typed, where its name, type, default and docstring do not say all; stands in an `Annotated`."""
+    """The spelling of a setting, where name, type, default and docstring do not say all; stands in an `Annotated`."""
 
     argument: str = ""
     """It stands without a flag, and this for it in the usage."""
@@ -29,11 +29,11 @@ class Flag:
     usual: str = ""
     """Its default in words, where the task, a file or something else decides it."""
     choices: tuple[str, ...] = ()
-    """What it is one of."""
+    """The words that it is one of."""
     least: int | None = None
     """The smallest number."""
     part_of: str = ""
-    """What it is a setting of, if it does nothing without that; see `StudyConfig`."""
+    """The part it is a setting of, if it does nothing without that; see `StudyConfig`."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Setting:
 
 
 class Settings:
-    """What configs have in common: lists may be text with commas in Python too, and the least that a flag says."""
+    """The common part of configs: lists may be text with commas in Python too, and the least that a flag says."""
 
     def __post_init__(self) -> None:
         config: Any = type(self)
@@ -187,7 +187,7 @@ def _lists(config: Any) -> dict[str, type]:
 
 @cache
 def _docstrings(config: Any) -> dict[str, str]:
-    """What stands under each field, also of the classes below it."""
+    """The docstring under each field, also of the classes below it."""
     found: dict[str, str] = {}
     bases: list[Any] = [each for each in config.__mro__ if is_dataclass(each)]
     for base in reversed(bases):

@@ -1,4 +1,4 @@
-"""How heads are ranked, and named."""
+"""The settings of rankings and atlases."""
 
 from dataclasses import dataclass
 from typing import get_args
@@ -8,13 +8,13 @@ from headpursuit.settings.words import MultiToken, Null, Rule, Score
 
 @dataclass(frozen=True)
 class RankConfig:
-    """How heads are ranked; saved beside the ranking."""
+    """Settings of a ranking; saved beside it."""
 
     score: Score = "specificity"
-    """What heads are sorted by. explained is the paper's: the fraction of the head's energy that the concept's tokens
-    explain; specificity: that, minus the mean over random dictionaries of the same size."""
+    """The figure that heads are sorted by. explained is the paper's: the fraction of the head's energy that the
+    concept's tokens explain; specificity: that, minus the mean over random dictionaries of the same size."""
     rule: Rule = "l2"
-    """How the pursuit chooses atoms."""
+    """The rule by which the pursuit chooses atoms."""
     n_atoms: int = 20
     """Atoms chosen per dictionary, at most as many as the concept has tokens."""
     centre: bool = True
@@ -24,7 +24,7 @@ class RankConfig:
     n_draws: int = 16
     """Random dictionaries to compare with."""
     null: Null = "any"
-    """What those hold: any tokens, or for each of the concept's tokens one matched to it, which is written alike and
+    """The tokens in those: any, or for each of the concept's tokens one matched to it, which is written alike and
     about as frequent."""
     multi_token: MultiToken = "drop"
     """Words of several tokens: drop them, or their first token stands for them."""
@@ -46,12 +46,12 @@ class RankConfig:
 
 @dataclass(frozen=True)
 class AtlasConfig:
-    """How an atlas is made; saved in it."""
+    """Settings of an atlas; saved in it."""
 
     n_tokens: int = 10
     """Tokens that name each head, at most."""
     ranking: RankConfig = RankConfig(n_draws=99, null="matched")
-    """How heads are scored for concepts. The tokens are chosen by the same rule, centring and gain."""
+    """The scoring of heads for concepts. The tokens are chosen by the same rule, centring and gain."""
 
     def __post_init__(self) -> None:
         if self.n_tokens < 1:

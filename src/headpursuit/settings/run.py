@@ -1,4 +1,4 @@
-"""What all experiments on a model are told."""
+"""The settings that all experiments on a model share."""
 
 from dataclasses import dataclass
 from typing import Annotated, get_args

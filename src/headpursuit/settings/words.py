@@ -3,16 +3,16 @@
 from typing import Literal
 
 Rule = Literal["l1", "l2", "forward"]
-"""How a pursuit chooses atoms."""
+"""The rule by which a pursuit chooses atoms."""
 
 Score = Literal["specificity", "explained"]
-"""What heads are sorted by."""
+"""The figure that heads are sorted by."""
 
 Null = Literal["any", "matched"]
-"""What a concept's tokens are compared with: any tokens, or tokens written alike, about as frequent and as long."""
+"""The tokens that a concept's are compared with: any, or tokens written alike, about as frequent and as long."""
 
 MultiToken = Literal["drop", "first"]
-"""What becomes of a spelling that takes several tokens: it is dropped, or its first token stands for it, if that holds
+"""The fate of a spelling that takes several tokens: it is dropped, or its first token stands for it, if that holds
 a whole character at least."""
 
 Positions = Literal["last", "prompt", "generated", "image", "all"]

@@ -209,7 +209,7 @@ _USES: Mapping[type, Callable[[Content, str], tuple[list[str], list[str]]]] = {
 
 
 def _model(content: Content) -> tuple[str, list[str]]:
-    """How the model is named to a shell, and loaded in Python."""
+    """The model's name to a shell, and the line that loads it in Python."""
     model, revision = _public(content.fact("model")) or "MODEL", content.fact("revision")
     shell = f"{quote(model)}{f' --revision {quote(revision)}' * bool(revision)}"
     python = f"model = hp.load({json.dumps(model)}{f', revision={json.dumps(revision)}' * bool(revision)})"

@@ -1,4 +1,4 @@
-"""What is shared: a folder with its manifest, and the ranking, edit, atlas or comparison of atlases in it."""
+"""Content that is shared: a folder with its manifest, and the ranking, edit, atlas or comparison of atlases in it."""
 
 import shutil
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ RANKING = "ranking"
 EDIT = "edit"
 
 Subject = Ranking | SavedEdit | Atlas | AtlasDiff
-"""What a card can say most about."""
+"""The results that a card can say most about."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class Content:
 
     @property
     def kind(self) -> str:
-        """What its manifest calls it: ranking, edit, capture, atlas, ..."""
+        """The kind its manifest names: ranking, edit, capture, atlas, ..."""
         return str(self.manifest["kind"])
 
     @property
@@ -38,7 +38,7 @@ class Content:
         return tuple(self.manifest["files"])
 
     def fact(self, name: str) -> str:
-        """What is known of `model`, `revision`, `unembedding_sha256` or `concept`; empty if nothing is.
+        """The fact known of `model`, `revision`, `unembedding_sha256` or `concept`; empty if none is.
 
         A comparison of atlases is of two models, and so of none.
         """
@@ -48,7 +48,7 @@ class Content:
 
 
 def read_content(path: Path, scratch: Path) -> Content:
-    """What to share.
+    """The content of a path that is to be shared.
 
     Args:
         path: A folder, or the JSON file of a ranking or edit, which is then put into a folder.

@@ -1,4 +1,4 @@
-"""Which files may be shared: kinds that hold data and pages, of sizes that a hub and a disk can bear."""
+"""Files that may be shared: kinds that hold data and pages, of sizes that a hub and a disk can bear."""
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath

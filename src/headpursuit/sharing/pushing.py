@@ -140,7 +140,7 @@ def _pushed_before(repository: Repository, before: Snapshot, content: Content, s
 
 
 def _files(content: Content, name: str, revision: str | None) -> dict[str, Path | bytes]:
-    """What is put there, by name: the folder's own card, or a new one."""
+    """Files to put there, by name: with the folder's own card, or a new one."""
     own = content.folder / CARD
     # Half a character, which JSON can write and UTF-8 cannot, becomes a question mark, as on pages.
     described = own if own.is_file() else card(content, name, revision).encode("utf-8", "replace")

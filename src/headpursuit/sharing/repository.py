@@ -33,13 +33,13 @@ _LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
 
 @dataclass(frozen=True)
 class Shared:
-    """What was pushed or pulled."""
+    """A folder that was pushed or pulled."""
 
     name: str
     """The repository, such as `user/colours`."""
     url: str
     kind: str
-    """What the folder holds: ranking, edit, capture, atlas, ..."""
+    """The kind of folder: ranking, edit, capture, atlas, ..."""
     commit: str
     """Tells exactly this version: `pull --revision COMMIT` gets it again."""
     private: bool
@@ -52,7 +52,7 @@ class Shared:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a repository holds at one commit."""
+    """A repository's files at one commit."""
 
     commit: str
     private: bool
@@ -83,7 +83,7 @@ class Repository:
         return f"{self._api.endpoint}/{self.name}"
 
     def snapshot(self, revision: str | None = None) -> Snapshot:
-        """What it holds at a branch, tag or commit; by default at the head of its main branch."""
+        """Its files at a branch, tag or commit; by default at the head of its main branch."""
         with self._errors(revision):
             found = self._api.model_info(self.name, revision=revision, files_metadata=True)
         sizes = {file.rfilename: file.size or 0 for file in found.siblings or []}

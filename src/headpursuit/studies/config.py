@@ -56,38 +56,38 @@ class StudyConfig(ChatSettings, RunSettings):
     """
 
     task: Annotated[str, Flag("TASK")]
-    """What is measured: a task that comes with the package, or a file (.yaml)."""
+    """The task to measure: one that comes with the package, or a file (.yaml)."""
     model: Annotated[str, Flag("[MODEL]")] = ""
     """As for `doctor`; may stand under settings in the file."""
     chat: Annotated[bool, Flag(usual="on for image tasks")] = field(default=False, kw_only=True)
     """Put questions into the model's chat template."""
     heads: Annotated[str, Flag(usual="1%, or the sweep's")] = "1%"
-    """How many heads to edit: a number, or at most a percentage of all."""
+    """Number of heads to edit, or the percentage of all that it is at most."""
     scale: Annotated[float, Flag(usual="-1, or the sweep's")] = -1.0
-    """What they are multiplied by: -1 suppresses, 0 removes, 5 enhances; alpha in the paper."""
+    """The factor on what they write: -1 suppresses, 0 removes, 5 enhances; alpha in the paper."""
     scope: str = "all"
-    """Which tokens the edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
+    """The tokens that edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
     controls: Annotated[int, Flag(least=1)] = 5
     """Draws of random heads, of the same layers and of any layer."""
     other_concept: Annotated[str, Flag(usual="months, shapes for captioning")] = "months"
     """A concept whose best heads are a further control."""
     ranker: Annotated[str, Flag(usual="the score")] = ""
-    """What puts the heads in order: alignment, direct-attribution, ... (docs/rankers.md)."""
+    """The score that puts the heads in order: alignment, direct-attribution, ... (docs/rankers.md)."""
     ranking: RankConfig = field(default_factory=RankConfig)
     positions: Annotated[Positions, Flag(usual="last, generated for image tasks")] = "last"
     """Positions of the ranking prompts that are captured."""
     max_new_tokens: Annotated[int, Flag(usual="12, 32 for captioning", least=1)] = 12
     """Length of the answers."""
     concept: Annotated[str, Flag(part_of="captioning")] = ""
-    """What captions are read for: colours, numbers, shapes, ... or a file of words; other tasks have a concept of their
+    """The concept that captions are read for: colours, numbers, ... or a file of words; other tasks have one of their
     own."""
     scorer: str = ""
-    """What judges outputs where the task counts toxicity or sentiment, instead of the task's own."""
+    """The judge of outputs where the task counts toxicity or sentiment, instead of the task's own."""
     data: str = ""
     """Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder. For tasks whose rows
     come from a data set: a file with the same columns."""
     ask: Annotated[str, Flag(part_of="images")] = ""
-    """What is asked about each image, instead of the set's own question."""
+    """The question about each image, instead of the set's own."""
     images: Annotated[int, Flag(usual="200, 100 for captioning", least=1, part_of="images")] = 200
     """Held-out images, at most."""
     selection_images: Annotated[int, Flag(least=1, part_of="images")] = 200
@@ -95,7 +95,7 @@ class StudyConfig(ChatSettings, RunSettings):
     skip_bad: Annotated[bool, Flag(part_of="images")] = False
     """Leave out images that cannot be read, instead of stopping at the first."""
     by: By = "writing"
-    """What chooses the edit: `writing`, the heads that rank best for the concept; `effect`, heads and scales whose
+    """The choice of the edit: `writing`, the heads that rank best for the concept; `effect`, heads and scales whose
     rescaling takes most and breaks least, on questions that are not held out (docs/causal.md)."""
     among: Annotated[int, Flag(least=0)] = 0
     """By effect: try only so many heads, the best of the ranking; 0 for all."""

@@ -1,4 +1,4 @@
-"""What is asked for: a study's settings, its task, and the command line that says the same."""
+"""A study's request: its settings, its task, and the command line that says the same."""
 
 from collections.abc import Sequence
 from dataclasses import replace

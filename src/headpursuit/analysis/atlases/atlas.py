@@ -18,7 +18,7 @@ from headpursuit.settings import AtlasConfig, CaptureConfig
 from headpursuit.storage import new_folder, read_json, read_manifest, understood, write_json
 
 KIND = "atlas"
-"""What its manifest calls the folder."""
+"""The kind of folder, as its manifest says it."""
 
 LEVEL = 0.05
 """False-discovery rate up to which a head counts as specific for a concept."""
@@ -35,7 +35,7 @@ class AtlasConcept:
     name: str
     description: str
     tokens: tuple[str, ...]
-    """What stands for it."""
+    """The tokens that stand for it."""
     dropped_words: tuple[str, ...] = ()
     """Words that no token stands for."""
 
@@ -69,7 +69,7 @@ class Atlas:
     anatomy: str
     """Layers and heads in words."""
     vocabulary_sha256: str
-    """Which token has which id."""
+    """Hash of the vocabulary: of all tokens and their ids."""
     capture: CaptureConfig
     n_prompts: int
     n_samples: int

@@ -13,7 +13,7 @@ from headpursuit.records import from_record, to_record
 from headpursuit.storage import new_folder, read_json, read_manifest, understood, write_json
 
 KIND = "atlas diff"
-"""What its manifest calls the folder."""
+"""The kind of folder, as its manifest says it."""
 
 _CONTENT = "diff.json"
 
@@ -37,7 +37,7 @@ class HeadChange:
     new: tuple[str, ...]
     """Tokens that only the second atlas has."""
     specificity: tuple[float, ...]
-    """How much its specificity for each concept grew."""
+    """Growth of its specificity for each concept."""
     gained: tuple[str, ...]
     """Concepts that it is specific for only in the second atlas."""
     lost: tuple[str, ...]
@@ -60,9 +60,9 @@ class AtlasDiff:
     """Those that both atlases have."""
     heads: tuple[HeadChange, ...]
     by_text: bool
-    """Whether tokens were compared by their text, because the vocabularies differ."""
+    """True if tokens were compared by their text, because the vocabularies differ."""
     notes: tuple[str, ...]
-    """What to keep in mind, in sentences."""
+    """Cautions for who reads it, in sentences."""
     level: float = LEVEL
     """False-discovery rate up to which a head counts as specific for a concept."""
 

@@ -29,12 +29,12 @@ class Ranker:
 
     name: str
     what: str
-    """What the score is, in a few words."""
+    """The score in a few words."""
     kind: Kind
     """`linear`: reads what a head writes by a linear map, whatever it then does with it. `nonlinear`: not so."""
     score: Callable[[Evidence], Mapping[Head, float]]
     needs_answers: bool = False
-    """Whether the right answers of the ranking prompts must be known."""
+    """True if the right answers of the ranking prompts must be known."""
 
     def order(self, evidence: Evidence) -> tuple[Head, ...]:
         """All heads, best first; equal scores in the order of heads.
@@ -70,7 +70,7 @@ def order_of(scores: Mapping[Head, float]) -> tuple[Head, ...]:
 
 
 DEFAULT = "specificity"
-"""What `rank` sorts by unless told otherwise."""
+"""The score that `rank` sorts by unless told otherwise."""
 
 
 def _somp(name: str, what: str, **options: object) -> Ranker:

@@ -1,4 +1,4 @@
-"""What every ranker is given, and the sums that several of them need."""
+"""Evidence that every ranker is given, and the sums that several of them need."""
 
 import random
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What SOMP over the concept's tokens explains of a head: the paper's score, and specificity."""
+"""The paper's score, the fraction of a head that SOMP over the concept's tokens explains, and specificity."""
 
 from dataclasses import replace
 

@@ -43,7 +43,7 @@ PLACES = {
 KINDS = (*DIGIT_WORDS, *SHAPE_WORDS)
 
 _COUNTS = (0.4, 0.25, 0.2, 0.15)
-"""How often a scene has one, two, three or four things."""
+"""Fractions of the scenes with one, two, three and four things."""
 
 _JITTER = 3
 """Pixels by which a thing may be off its place."""
@@ -65,17 +65,17 @@ class Thing:
     size: str
     place: str
     scan: int | None = None
-    """Which scan, for a digit."""
+    """Number of the scan, for a digit."""
 
     @property
     def is_digit(self) -> bool:
-        """Whether it is a digit, not a shape."""
+        """True of a digit, false of a shape."""
         return self.kind in DIGIT_WORDS
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What is to be rendered; things in reading order, no two alike in kind, colour or place."""
+    """Things to be rendered, in reading order, no two alike in kind, colour or place."""
 
     things: tuple[Thing, ...]
     seed: int
@@ -124,7 +124,7 @@ def _shade(colour: Real[np.ndarray, " 3"], width: int, rng: np.random.Generator)
 
 
 def _ink(thing: Thing, rng: np.random.Generator) -> Image.Image:
-    """Where a thing covers the canvas: its glyph moved, sized, turned and slanted."""
+    """The part of the canvas that a thing covers: its glyph moved, sized, turned and slanted."""
     x, y = (middle + rng.uniform(-_JITTER, _JITTER) for middle in PLACES[thing.place])
     zoom, turn, slant = _GLYPH / rng.uniform(*SIZES[thing.size]), rng.uniform(-0.2, 0.2), rng.uniform(-0.15, 0.15)
     cos, sin, half = zoom * np.cos(turn), zoom * np.sin(turn), _GLYPH / 2

@@ -1,4 +1,4 @@
-"""What can be said about a scene: captions in varied words, and questions with their answers."""
+"""Talk about a scene: captions in varied words, and questions with their answers."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ CAPTION_REQUESTS = (
 )
 
 _NAMES_COLOURS = {1: 0.75, 2: 0.5, 3: 0.25, 4: 0.15}
-"""How likely a caption names colours, by the number of things: people say less of each where there is more to say."""
+"""Chance that a caption names colours, by the number of things: people say less of each where there is more to say."""
 
 _NAMES_SIZES = 0.15
 
@@ -60,7 +60,7 @@ def exchanges(scene: Scene, rng: np.random.Generator) -> list[Exchange]:
 
 
 def _kind(subject: str, things: list[Thing], rng: np.random.Generator) -> Exchange:
-    """Which digit, or which shape; where there are several, the colour says which is meant."""
+    """A question for the digit or the shape; where there are several, the colour says which is meant."""
     thing = things[rng.integers(len(things))]
     name = thing.kind if subject == "digit" else f"a {thing.kind}"
     if len(things) == 1 and rng.random() < 0.7:

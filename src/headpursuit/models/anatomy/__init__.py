@@ -1,4 +1,4 @@
-"""Where every head's mixed values are, and the proof: the slices of the attention output projections' inputs."""
+"""The place of every head's mixed values, proven: the slices of the attention output projections' inputs."""
 
 from headpursuit.models.anatomy.flags import with_flags
 from headpursuit.models.anatomy.flow import same_values

@@ -50,11 +50,11 @@ class Followed:
     """Notes on all sites."""
 
     written: dict[int, Tensor] = field(default_factory=dict)
-    """What left the projection, or the norm behind it."""
+    """Output of the projection, or of the norm behind it."""
     norms: dict[int, str] = field(default_factory=dict)
     """The norm behind the projection."""
     arrived: dict[int, Tensor] = field(default_factory=dict)
-    """What was added to the stream."""
+    """The summand that was added to the stream."""
     sums_read_by_norm: int = 0
     """Sites whose sum with the stream went into a norm."""
     sums_added_to: int = 0
@@ -64,7 +64,7 @@ class Followed:
     at_the_end: int = 0
     """Sites whose writes are plain summands of the final norm's input."""
     mlp_sees: dict[int, bool] = field(default_factory=dict)
-    """Whether other linear modules of the site's layer depend on the site."""
+    """True if other linear modules of the site's layer depend on the site."""
     sums_scaled: int = 0
     """Sites whose sum with the stream was multiplied, other than in a norm."""
     gated: set[int] = field(default_factory=set)

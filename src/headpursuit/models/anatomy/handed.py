@@ -42,7 +42,7 @@ def handed_anatomy(network: PreTrainedModel, given: GivenAnatomy) -> Anatomy:
 
 
 def read_description(given: GivenAnatomy) -> tuple[str, Mapping[str, Any]]:
-    """What a user gives, from its file if it is one, and how errors call it; whether a network has it is not looked at.
+    """A user's description, read from its file if need be, and how errors call it; not compared with any network.
 
     Raises:
         FileNotFoundError: If there is no such file.

@@ -30,9 +30,9 @@ class Reached:
     attended: Attended
     """The attention before it."""
     columns: Tensor
-    """Which columns of its input were NaN."""
+    """Columns of its input that were NaN."""
     normed: Tensor | None = None
-    """Which columns were NaN in front of a norm between attention and projection."""
+    """Columns that were NaN in front of a norm between attention and projection."""
     groups: int = 1
     """Into how many inputs the columns are divided."""
 
@@ -62,7 +62,7 @@ class Poisonings:
         return list(self.everything.reached.values())
 
     def width(self, path: str, call: int) -> int:
-        """How many inputs of a projection attention outputs can reach; 0 if those that were seen do not reach it."""
+        """Number of a projection's inputs that attention outputs can reach; 0 if those seen do not reach it."""
         reached = self.everything.reached.get((path, call))
         return 0 if reached is None else len(reached.columns)
 

@@ -54,7 +54,7 @@ def _ids(network: PreTrainedModel, length: int) -> Tensor:
 
 
 def input_device(network: PreTrainedModel) -> torch.device:
-    """Where inputs go, also where accelerate keeps the weights elsewhere until they are needed."""
+    """The device that inputs go to, also where accelerate keeps the weights elsewhere until they are needed."""
     hook = getattr(network.get_input_embeddings(), "_hf_hook", None)
     device = getattr(hook, "execution_device", None)
     return network.device if device is None else torch.device(device)

@@ -19,7 +19,7 @@ from headpursuit.models.anatomy.sites import HeadSite
 
 @torch.no_grad()
 def queries_reach_slices(network: PreTrainedModel, site: HeadSite, probe: Probe) -> bool:
-    """Whether the slices of a site are what the queries of so many heads reach.
+    """True if the slices of a site are what the queries of so many heads reach.
 
     Queries are looked for among the linear modules that have the projection's parent, with one head's numbers behind
     another's, alone, before keys and values, or head by head with these.
@@ -31,7 +31,7 @@ def queries_reach_slices(network: PreTrainedModel, site: HeadSite, probe: Probe)
 
 
 def _strides(module: nn.Module, site: HeadSite) -> list[int]:
-    """How far the queries of two heads may lie apart."""
+    """Distances that the queries of two heads may have."""
     width: Any = getattr(module, "out_features", site.width)
     own = [width // site.n_heads] if width % site.n_heads == 0 else []
     return list(dict.fromkeys(n for n in (*own, site.d_head) if 0 < n * (site.n_heads - 1) < width))

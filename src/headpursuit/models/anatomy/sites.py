@@ -27,15 +27,15 @@ class HeadSite:
     """Width of one head's slice; differs from d_model / n_heads in many families."""
     kind: Kind = "self"
     call: int = 0
-    """Which run of the projection within a forward pass, from zero, where a layer is run several times."""
+    """Number of the projection's run within a forward pass, from zero, where a layer is run several times."""
     through: str = ""
     """A second linear module that finishes the projection, where the first works on groups of heads."""
     norm: str = ""
     """The norm that the projection's output passes before it is added to the residual stream (flag `post_norm`)."""
     multiplier: float = 1.0
-    """What the projection's output is multiplied by before it is added to the residual stream (flag `multiplier`)."""
+    """The factor on the projection's output before it is added to the residual stream (flag `multiplier`)."""
     flags: tuple[str, ...] = ()
-    """What limits statements about what its heads write; see `FLAGS`."""
+    """Limits of statements about what its heads write; see `FLAGS`."""
 
     @property
     def name(self) -> str:

@@ -37,7 +37,7 @@ class Watch(TorchFunctionMode):
         self._n_tokens = n_tokens
         self._poisoned = poisoned
         self._dispatched = 0
-        """How deep the running code is in a dispatched attention, whose inner workings are not looked at."""
+        """Depth of the running code in dispatched attentions, whose inner workings are not looked at."""
         self._stack = ExitStack()
 
     def __enter__(self) -> "Watch":

@@ -1,4 +1,4 @@
-"""What the demo model consists of: SmolLM2 as it is, a small CLIP vision tower, and LLaVA's projector between them."""
+"""Parts of the demo model: SmolLM2 as it is, a small CLIP vision tower, and LLaVA's projector between them."""
 
 import json
 from importlib.resources import files

@@ -30,7 +30,7 @@ def demo_vlm_folder() -> Path:
 
 
 def demo_vlm_is_cached() -> bool:
-    """Whether the demo model is ready."""
+    """True if the demo model is ready."""
     return is_kept(_kept_name())
 
 

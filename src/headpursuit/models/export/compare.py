@@ -53,7 +53,7 @@ class Difference:
     effect: float
     """The same for the unedited model: how much the live edit moves these logits."""
     tolerance: float
-    """What `logits` may be, for the network's dtype."""
+    """The largest `logits` that is allowed, for the network's dtype."""
     equal_answers: int
     """Greedy answers that are the same text."""
     n_prompts: int

@@ -15,7 +15,7 @@ KIND = "export"
 
 
 _WORDS = {"dtype": "dtype", "unembedding_sha256": "unembedding", "heads_sha256": "set of output projections"}
-"""What must be the same in the base, and how it is called."""
+"""Facts that must be the same in the base, and their names for people."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Export:
     difference: Difference
     """Measured when it was written."""
     prompts: tuple[str, ...]
-    """What it was measured on."""
+    """The prompts it was measured on."""
     concept: str = ""
     ranks: dict[str, int] = field(default_factory=dict)
     """Of a LoRA adapter: rank by module."""

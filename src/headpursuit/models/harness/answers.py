@@ -15,7 +15,7 @@ class HarnessFigure:
     """A task, or a group that sums up several."""
     metric: str
     filter: str
-    """How answers were read before they were scored; `none` in most tasks."""
+    """The reading of answers before they were scored; `none` in most tasks."""
     value: float
     stderr: float | None
     """lm-eval's standard error of the value; None where it gives none."""
@@ -23,11 +23,11 @@ class HarnessFigure:
     """None where lm-eval does not say."""
     n_items: int
     items: tuple[int, ...] = ()
-    """Which items (documents) were scored; empty for groups, and where a score is no number."""
+    """The items (documents) that were scored; empty for groups, and where a score is no number."""
     scores: tuple[float, ...] = ()
     """Of each of these items."""
     weights: tuple[float, ...] = ()
-    """What each score counts, such as an item's number of words; empty where all count alike."""
+    """The count behind each score, such as an item's number of words; empty where all count alike."""
     asked: str = ""
     """Hash of the items' prompts and targets."""
 
@@ -43,9 +43,9 @@ class HarnessAnswers:
 
     figures: tuple[HarnessFigure, ...]
     n_forwards: int
-    """How many forward passes the edit touched; 0 without an edit."""
+    """Forward passes that the edit touched; 0 without an edit."""
     warnings: tuple[str, ...]
-    """What lm-eval warned of, such as texts that it cut short."""
+    """Warnings of lm-eval, such as of texts that it cut short."""
 
 
 def figures_of(found: Mapping[str, Any]) -> tuple[HarnessFigure, ...]:

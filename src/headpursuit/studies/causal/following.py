@@ -30,7 +30,7 @@ class Followed:
     questions: tuple[Question, ...]
     continuations: tuple[Continuation, ...]
     what: str
-    """What is followed, such as `the right answers`."""
+    """The tokens followed, in words, such as `the right answers`."""
     n_left_out: int = 0
     """Questions without a right answer to follow: none begins with a token of the model, or, where answers come late,
     the unedited model gives none."""
@@ -39,12 +39,12 @@ class Followed:
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What each question asks for."""
+        """The fact that each question asks for."""
         return tuple(question.fact for question in self.questions)
 
 
 def follow(model: LanguageModel, task: Task, questions: Sequence[Question], config: StudyConfig) -> Followed:
-    """What is followed of some questions of one group.
+    """The tokens that are followed of some questions of one group.
 
     Where an answer comes at once, it is the accepted answer that the unedited model finds most likely, all its tokens,
     teacher-forced. Where answers come later (`positions` is `generated`), the model's own answer is read again, and

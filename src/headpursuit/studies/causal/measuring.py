@@ -1,4 +1,4 @@
-"""What edits do to probabilities: of the target's tokens, of right unrelated answers, and of neutral text."""
+"""Effects of edits on probabilities: of the target's tokens, of right unrelated answers, and of neutral text."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -49,7 +49,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Reading:
-    """What an edit does, question by question and text by text."""
+    """Probabilities under an edit, question by question and text by text."""
 
     target: Answered
     unrelated: Answered
@@ -67,7 +67,7 @@ class Probabilities(Measured):
     unrelated: Likelihoods
     neutral: NeutralText
     followed: tuple[Followed, Followed]
-    """What is followed of the target and of the unrelated questions."""
+    """The tokens followed of the target and of the unrelated questions."""
     direction: Direction
     base: Reading
     """Of the unedited model."""

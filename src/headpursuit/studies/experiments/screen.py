@@ -34,21 +34,21 @@ class ScreenConfig(RunSettings):
     """Everything that decides a screen's outcome; saved as `config.json`."""
 
     task: Annotated[str, Flag("TASK")]
-    """What is measured: a task that comes with the package, or a file (.yaml)."""
+    """The task to measure: one that comes with the package, or a file (.yaml)."""
     model: Annotated[str, Flag("MODEL")]
     """As for `doctor`."""
     scales: tuple[float, ...] = (-1.0, 0.0)
-    """What each head is multiplied by: below 1, or above 1 for tasks that enhance."""
+    """Factors on what each head writes: below 1, or above 1 for tasks that enhance."""
     among: Annotated[int, Flag(least=0)] = 0
     """Screen only so many heads, the best by the ranker; 0 for all."""
     ranker: Annotated[str, Flag(usual="the score")] = ""
-    """What shortlists heads: gradient-answer, direct-attribution, ... (docs/rankers.md)."""
+    """The score that shortlists heads: gradient-answer, direct-attribution, ... (docs/rankers.md)."""
     scope: str = "all"
-    """Which tokens the edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
+    """The tokens that edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
     questions: Annotated[int, Flag(least=1)] = 80
     """Questions of each group that are asked, at most."""
     data: str = ""
-    """Where the task's rows or images are, as for `study`."""
+    """The task's rows or images, as for `study`."""
     ranking: RankConfig = field(default_factory=RankConfig)
     date: Annotated[str, Flag(usual="the day on which it is begun")] = ""
     """Now, to a chat template that writes date or time, like 2026-07-14."""
@@ -69,7 +69,7 @@ class ScreenConfig(RunSettings):
 
 @dataclass(frozen=True)
 class HeadWrites:
-    """What a head writes, as the ranking says it."""
+    """The figures of what a head writes, as the ranking has them."""
 
     head: Head
     score: float
@@ -81,7 +81,7 @@ class HeadWrites:
 
 @dataclass(frozen=True)
 class ScreenResult(Loadable):
-    """What every head does, beside what it writes."""
+    """The effects of every head, beside what it writes."""
 
     config: ScreenConfig
     command: str
@@ -90,7 +90,7 @@ class ScreenResult(Loadable):
     direction: Direction
     model_summary: str
     what: str
-    """What is followed of each question, such as `the right answers`."""
+    """The tokens followed of each question, in words, such as `the right answers`."""
     n_target: int
     n_unrelated: int
     n_left_out: int
@@ -109,7 +109,7 @@ class ScreenResult(Loadable):
     passes: float
     """Whole passes over all questions that the screen took the work of."""
     plain: str
-    """Why every pass was a whole one; empty where passes began at the edited layer."""
+    """The reason that every pass was a whole one; empty where passes began at the edited layer."""
     sentences: tuple[str, ...]
     """The findings, in plain words."""
     versions: dict[str, str]

@@ -74,7 +74,7 @@ def shared(share: float) -> str:
 
 
 def choice(measure: Measure[Figures], base: Figures, cell: DoseCell[Figures]) -> str:
-    """Why a dose was chosen."""
+    """The reason for a dose, in words."""
     ending = "" if cell.n_heads > 1 else "s"
     dose = f"{cell.n_heads} head{'s' if cell.n_heads > 1 else ''} at scale {cell.scale:g}"
     changes = f"{dose} {WORDS[measure.direction].verb}{ending} {terms_of(measure).level} by {cell.effect:.0%}"
@@ -92,7 +92,7 @@ def choice(measure: Measure[Figures], base: Figures, cell: DoseCell[Figures]) ->
 
 
 def left_out(counts: Sequence[int]) -> str:
-    """Why some numbers of heads are not on a dose sheet; empty if all are."""
+    """The reason that some numbers of heads are not on a dose sheet; empty if all are."""
     if not counts:
         return ""
     return (

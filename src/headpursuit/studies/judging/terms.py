@@ -51,7 +51,7 @@ class Terms(ABC, Generic[Figures]):
 
     @abstractmethod
     def unclear(self, decision: Decision[Figures]) -> str:
-        """Why the base leaves nothing to see."""
+        """The reason that the base leaves nothing to see."""
 
     @abstractmethod
     def done(self, decision: Decision[Figures]) -> str:

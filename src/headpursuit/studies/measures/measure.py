@@ -101,10 +101,10 @@ class Measure(ABC, Generic[Figures]):
 
     @abstractmethod
     def unclear_base(self, base: Figures) -> Why | None:
-        """Why the unedited model leaves nothing to see."""
+        """The reason that the unedited model leaves nothing to see; None if it leaves something."""
 
     def unclear(self, base: Figures, edit: Figures) -> Why | None:
-        """Why nothing can be decided; None where it can."""
+        """The reason that nothing can be decided; None where something can."""
         scale, suppress = edit.scale, self.direction == "suppress"
         wrong_side = scale is not None and (scale >= 1 if suppress else scale <= 1)
         return self.unclear_base(base) or (Why.WRONG_SIDE if wrong_side else None)

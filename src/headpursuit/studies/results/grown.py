@@ -44,16 +44,16 @@ class Finalist:
 
     @property
     def size(self) -> float:
-        """How large the edit is: the sum of |scale - 1| over its heads."""
+        """The edit's size: the sum of |scale - 1| over its heads."""
         return sum(abs(scale - 1) for scale in self.edit.values())
 
 
 @dataclass(frozen=True)
 class Grown:
-    """How an edit was grown, and which was taken."""
+    """The growth of an edit step by step, and the edit that was taken."""
 
     what: str
-    """What is followed while it grows, such as `the right answers`."""
+    """The tokens followed while it grows, in words, such as `the right answers`."""
     n_screened: int
     """Heads that were tried by themselves."""
     n_effects: int
@@ -66,7 +66,7 @@ class Grown:
     n_left_out: int = 0
     """Questions without a right answer to follow."""
     plain: str = ""
-    """Why every pass was a whole one; empty where passes began at the first edited layer."""
+    """The reason that every pass was a whole one; empty where passes began at the first edited layer."""
     base: ArmSummary | None = None
     """The unedited model on the selection questions."""
     chosen: int = 0

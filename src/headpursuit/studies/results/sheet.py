@@ -63,7 +63,7 @@ class DoseSheet(Generic[Figures]):
     scale: float
     """The recommended scale."""
     sentence: str
-    """Why this dose, in words."""
+    """The reason for this dose, in words."""
     not_run: tuple[tuple[int, float], ...] = ()
     """Doses that were not measured, because the model had fallen apart at a milder one."""
 

@@ -1,4 +1,4 @@
-"""What is asked for when rankers are compared."""
+"""The settings of a comparison of rankers."""
 
 import math
 from dataclasses import dataclass, field
@@ -21,22 +21,22 @@ class RankersConfig(RunSettings):
     """Everything that decides the outcome; saved as `config.json`."""
 
     tasks: Annotated[tuple[str, ...], Flag("TASKS")]
-    """What is measured: a task, or several with commas: countries-qa. Each has its own concept, questions and ranking
+    """The task to measure, or several with commas: countries-qa. Each has its own concept, questions and ranking
     prompts."""
     model: Annotated[str, Flag("MODEL")]
     """smollm2-135m, smollava-135m (sees), a hub id, a local folder (also of an adapter), or a GGUF file."""
     rankers: Annotated[tuple[str, ...], Flag(usual="all")] = ()
     """Rankers with commas; the default one, which the others are compared with, is always among them."""
     heads: tuple[str, ...] = ("1", "2", "4")
-    """How many of each ranker's best heads are edited: numbers, or percentages of all."""
+    """Numbers of each ranker's best heads that are edited, or percentages of all."""
     scales: Annotated[tuple[float, ...], Flag(also="--scale")] = (-1.0,)
-    """What they are multiplied by; of several the one counts that does most without damage."""
+    """Factors on what they write; of several the one counts that does most without damage."""
     questions: Annotated[int, Flag(usual="all")] = 0
     """Held-out questions of each group that every arm answers, at most, for a quick look; 0: all."""
     draws: Annotated[int, Flag(least=1)] = 5
     """Random orders of the heads."""
     scope: str = "all"
-    """Which tokens the edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
+    """The tokens that edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
     ranking: RankConfig = field(default_factory=RankConfig)
     samples: Annotated[int, Flag(least=1)] = 1000
     """Captured positions that are kept one by one."""
@@ -81,7 +81,7 @@ class RankersConfig(RunSettings):
         return tuple(find_ranker(name) for name in dict.fromkeys([DEFAULT, *(self.rankers or ranker_names())]))
 
     def study(self, task: str) -> "StudyConfig":
-        """How a task's questions are put and its ranking prompts captured: as in a study of it."""
+        """The settings by which a task's questions are put and its ranking prompts captured: as in a study of it."""
         from headpursuit.studies.settings import study_within
         from headpursuit.studies.tasks import is_image_task
 

@@ -22,7 +22,7 @@ class SensitivityConfig(ChatSettings, RunSettings):
     """The captured model, if it is not where it was."""
     ranking: RankConfig = field(default_factory=RankConfig)
     heads: str = "1%"
-    """How many heads an edit takes: a number, or a percentage of all."""
+    """Number of heads an edit takes, or a percentage of all."""
     fractions: tuple[float, ...] = (10.0, 25.0, 50.0, 75.0, 90.0)
     """Percentages of the words to keep."""
     additions: tuple[float, ...] = (10.0, 25.0, 50.0)
@@ -38,7 +38,7 @@ class SensitivityConfig(ChatSettings, RunSettings):
     task: str = ""
     """Measure the lists' edits on this task's held-out questions too: countries-qa."""
     scale: float = -1.0
-    """What the heads are multiplied by, where a task is measured."""
+    """The factor on what the heads write, where a task is measured."""
     questions: Annotated[int, Flag(least=1)] = 60
     """Held-out questions of each group that every edit answers, at most."""
     max_new_tokens: Annotated[int, Flag(least=1)] = 12

@@ -1,4 +1,4 @@
-"""What a transfer is asked for: the tasks, and the edit that is carried from one to the other."""
+"""The settings of a transfer: the tasks, and the edit that is carried from one to the other."""
 
 import re
 from collections import Counter
@@ -33,9 +33,9 @@ class TransferTask:
     """One task: a concept on a dataset; a row and a column of the matrix."""
 
     name: str
-    """What it is called: lower case, digits and dashes."""
+    """Its name: lower case, digits and dashes."""
     task: str
-    """What `headpursuit study` would call it."""
+    """The task as `headpursuit study` names it."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of its study that are its own, such as `data`, `ask` or `concept`."""
 
@@ -82,11 +82,11 @@ class TransferConfig(RunSettings):
     """smollm2-135m, smollava-135m (sees), a hub id, a local folder (also of an adapter), or a GGUF file."""
     tasks: tuple[TransferTask, ...]
     heads: str = "1%"
-    """How many of each task's heads are edited: a number, or a percentage of all."""
+    """Number of each task's heads that are edited, or a percentage of all."""
     scale: float = -1.0
-    """What they are multiplied by; below 1, as tasks measure suppression."""
+    """The factor on what they write; below 1, as tasks measure suppression."""
     scope: str = "all"
-    """Which tokens the edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
+    """The tokens that edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
     controls: Annotated[int, Flag(least=1)] = 3
     """Draws of random heads of the same layers, for each task's heads."""
     images: Annotated[int | None, Flag(usual="200")] = None
