@@ -110,7 +110,7 @@ class PositionTracker(local):
         return run
 
     def chosen(self, shape: torch.Size) -> bool | Tensor:
-        """A mask of the positions of values of this shape (all axes but the last) that are in scope; True: all of them.
+        """Mask of the positions in scope, of the values' shape (all axes but the last); a bool holds for all of them.
 
         Raises:
             ValueError: If that cannot be told, for a forward pass that was not seen or a shape with other axes.

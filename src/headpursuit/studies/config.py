@@ -62,7 +62,7 @@ class StudyConfig(ChatSettings, RunSettings):
     chat: Annotated[bool, Flag(usual="on for image tasks")] = field(default=False, kw_only=True)
     """Put questions into the model's chat template."""
     heads: Annotated[str, Flag(usual="1%, or the sweep's")] = "1%"
-    """Number of heads to edit, or the percentage of all that it is at most."""
+    """The number of heads to edit, or a percentage of all, rounded down."""
     scale: Annotated[float, Flag(usual="-1, or the sweep's")] = -1.0
     """The factor on what they write: -1 suppresses, 0 removes, 5 enhances; alpha in the paper."""
     scope: str = "all"

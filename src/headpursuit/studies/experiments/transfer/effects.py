@@ -40,9 +40,9 @@ class EffectCell:
     """One task's heads, edited while another task's held-out questions are answered."""
 
     row: str
-    """Whose heads."""
+    """The task whose heads are edited."""
     column: str
-    """Whose questions."""
+    """The task whose questions are answered."""
     effect: Estimate
     """Fraction of the unedited model's score that is lost; answers that fell silent are not lost. Its interval takes
     the unedited model's score as given."""
