@@ -13,9 +13,10 @@ import headpursuit as hp
 from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head
 from headpursuit.pursuit.causal import Pursued
-from headpursuit.studies.causal import choosing, following
-from headpursuit.studies.causal.choosing import grow, most_heads
+from headpursuit.studies.causal import following, growing
+from headpursuit.studies.causal.choosing import grow
 from headpursuit.studies.causal.following import check_following, follow
+from headpursuit.studies.causal.growing import most_heads
 from headpursuit.studies.causal.measuring import NOISE, probabilities
 from headpursuit.studies.causal.screening import choosing_questions, screen_heads
 from headpursuit.studies.kernel.progress import silent
@@ -173,7 +174,7 @@ def test_of_the_concepts_tokens_the_probability_counts(model, task, config):
 @pytest.mark.parametrize("direction", ["suppress", "enhance"])
 def test_growth_ends_where_nothing_is_left_to_do(begun, tmp_path, monkeypatch, direction):
     given = {}
-    monkeypatch.setattr(choosing, "causal_pursuit", lambda *args, **_: given.update(limits=args[2]) or NOTHING)
+    monkeypatch.setattr(growing, "causal_pursuit", lambda *args, **_: given.update(limits=args[2]) or NOTHING)
     run = begun(tmp_path, scales=(-1.0,) if direction == "suppress" else (1.5,))
     run = replace(run, task=replace(run.task, direction=direction))
     with pytest.raises(ValueError, match="no head of 12"):
@@ -284,7 +285,7 @@ def test_what_was_grown_is_not_grown_again(begun, tmp_path, monkeypatch):
         patch.setattr(ArmRunner, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             grown(begun(tmp_path))
-    monkeypatch.setattr(choosing, "causal_pursuit", None)
+    monkeypatch.setattr(growing, "causal_pursuit", None)
     resumed = grown(begun(tmp_path))
     monkeypatch.undo()
     assert resumed == grown(begun(tmp_path / "anew"))

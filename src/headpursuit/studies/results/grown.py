@@ -11,7 +11,7 @@ class Tried:
     """A step of the growth."""
 
     what: str
-    """`add`, `scale`, `remove` or `swap`."""
+    """`add`, `scale`, `remove` or `swap`; `alone` for a head by itself, before the first of them."""
     edit: Edit
     """The edit afterwards."""
     effect: float
@@ -73,6 +73,8 @@ class Grown:
     """The finalist that was taken, counted from 0."""
     ties: tuple[int, ...] = ()
     """Others that do as well."""
+    alone: tuple[Tried, ...] = ()
+    """Heads by themselves, those with the largest effects; first those that do most beyond what they break."""
 
     @property
     def taken(self) -> Finalist:
