@@ -6,7 +6,7 @@ import random
 import pytest
 
 from headpursuit.heads import Edit, Head
-from headpursuit.pursuit.causal import Damage, Limits, Measured, causal_pursuit
+from headpursuit.pursuit.causal import Damage, Limits, Measured, Trial, causal_pursuit
 
 HEADS = [Head(layer, index) for layer in range(3) for index in range(3)]
 CANDIDATES = [(head, scale) for head in HEADS for scale in (-1.0, 0.0)]
@@ -161,3 +161,17 @@ def _all_edits(most):
         for heads in itertools.combinations(HEADS, n):
             for scales in itertools.product((-1.0, 0.0), repeat=n):
                 yield Edit(dict(zip(heads, scales, strict=True)))
+
+
+def test_on_top_of_an_edit_each_head_is_tried_at_the_scale_that_promised_most():
+    first, second = HEADS[0], HEADS[4]
+    # Of the second head -1 does a trifle more than 0 by itself, and breaks more.
+    effects = {(first, -1.0): 0.6, (second, -1.0): 0.31, (second, 0.0): 0.3}
+    made = Made(effects, {(second, -1.0): 0.05, (second, 0.0): 0.01})
+    known = [Trial(Edit({second: s}), effects[second, s], made.damage(Edit({second: s}))) for s in (-1.0, 0.0)]
+    found = causal_pursuit(made, CANDIDATES, Limits(most_heads=2), known=known)
+    assert [edit[second] for edit in made.asked if set(edit) == {first, second} and edit[first] == -1][:1] == [0.0]
+    assert found.best[0].edit == Edit({first: -1, second: 0})
+    # Nine heads at two scales, but for the two that were known; then eight heads, the other two scales, and swaps.
+    pairs = [edit for edit in made.asked if len(edit) == 2 and first in edit]
+    assert len(pairs) < 2 * (len(HEADS) - 1)

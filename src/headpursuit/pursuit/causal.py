@@ -3,12 +3,12 @@
 Matching pursuit adds, step by step, the atom that explains most of what is left. Causal pursuit adds the head and scale
 whose edit *does* most, given the edit so far:
 
-1. *Add.* Every candidate (head, scale) is tried on top of the edit S. The trial's value is E(S) - w U(S): the effect on
-   the target minus the damage to everything else, which must stay within its limits. The best trial becomes S if it
-   gains enough.
+1. *Add.* Every candidate (head, scale) is tried; on top of an edit S each head at one scale, that which promised most
+   by itself. The trial's value is E(S) - w U(S): the effect on the target minus the damage to everything else, which
+   must stay within its limits. The best trial becomes S if it gains enough.
 2. *Mend.* Each head of S is tried at its other scales, and left out; a head that no longer helps leaves.
-3. *Swap.* Where no addition gains enough, each head of S is tried for each other candidate. If a swap gains enough, on
-   with 1; else it ends.
+3. *Swap.* Where no addition gains enough, each head of S is tried for each other head, at its one scale. If a swap
+   gains enough, on with 1; else it ends.
 
 Only effects are measured of all trials. Damage, which costs more, is measured of those that could win if they did no
 more damage than S does; the most promising first, and after the first step of so many at most. What a head breaks by
@@ -18,6 +18,7 @@ Source: the step-wise choice of matching pursuit (Mallat and Zhang 1993) with re
 selection, Zhang 2011); effects of edits in place of inner products.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -82,8 +83,8 @@ class Limits:
     enough: float = 0.98
     """An effect that nothing is added to any more."""
     most_heads: int = 6
-    n_swapped: int = 24
-    """Candidates that are tried in a swap: those that did most when they were last tried by themselves."""
+    n_swapped: int = 12
+    """Heads that are tried in a swap, the most promising by themselves."""
 
     n_damages: int = 10
     """Trials of a step, after the first, whose damage is measured at most."""
@@ -178,7 +179,8 @@ class _Pursuit:
         edit = now.edit if now else self.nothing
         if len(edit) >= self.limits.most_heads:
             return None
-        return self._step("add", now, (_with(edit, c) for c in self.candidates if c[0] not in edit), edit)
+        candidates = self._likeliest() if edit else self.candidates
+        return self._step("add", now, (_with(edit, c) for c in candidates if c[0] not in edit), edit)
 
     def _mended(self, now: Trial) -> Trial:
         """Other scales, and heads left out, as long as that helps."""
@@ -197,8 +199,7 @@ class _Pursuit:
     def _swapped(self, now: Trial | None) -> Trial | None:
         if now is None:
             return None
-        alone = sorted(self.candidates, key=lambda c: -self.effects.get(_with(self.nothing, c), 0.0))
-        others = [c for c in alone if c[0] not in now.edit][: self.limits.n_swapped]
+        others = [c for c in self._likeliest() if c[0] not in now.edit][: self.limits.n_swapped]
         return self._step("swap", now, (_with(_without(now.edit, h), c) for h in now.edit for c in others), now.edit)
 
     def _step(
@@ -234,6 +235,32 @@ class _Pursuit:
             if self.limits.allow(trial.damage):
                 best = max(best, trial.value(self.limits.weight))
                 yield trial
+
+    def _likeliest(self) -> list[Candidate]:
+        """Each head at the scale that promises most by itself, the most promising first.
+
+        Damage is known at some scales; at another one it is taken to be as that of the nearest, in proportion to
+        |scale - 1|.
+        """
+        promises: dict[Head, tuple[float, float]] = {}
+        for head, scale in self.candidates:
+            promise = self.effects[_with(self.nothing, (head, scale))] - self.limits.weight * self._expected(
+                head, scale
+            )
+            promises[head] = max(promises.get(head, (-math.inf, scale)), (promise, scale), key=lambda p: p[0])
+        return [(head, promises[head][1]) for head in sorted(promises, key=lambda head: -promises[head][0])]
+
+    def _expected(self, head: Head, scale: float) -> float:
+        """The loss by a head alone, as far as it can be told from what was measured of it."""
+        known = {
+            s: self.trials[edit].damage.loss
+            for h, s in self.candidates
+            if h == head and (edit := _with(self.nothing, (h, s))) in self.trials
+        }
+        if not known:
+            return 0.0
+        nearest = min(known, key=lambda s: abs(s - scale))
+        return max(known[nearest], 0.0) * abs(scale - 1) / (abs(nearest - 1) or 1.0)
 
     def _broken_alone(self, edit: Edit, base: Edit) -> float:
         """The cost of what the heads that an edit has beyond its base break by themselves, as far as it is known."""
