@@ -12,6 +12,7 @@ import headpursuit as hp
 from headpursuit.models import answer, write_weights
 from headpursuit.pursuit import random_heads
 from headpursuit.studies import load_task
+from headpursuit.studies.tasks.declared import further_questions
 from headpursuit.studies.text.metrics import contains
 
 sys.path.insert(0, str(Path(__file__).parent / "pursuit"))
@@ -54,6 +55,17 @@ def test_whole_vocabulary_pursuit_equals_the_plain_algorithm(model, capture, rul
         found = hp.explain(model, capture, heads=[head], n_atoms=4, rule=rule)[0]
         assert list(found.token_ids) == atoms
         assert found.explained == pytest.approx(explained, abs=1e-5)
+
+
+def test_most_of_every_subject_that_grows_an_edit_is_known(model):
+    asked = further_questions()
+    said = answer(model, [q.prompt for q in asked], max_new_tokens=5, batch_size=32)
+    right = {subject: [] for subject in dict.fromkeys(q.subject for q in asked)}
+    for question, text in zip(asked, said, strict=True):
+        right[question.subject].append(contains(text, question.answers))
+    assert len(right) == 19
+    assert min(sum(each) / len(each) for each in right.values()) > 0.5
+    assert sum(map(sum, right.values())) == 174
 
 
 @pytest.mark.parametrize("rule", ["l1", "l2"])

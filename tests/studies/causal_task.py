@@ -10,7 +10,7 @@ from headpursuit.concepts import Concept
 from headpursuit.models import answer
 from headpursuit.studies.tasks import Question, Task
 
-N_TARGET, N_UNRELATED = 24, 20
+N_TARGET, N_UNRELATED = 24, 30
 PLANTED = {"L1H2": -1}
 """What takes the answers to target questions and leaves those to unrelated ones: they are chosen that way."""
 
@@ -31,11 +31,11 @@ def _asked():
 
 
 def task_of(n_words=1, **changes):
-    """Answers are so many words of what the model says; of targets eight rank, eight select, eight are held out."""
+    """Answers are so many words of what the model says; a third ranks heads, a third selects, a third is held out."""
     questions = []
     for i, (prompt, words) in enumerate(_asked()):
         target = i < N_TARGET
-        split = ("ranking", "selection", "heldout")[i % 3] if target else ("selection", "heldout")[i % 2]
+        split = ("ranking", "selection", "heldout")[i % 3]
         accepted = (" ".join(words[:n_words]),)
         questions.append(Question(prompt, accepted, "target" if target else "unrelated", "subject", f"fact {i}", split))
     given = dict(name="tiny", concept=Concept("colours", ("w20", "w61", "w133")), questions=tuple(questions))

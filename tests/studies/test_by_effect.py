@@ -11,7 +11,10 @@ import headpursuit as hp
 from headpursuit.heads import Edit, Head
 from headpursuit.report import render
 from headpursuit.studies import StudyConfig
+from headpursuit.studies.causal import growing
+from headpursuit.studies.causal.measuring import probabilities
 from headpursuit.studies.settings import find_task
+from headpursuit.studies.steps.arms import ArmRunner
 
 
 def config_of(folder, **changes):
@@ -41,6 +44,27 @@ def test_the_grown_edit_is_judged_beside_random_heads_with_its_scales(finished):
     held_out = {q.prompt for q in causal_task.task_of().heldout if q.group == "target"}
     assert held_out <= {example.prompt for example in result.examples}
     assert any("The dose was chosen for an effect of" in remark for remark in result.remarks)
+
+
+def test_no_question_that_grew_or_chose_the_edit_judges_it(tmp_path, monkeypatch):
+    grown_on, asked, ran = [], {}, ArmRunner.run
+    monkeypatch.setattr(
+        growing,
+        "probabilities",
+        lambda model, task, *groups: (
+            grown_on.extend(q.prompt for of in groups[:2] for q in of) or probabilities(model, task, *groups)
+        ),
+    )
+    monkeypatch.setattr(
+        ArmRunner, "run", lambda self, name, *rest: asked.update({name: set(self._prompts)}) or ran(self, name, *rest)
+    )
+    hp.study(causal_task.model_of(), config_of(tmp_path), tmp_path / "out", task=causal_task.task_of())
+    chose, judged = asked["finalist-1"], asked["edit"]
+    for group, n in (("target", 8), ("unrelated", 10)):
+        of_group = {q.prompt for q in causal_task.task_of().questions if q.group == group}
+        assert len(of_group & set(grown_on)) == n
+        assert of_group & chose and of_group & judged
+    assert not set(grown_on) & chose and not set(grown_on) & judged and not chose & judged
 
 
 def test_it_comes_back_from_disk_and_has_a_page(finished):

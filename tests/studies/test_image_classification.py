@@ -85,6 +85,13 @@ def test_other_questions_about_selection_images_choose_the_dose():
     assert [(q.fact, q.group) for q in split.selection] == [("a", "unrelated"), ("d", "target"), ("d", "unrelated")]
 
 
+def test_an_edit_is_grown_on_what_is_asked_about_images_that_rank_heads():
+    images = (*IMAGES.images, picture("d", "selection", "three", COLOUR))
+    split = image_classification(replace(IMAGES, images=images)).split_for(sweep=True, grow=True)
+    assert {(q.fact, q.group) for q in split.selection} == {("d", "target"), ("d", "unrelated")}
+    assert ("a", "unrelated") in {(q.fact, q.group) for q in split.questions if q.split == "ranking"}
+
+
 def test_a_single_image_cannot_both_rank_heads_and_choose_the_dose():
     with pytest.raises(ValueError, match="ranking prompts about a single fact; a dose sheet needs at least two facts"):
         image_classification(IMAGES).split_for(sweep=True)

@@ -186,6 +186,32 @@ def test_every_other_ranking_fact_chooses_the_dose_and_so_does_every_other_unrel
     ]
 
 
+def test_what_grows_an_edit_neither_chooses_nor_judges(task):
+    growing = task.split_for(sweep=True, grow=True)
+    assert facts(growing, "ranking", "unrelated") == [19, 23]
+    assert facts(growing, "selection", "unrelated") == [17, 21]
+    assert facts(growing, "heldout", "unrelated") == [16, 18, 20, 22]
+    sweeping = task.split_for(sweep=True)
+    assert [q for q in growing.questions if q.group == "target"] == [
+        q for q in sweeping.questions if q.group == "target"
+    ]
+    assert growing.split_for(sweep=True, grow=True) == sweeping.split_for(sweep=True, grow=True) == growing
+
+
+def test_unrelated_questions_that_are_divided_stay_so(task):
+    ranking, selection = "fact 17", "fact 18"
+    own = replace(
+        task,
+        questions=tuple(
+            replace(q, split={ranking: "ranking", selection: "selection"}.get(q.fact, q.split)) for q in task.questions
+        ),
+    )
+    for grow in (False, True):
+        split = own.split_for(sweep=True, grow=grow)
+        assert facts(split, "ranking", "unrelated") == [17]
+        assert facts(split, "selection", "unrelated") == [18]
+
+
 def test_all_phrasings_of_a_fact_go_one_way(task):
     twice = replace(task, questions=tuple(replace(q, fact=f"fact {i // 2}") for i, q in enumerate(task.questions)))
     sweeping = twice.split_for(sweep=True)

@@ -62,7 +62,7 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     Raises:
         ValueError: If the prompts cannot be read, or the config does not fit the model.
     """
-    task = task.split_for(sweep=config.sweep)
+    task = task.split_for(sweep=config.sweep or config.by == "effect", grow=config.by == "effect")
     meter = _Meter(model, config, progress)
     ranking_prompts, heldout = task.ranking_prompts, [q.prompt for q in task.heldout]
     parts = [meter.capture(ranking_prompts), meter.ranking(task)]

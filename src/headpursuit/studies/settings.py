@@ -41,8 +41,13 @@ def study_within(config: Any, task: str, **settings: Any) -> StudyConfig:
     return replace(found, date=config.date) if found.chat else found
 
 
-def find_task(config: StudyConfig) -> Task:
+def find_task(config: StudyConfig, *, grow: bool = False) -> Task:
     """The task of a study, with its images; nothing is known of a model yet.
+
+    Args:
+        config: The study. By effect, it asks more unrelated questions, so that those which grow an edit, choose among
+            finalists, and judge are three.
+        grow: Ask as many in any case.
 
     Raises:
         FileNotFoundError: If there is no such file, or there are no such images.
@@ -60,7 +65,14 @@ def find_task(config: StudyConfig) -> Task:
         task = load_task(config.task, _images(config), config.concept)
     else:
         data = "" if of_images else config.data
-        task = load_task(config.task, concept=config.concept, data=data, scorer=config.scorer, seed=config.seed)
+        task = load_task(
+            config.task,
+            concept=config.concept,
+            data=data,
+            scorer=config.scorer,
+            seed=config.seed,
+            wide=grow or config.by == "effect",
+        )
     check_used(config)
     check_seed(config)
     _check_scales(config, task.direction)

@@ -112,15 +112,15 @@ def choosing_questions(task: Task, most: int, seed: int) -> tuple[tuple[Question
     """Target and unrelated questions that heads are chosen by, at most so many of each; none is held out.
 
     Args:
-        task: The task, with selection questions (`Task.split_for`).
+        task: The task, divided for growth or not yet (`Task.split_for`).
         most: Questions of each group.
         seed: Of the draw, where there are more.
 
     Raises:
         ValueError: If there are too few facts.
     """
-    asked = [q for q in task.questions if q.split == {"target": "ranking", "unrelated": "selection"}[q.group]]
-    chosen = drawn(asked, most, seed)
+    divided = task.split_for(sweep=True, grow=True)
+    chosen = drawn([q for q in divided.questions if q.split == "ranking"], most, seed)
     check_following(task, chosen)
     return tuple(q for q in chosen if q.group == "target"), tuple(q for q in chosen if q.group == "unrelated")
 

@@ -39,7 +39,7 @@ def study_answers(
     """`headpursuit.study` of a task with answers."""
     config = dated(model, config, Path(path), chat=config.chat)
     task = task or find_task(config)
-    task = task.split_for(sweep=config.sweep or config.by == "effect")
+    task = task.split_for(sweep=config.sweep or config.by == "effect", grow=config.by == "effect")
     check_metric(task)
     measure = answer_measure(task, config)
     if config.by == "effect":
@@ -152,7 +152,7 @@ def prepare(config: StudyConfig) -> dict[str, Any]:
     """The task; whatever is missing, or too little to choose an edit by, is refused before a model is loaded."""
     prepared = prepared_task(config)
     if config.by == "effect":
-        check_choosing(prepared["task"].split_for(sweep=True), config)
+        check_choosing(prepared["task"], config)
     return prepared
 
 

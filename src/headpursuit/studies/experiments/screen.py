@@ -134,8 +134,8 @@ KIND = ResultKind("screen", ScreenConfig, ScreenResult)
 
 def prepare(config: ScreenConfig) -> dict[str, Any]:
     """The task; whatever is missing is refused before a model is loaded."""
-    task = find_task(config.study)
-    _asked(task.split_for(sweep=True), config)
+    task = find_task(config.study, grow=True)
+    _asked(task, config)
     return {"task": task}
 
 
@@ -173,7 +173,7 @@ def screen(
     folder = Path(path)
     config = dated(model, config, folder, chat=config.study.chat)
     study = config.study
-    task = (task or find_task(study)).split_for(sweep=True)
+    task = (task or find_task(study, grow=True)).split_for(sweep=True, grow=True)
     KIND.check(folder, config, resume=resume)
     target, unrelated = _asked(task, config)
     n_heads = count_of(config.among or model.anatomy.n_heads, model.anatomy.n_heads)

@@ -72,6 +72,7 @@ def load_task(
     data: str = "",
     scorer: str = "",
     seed: int = 0,
+    wide: bool = False,
 ) -> Task:
     """A task by name, or by its file.
 
@@ -82,6 +83,7 @@ def load_task(
         data: Where a task's rows are read from, instead of the place that its file names.
         scorer: What judges outputs, instead of the task's own.
         seed: Of the rows that are drawn where a declaration has a limit.
+        wide: Where common unrelated questions are asked, ask the further ones, too, on which an edit can be grown.
 
     Raises:
         FileNotFoundError: If there is no such file or concept.
@@ -95,7 +97,7 @@ def load_task(
     if not is_image_task(name):
         if images is not None:
             raise ValueError(f"{name} asks about no images")
-        return declared_task(declaration_file(name), data=data, scorer=scorer, seed=seed)
+        return declared_task(declaration_file(name), data=data, scorer=scorer, seed=seed, wide=wide)
     if images is None:
         raise ValueError(f"{name} needs images; name a set or a folder of them with `data`")
     if name != CAPTIONING:

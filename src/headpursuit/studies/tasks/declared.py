@@ -12,6 +12,7 @@ from headpursuit.studies.tasks.task import (
     Direction,
     Question,
     Task,
+    every_other_selects,
     neutral_texts,
     paragraphs,
     parse_questions,
@@ -20,7 +21,7 @@ from headpursuit.studies.tasks.task import (
 from headpursuit.studies.text.metrics import METRICS, contains
 
 
-def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0) -> Task:
+def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0, wide: bool = False) -> Task:
     """The task that a file declares.
 
     Args:
@@ -28,6 +29,7 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
         data: Where its rows are read from instead: a file with the same columns, or hf:NAME.
         scorer: What judges outputs, instead of the declared one.
         seed: Of the draw where a group has a limit.
+        wide: Ask all common questions, on which an edit can be grown, too (`common_questions`).
 
     Raises:
         FileNotFoundError: If the file, its data or its concept is missing.
@@ -46,11 +48,14 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
     concept = _concept(declared["concept"], file)
     if "questions" in declared:
         questions = parse_questions(_text_beside(declared["questions"], file, "questions"), str(declared["questions"]))
+        if "unrelated" in declared:
+            questions = tuple(q for q in questions if q.group == "target")
+            questions += _unrelated(declared["unrelated"], concept, name, file, seed, wide)
     else:
         if not isinstance(declared["target"], Mapping):
             raise ValueError(f"{file}, target: expected a group with data, prompts and answers; see docs/tasks.md")
         questions = tuple(questions_of(declared["target"], "target", name, file, seed))
-        questions += _unrelated(declared.get("unrelated", "common"), concept, name, file, seed)
+        questions += _unrelated(declared.get("unrelated", "common"), concept, name, file, seed, wide)
     _check_splits(name, questions)
     return Task(
         name=name,
@@ -111,13 +116,17 @@ def _with_data(declared: dict[str, Any], data: str, file: Path) -> dict[str, Any
     return declared | changed
 
 
-def _unrelated(given: Any, concept: str, task: str, file: Path, seed: int) -> tuple[Question, ...]:
+def _unrelated(given: Any, concept: str, task: str, file: Path, seed: int, wide: bool) -> tuple[Question, ...]:
     """The questions whose answers should stay; of the common ones those that are not answered by the concept."""
     if given == "none":
         return ()
     if given == "common":
         words = load_concept(concept).words
-        return tuple(q for q in common_questions() if not any(contains(answer, words) for answer in q.answers))
+        common, further = (
+            tuple(q for q in questions if not any(contains(answer, words) for answer in q.answers))
+            for questions in (common_questions(), further_questions() if wide else ())
+        )
+        return every_other_selects(common) + further if wide else common
     if not isinstance(given, Mapping):
         raise ValueError(f"{file}, unrelated: expected `common`, `none`, or a group like target, not {given!r}")
     return tuple(questions_of(given, "unrelated", task, file, seed))
@@ -127,6 +136,11 @@ def common_questions() -> tuple[Question, ...]:
     """Unrelated questions on nine subjects, all held out; those of countries-qa."""
     shipped = parse_questions(shipped_text("countries_qa.jsonl"), "countries_qa.jsonl")
     return tuple(question for question in shipped if question.group == "unrelated")
+
+
+def further_questions() -> tuple[Question, ...]:
+    """Unrelated questions beside the common ones: more facts of their subjects, to grow edits on, and ten new ones."""
+    return parse_questions(shipped_text("unrelated.jsonl"), "unrelated.jsonl")
 
 
 def _check_splits(name: str, questions: Sequence[Question]) -> None:

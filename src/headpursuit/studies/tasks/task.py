@@ -99,12 +99,14 @@ class Task:
         """Questions that the dose is chosen on."""
         return tuple(q for q in self.questions if q.split == "selection")
 
-    def split_for(self, *, sweep: bool) -> "Task":
+    def split_for(self, *, sweep: bool, grow: bool = False) -> "Task":
         """The task with selection questions if a dose is to be chosen, and without them if not.
 
         Without a sweep, all selection questions rank heads. For one, where there are none, every other fact of the
         ranking questions becomes one; and where all unrelated questions are held out, those of every other fact of
-        them, but not those about images, since what else is asked about the same image stays held out.
+        them, but not those about images, since what else is asked about the same image stays held out. An edit that is
+        to be grown needs unrelated ranking questions, too: where there are none, every other fact of the selection ones
+        becomes one, and of images those whose target questions rank heads.
 
         Raises:
             ValueError: If there are too few facts for both.
@@ -112,7 +114,8 @@ class Task:
         if not sweep:
             return self._moved(lambda q: q.split == "selection", "ranking")
         task = self
-        if not any(q.group == "target" for q in task.selection):
+        selects = {q.group for q in self.selection}
+        if "target" not in selects:
             taken = _every_other(q for q in task.questions if q.split == "ranking" and q.group == "target")
             if not taken:
                 raise ValueError(
@@ -120,11 +123,20 @@ class Task:
                     "to rank heads on and one to choose the dose on"
                 )
             task = task._moved(
-                lambda q: q.split == "ranking" and (q.group == "unrelated" or q.fact in taken), "selection"
+                lambda q: (
+                    q.split == "ranking" and (q.fact in taken if q.group == "target" else "unrelated" not in selects)
+                ),
+                "selection",
             )
         if not self.has_images and not any(q.group == "unrelated" for q in task.selection):
             others = _every_other(q for q in task.questions if q.group == "unrelated")
             task = task._moved(lambda q: q.group == "unrelated" and q.fact in others, "selection")
+        if grow and not any(q.group == "unrelated" and q.split == "ranking" for q in task.questions):
+            asked = [q for q in task.selection if q.group == "unrelated"]
+            grown_on = {q.fact for q in asked} & {q.fact for q in task.ranking_questions} or _every_other(asked)
+            task = task._moved(
+                lambda q: q.group == "unrelated" and q.split == "selection" and q.fact in grown_on, "ranking"
+            )
         return task
 
     def _moved(self, which: Callable[[Question], bool], split: Split) -> "Task":
@@ -160,6 +172,12 @@ def _every_other(questions: Iterable[Question]) -> frozenset[str]:
         class_of.setdefault(question.fact, question.label)
     places = {label: place for place, label in enumerate(dict.fromkeys(class_of.values()))}
     return frozenset(sorted(class_of, key=lambda fact: places[class_of[fact]])[1::2])
+
+
+def every_other_selects(questions: Sequence[Question]) -> tuple[Question, ...]:
+    """Questions, of which those of every other fact choose finalists or a dose."""
+    taken = _every_other(questions)
+    return tuple(replace(q, split="selection") if q.fact in taken else q for q in questions)
 
 
 def drawn(questions: Sequence[Question], most: int, seed: int) -> tuple[Question, ...]:
