@@ -1,70 +1,31 @@
 """A screen: what rescaling each head by itself does to a task, to unrelated answers and to neutral text."""
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from headpursuit.analysis import Ranking, count_of, versions
 from headpursuit.heads import Head, parse_scope
 from headpursuit.models import LanguageModel, replay_refusal
-from headpursuit.settings import Flag, RankConfig, RunSettings, written
+from headpursuit.settings import written
 from headpursuit.studies.causal.measuring import probabilities
 from headpursuit.studies.causal.screening import MATTERS, HeadEffect, Role, choosing_questions, role_of, screen_heads
-from headpursuit.studies.config import StudyConfig
+from headpursuit.studies.experiments.screen.config import ScreenConfig, command
 from headpursuit.studies.judging.terms import WORDS, percent
-from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, command_line
+from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table
 from headpursuit.studies.kernel.progress import Progress, silent
-from headpursuit.studies.settings import check_side, find_task, study_within
+from headpursuit.studies.settings import check_side, find_task
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.identity import check_asked
 from headpursuit.studies.steps.ranked import capture_config, captured, check_fits, ranked
-from headpursuit.studies.tasks import CAPTIONING, Direction, Question, Task
+from headpursuit.studies.tasks import Direction, Question, Task
 
 WRITES = 0.05
 """The false-discovery rate at which a head counts as writing the concept."""
 
 _ROWS = 12
-
-
-@dataclass(frozen=True)
-class ScreenConfig(RunSettings):
-    """Everything that decides a screen's outcome; saved as `config.json`."""
-
-    task: Annotated[str, Flag("TASK")]
-    """The task to measure: one that comes with the package, or a file (.yaml)."""
-    model: Annotated[str, Flag("MODEL")]
-    """As for `doctor`."""
-    scales: tuple[float, ...] = (-1.0, 0.0)
-    """Factors on what each head writes: below 1, or above 1 for tasks that enhance."""
-    among: Annotated[int, Flag(least=0)] = 0
-    """Screen only so many heads, the best by the ranker; 0 for all."""
-    ranker: Annotated[str, Flag(usual="the score")] = ""
-    """The score that shortlists heads: gradient-answer, direct-attribution, ... (docs/rankers.md)."""
-    scope: str = "all"
-    """The tokens that edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
-    questions: Annotated[int, Flag(least=1)] = 80
-    """Questions of each group that are asked, at most."""
-    data: str = ""
-    """The task's rows or images, as for `study`."""
-    ranking: RankConfig = field(default_factory=RankConfig)
-    date: Annotated[str, Flag(usual="the day on which it is begun")] = ""
-    """Now, to a chat template that writes date or time, like 2026-07-14."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        parse_scope(self.scope)
-        if not self.scales or 1.0 in self.scales or not all(map(math.isfinite, self.scales)):
-            raise ValueError("a screen needs finite scales other than 1, which changes nothing; give some, like -1,0")
-        if self.task == CAPTIONING:
-            raise ValueError("a screen follows answers, and captions have none; choose a task with answers")
-
-    @property
-    def study(self) -> StudyConfig:
-        """The study whose heads are screened, with the task's own settings."""
-        return study_within(self, self.task, ranker=self.ranker, data=self.data)
 
 
 @dataclass(frozen=True)
@@ -250,11 +211,6 @@ def _sentences(effects: Sequence[HeadEffect], writes: Sequence[HeadWrites], task
         "`headpursuit study --by effect`."
     )
     return found, most, warning
-
-
-def command(config: ScreenConfig, folder: Path) -> str:
-    """The command that runs it again."""
-    return command_line("screen", config, folder)
 
 
 def shown(result: ScreenResult) -> Iterator[Shown]:

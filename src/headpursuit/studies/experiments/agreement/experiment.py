@@ -4,54 +4,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated
 
-from headpursuit.analysis import Ranking, count_of, versions
-from headpursuit.settings import Flag, Settings
+from headpursuit.analysis import Ranking, versions
+from headpursuit.studies.experiments.agreement.config import AgreementConfig, command
 from headpursuit.studies.figures.overlap import chance_of
 from headpursuit.studies.figures.statistics import rank_correlation
-from headpursuit.studies.kernel import (
-    Experiment,
-    Line,
-    Loadable,
-    ResultKind,
-    Shown,
-    Table,
-    check_identity,
-    command_line,
-)
+from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, check_identity
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.results import Estimate
 
 _LEVEL = 0.05
-
-
-@dataclass(frozen=True)
-class AgreementConfig(Settings):
-    """Everything that decides the outcome, beside the rankings; saved as `config.json`."""
-
-    one: Annotated[str, Flag("RANKING")]
-    """ranking.json, or the folder written by `rank`."""
-    other: Annotated[str, Flag("RANKING")]
-    """Another one of the same heads."""
-    tops: tuple[str, ...] = ("1%", "2%", "5%", "10%")
-    """Numbers or percentages of best heads."""
-    seed: int = 0
-    """Seed of everything random."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self.counts(10**9)
-
-    def counts(self, n_heads: int) -> tuple[int, ...]:
-        """The numbers of best heads, few first.
-
-        Raises:
-            ValueError: If there are none, or more than there are heads.
-        """
-        if not self.tops:
-            raise ValueError("there is no number of best heads to compare; give some, like 1%,5%")
-        return tuple(sorted({count_of(part, n_heads) for part in self.tops}))
 
 
 @dataclass(frozen=True)
@@ -172,11 +134,6 @@ def compare_rankings(
     result = _compared(config, folder, one, other)
     progress("compare", 1, 1)
     return KIND.finish(folder, result, concepts=[one.concept, other.concept], model=one.model)
-
-
-def command(config: AgreementConfig, folder: Path) -> str:
-    """The command that runs it again."""
-    return command_line("agreement", config, folder)
 
 
 def shown(result: AgreementResult) -> Iterator[Shown]:
