@@ -20,6 +20,7 @@ def test_importing_draws_in_no_optional_library_and_drawing_no_window_system(tmp
     assert (done.stdout.splitlines(), done.stderr) == (["[]", "['matplotlib.backends.backend_agg']"], "")
     assert (tmp_path / "map.png").is_file()
 
+
 HELPS = """
 import sys
 from typer.main import get_command

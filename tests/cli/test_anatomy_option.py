@@ -1,5 +1,8 @@
 """`headpursuit --anatomy FILE` on a model whose heads cannot be found."""
 
+import shlex
+from pathlib import Path
+
 import pytest
 import tiny
 import unseen
@@ -7,6 +10,7 @@ from typed import assert_refused, run
 
 from headpursuit.analysis import Ranking
 from headpursuit.storage import read_json
+from headpursuit.studies import load_result
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +40,30 @@ def test_every_command_takes_it_before_its_name(folder, tmp_path):
         assert done.exit_code == 0, done.output
     assert len(read_json(tmp_path / "cap" / "manifest.json")["sites"]) == 3
     assert len(Ranking.load(tmp_path / "rank" / "ranking.json").entries) == 12
+
+
+def test_the_command_that_repeats_a_run_has_it(folder, tmp_path, monkeypatch):
+    handed, model = ("--anatomy", folder / "right.yaml"), folder / "model"
+    run(*handed, "capture", model, "--prompts", folder / "prompts.txt", "-o", tmp_path / "cap", "--device", "cpu")
+    few = ("--concept", folder / "words.txt", "--n-draws", 2, "--repeats", 2, "--fractions", 50, "--additions", 50)
+    done = run(
+        *handed, "sensitivity", tmp_path / "cap", *few, "--suggestions", 0, "--heads", 2, "-o", tmp_path / "first"
+    )
+    assert done.exit_code == 0, done.output
+    command = shlex.split(load_result(tmp_path / "first").command)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    again = run(*command[1:])
+    assert again.exit_code == 0, again.output
+    assert load_result(Path("first")).config == load_result(tmp_path / "first").config
+
+
+def test_of_two_files_the_command_s_own_holds(folder):
+    refused = ("doctor", folder / "model", "--device", "cpu")
+    assert_refused(run("--anatomy", folder / "wrong.yaml", *refused), "does not reach exactly its slice")
+    planned = ("plan", "countries-qa", folder / "model", "--device", "cpu", "--anatomy", folder / "odd.yaml")
+    assert_refused(run("--anatomy", folder / "right.yaml", *planned), "odd.yaml")
+    assert_refused(run("--anatomy", folder / "odd.yaml", *planned[:-2]), "odd.yaml")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,11 @@ def test_the_command_line_on_the_screen(bench):
     ]
     assert shown(bench).commands.endswith("export tiny-llama --edit edit.json --format ia3 -o edited")
     assert isinstance(shown(bench), Screen)
+
+
+def test_commands_on_the_screen_hand_in_the_anatomy(bench, monkeypatch):
+    monkeypatch.setattr(bench, "model", replace(bench.model, handed_file="my heads.yaml"))
+    found = shown(bench, head="L1H2")
+    told = [line for line in found.commands.splitlines() if line.startswith("headpursuit --anatomy 'my heads.yaml' ")]
+    assert [line.split()[4] for line in told] == ["rank", "explain", "export"]
+    assert "hp.load('tiny-llama', anatomy='my heads.yaml')" in found.python

@@ -208,7 +208,10 @@ def test_a_study_needs_a_model_from_somewhere(declare):
     [
         ("{contols: 3}", "settings: there is no setting 'contols'; did you mean controls?"),
         ("{max-new-token: 3}", "settings: there is no setting 'max-new-token'; did you mean max_new_tokens?"),
-        ("{qqqq: 3}", "settings: there is no setting 'qqqq'; there is also, among, ask, batch_size, by, centre, "),
+        (
+            "{qqqq: 3}",
+            "settings: there is no setting 'qqqq'; there is also, among, anatomy, ask, batch_size, by, ",
+        ),
         ("{task: other}", "settings: there is no setting 'task'"),
         ("{controls: many}", "settings, controls: expected int, found 'many'"),
         ("{controls: 2.5}", "settings, controls: expected int, found 2.5"),

@@ -21,14 +21,14 @@ def hand_in(anatomy: Path | None) -> Path | None:
     return anatomy
 
 
-def open_model(name: str, **options: Any) -> "LanguageModel":
+def open_model(name: str, *, anatomy: str = "", **options: Any) -> "LanguageModel":
     """`models.load` for a terminal: without transformers' own bars, and with a word before a long download."""
     from headpursuit.models import DEMO_VLM, EMBEDDED, embedded_is_cached, load, quiet
 
     quiet()
     if name in (EMBEDDED, DEMO_VLM) and not embedded_is_cached():
         notes.print(f"fetching {EMBEDDED} once (93 MB, then half a minute of unpacking)")
-    return load(name, anatomy=_anatomy, **options)
+    return load(name, anatomy=anatomy or _anatomy, **options)
 
 
 def open_captured(

@@ -50,7 +50,13 @@ def run_experiment(experiment: "Experiment[Any]", config: Any, output: Path, *, 
     wanted, model = experiment.model(config, prepared), None
     if wanted is not None:
         try:
-            model = open_model(wanted.name, revision=wanted.revision, device=wanted.device, dtype=wanted.dtype)
+            model = open_model(
+                wanted.name,
+                revision=wanted.revision,
+                device=wanted.device,
+                dtype=wanted.dtype,
+                anatomy=wanted.anatomy,
+            )
         except OSError as error:
             raise OSError("; ".join(filter(None, [str(error), wanted.advice]))) from error
         say(str(model.certificate))

@@ -46,7 +46,9 @@ def with_settings(config: str, *, only: tuple[str, ...] = (), without: tuple[str
         def invoke(self, ctx: Any) -> Any:
             made = {each.name for of_a_kind in _made(config, only, without) for each in of_a_kind}
             given = {name: ctx.params.pop(name) for name in made}
-            ctx.meta[_META] = {n: v for n, v in given.items() if ctx.get_parameter_source(n).name != "DEFAULT"}
+            typed = {n: v for n, v in given.items() if ctx.get_parameter_source(n).name != "DEFAULT"}
+            before = ctx.find_root().params  # the command's name
+            ctx.meta[_META] = {n: str(v) for n, v in before.items() if n in made and v is not None} | typed
             return super().invoke(ctx)
 
     return Command

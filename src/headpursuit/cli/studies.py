@@ -80,7 +80,9 @@ def show_plan(config: "StudyConfig") -> None:
     from headpursuit.studies.settings import prepare
 
     task = prepare(config)["task"]
-    model = open_model(config.model, device=config.device, dtype=config.dtype, revision=config.revision)
+    model = open_model(
+        config.model, device=config.device, dtype=config.dtype, revision=config.revision, anatomy=config.anatomy
+    )
     with progress() as advance:
         found = plan_study(model, task, config, progress=advance)
     rows = [

@@ -20,9 +20,9 @@ def commands(model: LanguageModel, capture: Path, concept: Concept, view: View, 
         lines.append(f"printf '%s\\n' {shlex.join(concept.words)} > {_WORDS}")
     place = shlex.quote(str(capture))
     score = "" if view.score == "specificity" else f" --score {view.score}"
-    lines.append(f"headpursuit rank {place} --concept {name}{score} -o ranking")
+    lines.append(f"{_program(model)} rank {place} --concept {name}{score} -o ranking")
     if view.head:
-        lines.append(f"headpursuit explain {place} --head {shlex.quote(view.head)}")
+        lines.append(f"{_program(model)} explain {place} --head {shlex.quote(view.head)}")
     if view.picked.strip():
         lines.append(f"printf '%s\\n' {shlex.quote(json.dumps(edit.to_json()))} > edit.json")
     else:
@@ -36,7 +36,7 @@ def shipping(model: LanguageModel, view: View) -> str:
     if view.scope != "all":
         return ""
     revision = f" --revision {shlex.quote(model.revision)}" if model.revision else ""
-    return f"headpursuit export {shlex.quote(model.name)}{revision} --edit edit.json --format ia3 -o edited"
+    return f"{_program(model)} export {shlex.quote(model.name)}{revision} --edit edit.json --format ia3 -o edited"
 
 
 def python(
@@ -54,11 +54,13 @@ def python(
     made = f"hp.Edit({edit.to_json()['scales']!r}, {edit.scope!r})"
     if not view.picked.strip():
         made = f"ranking.edit(heads={view.heads}, scale={view.scale:g}, scope={view.scope!r})"
+    how = f", revision={model.revision!r}" * bool(model.revision)
+    how += f", anatomy={model.handed_file!r}" * bool(model.handed_file)
     lines = [
         "import headpursuit as hp",
         *([] if image is None else ["from headpursuit.images import ImagePrompt"]),
         "",
-        f"model = hp.load({model.name!r}{f', revision={model.revision!r}' * bool(model.revision)})",
+        f"model = hp.load({model.name!r}{how})",
         f"capture = hp.Capture.load({str(capture)!r})",
         f"concept = {words}",
         f"ranking = {rank}",
@@ -69,6 +71,11 @@ def python(
     if view.head:
         lines.append(f"print(hp.explain(model, capture, heads=[hp.Head.parse({view.head!r})])[0].tokens)")
     return "\n".join(lines)
+
+
+def _program(model: LanguageModel) -> str:
+    """The program, told about heads as it was."""
+    return f"headpursuit --anatomy {shlex.quote(model.handed_file)}" if model.handed_file else "headpursuit"
 
 
 def _is_builtin(concept: Concept) -> bool:

@@ -80,7 +80,7 @@ def study_config(bench: Workbench, name: str, concept: str = "", **settings: Any
         settings["data"] = data
     if task == CAPTIONING:
         settings["concept"] = _read_for(concept, settings)
-    return usual_config(task, bench.model.name, **settings)
+    return usual_config(task, bench.model.name, anatomy=bench.model.handed_file, **settings)
 
 
 def _read_for(concept: str, settings: dict[str, Any]) -> str:

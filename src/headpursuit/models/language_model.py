@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import torch
@@ -47,6 +48,8 @@ class LanguageModel:
 
     handed: Anatomy | None = field(default=None, repr=False)
     """The anatomy that was handed in."""
+    handed_file: str = ""
+    """The file it was handed in as."""
 
     def __init__(
         self,
@@ -58,9 +61,11 @@ class LanguageModel:
         file_flags: tuple[tuple[str, str], ...] = (),
         anatomy: GivenAnatomy | None = None,
         handed: Anatomy | None = None,
+        handed_file: str = "",
     ) -> None:
         handed = handed if anatomy is None else handed_anatomy(plain_network(network), anatomy)
-        values = (network, tokenizer, name, revision, processor, file_flags, handed)
+        handed_file = str(anatomy) if isinstance(anatomy, str | Path) else handed_file
+        values = (network, tokenizer, name, revision, processor, file_flags, handed, handed_file)
         for one, value in zip(fields(self), values, strict=True):
             object.__setattr__(self, one.name, value)
         self.network.eval()

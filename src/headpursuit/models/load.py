@@ -14,7 +14,7 @@ from transformers.utils import logging
 
 from headpursuit.extras import optional
 from headpursuit.models.adapters import Adapter, merged
-from headpursuit.models.anatomy import GivenAnatomy, handed_anatomy, read_description
+from headpursuit.models.anatomy import GivenAnatomy, read_description
 from headpursuit.models.checkpoints import (
     Loaded,
     Place,
@@ -98,7 +98,7 @@ def load(
     if place.is_adapter:
         how: dict[str, Any] = {"device": device, "dtype": dtype, "weights": weights, **placed}
         adapted = _adapted(name, place, revision, {**how, "device": "auto"} if placed else how)
-        return adapted if anatomy is None else replace(adapted, handed=handed_anatomy(adapted.network, anatomy))
+        return adapted if anatomy is None else LanguageModel(**vars(adapted) | {"anatomy": anatomy})
     options: dict[str, Any] = {"revision": revision} if revision else {}
     if place.gguf:
         options["gguf_file"] = place.gguf

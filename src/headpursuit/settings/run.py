@@ -9,7 +9,7 @@ from headpursuit.settings.words import Dtype
 
 @dataclass(frozen=True, kw_only=True)
 class RunSettings(Settings):
-    """The model's place, batches, and the seed."""
+    """The model's place and heads, batches, and the seed."""
 
     revision: str | None = None
     """Branch, tag or commit of a hub model."""
@@ -21,3 +21,5 @@ class RunSettings(Settings):
     """auto, cpu, cuda, mps, ..."""
     dtype: Annotated[str, Flag(choices=get_args(Dtype))] = "auto"
     """The model's number format; auto is float32 on a CPU."""
+    anatomy: str = ""
+    """A YAML file that says where the model's heads are, if they cannot be found (docs/architectures.md)."""

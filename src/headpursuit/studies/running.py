@@ -58,7 +58,7 @@ def study(
     model = model_of(model, tokenizer)
     named = config if isinstance(config, str) else config.task
     if isinstance(config, str):
-        own = {"model": model.name or "model", "revision": model.revision}
+        own = {"model": model.name or "model", "revision": model.revision, "anatomy": model.handed_file}
         config = StudyConfig(config, **(own | settings))
     elif settings:
         raise TypeError(f"{', '.join(settings)} stands beside a config; give it in the config, or the task by its name")

@@ -36,7 +36,7 @@ def study_within(config: Any, task: str, **settings: Any) -> StudyConfig:
     Raises:
         FileNotFoundError, ValueError: As `usual_config`.
     """
-    shared = ("revision", "scope", "ranking", "batch_size", "seed", "device", "dtype")
+    shared = ("revision", "scope", "ranking", "batch_size", "seed", "device", "dtype", "anatomy")
     found = usual_config(task, config.model, **{name: getattr(config, name) for name in shared}, **settings)
     return replace(found, date=config.date) if found.chat else found
 

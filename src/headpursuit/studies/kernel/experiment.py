@@ -39,6 +39,7 @@ class WantedModel:
     revision: str | None = None
     device: str = "auto"
     dtype: str = "auto"
+    anatomy: str = ""
     advice: str = ""
     """The remedy if it cannot be found."""
 
@@ -50,7 +51,7 @@ def nothing(config: Any) -> dict[str, Any]:  # noqa: ARG001
 
 def named_model(config: Any, prepared: Mapping[str, Any]) -> WantedModel:  # noqa: ARG001
     """The model that the settings name."""
-    return WantedModel(config.model, config.revision, config.device, config.dtype)
+    return WantedModel(config.model, config.revision, config.device, config.dtype, config.anatomy)
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def _model(config: SensitivityConfig, prepared: Mapping[str, Any]) -> WantedMode
     made = prepared["capture"].identity
     dtype = made.dtype if config.dtype == "auto" else config.dtype
     advice = f"the capture was made with {made.model!r}: say where it is with `model`"
-    return WantedModel(config.model, config.revision, config.device, dtype, advice)
+    return WantedModel(config.model, config.revision, config.device, dtype, config.anatomy, advice)
 
 
 def _run(
