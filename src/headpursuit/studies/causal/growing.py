@@ -62,7 +62,7 @@ class Growing:
 
     @property
     def limits(self) -> Limits:
-        """What an edit may break, and how many heads it may have."""
+        """The damage that an edit may do, and the most heads it may have."""
         most = most_heads(self.model.anatomy.n_heads)
         return Limits(loss=self.config.damage, enough=Limits.enough * self.measured.most, most_heads=most)
 
