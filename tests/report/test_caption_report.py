@@ -84,8 +84,8 @@ def caption_study(n_images=30, text=None, **changes):
         for i in range(n_images)
     )
     verdicts = {
-        "suppress": Verdict(Outcome.SPECIFIC, "These 2 heads lower it.", ("Words: 0.80 before.",), 0.001, 0.012),
-        "enhance": Verdict(Outcome.OVER_INTERVENED, "These raise it too far.", ("CIDEr fell.",), 0.2, 0.3),
+        "suppress": Verdict(Outcome.SPECIFIC, "These 2 heads lower it.", ("Words: 0.80 before.",)),
+        "enhance": Verdict(Outcome.OVER_INTERVENED, "These raise it too far.", ("CIDEr fell.",)),
     }
     fields = dict(
         config=usual_config("captioning", "smollava-135m", data="scenes", concept="colours", controls=2),
@@ -170,7 +170,6 @@ def test_the_page_shows_every_part(rendered):
         *(a.name for a in result.arms),
         "Suppression",
         "Enhancement",
-        "over images, against random heads",
         "0.80 → 0.10",
         "0.12 times the unedited model’s; 2 of 270 heads × −2",
         "CIDEr without these words, suppression",

@@ -33,7 +33,6 @@ def result():
             column,
             Estimate(value := EFFECTS.get((row, column), 0.02), value - 0.01, value + 0.01),
             (0.01, 0.03),
-            0.001,
             0.009,
             Estimate(1 - value, 0.0, 1.0),
             None,

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import scipy.stats
 
 
 def effect(base, arm, direction):
@@ -46,7 +47,7 @@ def fell_apart(base, arm):
     return max(ratio for ratio, _ in breakage(base, arm, 0.5, 5.0, 0.5, 0.6)) > 1
 
 
-def outcome(arms, p_matched, p_random, direction, fraction):
+def outcome(arms, direction, fraction):
     base, edit = (next(a for a in arms if a.kind == kind) for kind in ("base", "edit"))
     before, suppress = base.target.score.value, direction == "suppress"
     no_room = fraction and before * 1.1 > 1
@@ -59,13 +60,29 @@ def outcome(arms, p_matched, p_random, direction, fraction):
     change, reached = edit.target.score_change, effect(base, edit, direction)
     if reached < 0.1 or not (change.high < 0 if suppress else change.low > 0):
         return "no effect"
-    for kind, p in (("matched", p_matched), ("random", p_random)):
-        draws = [arm for arm in arms if arm.kind == kind]
-        shares = [effect(base, arm, direction) / reached for arm in draws]
-        whole = [share for share, arm in zip(shares, draws, strict=True) if not signs(base, arm)]
-        if p >= 0.05 or float(np.mean(shares)) > 0.5 or max([0, *whole]) >= 1:
-            return "not specific"
+    draws = [[arm for arm in arms if arm.kind == kind] for kind in ("matched", "random")]
+    if any(len(one) < 3 or all(signs(base, arm) for arm in one) for one in draws):
+        return "undecidable"
+    if any(like(one, base, edit, direction) for one in draws):
+        return "not specific"
     return "specific"
+
+
+def like(draws, base, edit, direction):
+    """Whether draws do what the edit does."""
+    reached = effect(base, edit, direction)
+    effects = [effect(base, arm, direction) / max(1, damage(base, arm)) for arm in draws]
+    rank = (1 + sum(one >= reached for one in effects)) / (1 + len(effects))
+    return np.mean(effects) > 0.5 * reached or (
+        rank > 0.05 and (max(effects) >= reached or student(reached, effects) > 0.05)
+    )
+
+
+def student(value, others):
+    """The p-value of Student's test of one value against others, as scipy has it for two samples of equal spread."""
+    if min(others) == max(others):
+        return float(value <= others[0])
+    return scipy.stats.ttest_ind([value], others, alternative="greater").pvalue
 
 
 def broken(found, direction):

@@ -4,7 +4,6 @@ import json
 from dataclasses import replace
 
 import pytest
-import tiny
 import tiny_captions
 from tiny_study import breaking_in
 
@@ -14,16 +13,12 @@ from headpursuit.records import to_record
 from headpursuit.studies import (
     CaptioningResult,
     StudyResult,
-    find_task,
     load_result,
-    study,
     study_captions,
-    usual_config,
 )
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.results import Arm, Damage
-from headpursuit.studies.tasks import Question, captioning, load_task
-from headpursuit.studies.text.captions import concept_places, without_words
+from headpursuit.studies.tasks import Question
 
 
 @pytest.fixture(scope="module")
@@ -157,94 +152,3 @@ def test_cider_without_the_concept_does_not_miss_it():
     named, unnamed = scorer.figures(right, right), scorer.figures(grey, right, "suppress")
     assert unnamed.cider_without == named.cider_without
     assert unnamed.cider.value < named.cider.value
-
-
-def test_p_values_look_in_the_direction_of_the_edit():
-    scorer = CaptionScorer(tuple(asked(f"{i}", "red") for i in range(12)), COLOURS, [], 0)
-    many, none = arm("edit", "edit", *["red red"] * 12), arm("matched-1", "matched", *["grey"] * 12)
-    base = arm("base", "base", *["red"] * 12)
-    assert scorer.p_value("enhance", base, many, [none]) < 0.01
-    assert scorer.p_value("suppress", base, many, [none]) > 0.99
-    assert scorer.p_value("suppress", base, none, [many]) < 0.01
-
-
-def test_words_are_taken_out_whole_with_the_articles():
-    words = ("light blue", "blue", "orange")
-    assert without_words("An orange square, light-blue circles; bluebells", words) == "square circles bluebells"
-    text = "An Orange square, light  blue circles"
-    assert [text[a:b] for a, b in concept_places(text, words)] == ["Orange", "light  blue"]
-
-
-SCENES = dict(data="scenes", concept="colours")
-
-
-@pytest.mark.parametrize(
-    ("settings", "reason"),
-    [
-        ({"data": "scenes"}, "captioning needs a concept whose words are counted; name it with `concept`"),
-        ({"concept": "colours"}, "captioning needs images; name a set or a folder"),
-        (SCENES | {"data": "digits"}, "of digits has no captions; captioning compares"),
-        (SCENES | {"images": 3}, "captioning needs at least 4 heldout images, but takes 3 of scenes"),
-        (SCENES | {"selection_images": 7}, "captioning needs at least 8 selection images, but takes 7"),
-        (SCENES | {"sweep": False, "heads": "3"}, "instead of `heads` and `scale` give `doses`"),
-        (SCENES | {"also": "8"}, "`also` belongs to tasks with one direction; leave it out"),
-        (SCENES | {"scales": "2"}, "scales of suppression are below 1, but `scales` is 2"),
-        (SCENES | {"enhance_scales": "-1"}, "scales of enhancement are above 1"),
-        (SCENES | {"enhance_scales": ""}, "scales of enhancement are above 1"),
-    ],
-)
-def test_settings_that_captions_cannot_be_studied_with_are_refused(settings, reason):
-    with pytest.raises(ValueError, match=reason):
-        find_task(usual_config("captioning", "m", **settings))
-
-
-def test_an_unknown_concept_is_refused():
-    with pytest.raises(FileNotFoundError, match="'colors' is neither a built-in concept nor a file; did you mean"):
-        find_task(usual_config("captioning", "m", data="scenes", concept="colors"))
-
-
-def test_a_concept_is_for_captions_alone():
-    with pytest.raises(ValueError, match="countries-qa has a concept of its own; leave `concept` out"):
-        load_task("countries-qa", concept="colours")
-
-
-def test_the_other_concept_is_another_one():
-    assert usual_config("captioning", "m", concept="colours").other_concept == "shapes"
-    assert usual_config("captioning", "m", concept="shapes").other_concept == "colours"
-
-
-def test_the_images_are_asked_for_captions_in_the_set_s_words_or_the_user_s():
-    assert find_task(usual_config("captioning", "m", **SCENES)).heldout[0].text == "Describe the image."
-    task = find_task(usual_config("captioning", "m", **SCENES, ask="What is this?", images=5, selection_images=9))
-    assert {q.text for q in task.questions} == {"What is this?"}
-    assert (len(task.heldout), len(task.ranking_prompts)) == (5, 9)
-    split = task.split_for(sweep=True)
-    assert (len(split.heldout), len(split.ranking_prompts), len(split.selection)) == (5, 5, 4)
-    assert all(len(q.answers) == 5 for q in task.questions)
-
-
-def test_a_model_that_cannot_do_the_study_is_refused_before_anything_is_written(tmp_path):
-    config, task = tiny_captions.config(tmp_path), tiny_captions.task()
-    long = replace(task, concept=Concept("hues", ("two words",)))
-    for model, given, reason in (
-        (tiny_captions.model(), long, "concept 'hues' has no token in this vocabulary"),
-        (tiny.word_model(), task, "image"),
-    ):
-        with pytest.raises(ValueError, match=reason):
-            study_captions(model, config, tmp_path / "study", task=given)
-    assert not (tmp_path / "study").exists()
-
-
-def test_the_task_decides_which_study_runs(tmp_path):
-    """Captions are asked for by their task's name alone, with settings by theirs."""
-    config = tiny_captions.config(tmp_path, doses="1", scales="-20")
-    model = tiny_captions.model()
-    settings = {name: value for name, value in vars(config).items() if name not in ("task", "model", "revision")}
-    found = study(model, "captioning", tmp_path / "s", task=tiny_captions.task(), **settings)
-    assert isinstance(found, CaptioningResult)
-    assert found.config == replace(config, model=model.name or "model", revision=model.revision)
-
-
-def test_images_without_captions_are_named():
-    with pytest.raises(ValueError, match="image selection-0 of drawings has no captions"):
-        captioning(tiny_captions.images(captions=()), Concept("hues", ("w20",)))

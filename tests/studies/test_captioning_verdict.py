@@ -45,8 +45,8 @@ def arm(frequency, *, cider=2.0, without=2.0, kind="dose", direction="suppress",
 BASE = arm(1.0, kind="base", direction=None, scale=None, n_heads=0, frequency_change=None)
 
 
-def arms(edit, controls=(0.95, 1.05), base=BASE, **changes):
-    """Base, edit, and two draws of both kinds of random heads that reach the given frequencies."""
+def arms(edit, controls=(0.95, 1.0, 1.05), base=BASE, **changes):
+    """Base, edit, and some draws of both kinds of random heads that reach the given frequencies."""
     direction, scale = ("suppress", -1.0) if edit < 1 else ("enhance", 3.0)
     drawn = [
         arm(rate, kind=kind, direction=direction, scale=scale) for kind in ("matched", "random") for rate in controls
@@ -54,8 +54,8 @@ def arms(edit, controls=(0.95, 1.05), base=BASE, **changes):
     return [base, arm(edit, kind="edit", direction=direction, scale=scale, **changes), *drawn]
 
 
-def judged(found, p_matched=0.001, p_random=0.001):
-    return verdict_of(decide(CaptionMeasure(found[1].direction), found, p_matched, p_random))
+def judged(found):
+    return verdict_of(decide(CaptionMeasure(found[1].direction), found))
 
 
 def test_effect_and_cider_depend_on_the_direction():
@@ -113,21 +113,14 @@ def test_an_enhancement_is_judged_by_the_whole_cider():
         (arms(1.5), "no effect", "by 50% only; at least 60% counts as enhancement"),
         (arms(0.2, frequency_change=Estimate(-0.8, -1.0, 0.0)), "no effect", "not reliably lower"),
         (arms(2.0, frequency_change=Estimate(1.0, 0.0, 2.0)), "no effect", "not reliably raise"),
-        (arms(0.2, (0.5, 0.6)), "not specific", "Random heads of the same layers reach 56% of the effect"),
-        (arms(0.2, (0.2, 1.4)), "not specific", "the strongest draw that breaks nothing 100%"),
-        (arms(2.0, (2.1, 0.5)), "not specific", "the strongest draw that breaks nothing 110%"),
+        (arms(0.2, (0.5, 0.55, 0.6)), "not specific", "Random heads of the same layers reach 56% of the effect"),
+        (arms(0.2, (0.2, 1.4, 1.2)), "not specific", "the strongest of 3 draws 100%"),
+        (arms(2.0, (2.1, 0.5, 0.7)), "not specific", "the strongest of 3 draws 110%"),
     ],
 )
 def test_the_verdict_follows_from_the_figures(found, outcome, sentence):
     verdict = judged(found)
     assert (verdict.outcome, sentence in verdict.sentence) == (outcome, True), verdict.sentence
-
-
-@pytest.mark.parametrize(("p_matched", "p_random", "where"), [(0.05, 0.001, "the same"), (0.001, 0.05, "any")])
-def test_both_kinds_of_random_heads_must_be_beaten_over_images(p_matched, p_random, where):
-    verdict = judged(arms(0.2), p_matched, p_random)
-    assert verdict.outcome == "not specific"
-    assert where in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -154,7 +147,7 @@ def test_the_reasons_name_draws_and_other_arms():
     found = [*arms(0.2), arm(0.7, kind="image"), arm(0.6, kind="other"), arm(0.5, kind="dose")]
     text = " ".join(judged(found).reasons)
     assert (
-        "2 draws of random heads of the same layers: 1.00 words per caption on average (0.95 to 1.05), 0 as far" in text
+        "3 draws of random heads of the same layers: 1.00 words per caption on average (0.95 to 1.05), 0 as far" in text
     )
     assert "The same edit of image positions only: 0.70 words" in text
     assert "for another concept on the same prompts: 0.60 words" in text

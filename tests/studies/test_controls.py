@@ -7,7 +7,7 @@ from headpursuit.heads import Edit, Head
 from headpursuit.models import Anatomy, HeadSite
 from headpursuit.pursuit import random_heads
 from headpursuit.studies import StudyConfig
-from headpursuit.studies.steps.arms import plan_arms
+from headpursuit.studies.steps.arms import all_there_are, matched_draw, plan_arms
 
 HEADS = tuple(Head(layer, index) for layer in range(6) for index in range(5))
 CHOSEN = (Head(1, 0), Head(1, 3), Head(4, 2))
@@ -93,3 +93,30 @@ def test_the_seed_decides_the_controls():
     )
     assert one == again
     assert one != other
+
+
+def test_near_layers_give_heads_too_and_their_number_stays():
+    draws = random_heads(CHOSEN, HEADS, 60, 0, layer_matched=True, near=1)
+    assert {len(set(draw)) for draw in draws} == {3}
+    assert {head.layer for draw in draws for head in draw} == {0, 1, 2, 3, 4, 5}
+    assert not {head for draw in draws for head in draw} & set(CHOSEN)
+    alone = random_heads([Head(0, 0)], HEADS, 60, 0, layer_matched=True, near=1)
+    assert sorted(alone) == [(Head(layer, i),) for layer in (0, 1) for i in range(5) if (layer, i) != (0, 0)]
+
+
+def test_a_study_says_where_there_are_no_more_draws():
+    few, more = (StudyConfig("t", "m", heads="1", near=near) for near in (0, 2))
+    planned = [plan_arms(c, ANATOMY, ranking("a", CHOSEN), ranking("b", ())) for c in (few, more)]
+    assert [sum(kind == "matched" for _, kind, _ in arms) for arms in planned] == [4, 19]
+    assert all_there_are(few, planned[0]).startswith(
+        "There are no more than 4 draws of random heads of the same layers"
+    )
+    assert all_there_are(more, planned[1]) == ""
+
+
+def test_the_draw_beside_a_dose_is_none_of_the_studys():
+    edit = Edit.uniform(CHOSEN, -1.0)
+    beside = [matched_draw(edit, ANATOMY, seed) for seed in range(20)]
+    first = [random_heads(edit, HEADS, 1, seed, layer_matched=True)[0] for seed in range(20)]
+    assert sum(tuple(one) == other for one, other in zip(beside, first, strict=True)) < 3
+    assert matched_draw(edit, ANATOMY, 3) == beside[3]

@@ -38,14 +38,16 @@ EDIT = arm("edit", 0.5, 0.48)
 CONTROLS = [
     arm("matched", 0.22, name="matched-1"),
     arm("matched", 0.26, name="matched-2"),
+    arm("matched", 0.25, name="matched-3"),
     arm("random", 0.2, name="random-1"),
     arm("random", 0.18, name="random-2"),
+    arm("random", 0.21, name="random-3"),
 ]
 
 
-def verdict(edit=EDIT, *, base=BASE, controls=CONTROLS, p=0.001, metric="names-concept", direction="enhance"):
+def verdict(edit=EDIT, *, base=BASE, controls=CONTROLS, metric="names-concept", direction="enhance"):
     measure = AnswerMeasure(METRICS[metric], direction)
-    return verdict_of(decide(measure, [base, edit, *controls, arm("other", 0.21)], p, p))
+    return verdict_of(decide(measure, [base, edit, *controls, arm("other", 0.21)]))
 
 
 def changed(**target):
@@ -65,21 +67,22 @@ def test_draws_that_rise_as_far_are_counted():
     controls = [arm("matched", 0.6, name="matched-1"), *CONTROLS[1:]]
     found = verdict(controls=controls)
     (line,) = (reason for reason in found.reasons if "of the same layers" in reason)
-    assert "target score 0.43 on average (0.26 to 0.60), 1 as far as the edit, so p = 0.67 over draws" in line
+    assert "target score 0.37 on average (0.25 to 0.60), 1 as far as the edit: p = 0.5 over draws" in line
     assert not any("0 as far" not in reason for reason in found.reasons if "of any layer" in reason)
     assert found.outcome == "not specific"
-    assert "the strongest draw that breaks nothing 133%; these heads are not special" in found.sentence
+    assert "the strongest of 3 draws 133% (p = 0.5 over draws); these heads are not special" in found.sentence
 
 
 def test_random_heads_that_reach_half_of_the_rise_make_it_not_specific():
     others = [c for c in CONTROLS if c.kind != "random"]
-    found = verdict(controls=[*others, arm("random", 0.36, name="random-1"), arm("random", 0.38, name="random-2")])
+    found = verdict(controls=[*others, *(arm("random", 0.36 + i / 100, name=f"random-{i}") for i in range(3))])
     assert found.outcome == "not specific"
     assert found.sentence.startswith("Random heads of any layer reach 57% of the effect on average")
 
 
-def test_a_rise_that_may_be_chance_is_not_specific():
-    assert verdict(p=0.05).outcome == "not specific"
+def test_a_rise_that_may_be_one_more_draws_is_not_specific():
+    falls = [arm("random", score, name=f"random-{score}") for score in (0.1, 0.2, 0.4)]
+    assert verdict(controls=[*CONTROLS[:3], *falls]).outcome == "not specific"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +148,7 @@ def test_a_rise_is_relative_to_something():
 
 def test_what_is_not_right_or_wrong_is_said_in_its_own_words():
     base, edit = arm("base", 0.4), replace(arm("edit", 0.1, scale=-1.0), target=group(0.1, 0.4))
-    controls = [arm(kind, 0.39, name=f"{kind}-{i}") for kind in ("matched", "random") for i in (1, 2)]
+    controls = [arm(kind, 0.39, name=f"{kind}-{i}") for kind in ("matched", "random") for i in (1, 2, 3)]
     found = verdict(edit, base=base, controls=controls, metric="toxicity", direction="suppress")
     assert found.sentence == (
         "Rescaling these 2 heads lowers the target score (toxicity of the outputs, by the scorer, 0.40 before) by 75% "
@@ -172,4 +175,4 @@ def test_what_silence_took_counts_as_kept():
 def test_a_rise_may_be_more_than_double_and_less_than_asked():
     measure = AnswerMeasure(METRICS["names-concept"], "enhance", Thresholds(smallest_effect=2.0))
     assert measure.effect(BASE, EDIT) == pytest.approx(1.5)
-    assert decide(measure, [BASE, EDIT, *CONTROLS], 0.001, 0.001).outcome == "no effect"
+    assert decide(measure, [BASE, EDIT, *CONTROLS]).outcome == "no effect"

@@ -64,29 +64,32 @@ def studies(draw):
         scale = 1 - scale  # the wrong side
     base = draw(arms_of("base", None, unrelated, scale))
     edit, other = (draw(arms_of(kind, base, unrelated, scale)) for kind in ("edit", "other"))
-    controls = [draw(arms_of(kind, base, unrelated, scale)) for kind in ("matched", "matched", "random", "random")]
+    kinds = ["matched"] * draw(st.sampled_from([1, 3, 3, 4, 20])) + ["random"] * draw(st.sampled_from([2, 3, 3, 5, 19]))
+    controls = [draw(arms_of(kind, base, unrelated, scale)) for kind in kinds]
     if draw(st.booleans()):  # one draw goes as far as the edit, and breaks the model or not
-        place, damage = draw(st.integers(0, 3)), draw(st.sampled_from([edit.damage, Damage(90.0, 1.0)]))
+        place, damage = draw(st.integers(0, len(kinds) - 1)), draw(st.sampled_from([edit.damage, Damage(90.0, 1.0)]))
         controls[place] = replace(controls[place], target=edit.target, damage=damage)
     arms = [base, edit, *controls, other]
-    ps = tuple(draw(st.sampled_from([0.0002, 0.0002, 0.01, 0.05, 0.4])) for _ in range(2))
-    return AnswerMeasure(METRICS[metric], direction), arms, *ps
+    return AnswerMeasure(METRICS[metric], direction), arms
 
 
 @examples(40)
 @given(studies())
 def test_outcomes_are_those_of_the_rules_written_out(given_study):
-    measure, arms, p_matched, p_random = given_study
-    found = judging.decide(measure, arms, p_matched, p_random)
-    assert found.outcome == outcome(arms, p_matched, p_random, measure.direction, measure.metric.fraction)
+    measure, arms = given_study
+    found = judging.decide(measure, arms)
+    assert found.outcome == outcome(arms, measure.direction, measure.metric.fraction)
     assert found.effect == effect(arms[0], arms[1], measure.direction)
     told = judging.verdict_of(found)
-    assert (told.outcome, told.p_matched, told.p_random) == (found.outcome, p_matched, p_random)
-    for controls in found.controls:
+    assert told.outcome == found.outcome
+    for controls, beside in zip(found.controls, told.beside, strict=True):
         drawn = [arm for arm in arms if arm.kind == controls.kind]
-        n, broken_ones = sum(effect(arms[0], arm, measure.direction) >= found.effect for arm in drawn), controls.broken
-        assert broken_ones == tuple(bool(signs(arms[0], arm)) for arm in drawn)
-        assert any(f", {n} as far as the edit, so p = {(1 + n) / 3:.2g} over draws" in line for line in told.reasons)
+        assert controls.broken == tuple(bool(signs(arms[0], arm)) for arm in drawn)
+        rank = (1 + beside.n_as_strong) / (1 + len(drawn))
+        assert (beside.n_draws, beside.p) == (len(drawn), rank)
+        assert any(
+            f", {beside.n_as_strong} as far as the edit: p = {rank:.2g} over draws" in line for line in told.reasons
+        )
 
 
 @examples(40)

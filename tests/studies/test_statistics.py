@@ -1,9 +1,6 @@
-import itertools
-
 import numpy as np
 import pytest
 import scipy.stats
-from scipy.stats import kstest
 
 from headpursuit.studies.figures import statistics
 
@@ -18,11 +15,6 @@ def normal(seed, *shape):
 
 def bootstrap(scores, names, seed, **options):
     return statistics.bootstrap(np.asarray(scores, dtype=float).tolist(), names, seed, **options)
-
-
-def permutation_p(edit, controls, names, seed):
-    edit, *controls = np.asarray([edit, *controls], dtype=float).tolist()
-    return statistics.permutation_p(edit, controls, names, seed)
 
 
 def width(estimate):
@@ -96,43 +88,3 @@ def test_the_interval_covers_the_true_mean_about_as_often_as_it_says():
         estimate = bootstrap(scores, facts(40, 2), seed)
         covered += estimate.low <= 0 <= estimate.high
     assert 0.89 <= covered / 200 <= 0.985
-
-
-def test_p_equals_the_exact_enumeration_of_labels():
-    arms = np.array([[0, 1, 0, 2, 0], [1, 0, 1, 3, 1], [0, 1, 1, 2, 1]], dtype=float)
-    sums = [sum(arms[a, i] for i, a in enumerate(labels)) for labels in itertools.product(range(3), repeat=5)]
-    exact = np.mean(np.array(sums) <= arms[0].sum())
-    assert permutation_p(arms[0], arms[1:], facts(5), 0) == pytest.approx(exact, abs=0.02)
-
-
-def test_p_exchanges_facts_not_questions():
-    """Four phrasings of one fact can only move together: two labels out of two, and the observed one is half."""
-    edit, control = [0.0] * 4, [1.0] * 4
-    assert permutation_p(edit, [control], facts(1, 4), 0) == pytest.approx(1 / 2, abs=0.03)
-    assert permutation_p(edit, [control], facts(4), 0) == pytest.approx(1 / 16, abs=0.015)
-
-
-def test_p_is_uniform_when_the_edit_is_one_more_control():
-    def p(seed):
-        arms = normal(seed, 4, 15)
-        return permutation_p(arms[0], arms[1:], facts(15), seed)
-
-    assert kstest([p(seed) for seed in range(200)], "uniform").pvalue > 0.02
-
-
-def test_p_is_small_only_if_the_edit_scores_lower():
-    controls = (normal(0, 4, 40) > -0.5).astype(float)
-    lower = (normal(1, 40) > 1).astype(float)
-    assert permutation_p(lower, controls, facts(40), 0) < 0.001
-    assert permutation_p(np.ones(40), controls, facts(40), 0) > 0.99
-
-
-def test_p_is_never_zero_and_repeats_with_its_seed():
-    p = permutation_p([0.0] * 60, [[1.0] * 60] * 3, facts(60), 7)
-    assert p == 1 / 5001
-    scores = normal(0, 3, 20)
-    assert permutation_p(scores[0], scores[1:], facts(20), 7) == permutation_p(scores[0], scores[1:], facts(20), 7)
-
-
-def test_ties_count_as_at_least_as_low():
-    assert permutation_p([1.0] * 5, [[1.0] * 5] * 2, facts(5), 0) == 1

@@ -8,7 +8,7 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
 from headpursuit.records import from_record, to_record
 from headpursuit.studies.experiments.transfer import by_effect
-from headpursuit.studies.experiments.transfer.effects import Answered, Column, HeadSet, cells_of
+from headpursuit.studies.experiments.transfer.effects import Answered, Column, EffectCell, HeadSet, cells_of
 from headpursuit.studies.experiments.transfer.sentences import sentences_of
 from headpursuit.studies.results import Arm, Damage
 from headpursuit.studies.tasks import Question, Task
@@ -103,10 +103,12 @@ def test_a_model_that_is_never_right_has_nothing_to_lose():
     assert found["one", "two"].effect.value == 0
 
 
-def test_p_values_are_corrected_for_all_cells():
-    found, *_ = matrix(one_one=16)
-    cell = found["one", "one"]
-    assert cell.p_adjusted == pytest.approx(min(1, 4 * cell.p))
+def test_p_is_the_rank_among_the_draws_of_all_rows():
+    found, _, cells = matrix(one_one=16, draw_one=12)
+    assert (found["one", "one"].p, found["two", "two"].p) == (2 / 5, 1)
+    assert matrix(one_one=16)[0]["one", "one"].p == 1 / 5
+    content = to_record(cells[0])
+    assert from_record(EffectCell, content | {"p_adjusted": 0.9}) == cells[0]  # of older versions
 
 
 def test_tasks_whose_heads_act_on_each_other_are_close_and_broken_cells_count_as_none():

@@ -4,10 +4,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from headpursuit.records import from_record, to_record
 from headpursuit.studies.judging import decide, verdict_of
 from headpursuit.studies.judging.terms import percent
 from headpursuit.studies.measures import AnswerMeasure, Thresholds, effects
-from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary
+from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary, Verdict
 from headpursuit.studies.text.scoring import METRICS
 
 
@@ -37,17 +38,23 @@ EDIT = arm("edit", 0.06, 0.48)
 CONTROLS = [
     arm("matched", 0.55, 0.48, "matched-1"),
     arm("matched", 0.5, 0.5, "matched-2"),
+    arm("matched", 0.48, 0.5, "matched-3"),
     arm("random", 0.6, 0.5, "random-1"),
     arm("random", 0.58, 0.5, "random-2"),
+    arm("random", 0.53, 0.5, "random-3"),
 ]
 OTHER = arm("other", 0.59, 0.5, "months")
 
 
-def verdict(
-    base=BASE, edit=EDIT, controls=CONTROLS, p_matched=0.001, p_random=0.001, thresholds=None, metric="contains"
-):
+def verdict(base=BASE, edit=EDIT, controls=CONTROLS, thresholds=None, metric="contains"):
     measure = AnswerMeasure(METRICS[metric], "suppress", thresholds or Thresholds())
-    return verdict_of(decide(measure, [base, edit, *controls, OTHER], p_matched, p_random))
+    return verdict_of(decide(measure, [base, edit, *controls, OTHER]))
+
+
+def with_draws(kind, *targets, unrelated=0.5):
+    """The usual draws, those of one kind instead with these target scores."""
+    others = [control for control in CONTROLS if control.kind != kind]
+    return [*others, *(arm(kind, target, unrelated, f"{kind}-{i}") for i, target in enumerate(targets))]
 
 
 def edited(target=None, unrelated=None, **changes):
@@ -67,7 +74,10 @@ def test_a_fall_that_random_heads_do_not_reach_is_specific():
         "Rescaling these 2 heads takes 90% of the correct target answers and 4% of the unrelated ones; "
         "random heads do not do the same."
     )
-    assert (found.p_matched, found.p_random) == (0.001, 0.001)
+    assert [(each.kind, each.n_draws, each.n_as_strong, each.p) for each in found.beside] == [
+        ("matched", 3, 0, 1 / 4),
+        ("random", 3, 0, 1 / 4),
+    ]
 
 
 def test_unrelated_answers_that_are_kept_are_said_to_be():
@@ -120,9 +130,9 @@ def test_silence_is_not_booked_as_suppression():
 
 
 def test_a_fall_that_is_silence_alone_is_no_effect():
-    quieter = arm("edit", 0.42, 0.5)
+    quieter = arm("edit", 0.3, 0.5)
     assert verdict(edit=quieter).outcome == "specific"
-    silent = replace(quieter, target=replace(quieter.target, empty=0.18, silenced=0.18))
+    silent = replace(quieter, target=replace(quieter.target, empty=0.18, silenced=0.3))
     assert verdict(edit=silent).outcome == "no effect"
 
 
@@ -137,40 +147,69 @@ def test_an_uncertain_fall_is_no_effect():
     assert verdict(edit=unsure).outcome == "no effect"
 
 
-@pytest.mark.parametrize(("which", "where"), [("p_matched", "the same layers"), ("p_random", "any layer")])
-def test_an_effect_that_may_be_chance_is_not_specific(which, where):
-    found = verdict(**{which: 0.05})
+@pytest.mark.parametrize(("kind", "where"), [("matched", "the same layers"), ("random", "any layer")])
+def test_an_effect_that_may_be_one_more_draws_is_not_specific(kind, where):
+    found = verdict(controls=with_draws(kind, 0.6, 0.6, 0.2))
     assert found.outcome == "not specific"
-    assert f"Random heads of {where} reach" in found.sentence
-    assert "(p = 0.05)" in found.sentence
+    assert f"Random heads of {where} reach 25% of the effect" in found.sentence
+    assert "the smallest that 3 can give, and p = 0.13 if draws are normally distributed" in found.sentence
+
+
+def test_with_enough_draws_the_rank_alone_decides():
+    spread = [0.6] * 10 + [0.15] * 9
+    assert verdict(controls=with_draws("matched", *spread)).outcome == "specific"  # p = 0.05
+    assert verdict(controls=with_draws("matched", *spread[1:])).outcome == "not specific"  # p = 0.053, and not normal
+    one = with_draws("matched", 0.06, *[0.6] * 38)
+    assert verdict(controls=one).outcome == "specific"  # one of 39: p = 0.05
+    assert verdict(controls=with_draws("matched", 0.06, *[0.6] * 37)).outcome == "not specific"
 
 
 @pytest.mark.parametrize(("kind", "where"), [("matched", "the same layers"), ("random", "any layer")])
 def test_an_effect_that_random_heads_reach_is_not_specific(kind, where):
-    others = [c for c in CONTROLS if c.kind != kind]
-    found = verdict(controls=[*others, arm(kind, 0.2, 0.5, "one"), arm(kind, 0.32, 0.5, "two")])
+    found = verdict(controls=with_draws(kind, 0.2, 0.32, 0.26))
     assert found.outcome == "not specific"
     assert f"Random heads of {where} reach 63% of the effect" in found.sentence
 
 
 @pytest.mark.parametrize("kind", ["matched", "random"])
-def test_one_draw_as_strong_as_the_edit_is_enough_to_doubt(kind):
-    others = [c for c in CONTROLS if c.kind != kind]
-    found = verdict(controls=[*others, arm(kind, 0.06, 0.5, "one"), *(arm(kind, 0.6, 0.5, f"n{i}") for i in range(9))])
+def test_one_draw_of_ten_as_strong_as_the_edit_is_enough_to_doubt(kind):
+    found = verdict(controls=with_draws(kind, 0.06, *[0.6] * 9))
     assert found.outcome == "not specific"
-    assert "the strongest draw that breaks nothing 100%" in found.sentence
+    assert "the strongest of 10 draws 100% (p = 0.18 over draws)" in found.sentence
 
 
 @pytest.mark.parametrize("kind", ["matched", "random"])
-def test_a_draw_that_breaks_the_model_is_no_counter_example(kind):
-    others = [c for c in CONTROLS if c.kind != kind]
-    found = verdict(controls=[*others, arm(kind, 0.06, 0.1, "one"), *(arm(kind, 0.6, 0.5, f"n{i}") for i in range(9))])
+def test_a_draw_that_breaks_the_model_counts_by_what_the_tolerated_damage_takes(kind):
+    broken = [arm(kind, 0.06, 0.1, f"broken-{i}") for i in range(3)]  # 80 % of the unrelated answers: 5.3 times 15 %
+    found = verdict(controls=[*with_draws(kind, 0.6, 0.55), *broken])
     assert found.outcome == "specific"
-    assert any("1 of them breaks the model" in reason for reason in found.reasons)
+    assert any("3 of them break the model" in reason for reason in found.reasons)
+    near = [arm(kind, 0.06, 0.41, f"near-{i}") for i in range(3)]  # 18 %: 1.2 times
+    assert verdict(controls=[*with_draws(kind, 0.6, 0.55), *near]).outcome == "not specific"
+
+
+@pytest.mark.parametrize(
+    ("draws", "sentence"),
+    [
+        (
+            {"targets": [0.6]},
+            "There is only 1 draw of random heads of any layer: whether these heads are",
+        ),
+        ({"targets": [0.6, 0.6]}, "There are only 2 draws of random heads of any layer"),
+        (
+            {"targets": [0.4, 0.41, 0.42], "unrelated": 0.1},
+            "None of 3 draws of random heads of any layer leaves the model whole: whether these heads are special",
+        ),
+    ],
+)
+def test_too_few_draws_are_undecidable(draws, sentence):
+    found = verdict(controls=with_draws("random", *draws.pop("targets"), **draws))
+    assert (found.outcome, found.why) == ("undecidable", "few draws")
+    assert found.sentence.startswith(sentence)
 
 
 def test_breaking_the_model_comes_before_any_praise_or_blame():
-    assert verdict(edit=arm("edit", 0.06, 0.1), p_matched=1.0).outcome == "over-intervened"
+    assert verdict(edit=arm("edit", 0.06, 0.1), controls=with_draws("matched", 0.0)).outcome == "over-intervened"
 
 
 def test_thresholds_can_be_moved():
@@ -178,15 +217,15 @@ def test_thresholds_can_be_moved():
 
 
 def test_reasons_give_the_figures():
-    reasons = verdict(p_matched=0.012).reasons
+    reasons = verdict().reasons
     assert reasons[:3] == (
         "Target (answers that contain an accepted one): 0.60 (0.55-0.65) before, 0.06 (0.01-0.11) after.",
         "Unrelated answers that are right: 0.50 (0.45-0.55) before, 0.48 (0.43-0.53) after.",
         "Outputs that name any word of the concept: 0.60 (0.55-0.65) before, 0.06 (0.01-0.11) after.",
     )
     assert any(
-        "2 draws of random heads of the same layers: target score 0.53 on average (0.50 to 0.55), 0 as far" in reason
-        and "so p = 0.33 over draws, and p = 0.012 over questions" in reason
+        "3 draws of random heads of the same layers: target score 0.51 on average (0.48 to 0.55), 0 as far" in reason
+        and "p = 0.25 over draws, the smallest that 3 can give, and p = 0.0042 if draws are normally" in reason
         for reason in reasons
     )
     assert (
@@ -266,3 +305,12 @@ def test_effects_of_many_at_once():
 @pytest.mark.parametrize(("fraction", "text"), [(0.344, "34%"), (-0.001, "0%"), (-0.02, "-2%"), (0.0, "0%")])
 def test_percentages_have_no_negative_zero(fraction, text):
     assert percent(fraction) == text
+
+
+def test_verdicts_come_back_and_older_ones_without_their_p_over_questions():
+    found = verdict()
+    content = to_record(found)
+    assert from_record(Verdict, content) == found
+    del content["beside"]
+    older = from_record(Verdict, content | {"p_matched": 0.0002, "p_random": 0.0002})
+    assert older == replace(found, beside=())

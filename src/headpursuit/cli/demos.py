@@ -33,7 +33,7 @@ def demo(
     from headpursuit.studies import StudyConfig
 
     if not vision:
-        _run_or_show(StudyConfig("countries-qa", EMBEDDED), output or Path("demo"))
+        _run_or_show(StudyConfig("countries-qa", EMBEDDED, controls=5), output or Path("demo"))
         return
     folder = output or Path("demo-vision")
     parts = {name: folder / name for name in _VISION}

@@ -67,8 +67,10 @@ class StudyConfig(ChatSettings, RunSettings):
     """The factor on what they write: -1 suppresses, 0 removes, 5 enhances; alpha in the paper."""
     scope: str = "all"
     """The tokens that edits act on: all, prompt, generated, image, text, or positions like 0,-1."""
-    controls: Annotated[int, Flag(least=1)] = 5
-    """Draws of random heads, of the same layers and of any layer."""
+    controls: Annotated[int, Flag(least=1)] = 19
+    """Draws of random heads, of the same layers and of any layer; p over draws is at least 1 / (1 + draws)."""
+    near: Annotated[int, Flag(least=0)] = 0
+    """Layers on either side of the edit's that draws of the same layers may take heads from too."""
     other_concept: Annotated[str, Flag(usual="months, shapes for captioning")] = "months"
     """A concept whose best heads are a further control."""
     ranker: Annotated[str, Flag(usual="the score")] = ""

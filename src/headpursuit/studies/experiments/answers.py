@@ -8,7 +8,7 @@ from typing import Any
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.causal.choosing import check_choosing, grow
-from headpursuit.studies.figures.summaries import p_value, summarise
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table
 from headpursuit.studies.kernel.progress import Progress, silent
@@ -18,7 +18,7 @@ from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.settings import command, find_task
 from headpursuit.studies.settings import prepare as prepared_task
 from headpursuit.studies.shown import grown_shown, heads_shown, ranking_shown, sheet_shown
-from headpursuit.studies.steps.arms import ArmRunner, image_scopes, plan_arms
+from headpursuit.studies.steps.arms import ArmRunner, all_there_are, image_scopes, plan_arms
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.study_run import begin_study
 from headpursuit.studies.steps.sweep import doses_left_out, sweep
@@ -55,9 +55,9 @@ def study_answers(
     check_base(summarise(task, run.concept, unedited, config.seed)[0], measure)
     arms = runner.measured(planned, run.folder)
     summaries = summarise(task, run.concept, arms, config.seed)
-    p_matched, p_random = (p_value(task, run.concept, arms, kind, config.seed) for kind in ("matched", "random"))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
-    decision = decide(measure, summaries, p_matched, p_random)
+    whole = all_there_are(config, planned)
+    decision = decide(measure, summaries)
     promised = sheet.chosen.effect if sheet else grown.taken.effect if grown else None
     kept = "" if promised is None else sentences.reproduced(promised, decision.effect, config.effect)
     result = StudyResult(
@@ -68,7 +68,7 @@ def study_answers(
         classes=dict(task.classes),
         sheet=sheet,
         grown=grown,
-        remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out, _worn(model, task, config)))),
+        remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out, whole, _worn(model, task, config)))),
         metric=measure.metric.name,
         direction=task.direction,
     )

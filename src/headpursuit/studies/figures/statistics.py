@@ -1,4 +1,4 @@
-"""Intervals and p-values. Questions about one fact are not independent, so facts are what is resampled."""
+"""Intervals. Questions about one fact are not independent, so facts are what is resampled."""
 
 import math
 from collections.abc import Sequence
@@ -103,25 +103,6 @@ def widened(value: float, drawn: Float[np.ndarray, " n_resamples"], n_facts: int
     low, high = np.percentile(drawn, [2.5, 97.5])
     reach = _small_sample(n_facts) * float(max(value - low, high - value))
     return Estimate(value, value - reach, value + reach)
-
-
-def permutation_p(edit: Sequence[float], controls: Sequence[Sequence[float]], facts: Sequence[str], seed: int) -> float:
-    """Could the edit's scores be one more control's? One-sided p-value for the edit scoring lower.
-
-    Within each fact, the edit's label goes to one of the arms at random; the statistic is the labelled arm's mean
-    score. With few control draws this is far finer than counting draws, but says nothing of draws that were not made.
-
-    Args:
-        edit: Score per question under the edit.
-        controls: The same for each control.
-        facts: What each question asks for.
-        seed: Same seed, same value.
-    """
-    totals, _ = _by_fact(np.asarray([edit, *controls], dtype=float), facts)
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(len(totals), size=(_RESAMPLES, totals.shape[1]))
-    permuted = np.take_along_axis(totals.T[None], labels[:, :, None], axis=2).sum((1, 2))
-    return float((1 + (permuted <= totals[0].sum() + 1e-9).sum()) / (1 + _RESAMPLES))
 
 
 def _percentiles(

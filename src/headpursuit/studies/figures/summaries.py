@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.figures.statistics import bootstrap, permutation_p
+from headpursuit.studies.figures.statistics import bootstrap
 from headpursuit.studies.measures import counted
 from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary
 from headpursuit.studies.tasks import Question, Task, accepted_answers
@@ -27,31 +27,6 @@ def summarise(
     """
     asked = task.heldout if questions is None else tuple(questions)
     return tuple(_summarise_arm(task, concept, asked, arm, arms[0], seed) for arm in arms)
-
-
-def p_value(task: Task, concept: Concept, arms: Sequence[Arm], kind: str, seed: int) -> float:
-    """Permutation p-value of the edit's target outputs against the controls of one kind, in the task's direction.
-
-    The base is among the arms, since silent outputs keep its scores; see `counted`.
-    """
-    chosen = [i for i, q in enumerate(task.heldout) if q.group == "target"]
-    questions = [task.heldout[i] for i in chosen]
-    sign = -1 if task.direction == "enhance" else 1  # the test asks for lower scores
-
-    def scored(arm: Arm) -> list[float]:
-        return score(task, concept, questions, [arm.answers[i] for i in chosen])
-
-    before = scored(next(arm for arm in arms if arm.kind == "base"))
-
-    def scores(arm: Arm) -> list[float]:
-        given = [arm.answers[i] for i in chosen]
-        return [
-            sign * value for value in counted(scored(arm), given, before, task.direction, accepted_answers(questions))
-        ]
-
-    edit = next(arm for arm in arms if arm.kind == "edit")
-    controls = [scores(arm) for arm in arms if arm.kind == kind]
-    return permutation_p(scores(edit), controls, [q.fact for q in questions], seed)
 
 
 def confusion(task: Task, questions: Sequence[Question], answers: Sequence[str]) -> Confusion | None:

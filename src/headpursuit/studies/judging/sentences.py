@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from headpursuit.studies.judging.decision import Controls, Decision
-from headpursuit.studies.judging.terms import WORDS, Terms, percent, terms_of
+from headpursuit.studies.judging.decision import Decision
+from headpursuit.studies.judging.draws import Controls
+from headpursuit.studies.judging.terms import WORDS, Terms, p_text, percent, terms_of
 from headpursuit.studies.measures import AnswerMeasure, Break, BreakKind, Measure
 from headpursuit.studies.results import (
     ArmKind,
@@ -33,8 +34,8 @@ _OUTPUTS = {"target": "target answers", "unrelated": "unrelated answers", "capti
 
 def verdict_of(decision: Decision[Figures]) -> Verdict:
     """A decision with its sentence and the measurements behind it."""
-    matched, random = decision.controls
-    return Verdict(decision.outcome, _sentence(decision), tuple(_reasons(decision)), matched.p, random.p, decision.why)
+    beside = tuple(controls.beside() for controls in decision.controls)
+    return Verdict(decision.outcome, _sentence(decision), tuple(_reasons(decision)), decision.why, beside)
 
 
 def signs_of(breaks: Sequence[Break]) -> tuple[str, ...]:
@@ -101,6 +102,14 @@ def left_out(counts: Sequence[int]) -> str:
     )
 
 
+def all_there_are(n: int) -> str:
+    """That no more draws of random heads of an edit's layers could be made."""
+    return (
+        f"There are no more than {_draws(n)} of random heads of the same layers, and all were made; `near` takes them "
+        "from the layers beside too."
+    )
+
+
 def reproduced(promised: float, found: float, asked: float) -> str:
     """A dose's effect on held-out questions, beside that on those it was chosen on."""
     less = f", less than the {asked:.0%} that was asked for" if found < asked else ""
@@ -132,10 +141,12 @@ def _sentence(decision: Decision[Figures]) -> str:
         return f"The edit breaks more than the concept: {'; '.join(signs_of(decision.breaks))}."
     if decision.why == Why.RANDOM_HEADS and (alike := decision.alike()):
         return (
-            f"Random heads of {_WHERE[alike.kind]} reach {max(alike.share(reached), 0):.0%} of the effect on average "
-            f"(p = {alike.p:.2g}), the strongest draw that breaks nothing {alike.strongest(reached):.0%}; these heads "
-            "are not special."
+            f"Random heads of {_WHERE[alike.kind]} reach {max(alike.share, 0):.0%} of the effect on average, the "
+            f"strongest of {len(alike.effects)} draws {alike.strongest:.0%} ({_p_of(alike, decision.measure)}); these "
+            "heads are not special."
         )
+    if decision.why == Why.FEW_DRAWS and (few := decision.too_few()):
+        return f"{_too_few(few)}: whether these heads are special cannot be said; ask for more draws."
     words = WORDS[decision.measure.direction]
     if decision.why == Why.WRONG_SIDE:
         return f"A scale of {edit.scale:g} {words.undoes}, but this study measures {words.noun}."
@@ -154,7 +165,7 @@ def _reasons(decision: Decision[Figures]) -> Iterator[str]:
     base, edit, terms = decision.base, decision.edit, terms_of(decision.measure)
     yield from terms.compared(decision)
     for controls in decision.controls:
-        yield _of_draws(controls, decision.effect, terms)
+        yield _of_draws(controls, decision.measure, terms)
     for kind in _BESIDE:
         yield from (
             f"{_BESIDE[kind]}{terms.named(arm)}: {terms.beside(arm)}."
@@ -166,11 +177,39 @@ def _reasons(decision: Decision[Figures]) -> Iterator[str]:
     yield f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token."
 
 
-def _of_draws(controls: Controls, reached: float, terms: Terms[Any]) -> str:
-    levels, as_strong, broken = controls.levels, controls.n_as_strong(reached), sum(controls.broken)
+def _of_draws(controls: Controls[Figures], measure: Measure[Figures], terms: Terms[Any]) -> str:
+    levels = controls.levels
     return (
-        f"{len(levels)} draws of random heads of {_WHERE[controls.kind]}: {terms.at(float(np.mean(levels)))} on "
-        f"average ({min(levels):.2f} to {max(levels):.2f}), {as_strong} as far as the edit, so p = "
-        f"{(1 + as_strong) / (1 + len(levels)):.2g} over draws, and p = {controls.p:.2g} over {terms.items}; "
-        f"{broken} of them break{'s' if broken == 1 else ''} the model."
+        f"{_draws(len(levels))} of random heads of {_WHERE[controls.kind]}: {terms.at(float(np.mean(levels)))} on "
+        f"average ({min(levels):.2f} to {max(levels):.2f}), {controls.n_as_strong} as far as the edit: "
+        f"{_p_of(controls, measure)}; {_broken(sum(controls.broken))}."
     )
+
+
+def _p_of(controls: Controls[Figures], measure: Measure[Figures]) -> str:
+    """The p over draws; where it is as small as it can be and yet too large, what follows if draws are normal."""
+    p = f"p = {controls.p:.2g} over draws"
+    if controls.n_as_strong or controls.p <= measure.thresholds.significance:
+        return p
+    return (
+        f"{p}, the smallest that {len(controls.effects)} can give, and {p_text(controls.student_p)} if draws are "
+        "normally distributed"
+    )
+
+
+def _broken(n: int) -> str:
+    if not n:
+        return "none of them breaks the model"
+    does = "breaks the model and counts" if n == 1 else "break the model and count"
+    return f"{n} of them {does} by what the tolerated damage takes"
+
+
+def _too_few(controls: Controls[Figures]) -> str:
+    n, where = len(controls.effects), f"random heads of {_WHERE[controls.kind]}"
+    if all(controls.broken):
+        return f"None of {_draws(n)} of {where} leaves the model whole"
+    return f"There {'is' if n == 1 else 'are'} only {_draws(n)} of {where}"
+
+
+def _draws(n: int) -> str:
+    return f"{n} draw{'s' if n > 1 else ''}"

@@ -36,6 +36,11 @@ def percent(fraction: float) -> str:
     return "0%" if text == "-0%" else text
 
 
+def p_text(p: float) -> str:
+    """A p-value: `p = 0.012`, or `p < 0.001`."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
 class Terms(ABC, Generic[Figures]):
     """The words for one kind of outputs alone."""
 

@@ -114,6 +114,13 @@ class Measure(ABC, Generic[Figures]):
         after = self.level(arm).value + self.silenced(arm)
         return float(effects(self.level(base).value, after, self.direction))
 
+    def at_the_line(self, base: Figures, arm: Figures) -> float:
+        """The effect; of an arm that breaks the model, divided by its damage: as much as the tolerated damage takes.
+
+        Whatever breaks a model takes every concept, and a milder dose of the same does less of both.
+        """
+        return self.effect(base, arm) / max(1.0, self.damage(base, arm))
+
     def is_certain(self, arm: Figures) -> bool:
         """True if the whole interval of the change is on the asked side of 0."""
         return self._reaches(arm, 0.0, strictly=True)

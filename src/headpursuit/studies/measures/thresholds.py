@@ -28,6 +28,9 @@ class Thresholds:
     control_share: float = 0.5
     """Controls that reach more than this share of the edit's effect are as good as it."""
     significance: float = 0.05
+    """A larger p over draws says that the edit may be one more draw of random heads."""
+    fewest_draws: int = 3
+    """With fewer draws of random heads of a kind nothing is said about them."""
     fewest_questions: int = 40
     """With fewer in a group, the interval of a half-right one is wider than 0.3, and readers are told."""
     fullest_naming: float = 0.9

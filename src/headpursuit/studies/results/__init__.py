@@ -15,13 +15,14 @@ from headpursuit.studies.results.figures import (
 from headpursuit.studies.results.grown import Finalist, Grown, Tried
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult
-from headpursuit.studies.results.verdict import Outcome, Verdict, Why
+from headpursuit.studies.results.verdict import Beside, Outcome, Verdict, Why
 
 __all__ = [
     "AnswerSheet",
     "Arm",
     "ArmKind",
     "ArmSummary",
+    "Beside",
     "CaptionArm",
     "CaptionSheet",
     "Confusion",

@@ -1,7 +1,11 @@
 """A study's outcome, in a word, and the reason."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from headpursuit.studies.results.figures import ArmKind
 
 
 class Outcome(StrEnum):
@@ -36,6 +40,25 @@ class Why(StrEnum):
     """The change is smaller than what counts."""
     RANDOM_HEADS = "random heads"
     """Random heads reach the change too."""
+    FEW_DRAWS = "few draws"
+    """Too few draws of random heads to say whether they do."""
+
+
+@dataclass(frozen=True)
+class Beside:
+    """An edit among the draws of random heads of one kind."""
+
+    kind: ArmKind
+    """Of the same layers (`matched`), or of any (`random`)."""
+    n_draws: int
+    n_broken: int
+    """Draws that break the model."""
+    n_as_strong: int
+    """Draws that go as far as the edit."""
+    p: float
+    """(1 + those) / (1 + all): uniform where the edit is one more draw."""
+    student_p: float
+    """The same if effects of draws are normally distributed."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +70,12 @@ class Verdict:
     """The outcome in one sentence."""
     reasons: tuple[str, ...]
     """The measurements behind it, one sentence each."""
-    p_matched: float | None
-    """Permutation p-value over questions against random heads of the same layers; None if it was not computed. It takes
-    the draws as given: how far other draws would fall, only more draws can say."""
-    p_random: float | None
-    """The same against random heads of any layer."""
     why: Why | None = None
     """The obstacle; None if there is none, and in results of older versions."""
+    beside: tuple[Beside, ...] = ()
+    """The edit among random heads of each kind; none in results of older versions."""
+
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of older files, without p-values over questions, which took the draws as given."""
+        return {name: value for name, value in content.items() if name not in ("p_matched", "p_random")}

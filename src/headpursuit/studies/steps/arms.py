@@ -11,6 +11,7 @@ from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import Anatomy, LanguageModel, answer, log_probabilities, rescale
 from headpursuit.pursuit import random_heads
+from headpursuit.studies.judging import sentences
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import Arm, ArmKind, Damage, StudyConfig
@@ -52,12 +53,19 @@ def plan_arms(
     arms += [arm for heads in sorted(also) for arm in _other_dose(heads, config, anatomy, ranking)]
     kinds: tuple[tuple[ArmKind, bool], ...] = (("matched", True), ("random", False))
     for kind, layer_matched in kinds:
-        draws = random_heads(edit, anatomy.heads, config.controls, config.seed, layer_matched=layer_matched)
+        near = config.near if layer_matched else 0
+        draws = random_heads(edit, anatomy.heads, config.controls, config.seed, layer_matched=layer_matched, near=near)
         for number, heads in enumerate(draws, start=1):
             arms.append((f"{kind}-{number}", kind, _alike(heads, edit)))
     others = [entry.head for entry in other.entries if entry.head not in edit][: len(edit)]
     arms.append((f"other-{other.concept}", "other", _alike(others, edit)))
     return arms
+
+
+def all_there_are(config: StudyConfig, planned: Sequence[PlannedArm]) -> str:
+    """A remark where there are fewer different draws of the edit's layers than were asked for; else empty."""
+    n = sum(kind == "matched" for _, kind, _ in planned)
+    return sentences.all_there_are(n) if n < config.controls else ""
 
 
 def _alike(heads: Sequence[Head], edit: Edit) -> Edit:
@@ -77,9 +85,13 @@ def image_scopes(model: LanguageModel, task: Task, config: StudyConfig) -> tuple
 
 
 def matched_draw(edit: Edit, anatomy: Anatomy, seed: int) -> Edit | None:
-    """One draw of random heads from the edit's layers, rescaled alike; None where a layer has too few others."""
+    """One draw of random heads from the edit's layers, rescaled alike; None where a layer has too few others.
+
+    Its seed is none of a study's: the draw that a dose is chosen beside is not the one that it is judged beside, unless
+    there are so few heads that all are drawn.
+    """
     try:
-        (heads,) = random_heads(edit, anatomy.heads, 1, seed, layer_matched=True)
+        (heads,) = random_heads(edit, anatomy.heads, 1, f"beside a dose {seed}", layer_matched=True)
     except ValueError:
         return None
     return _alike(heads, edit)

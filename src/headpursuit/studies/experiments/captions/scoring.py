@@ -5,7 +5,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.figures.statistics import bootstrap, permutation_p
+from headpursuit.studies.figures.statistics import bootstrap
 from headpursuit.studies.measures import counted
 from headpursuit.studies.results import Arm, CaptionArm, Estimate
 from headpursuit.studies.tasks import Direction, Question
@@ -21,7 +21,7 @@ class CaptionScorer:
         questions: The images, with their references as answers.
         concept: The concept that is switched.
         others: Concepts that should stay as they are.
-        seed: Of bootstrap and permutations.
+        seed: Of the bootstrap.
     """
 
     def __init__(self, questions: Sequence[Question], concept: Concept, others: Sequence[Concept], seed: int) -> None:
@@ -60,16 +60,6 @@ class CaptionScorer:
     def counts(self, arm: Arm) -> list[float]:
         """The concept's words in every caption."""
         return _counted(arm, self._words)
-
-    def p_value(self, direction: Direction, base: Arm, edit: Arm, controls: Sequence[Arm]) -> float:
-        """Permutation p-value over images: could the edit's captions be one more control's?"""
-        sign = -1 if direction == "enhance" else 1  # the test asks for lower scores
-        before = self.counts(base)
-        scores = [
-            [sign * count for count in counted(self.counts(arm), arm.answers, before, direction)]
-            for arm in (edit, *controls)
-        ]
-        return permutation_p(scores[0], scores[1:], self._images, self._seed)
 
     def _without(self, text: str) -> str:
         return without_words(text, self._words)

@@ -13,10 +13,10 @@ from headpursuit.studies.experiments.captions.result import KIND, CaptionExample
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.judging import decide, verdict_of
 from headpursuit.studies.kernel.progress import Progress, silent
-from headpursuit.studies.measures import CaptionMeasure, caption_measure
-from headpursuit.studies.results import Arm, ArmKind, CaptionArm, CaptionSheet, StudyConfig, Verdict
+from headpursuit.studies.measures import caption_measure
+from headpursuit.studies.results import Arm, ArmKind, CaptionArm, CaptionSheet, StudyConfig
 from headpursuit.studies.settings import find_task
-from headpursuit.studies.steps.arms import ArmRunner, PlannedArm, image_scopes, plan_arms
+from headpursuit.studies.steps.arms import ArmRunner, PlannedArm, all_there_are, image_scopes, plan_arms
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.study_run import StudyRun, begin_study
 from headpursuit.studies.steps.sweep import DoseRunner, dose_edits, doses_left_out, sweep_questions
@@ -55,6 +55,7 @@ def study_captions(
         direction: [scorer.figures(arm, base, direction) for arm in own] for direction, own in by_direction.items()
     }
     before = scorer.figures(base, base)
+    whole = dict.fromkeys(all_there_are(config, own) for own in planned.values())
     left_out = doses_left_out(sheets["suppress"].counts, config, model)
     result = CaptioningResult(
         **run.described(),
@@ -63,11 +64,11 @@ def study_captions(
         sheets=sheets,
         arms=(before, *(arm for own in figures.values() for arm in own)),
         verdicts={
-            direction: _judged(caption_measure(direction, config), scorer, [base, *own], [before, *figures[direction]])
-            for direction, own in by_direction.items()
+            direction: verdict_of(decide(caption_measure(direction, config), [before, *own]))
+            for direction, own in figures.items()
         },
         examples=_examples(task, arms, run.thumbnails),
-        remarks=tuple(filter(None, (*task.remarks, remark, left_out))),
+        remarks=tuple(filter(None, (*task.remarks, remark, left_out, *whole))),
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
 
@@ -136,16 +137,6 @@ def _others(concept: Concept, other: Concept) -> list[Concept]:
     """Concepts that should stay as they are: the other one, and those that most captions name."""
     names = [name for name in _ALWAYS_COUNTED if name not in (concept.name, other.name)]
     return [other, *map(load_concept, names)]
-
-
-def _judged(
-    measure: CaptionMeasure, scorer: CaptionScorer, arms: Sequence[Arm], figures: Sequence[CaptionArm]
-) -> Verdict:
-    """The verdict on the arms of one direction, the base first."""
-    base, edit = arms[:2]
-    drawn = ([arm for arm in arms if arm.kind == kind] for kind in ("matched", "random"))
-    p_matched, p_random = (scorer.p_value(measure.direction, base, edit, controls) for controls in drawn)
-    return verdict_of(decide(measure, figures, p_matched, p_random))
 
 
 def _examples(task: Task, arms: Sequence[Arm], thumbnails: Mapping[str, str]) -> tuple[CaptionExample, ...]:

@@ -6,8 +6,7 @@ from typing import Any, Literal
 
 from headpursuit.heads import Edit
 from headpursuit.records import from_fields
-from headpursuit.studies.experiments.transfer.overlap import holm
-from headpursuit.studies.figures.summaries import p_value, summarise
+from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import sentences
 from headpursuit.studies.measures import AnswerMeasure, Thresholds
 from headpursuit.studies.results import Arm, ArmSummary, Estimate
@@ -49,9 +48,8 @@ class EffectCell:
     matched: tuple[float, ...]
     """The same with random heads of the same layers, each draw."""
     p: float
-    """Permutation p-value over questions against those draws."""
-    p_adjusted: float
-    """The same, corrected for the number of cells (Holm)."""
+    """(1 + draws that go as far) / (1 + draws), over the draws beside all rows; what breaks the model counts by the
+    tolerated damage. Of older versions: over questions."""
     score: Estimate
     """Score under the edit."""
     unrelated: Estimate | None
@@ -59,6 +57,11 @@ class EffectCell:
     signs: tuple[str, ...]
     """The edit's breakage there, in words."""
     word: CellWord
+
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of older files, where p was corrected for the number of cells too."""
+        return {name: value for name, value in content.items() if name != "p_adjusted"}
 
     @property
     def random(self) -> float:
@@ -117,7 +120,7 @@ def cells_of(
     Args:
         answered: By the names of the tasks, in the order of the columns.
         sets: Of each row.
-        seed: Of the bootstrap and the permutations.
+        seed: Of the bootstrap.
     """
     columns: dict[str, Column] = {}
     cells: list[EffectCell] = []
@@ -135,14 +138,11 @@ def cells_of(
             tuple(given.measure.effect(base, summaries[edit]) for edit in drawn),
             metric.name,
         )
-        cells += [_cell(one, name, given, summaries, seed) for one in sets]
-    adjusted = holm([cell.p for cell in cells])
-    judged = [
-        _judged(replace(cell, p_adjusted=p), columns[cell.column].base, answered[cell.column].thresholds)
-        for cell, p in zip(cells, adjusted, strict=True)
-    ]
+        against = [given.measure.at_the_line(base, summaries[edit]) for edit in drawn]
+        own = [_cell(one, name, given, summaries, against) for one in sets]
+        cells += [_judged(cell, base.target.score, max(against), given.thresholds) for cell in own]
     rows = [one.name for one in sets]
-    return tuple(sorted(judged, key=lambda cell: rows.index(cell.row))), tuple(columns.values())
+    return tuple(sorted(cells, key=lambda cell: rows.index(cell.row))), tuple(columns.values())
 
 
 def effect_interval(measure: AnswerMeasure, base: ArmSummary, arm: ArmSummary) -> Estimate:
@@ -163,20 +163,18 @@ def effect_interval(measure: AnswerMeasure, base: ArmSummary, arm: ArmSummary) -
     return Estimate(value, value + low, value + high)
 
 
-def _cell(heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit, ArmSummary], seed: int) -> EffectCell:
-    """A cell that is not judged yet."""
+def _cell(
+    heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit, ArmSummary], against: Sequence[float]
+) -> EffectCell:
+    """A cell that is not judged yet, beside the effects of all draws of random heads."""
     base, summary = next(iter(summaries.values())), summaries[heads.edit]
-    drawn = [replace(given.arms[edit], kind="matched") for edit in heads.matched]
-    unedited = replace(next(iter(given.arms.values())), kind="base")
-    compared = [unedited, replace(given.arms[heads.edit], kind="edit"), *drawn]
-    p = p_value(given.task, given.task.words, compared, "matched", seed)
+    as_strong = sum(effect >= given.measure.effect(base, summary) for effect in against)
     return EffectCell(
         heads.name,
         column,
         effect_interval(given.measure, base, summary),
         tuple(given.measure.effect(base, summaries[edit]) for edit in heads.matched),
-        p,
-        p,
+        (1 + as_strong) / (1 + len(against)),
         summary.target.score,
         summary.unrelated.score if summary.unrelated else None,
         sentences.signs_of(given.measure.breaks(base, summary)),
@@ -184,19 +182,19 @@ def _cell(heads: HeadSet, column: str, given: Answered, summaries: Mapping[Edit,
     )
 
 
-def _judged(cell: EffectCell, base: Estimate, t: Thresholds) -> EffectCell:
+def _judged(cell: EffectCell, base: Estimate, strongest: float, t: Thresholds) -> EffectCell:
     """The cell with its word.
 
     In this order: a base that is hardly ever right has nothing to lose; an edit with signs of damage breaks the model;
-    a fall that is large enough, whose whole interval is above the mean of the random draws, above each of them, and
-    significant over questions, acts; anything else does not.
+    a fall that is large enough, whose whole interval is above the mean of the row's random draws, and that goes further
+    than any draw beside any row, acts; anything else does not.
     """
     word: CellWord = "does not act"
-    above_random = cell.effect.low > max(0.0, cell.random) and cell.effect.value > max(cell.matched)
+    above_random = cell.effect.low > max(0.0, cell.random) and cell.effect.value > strongest
     if base.value < t.weakest_base:
         word = "nothing to lose"
     elif cell.signs:
         word = "breaks"
-    elif cell.effect.value >= t.smallest_effect and above_random and cell.p_adjusted < t.significance:
+    elif cell.effect.value >= t.smallest_effect and above_random:
         word = "acts"
     return replace(cell, word=word)
