@@ -34,7 +34,7 @@ def complaint(words: list[str], whole: bool = True) -> str:
         if not words or words[0].startswith("--"):
             whole = False
             break
-        name = words.pop(0) if words[0] in commands else "build"  # `atlas CAPTURE` is `atlas build CAPTURE`
+        name = words.pop(0) if words[0] in commands else getattr(context.command, "usual", "")
         if name not in commands:
             return f"{context.command_path} has no command {words[0]}"
         context = typer.Context(commands[name], parent=context, info_name=name)
