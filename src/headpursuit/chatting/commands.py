@@ -10,7 +10,7 @@ from headpursuit.chatting.talk import Talk, Tell
 from headpursuit.heads import Edit
 
 Say = Callable[[str], None]
-"""Called with what is not the model's: what a command did, or what an answer is."""
+"""A listener for what is not the model's: what a command did, or what an answer is."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from headpursuit.models import LanguageModel, rescale, stream_answer
 from headpursuit.settings import Chat
 
 Tell = Callable[[str], None]
-"""Called with every new piece of an answer."""
+"""A listener for every new piece of an answer."""
 
 
 class Talk:

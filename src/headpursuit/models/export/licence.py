@@ -18,6 +18,7 @@ _SECONDS = 5.0
 
 _ID = re.compile(r"[\w.+-]{1,60}")
 _LINK = re.compile(r"https?://[^\s<>()\[\]]{1,300}")
+_KEYS = ("license", "license.name", "license.link")
 _FRONT = re.compile(r"---[ \t]*\n(.*?)\n---[ \t]*(\n|$)", re.DOTALL)
 
 
@@ -68,14 +69,14 @@ def _of_folder(folder: Path) -> Licence:
     front = _FRONT.match(read_text(card)) if card.is_file() else None
     found = parse_yaml(front[1]) if front else None
     if isinstance(found, Mapping):
-        return _read(found.get("license"), found.get("license_name"), found.get("license_link"), "its card")
+        return _read(found.get("license"), found.get("license_name"), found.get("license_link"), source="its card")
     return Licence()
 
 
 def _of_gguf(file: Path) -> Licence:
     fields = GGUFReader(file).fields
-    keys = ("general.license", "general.license.name", "general.license.link")
-    return _read(*(fields[key].contents() if key in fields else None for key in keys), "its GGUF file")
+    found = {key: fields[f"general.{key}"].contents() for key in _KEYS if f"general.{key}" in fields}
+    return _read(*map(found.get, _KEYS), source="its GGUF file")
 
 
 def _of_hub(name: str, revision: str | None) -> Licence:
@@ -83,10 +84,12 @@ def _of_hub(name: str, revision: str | None) -> Licence:
 
     card = HfApi().model_info(name, revision=revision, timeout=_SECONDS).card_data
     found = card.to_dict() if card else {}
-    return _read(found.get("license"), found.get("license_name"), found.get("license_link"), "its page on the hub")
+    return _read(
+        found.get("license"), found.get("license_name"), found.get("license_link"), source="its page on the hub"
+    )
 
 
-def _read(given: Any, name: Any, link: Any, source: str) -> Licence:
+def _read(given: Any, name: Any, link: Any, *, source: str) -> Licence:
     """A licence from what a file says, which may be anything: words of other characters are left out."""
     several = [str(one) for one in (given if isinstance(given, list) else [given]) if one]
     if len(several) == 1 and _ID.fullmatch(several[0]):
