@@ -18,7 +18,7 @@ class Command:
     """Something that is typed with a slash before it."""
 
     usage: str
-    """What is typed."""
+    """The words to type."""
     help: str
     run: Callable[[Talk, str, Tell, Say], None]
     """Takes what stands behind its name."""

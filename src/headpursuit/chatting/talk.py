@@ -14,7 +14,7 @@ Tell = Callable[[str], None]
 
 
 class Talk:
-    """What was said so far, and the edit under which the model answers.
+    """All that was said so far, and the edit under which the model answers.
 
     Answers are greedy, so that two answers to the same words differ by the edit alone. In a chat template the model
     reads the whole conversation before each answer; without one, every message is a prompt of its own.
