@@ -8,7 +8,7 @@ from headpursuit.models.continuations import Continuation, Likelihoods, Likely, 
 from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_is_cached
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
-from headpursuit.models.export import Difference, Export, Format, Snippet, export, snippet, verify, verify_export
+from headpursuit.models.export import Difference, Export, Format, export, verify, verify_export
 from headpursuit.models.facts import (
     TokenizerFacts,
     UnembeddingFacts,
@@ -24,6 +24,7 @@ from headpursuit.models.identity import Identity, has_unembedding, heads_sha256,
 from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.load import load, quiet
 from headpursuit.models.neutral import NeutralText, neutral_text
+from headpursuit.models.patching import counterparts, patched_losses
 from headpursuit.models.replay import Replay, replay, replay_refusal
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
@@ -41,6 +42,7 @@ from headpursuit.models.spelling import (
 from headpursuit.models.text import answer, answer_ids, log_probabilities, stream_answer
 from headpursuit.models.tokens import token_text
 from headpursuit.models.twins import twin
+from headpursuit.models.values import input_rows, value_weights
 from headpursuit.models.vocabulary import ids_without_token, readout, unembedding
 from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, token_forms, vocabulary_words
 from headpursuit.models.weights import projection_weights, write_weights

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from headpursuit.analysis.rankers.activation_patching import activation_patching
 from headpursuit.analysis.rankers.answer_gradients import aligned_gradient, gradient_mean
 from headpursuit.analysis.rankers.at_random import at_random
 from headpursuit.analysis.rankers.attribution import aligned_attribution, alignment, direct_attribution
 from headpursuit.analysis.rankers.evidence import Evidence, Unsuited
 from headpursuit.analysis.rankers.logit_lens import logit_lens
+from headpursuit.analysis.rankers.maps import maps
 from headpursuit.analysis.rankers.nonnegative import nonnegative
 from headpursuit.analysis.rankers.probes import linear_probe, nonlinear_probe
 from headpursuit.analysis.rankers.samd import samd
@@ -35,6 +37,10 @@ class Ranker:
     score: Callable[[Evidence], Mapping[Head, float]]
     needs_answers: bool = False
     """True if the right answers of the ranking prompts must be known."""
+    passes: float = 1.0
+    """Whole passes over the ranking prompts that its scores take, a backward pass counted as two; 1 is the capture."""
+    tokens_per_head: float = 0.0
+    """Tokens that are read beyond that for each prompt and head."""
 
     def order(self, evidence: Evidence) -> tuple[Head, ...]:
         """All heads, best first; equal scores in the order of heads.
@@ -95,14 +101,28 @@ _ALL = (
     Ranker("aligned-attribution", "direct attribution times |alignment|", "linear", aligned_attribution, True),
     Ranker("linear-probe", "answer's direction from the head, ridge", "linear", linear_probe, True),
     Ranker("nonlinear-probe", "the same with a Gaussian kernel", "nonlinear", nonlinear_probe, True),
-    Ranker("gradient-concept", "d log p(concept) / d scale", "nonlinear", concept_gradient),
-    Ranker("gradient-answer", "d log p(answer) / d scale", "nonlinear", answer_gradient, True),
-    Ranker("gradient-mean", "the answer's loss by the head's mean, to first order", "nonlinear", gradient_mean, True),
-    Ranker("integrated-gradients", "d log p(answer) / d scale, from 1 to -1", "nonlinear", integrated_gradient, True),
-    Ranker("aligned-gradient", "lift of the answer through all later layers", "nonlinear", aligned_gradient, True),
+    Ranker("gradient-concept", "d log p(concept) / d scale", "nonlinear", concept_gradient, passes=3.0),
+    Ranker("gradient-answer", "d log p(answer) / d scale", "nonlinear", answer_gradient, True, 3.0),
+    Ranker(
+        "gradient-mean", "the answer's loss by the head's mean, to first order", "nonlinear", gradient_mean, True, 3.0
+    ),
+    Ranker(
+        "integrated-gradients", "d log p(answer) / d scale, from 1 to -1", "nonlinear", integrated_gradient, True, 18.0
+    ),
+    Ranker("aligned-gradient", "lift of the answer through all later layers", "nonlinear", aligned_gradient, True, 3.0),
+    Ranker(
+        "activation-patching",
+        "the answer's loss by the head's values of another prompt",
+        "nonlinear",
+        activation_patching,
+        True,
+        passes=3.0,
+        tokens_per_head=1.0,
+    ),
     Ranker("samd", "cosine with what tells answers apart", "linear", samd, True),
-    Ranker("weights-svd", "specificity of singular directions, weights alone", "linear", weights_svd),
-    Ranker("random", "heads in a random order", "random", at_random),
+    Ranker("weights-svd", "specificity of singular directions, weights alone", "linear", weights_svd, passes=0.0),
+    Ranker("maps", "answers from their facts' words, weights alone", "linear", maps, True, 0.0),
+    Ranker("random", "heads in a random order", "random", at_random, passes=0.0),
 )
 
 RANKERS = Register("ranker", Ranker, _ALL)
