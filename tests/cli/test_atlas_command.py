@@ -46,6 +46,17 @@ def test_an_atlas_is_printed_written_and_drawn(captured, built):
     assert "Head Pursuit: head atlas" in (captured / "atlas" / "atlas.html").read_text()
 
 
+def test_from_weights_a_model_stands_where_captures_do(captured):
+    common = ("--no-builtin", "--concepts", captured / "planted.txt", "--n-draws", 60, "--null", "any")
+    result = run("atlas", captured / "model", "--from-weights", "-o", captured / "alone", *common)
+    assert result.exit_code == 0, result.output
+    assert re.search(r"planted +10 +\d+ +L1H2", result.stdout)
+    assert Atlas.load(captured / "alone").from_weights
+    assert "from weights alone" in (captured / "alone" / "atlas.html").read_text()
+    refused = run("atlas", captured / "model", "--from-weights", "-o", captured / "no", "--model", "m", *common)
+    assert_refused(refused, "--from-weights names a model where captures stand")
+
+
 def test_build_is_what_atlas_does(captured, built):
     """Options may come first, and the word may be said."""
     named = run(

@@ -1,24 +1,34 @@
 """atlas: every head named; and two atlases compared."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from headpursuit.cli import options
 from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
-from headpursuit.cli.groups import meaning
-from headpursuit.cli.opening import open_captured
+from headpursuit.cli.opening import open_captured, open_model
 from headpursuit.cli.settings import given_in, with_settings
 from headpursuit.settings import config_of
 
 if TYPE_CHECKING:
-    from headpursuit.analysis import Atlas, AtlasDiff
+    from headpursuit.analysis import Atlas, AtlasDiff, Capture
     from headpursuit.concepts import Concept
+    from headpursuit.models import LanguageModel
+
+
+class _BuildByDefault(TyperGroup):
+    """`atlas CAPTURE` is `atlas build CAPTURE`; a capture in a folder named build or diff is written `./diff`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args = ["build", *args]
+        return super().parse_args(ctx, args)
 
 
 app = typer.Typer(
-    cls=meaning("build"),
+    cls=_BuildByDefault,
     help="Name every head of a captured model (`atlas CAPTURE -o OUT`, the same as `atlas build`), or compare two "
     "atlases (`atlas diff A B`).",
     no_args_is_help=True,
@@ -29,8 +39,16 @@ app = typer.Typer(
 @one_line_errors
 def build(
     ctx: typer.Context,
-    capture: options.CaptureArgument,
+    capture: Annotated[
+        Path, typer.Argument(metavar="CAPTURE", help="A folder written by `capture`; with --from-weights, a model.")
+    ],
     output: options.OutputOption,
+    from_weights: Annotated[
+        bool,
+        typer.Option(
+            "--from-weights", help="Read no prompt: name heads by the singular directions of their value-output maps."
+        ),
+    ] = False,
     concepts: Annotated[
         str, typer.Option(help="Concepts beside the built-in ones, with commas: text files, or names.")
     ] = "",
@@ -48,12 +66,23 @@ def build(
     refuse_existing(output)
     chosen = _concepts(concepts, builtin)
     config = config_of(AtlasConfig, given_in(ctx))
-    captured, loaded = open_captured(capture, model, device, dtype, device_map)
+    captured, loaded = _opened(capture, from_weights, model, device, dtype, device_map)
     with progress() as advance:
         atlas = build_atlas(loaded, captured, config, chosen, progress=advance)
     atlas.save(output)
     _print_atlas(atlas)
     say(f"written: {render(output)}")
+
+
+def _opened(
+    given: Path, from_weights: bool, model: str | None, device: str, dtype: str, device_map: str | None
+) -> "tuple[Capture | None, LanguageModel]":
+    """A capture and its model; or a model alone."""
+    if not from_weights:
+        return open_captured(given, model, device, dtype, device_map)
+    if model is not None:
+        raise ValueError(f"--from-weights names a model where captures stand, {given}; leave --model out")
+    return None, open_model(str(given), device=device, dtype=dtype, device_map=device_map)
 
 
 @app.command("diff")

@@ -139,7 +139,9 @@ def _atlas(atlas: Atlas) -> list[str]:
     named = len({head for heads in found.values() for head in heads})
     rows = [(_plain(name), str(len(heads)), ", ".join(map(str, heads[:BEST]))) for name, heads in found.items()]
     return [
-        f"- captured: {atlas.n_prompts} prompts, {atlas.n_samples} positions",
+        "- from weights alone"
+        if atlas.from_weights
+        else f"- captured: {atlas.n_prompts} prompts, {atlas.n_samples} positions",
         f"- heads that are specific for a concept at q ≤ {LEVEL:g}: {named} of {len(atlas.heads)}",
         "",
         "## Concepts and the heads that are specific for them",

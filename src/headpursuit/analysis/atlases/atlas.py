@@ -73,11 +73,16 @@ class Atlas:
     capture: CaptureConfig
     n_prompts: int
     n_samples: int
-    """Captured token positions."""
+    """Captured token positions; where no prompt was read, the dimensions of the stream."""
     left_out: dict[str, str] = field(default_factory=dict)
     """Concepts that could not be scored, and why."""
     versions: dict[str, str] = field(default_factory=dict)
     """Packages it was made with."""
+
+    @property
+    def from_weights(self) -> bool:
+        """True if no prompt was read."""
+        return self.n_prompts == 0
 
     @property
     def heads(self) -> tuple[Head, ...]:

@@ -19,6 +19,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from headpursuit.analysis.atlases.atlas import Atlas, AtlasConcept
+from headpursuit.analysis.atlases.weights_alone import weights_capture
 from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.explaining import explain
 from headpursuit.analysis.ranking_heads import score_each
@@ -42,7 +43,7 @@ from headpursuit.storage import versions
 
 def build_atlas(
     model: GivenModel,
-    capture: Capture,
+    capture: Capture | None,
     config: AtlasConfig | None = None,
     concepts: Iterable[Words] | Words | None = None,
     *,
@@ -57,7 +58,8 @@ def build_atlas(
 
     Args:
         model: The model that was captured: what `load` returned, or a transformers model with its tokenizer.
-        capture: The capture; moments suffice, samples are needed by the l1 rule alone.
+        capture: The capture; moments suffice, samples are needed by the l1 rule alone. None: heads are named from their
+            weights alone, by the singular directions of their value-output maps (see `weights_capture`).
         config: Options.
         concepts: Each as `rank` takes one, or `{name: words, ...}`; all built-in ones if None.
         progress: Told the stage, how much of it is done, and of how much.
@@ -69,6 +71,7 @@ def build_atlas(
         ValueError: If two concepts have one name, no concept has a token in the vocabulary, or as `rank` and `explain`.
     """
     model = model_of(model, tokenizer)
+    capture = weights_capture(model) if capture is None else capture
     config = config or AtlasConfig()
     chosen = check_concepts(concepts_of(builtin_concepts() if concepts is None else concepts))
     lists, left_out = _spelled(model, chosen, config.ranking)

@@ -130,5 +130,7 @@ def _notes(before: Atlas, after: Atlas, shared: Sequence[str], by_text: bool) ->
 
 
 def _captured(atlas: Atlas) -> str:
+    if atlas.from_weights:
+        return "no prompt, weights alone"
     chat = ", chat template" if atlas.capture.chat else ""
     return f"{atlas.n_samples} positions ({atlas.capture.positions}{chat}) of {atlas.n_prompts} prompts"
