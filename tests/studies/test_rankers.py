@@ -81,6 +81,8 @@ def tiny_config(**changes):
         heads=("1", "3"),
         scales=(-2.0, 0.0),
         draws=2,
+        generate=True,
+        oracle=False,
         ranking=RankConfig(n_draws=3),
     )
     return replace(usual, **changes)
@@ -416,5 +418,5 @@ def test_settings_come_back_from_json_and_the_command_names_them(tmp_path):
     assert command(config, tmp_path / "out") == (
         "headpursuit rankers tiny tiny --rankers "
         "logit-lens,linear-probe,nonlinear-probe,gradient-answer,random --heads 1,3 --scales -2,0 --questions 4 "
-        "--draws 2 --n-draws 3 --seed 3 -o out"
+        "--generate --no-oracle --draws 2 --n-draws 3 --seed 3 -o out"
     )

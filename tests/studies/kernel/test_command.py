@@ -29,6 +29,7 @@ WRITTEN = {
     "concept": "shapes",
     "ranker": "alignment",
     "rankers": ("logit-lens", "random"),
+    "shortlists": ("logit-lens",),
     "fractions": (20.0, 40.0),
     "additions": (30.0,),
     "tops": ("2", "10%"),
@@ -46,9 +47,9 @@ WRITTEN = {
 """Text that has a grammar of its own."""
 
 TOGETHER = [
-    {"heads", "scale", "ranker", "by", "among"},
-    {"sweep", "ranking.score", "by", "among"},
-    {"sweep", "heads", "scale", "ranker", "doses", "also"},
+    {"heads", "scale", "ranker", "by", "among", "shortlists"},
+    {"sweep", "ranking.score", "by", "among", "oracle"},
+    {"sweep", "heads", "scale", "ranker", "doses", "also", "oracle"},
 ]
 """Of these settings, those of one group refuse those of the other beside them."""
 

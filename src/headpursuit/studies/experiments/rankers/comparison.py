@@ -10,7 +10,9 @@ from headpursuit.analysis.rankers import DEFAULT
 from headpursuit.models import LanguageModel
 from headpursuit.storage import versions
 from headpursuit.studies.experiments.rankers.judging import Judged, compare, places
-from headpursuit.studies.experiments.rankers.measuring import Run
+from headpursuit.studies.experiments.rankers.measuring import Orders, Run
+from headpursuit.studies.experiments.rankers.oracle import consult
+from headpursuit.studies.experiments.rankers.outcomes import by_answers, by_probabilities
 from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, TaskComparison, seconds_in
 from headpursuit.studies.experiments.rankers.sentences import over_tasks
 from headpursuit.studies.experiments.rankers.settings import RankersConfig, command
@@ -36,8 +38,9 @@ def compare_rankers(
     """Compare ways to rank heads by what editing the best heads of each does on questions that none of them saw.
 
     Every ranker scores all heads on the task's ranking prompts, most from one capture. For each number of heads and
-    each scale the best heads are edited, equal sets of heads once, and the held-out questions answered. A ranker's
-    figure is the largest effect among the scales that break nothing else, and 0 where all do.
+    each scale the best heads are edited, equal sets of heads once, and measured on held-out questions. A ranker's
+    figure is the largest effect among the scales that break nothing else, and 0 where all do. The oracle's edit is
+    grown from heads that were rescaled one by one, on questions that are not held out.
 
     Args:
         model: The model.
@@ -77,9 +80,23 @@ def compare_rankers(
         if len(orders) == 1 and left_out:
             reasons = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
             raise ValueError(f"{task.name}: nothing can be compared with {DEFAULT}; {reasons}")
-        judged.append(compare(run, orders, left_out, *run.measured(orders)))
+        judged.append(_judged(run, orders, left_out))
     result = _result(model, config, folder, judged)
     return KIND.finish(folder, result, tasks=list(config.tasks), model=config.model)
+
+
+def _judged(run: Run, orders: Orders, left_out: dict[str, str]) -> Judged:
+    """The oracle consulted, every set of heads measured once whoever chose it, and the figures."""
+    oracle = consult(run, orders) if run.config.oracle else None
+    if isinstance(oracle, str):
+        left_out, oracle = left_out | {"screen": oracle}, None
+    if oracle is not None:
+        orders = orders | oracle.screened
+    ordered = (order for several in orders.values() for order in several)
+    edits = dict.fromkeys(edit for order in ordered for edit in run.edits(order))
+    edits |= dict.fromkeys(oracle.edits if oracle else ())
+    outcomes = by_answers(run, edits) if run.generates else by_probabilities(run, edits)
+    return compare(run, orders, left_out, outcomes, oracle)
 
 
 def _told(progress: Progress, prefix: str, stage: str, done: int, total: int) -> None:
@@ -90,6 +107,7 @@ def _result(model: LanguageModel, config: RankersConfig, folder: Path, judged: S
     found = tuple(one.comparison for one in judged)
     everywhere = [r.ranker for r in found[0].rows if all(r.ranker in {row.ranker for row in t.rows} for t in found)]
     mean_ranks = _mean_places(found, everywhere)
+    shares = {name: _mean_share(name, found) for name in everywhere}
     pooled = {name: _pooled(name, judged) for name in everywhere[1:]}
     return RankersResult(
         config,
@@ -100,8 +118,9 @@ def _result(model: LanguageModel, config: RankersConfig, folder: Path, judged: S
         found,
         mean_ranks,
         pooled,
-        over_tasks(mean_ranks, pooled, len(found)) if len(found) > 1 else (),
+        over_tasks(mean_ranks, pooled, shares, len(found)) if len(found) > 1 else (),
         seconds_in(folder),
+        {name: share for name, share in shares.items() if share is not None},
     )
 
 
@@ -114,6 +133,12 @@ def _mean_places(found: Sequence[TaskComparison], names: Sequence[str]) -> dict[
             for name, place in places({n: row.figures[i].effect.value for n, row in rows.items()}).items():
                 taken[name].append(place)
     return {name: float(np.mean(values)) for name, values in taken.items()}
+
+
+def _mean_share(name: str, found: Sequence[TaskComparison]) -> float | None:
+    """A ranker's share of the ceiling, averaged over the tasks that have one; None where none has."""
+    shares = [row.share for task in found for row in task.rows if row.ranker == name and row.share is not None]
+    return float(np.mean(shares)) if shares else None
 
 
 def _pooled(name: str, judged: Sequence[Judged]) -> Estimate:

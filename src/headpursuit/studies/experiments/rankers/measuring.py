@@ -1,4 +1,4 @@
-"""Measurements: every ranker's scores on ranking prompts, and every set of best heads on held-out questions."""
+"""One task of a comparison: every ranker's scores on ranking prompts, and the edits that follow from them."""
 
 import json
 import time
@@ -8,15 +8,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis.rankers import Evidence, Ranker, Unsuited, order_of
+from headpursuit.analysis.rankers import Evidence, Ranker, Unsuited, find_ranker, order_of
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.models import LanguageModel
+from headpursuit.models import LanguageModel, batches
 from headpursuit.studies.experiments.rankers.settings import RankersConfig
 from headpursuit.studies.kernel import Parts
-from headpursuit.studies.kernel.progress import Progress, silent
-from headpursuit.studies.results import Arm, StudyConfig
-from headpursuit.studies.steps.arms import ArmRunner
+from headpursuit.studies.kernel.progress import Progress
+from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.steps.ranked import capture_config, captured, evidence_of
 from headpursuit.studies.tasks import Question, Task, drawn
 
@@ -53,15 +52,10 @@ class Run:
                 )
         return orders, left_out
 
-    def measured(self, orders: Orders) -> tuple[Arm, dict[Edit, Arm]]:
-        """The base, and every set of best heads at every scale, each run once whoever chose it."""
-        ordered = (order for several in orders.values() for order in several)
-        planned = list(dict.fromkeys(edit for order in ordered for edit in self.edits(order)))
-        runner = ArmRunner(self.model, self.task, self.study, silent, self.questions)
-        parts = Parts(self.folder / "arms", Arm, self.progress, "edit", 1 + len(planned))
-        base = parts.part("base", partial(runner.run, "base", "base", Edit({})))
-        names = {edit: name_of(edit) for edit in planned}
-        return base, {e: parts.part(name, partial(runner.run, name, "dose", e)) for e, name in names.items()}
+    @property
+    def generates(self) -> bool:
+        """True if edits are measured by what the model answers."""
+        return self.config.generate or not all(q.answers for q in self.questions if q.group == "target")
 
     def edits(self, order: tuple[Head, ...]) -> tuple[Edit, ...]:
         """The edits of one order of heads, few heads first, for each number the scales as given."""
@@ -78,6 +72,15 @@ class Run:
             return self.task.heldout
         return drawn(self.task.heldout, self.config.questions, self.config.seed)
 
+    def passes(self, name: str) -> float:
+        """Passes over the ranking prompts that a ranker's scores of all heads take; a backward pass counts as two."""
+        ranker = find_ranker(name)
+        if not ranker.tokens_per_head:
+            return ranker.passes
+        lengths = [int(batch.attention_mask.sum()) for batch in batches(self.model, self.task.ranking_prompts, 1)]
+        mean = sum(lengths) / len(lengths)
+        return ranker.passes + ranker.tokens_per_head * self.model.anatomy.n_heads / mean
+
     def _evidence(self) -> Evidence:
         ours = self.config
         study = replace(self.study, ranking=ours.ranking, batch_size=ours.batch_size, seed=ours.seed)
@@ -87,9 +90,13 @@ class Run:
 
 
 def name_of(edit: Edit) -> str:
-    """An arm's name: `3x-1-` and a hash of its heads, so that equal sets of heads are one arm."""
+    """An edit's name: `3x-1-` and a hash of its heads, so that equal sets of heads are measured once."""
     heads = json.dumps([str(head) for head in edit])
-    return f"{len(edit)}x{next(iter(edit.values())):g}-{sha256(heads.encode()).hexdigest()[:12]}"
+    scales = set(edit.values())
+    if len(scales) > 1:
+        heads += json.dumps(list(edit.values()))
+    scale = f"{min(scales):g}" if len(scales) == 1 else "mixed"
+    return f"{len(edit)}x{scale}-{sha256(heads.encode()).hexdigest()[:12]}"
 
 
 def _scored(ranker: Ranker, evidence: Evidence, config: RankersConfig) -> dict[str, Any]:

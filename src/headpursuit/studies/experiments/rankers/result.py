@@ -1,8 +1,9 @@
 """A finished comparison of rankers, in memory and on disk."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from headpursuit.heads import Edit
 from headpursuit.storage import read_json
 from headpursuit.studies.experiments.rankers.settings import RankersConfig
 from headpursuit.studies.kernel import Loadable, ResultKind
@@ -23,8 +24,9 @@ class RankedCell:
     target: float
     """Target score."""
     unrelated: float | None
+    """None where it was not measured, since the target does not change; or there are no such questions."""
     perplexity_ratio: float
-    """On neutral text, against the base."""
+    """On neutral text, against the base; 1 where it was not measured."""
     chosen_by: tuple[str, ...]
     """The rankers whose best heads these are."""
 
@@ -60,6 +62,34 @@ class RankerRow:
     """Effect averaged over numbers of heads."""
     better: Estimate | None
     """`mean` minus that of the default ranker, paired by question."""
+    share: float | None = None
+    """The largest of the figures' effects as a fraction of the ceiling's; None where there is no ceiling."""
+    precision: float | None = None
+    """Of its ten best heads, the fraction that are among the screen's ten best; None where heads were not screened."""
+    passes: float | None = None
+    """Passes over the ranking prompts that scoring all heads takes; a backward pass counts as two."""
+
+
+@dataclass(frozen=True)
+class GrownFigure:
+    """The most that an edit grown by what it does, on other questions, does on held-out ones without damage."""
+
+    among: str
+    """The ranker among whose best heads it was grown; empty for all heads."""
+    n_among: int
+    """Heads that it was grown among."""
+    edit: Edit | None
+    """None where all break something, or none was grown."""
+    effect: Estimate
+    promised: float | None
+    """Its effect on the questions that chose it."""
+    n_tried: int
+    """Edits that were grown, of which the held-out questions choose as they choose a ranker's scale."""
+    n_broken: int
+    passes: float
+    """Passes over the questions that chose it."""
+    share: float | None = None
+    """Its effect as a fraction of the ceiling's."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +139,10 @@ class TaskComparison:
     """Rankers that this task or model does not suit, and why."""
     sentences: tuple[str, ...]
     """The finding, in words."""
+    ceiling: GrownFigure | None = None
+    """What an edit grown among all heads reaches; None where there was no oracle."""
+    shortlists: tuple[GrownFigure, ...] = ()
+    """The same among the best heads of some rankers."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +163,8 @@ class RankersResult(Loadable):
     """Findings over all tasks; none where there is only one."""
     seconds: dict[str, float]
     """Time of each ranker, all tasks together; differs from run to run, and is kept in its own files."""
+    shares: dict[str, float] = field(default_factory=dict)
+    """Share of the ceiling, averaged over tasks that have one."""
 
 
 def seconds_in(folder: Path) -> dict[str, float]:

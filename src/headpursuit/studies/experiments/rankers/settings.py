@@ -1,9 +1,10 @@
 """The settings of a comparison of rankers."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from headpursuit.given import listed
 from headpursuit.heads import count_of, parse_scope
@@ -32,7 +33,14 @@ class RankersConfig(RunSettings):
     scales: Annotated[tuple[float, ...], Flag(also="--scale")] = (-1.0,)
     """Factors on what they write; of several the one counts that does most without damage."""
     questions: Annotated[int, Flag(usual="all")] = 0
-    """Held-out questions of each group that every arm answers, at most, for a quick look; 0: all."""
+    """Held-out questions of each group that edits are measured by, at most, for a quick look; 0: all. At most as many,
+    and 80, choose the oracle's edits."""
+    generate: Annotated[bool, Flag(usual="where no right answers are known")] = False
+    """Measure edits by what the model answers, instead of how likely the right answers are, which is much faster."""
+    oracle: bool = True
+    """Rescale every head by itself too, and grow the best edit from that: a ceiling for all rankers."""
+    shortlists: Annotated[tuple[str, ...], Flag(usual="none")] = ()
+    """Rankers with commas; of each, an edit is grown among the best tenth of its heads too."""
     draws: Annotated[int, Flag(least=1)] = 5
     """Random orders of the heads."""
     scope: str = "all"
@@ -58,6 +66,18 @@ class RankersConfig(RunSettings):
         if not self.scales or not all(math.isfinite(scale) and scale != 1 for scale in self.scales):
             raise ValueError(f"scales are finite numbers other than 1, but `scales` is {written(self.scales)!r}")
         _ = self.all_rankers
+        strange = [name for name in self.shortlists if name not in {each.name for each in self.all_rankers}]
+        if strange:
+            raise ValueError(f"{strange[0]} is to shortlist heads, and is not among the rankers; name it there too")
+        if self.shortlists and not self.oracle:
+            raise ValueError(
+                "edits among a shortlist are compared with the oracle's; leave out `shortlists`, or ask for `oracle`"
+            )
+
+    @classmethod
+    def upgraded(cls, content: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of older files, which knew answers alone and no oracle."""
+        return super().upgraded({"generate": True, "oracle": False, **content})
 
     def counts(self, n_heads: int) -> tuple[int, ...]:
         """Numbers of heads, few first.
@@ -103,10 +123,10 @@ class RankersConfig(RunSettings):
             raise ValueError("captions are measured in two directions at once; compare rankers on other tasks")
         if self.data and not any(map(is_image_task, self.tasks)):
             raise ValueError(f"{', '.join(self.tasks)} asks about no images; leave `data` out")
-        return tuple(self.prepared(find_task(self.study(task))) for task in self.tasks)
+        return tuple(self.prepared(find_task(self.study(task), grow=self.oracle)) for task in self.tasks)
 
     def prepared(self, task: "Task") -> "Task":
-        """A task with all its questions either ranking heads or held out, checked.
+        """A task with all its questions either ranking heads or held out, checked; for an oracle as a study by effect.
 
         Raises:
             ValueError: If questions lack the answers that its metric needs, or scales go the wrong way.
@@ -116,6 +136,13 @@ class RankersConfig(RunSettings):
 
         check_metric(task)
         check_side(self.scales, task.direction, f"`scales` is {written(self.scales)} for {task.name}")
+        return task.split_for(sweep=False) if not self.oracle else _for_oracle(task)
+
+
+def _for_oracle(task: "Task") -> "Task":
+    try:
+        return task.split_for(sweep=True, grow=True)
+    except ValueError:  # too few facts; it is said where the oracle is left out
         return task.split_for(sweep=False)
 
 
