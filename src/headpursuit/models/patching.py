@@ -95,7 +95,7 @@ def patched_losses(
 def _last_mixed(
     model: LanguageModel, prompts: Sequence[Prompt], batch_size: int, chat: Chat | bool
 ) -> dict[HeadSite, Float[Tensor, "n_prompts width"]]:
-    """What enters each output projection at each prompt's last token."""
+    """The input of each output projection at each prompt's last token."""
     sites = model.anatomy.sites
     found: dict[HeadSite, Tensor] = {}
     for batch in batches(model, prompts, batch_size, chat=chat):
@@ -132,7 +132,7 @@ class _LastToken:
         self._base = self._likely(again)
 
     def lost(self, site: HeadSite, index: int, other: Float[Tensor, "n_rows width"]) -> Float[Tensor, " n_rows"]:
-        """What the targets lose when a head's mixed values are these."""
+        """The loss of the targets when a head's mixed values are these."""
         part = site.slice_of(index)
 
         def enter(_: HeadSite, mixed: Tensor) -> Tensor:

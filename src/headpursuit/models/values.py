@@ -1,4 +1,4 @@
-"""What heads make of what their layer reads: value weights, measured instead of read off modules by their names.
+"""Value weights, by which heads mix what their layer reads, measured instead of read off modules by their names.
 
 With a single token there is nothing to attend to but itself, so that a head mixes its own value: z = x V + constant for
 what the attention reads, x. Unit vectors in the place of x give V, whatever the modules are called, fused or grouped.

@@ -1,4 +1,4 @@
-"""What every edit does to held-out questions: by how likely right answers are, or by what the model answers."""
+"""Effects of every edit on held-out questions: by how likely right answers are, or by what the model answers."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ Draws = Float[np.ndarray, " n_resamples"]
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What one edit does."""
+    """Effect and breakage of one edit."""
 
     effect: float
     """Fraction by which the base's target score falls, or rises."""
@@ -44,7 +44,7 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Outcomes:
-    """What edits do to the same questions."""
+    """Effects of edits on the same questions."""
 
     counted: str
     """The outputs that a target score is the rate of."""
@@ -168,7 +168,7 @@ def by_probabilities(run: Run, edits: Collection[Edit]) -> Outcomes:
 
 
 def _read(measured: Probabilities, edit: Edit, tolerated: float) -> _Read:
-    """What an edit does, as far as it counts: an edit that breaks one thing need not be asked what else it breaks."""
+    """The effect of an edit, as far as it counts: one that breaks one thing need not be asked what else it breaks."""
     target = answered_of(measured.target.under(edit), measured.followed[0])
     if effects(measured.base.target.right.mean(), target.right.mean(), measured.direction) <= 0:
         return _Read(target)

@@ -140,7 +140,7 @@ class TaskComparison:
     sentences: tuple[str, ...]
     """The finding, in words."""
     ceiling: GrownFigure | None = None
-    """What an edit grown among all heads reaches; None where there was no oracle."""
+    """The reach of an edit grown among all heads; None where there was no oracle."""
     shortlists: tuple[GrownFigure, ...] = ()
     """The same among the best heads of some rankers."""
 

@@ -46,7 +46,7 @@ def few_questions(n_target: int, n_unrelated: int) -> list[str]:
 
 
 def _ceiling(rows: Sequence[RankerRow], ceiling: GrownFigure, shortlists: Sequence[GrownFigure]) -> str:
-    """What an edit grown by what it does reaches, and the share of it that each kind of score finds."""
+    """The reach of an edit grown by what it does, and the share of it that each kind of score finds."""
     if ceiling.edit is None or ceiling.effect.value <= 0:
         return "No edit grown by what it does changes the target without damage: there is no ceiling to compare with."
     heads = ", ".join(f"{head} x {scale:g}" for head, scale in ceiling.edit.items())
