@@ -19,10 +19,12 @@ from headpursuit.cli import (
     opening,
     sharing,
     studies,
+    usage,
 )
 from headpursuit.registry import NAMES
 
 app = typer.Typer(
+    cls=usage.OneLineGroup,
     name="headpursuit",
     help="Find the attention heads that carry a concept, prove it causally, and switch the concept down or up.",
     no_args_is_help=True,

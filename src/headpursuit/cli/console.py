@@ -36,14 +36,14 @@ def one_line_errors(command: F) -> F:
             with _told_notes(lambda text: with_flags(text, _flags_of(command, kwargs))):
                 return command(*args, **kwargs)
         except KeyboardInterrupt:
-            _fail("interrupted; nothing half-written is left (a capture or study goes on with --resume)", 130)
+            fail("interrupted; nothing half-written is left (a capture or study goes on with --resume)", 130)
         except Exception as error:
             if not isinstance(error, user_errors()) and _OUT_OF_MEMORY not in str(error):
                 raise
             short = _OUT_OF_MEMORY in str(error) or type(error).__name__ == "OutOfMemoryError"
             advice = "; a smaller --batch-size, fewer --samples or another --dtype need less" if short else ""
             text = (str(error) or type(error).__name__) + advice
-            _fail(with_flags(text, _flags_of(command, kwargs)), 2)
+            fail(with_flags(text, _flags_of(command, kwargs)), 2)
 
     return run  # type: ignore[return-value]
 
@@ -97,7 +97,8 @@ _OUT_OF_MEMORY = "can't allocate memory"
 """Torch's words for too little main memory, in a plain RuntimeError."""
 
 
-def _fail(message: str, code: int) -> None:
+def fail(message: str, code: int) -> None:
+    """End the program with one line on stderr."""
     line = " ".join(message.split())
     notes.print(Text(f"headpursuit: {visible(line)}"), soft_wrap=True)
     raise typer.Exit(code)
