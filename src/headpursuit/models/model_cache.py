@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from huggingface_hub.utils import WeakFileLock
+
 from headpursuit.storage import new_folder, read_json
 
 
@@ -25,7 +27,7 @@ def _user_cache() -> Path:
 
 
 def kept_model(name: str, details: dict[str, Any], make: Callable[[], tuple[Any, ...]]) -> Path:
-    """A folder of the cache that transformers loads; made at the first call.
+    """A folder of the cache that transformers loads; made at the first call, by one process while others wait.
 
     `make` gives what is saved, the network and its tokenizer or processor; `details` say in the manifest where from.
 
@@ -35,19 +37,18 @@ def kept_model(name: str, details: dict[str, Any], make: Callable[[], tuple[Any,
     folder = cache_folder() / name
     if _is_whole(folder):
         return folder
-    if folder.exists():
-        raise OSError(f"{folder} is incomplete; remove it, and it will be made again")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    parts = make()
-    sizes: dict[str, int] = {}
-    try:
+    with WeakFileLock(folder.parent / f".{name}.lock"):
+        if _is_whole(folder):  # another process was faster
+            return folder
+        if folder.exists():
+            raise OSError(f"{folder} is incomplete; remove it, and it will be made again")
+        parts = make()
+        sizes: dict[str, int] = {}
         with new_folder(folder, "model", {**details, "sizes": sizes}) as partial:
             for part in parts:
                 part.save_pretrained(partial)
             sizes.update({file.name: file.stat().st_size for file in partial.iterdir()})
-    except FileExistsError:
-        if not _is_whole(folder):  # else another process was faster
-            raise
     return folder
 
 
