@@ -85,6 +85,7 @@ def _parts(*present):
 
 LFS_LINE = r"is a Git LFS pointer, not the file itself; fetch it with: git lfs pull"
 FIRST, SECOND = "m-00001-of-00002.gguf", "m-00002-of-00002.gguf"
+MANY = [f"m-{number:05}-of-00005.gguf" for number in range(1, 6)]
 
 BROKEN = {
     "safetensors: a pointer": Case(_at("model.safetensors", broken.LFS), rf"model\.safetensors {LFS_LINE}"),
@@ -146,7 +147,12 @@ BROKEN = {
         _parts(FIRST), rf"part 1 of 2 of a divided GGUF file \({SECOND} missing here\).*--merge {FIRST} m\.gguf"
     ),
     "GGUF: the second part": Case(_parts(SECOND), rf"part 2 of 2 .*\({FIRST} missing here\).*--merge {FIRST} m\.gguf"),
-    "GGUF: both parts": Case(_parts(FIRST, SECOND), r"part 1 of 2 .*\(all 2 are here\).*llama-gguf-split --merge"),
+    "GGUF: both parts": Case(
+        _parts(FIRST, SECOND), rf"part 1 of 2 .*\(all are here: {FIRST}, {SECOND}\).*--merge {FIRST} m\.gguf"
+    ),
+    "GGUF: one of many parts": Case(
+        _parts(*MANY), rf"part 1 of 5 .*\(all are here: {MANY[0]} to {MANY[4]}\).*--merge {MANY[0]} m\.gguf"
+    ),
     "GGUF: a folder of parts": Case(lambda f: _parts(FIRST, SECOND)(f).parent, r"part 1 of 2 .*llama-gguf-split"),
     "GGUF: two in a folder": Case(
         lambda f: _parts("a.gguf", "b.GGUF")(f).parent, r"holds 2 GGUF files; name one: a\.gguf, b\.GGUF"

@@ -12,6 +12,9 @@ WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 _PART = re.compile(r"(.*)-(\d{5})-of-(\d{5})\.gguf", re.IGNORECASE)
 """Names that `llama-gguf-split` gives the parts of a file."""
 
+_LISTED = 4
+"""Parts of a file that are named one by one."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -94,7 +97,8 @@ def _check_undivided(file: Path) -> None:
     stem, count = part[1], int(part[3])
     names = [f"{stem}-{number:05}-of-{count:05}{file.suffix}" for number in range(1, count + 1)]
     absent = [name for name in names if not (file.parent / name).is_file()]
-    state = f"{', '.join(absent)} missing here" if absent else f"all {count} are here"
+    listed = ", ".join(names) if count <= _LISTED else f"{names[0]} to {names[-1]}"
+    state = f"{', '.join(absent)} missing here" if absent else f"all are here: {listed}"
     raise ValueError(
         f"{file} is part {int(part[2])} of {count} of a divided GGUF file ({state}); join them with: "
         f"llama-gguf-split --merge {names[0]} {stem}{file.suffix}"
