@@ -107,6 +107,9 @@ def test_what_is_typed_goes_over_what_the_file_says(declare, tmp_path):
     assert (config["ranking"]["score"], config["ranking"]["n_draws"]) == ("explained", 4)
     assert [arm.name for arm in StudyResult.load(out).arms] == ["base", "edit", "matched-1", "random-1", "other-forms"]
     assert_refused(run("study", file, tmp_path / "gone", "-o", tmp_path / "other"), "there is no model at")
+    wordless = run("study", file, *DOSE, "--other-concept", "weekdays", "-o", tmp_path / "other")
+    assert_refused(wordless, "or another concept to compare with: --other-concept")
+    assert "--multi-token 'first'" in wordless.stderr
 
 
 def test_study_options_reach_the_study(declare, tmp_path):

@@ -30,10 +30,14 @@ def test_a_scope_without_tokens_is_said(model, task, config, scope, length):
             {"task": "nonsense"},
             "there is no task 'nonsense'; there is animals, attributes.* weekdays, or a file of yours",
         ),
-        ({"other_concept": "weekdays"}, "concept 'weekdays' has no token in this vocabulary"),
+        (
+            {"other_concept": "weekdays"},
+            "concept 'weekdays' has no token in this vocabulary: .*, or another concept to compare .*: `other_concept`",
+        ),
     ],
 )
 def test_what_cannot_be_carried_out_is_refused_before_anything_is_written(model, config, tmp_path, changes, reason):
+    assert model.anatomy.n_heads == 12  # found once, and not what is watched
     with tiny.watched(model.network, "llama") as seen:
         with pytest.raises(ValueError, match=reason):
             study(model, replace(config, **changes), tmp_path / "study")

@@ -78,7 +78,7 @@ def why_no_token(found: ConceptTokens) -> str:
     n_words = len(found.concept.words)
     if all(spelling.dropped.startswith(_TAKES) for spelling in found.spellings):
         whose = f"each of its {n_words} words takes" if n_words > 1 else f"{found.concept.words[0]!r} takes"
-        return f"{whose} several tokens; use other words, or the multi-token policy 'first'"
+        return f"{whose} several tokens; use other words, or `multi_token='first'`"
     more = f" ({n_words - 1} more dropped too)" if n_words > 1 else ""
     return f"{found.concept.words[0]!r}: {found.spellings[0].dropped}{more}; use other words"
 

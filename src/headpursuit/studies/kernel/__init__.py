@@ -2,7 +2,7 @@
 
 from headpursuit.studies.kernel.command import command_line
 from headpursuit.studies.kernel.experiment import Experiment, Line, Shown, Table, WantedModel
-from headpursuit.studies.kernel.folder import Loadable, Parts, ResultKind, check_identity, part
+from headpursuit.studies.kernel.folder import Loadable, Parts, ResultKind, check_identity, lacking, part
 
 __all__ = [
     "Experiment",
@@ -15,5 +15,6 @@ __all__ = [
     "WantedModel",
     "check_identity",
     "command_line",
+    "lacking",
     "part",
 ]

@@ -6,7 +6,7 @@ the manifest with all checksums come last: a folder without a manifest is unfini
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import GenericAlias
@@ -139,16 +139,35 @@ class ResultKind(Generic[R]):
             return from_record(self.result, content | apart if isinstance(content, dict) else content)
 
 
-def part(file: Path, kind: type[T] | GenericAlias, make: Callable[[], T]) -> T:
+def _nothing(_: Any) -> str:
+    return ""
+
+
+def part(file: Path, kind: type[T] | GenericAlias, make: Callable[[], T], lacks: Callable[[T], str] = _nothing) -> T:
     """A part of a folder: read back if it was finished before, else made and kept.
 
+    Args:
+        file: The part's place.
+        kind: Its type.
+        make: Makes it.
+        lacks: The reason that one which was read is not the whole of it (`lacks L12H3`); empty if it is.
+
     Raises:
-        ValueError: If what is there is something else.
+        ValueError: If what is there is something else, or not whole.
     """
     if not file.exists():
         write_json(file, to_record(make()))
     with understood(file, "part of an experiment"):
-        return from_record(kind, read_json(file))
+        found: T = from_record(kind, read_json(file))
+    if reason := lacks(found):
+        raise ValueError(f"{file} {reason}; remove the file, and it is made again")
+    return found
+
+
+def lacking(wanted: Iterable[object], there: Container[str]) -> str:
+    """The first of some names that a part does not have, as `part` takes it; empty if it has all of them."""
+    names = [str(each) for each in wanted if str(each) not in there]
+    return f"lacks {names[0]}{f' and {len(names) - 1} more' * (len(names) > 1)}" if names else ""
 
 
 class Parts(Generic[T]):
@@ -171,16 +190,16 @@ class Parts(Generic[T]):
         self._done = 0
         self.total = total
 
-    def part(self, name: str, make: Callable[[], T]) -> T:
-        """One of them; a name may begin with that of a folder.
+    def part(self, name: str, make: Callable[[], T], lacks: Callable[[T], str] = _nothing) -> T:
+        """One of them, as the function `part` makes it; a name may begin with that of a folder.
 
         Raises:
-            ValueError: If the file of that name holds something else.
+            ValueError: If the file of that name holds something else, or is not whole.
         """
         self._tell()
         file = self._folder / f"{name}.json"
         file.parent.mkdir(exist_ok=True)
-        found = part(file, self._kind, make)
+        found = part(file, self._kind, make, lacks)
         self.skip()
         return found
 

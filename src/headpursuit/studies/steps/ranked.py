@@ -8,7 +8,7 @@ from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, rank
 from headpursuit.analysis.rankers import Evidence, Unsuited, find_ranker
 from headpursuit.concepts import Concept
 from headpursuit.models import LanguageModel, batches, first_tokens, tokens_of
-from headpursuit.studies.kernel import part
+from headpursuit.studies.kernel import lacking, part
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.tasks import CAPTIONING, Task
@@ -104,7 +104,12 @@ def check_fits(
             )
     check_ranker(model, task, config)
     for concept in concepts:
-        tokens_of(model, concept, config.ranking.multi_token)
+        try:
+            tokens_of(model, concept, config.ranking.multi_token)
+        except ValueError as error:
+            if concept.name == task.words.name:
+                raise
+            raise ValueError(f"{error}, or another concept to compare with: `other_concept`") from error
     for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
         batches(model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
     batches(model, task.neutral_texts, config.batch_size)
@@ -129,4 +134,4 @@ def ranked(
             raise ValueError(f"{config.ranker} cannot rank heads on {task.name}: {error}; choose another") from error
         return ranking.sorted_by(config.ranker, scores)
 
-    return part(file, Ranking, make)
+    return part(file, Ranking, make, lambda found: lacking(model.anatomy.heads, set(map(str, found.by_head()))))
