@@ -48,6 +48,15 @@ def test_a_file_lists_tasks_and_settings_and_what_lies_beside_it(tmp_path):
     assert (config.study_of(tasks[0]).positions, config.study_of(tasks[3]).positions) == ("generated", "last")
 
 
+@pytest.mark.parametrize("text", ["{name: Other Name, concept: months}", "{name: Other Name, task: months}"])
+def test_a_file_s_task_has_the_name_that_the_file_gives_it(tmp_path, text):
+    file = written(tmp_path, text, "saved-as.yaml")
+    tasks, _ = read_tasks([file])
+    assert tasks == (TransferTask("other-name", file),)
+    listed, _ = read_tasks([written(tmp_path, "tasks: [{task: saved-as.yaml}, {task: saved-as.yaml, name: mine}]")])
+    assert [task.name for task in listed] == ["other-name", "mine"]
+
+
 def test_the_config_that_is_written_can_be_given_again(tmp_path):
     tasks, settings = read_tasks(["countries-qa", "image-classification:digits"])
     config = TransferConfig.of("m", tasks, settings | {"scale": -2.0, "score": "explained", "seed": 2})

@@ -57,7 +57,7 @@ class TransferTask:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> "TransferTask":
-        """Read `{task: ..., data: ..., name: ...}`; without a name, task and data are its name.
+        """Read `{task: ..., data: ..., name: ...}`; without a name, task (a file's by the name in it) and data are it.
 
         Raises:
             ValueError: If it names no task, or a setting that it cannot have.
@@ -65,13 +65,20 @@ class TransferTask:
         settings = {key: value for key, value in row.items() if key not in ("name", "task")}
         if not isinstance(row.get("task"), str):
             raise ValueError(f"each of the tasks needs a key task, like task: countries-qa; one has {dict(row)!r}")
-        parts = [row["task"], *(str(settings[key]) for key in ("data", "concept") if settings.get(key))]
+        parts = [_named(row["task"]), *(str(settings[key]) for key in ("data", "concept") if settings.get(key))]
         usual = re.sub(r"[^a-z0-9]+", "-", "-".join(Path(part).stem.lower() for part in parts)).strip("-")
         return cls(str(row.get("name", usual)), row["task"], settings)
 
     def to_row(self) -> dict[str, Any]:
         """The reverse of `from_row`."""
         return {"name": self.name, "task": self.task, **self.settings}
+
+
+def _named(task: str) -> str:
+    """The name that a task's file gives it; where it gives none, the file."""
+    from headpursuit.studies.tasks.declarations import is_declaration, read_declaration
+
+    return str(read_declaration(Path(task)).get("name") or task) if is_declaration(task) else task
 
 
 @dataclass(frozen=True)
