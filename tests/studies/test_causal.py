@@ -13,6 +13,7 @@ import headpursuit as hp
 from headpursuit.analysis import SavedEdit
 from headpursuit.heads import Edit, Head
 from headpursuit.pursuit.causal import Pursued
+from headpursuit.storage import read_json, write_json
 from headpursuit.studies.causal import following, growing
 from headpursuit.studies.causal.choosing import grow
 from headpursuit.studies.causal.following import check_following, follow
@@ -231,6 +232,25 @@ def test_heads_are_screened_and_kept_site_by_site(model, measured, tmp_path):
         assert one.effect.value == pytest.approx(measured.effect(one.edit), abs=1e-9)
         assert one.effect.low <= one.effect.value <= one.effect.high
         assert one.strain == pytest.approx(measured.damage(one.edit).strain, abs=1e-9)
+
+
+def test_a_screened_site_that_is_not_whole_is_refused(model, measured, tmp_path):
+    heads = frozenset(h for h in model.anatomy.heads if h.layer == 0)
+
+    def screened():
+        return screen_heads(measured, model.anatomy.sites, heads, (-1.0, 0.0), "all", tmp_path / "heads", silent)
+
+    screened()
+    whole = read_json(tmp_path / "heads" / "L0.json")
+    shorter = {"target": {"log_probability": [0.0], "margin": [0.0]}}
+    for damaged in (
+        {name: readings for name, readings in whole.items() if name != "L0H1"},
+        whole | {"L0H1": {"0": whole["L0H1"]["0"]}},
+        whole | {"L0H1": whole["L0H1"] | {"-1": whole["L0H1"]["-1"] | shorter}},
+    ):
+        write_json(tmp_path / "heads" / "L0.json", damaged)
+        with pytest.raises(ValueError, match=r"L0\.json lacks L0H1 x -1( and 1 more)?; remove the file"):
+            screened()
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,8 @@ import tiny
 from tiny_study import ARMS, breaking_in
 
 from headpursuit.concepts import Concept
+from headpursuit.report import render
+from headpursuit.storage import read_json, sha256_of, write_json
 from headpursuit.studies import StudyResult, study
 from headpursuit.studies.steps import ranked, study_run
 
@@ -31,6 +33,24 @@ def test_an_interrupted_study_goes_on_where_it_stopped(finished, model, config, 
     assert begun == ARMS[3:]
     assert result == finished[0]
     assert StudyResult.load(folder) == result
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "told"),
+    [
+        ("arms/edit.json", lambda arm: arm["answers"].pop(), r"edit\.json has \d+ answers to \d+ questions; remove"),
+        ("arms/edit.json", lambda arm: arm["edit"].update(scope="prompt"), r"edit\.json is of another edit than edit"),
+        ("ranking.json", lambda ranking: ranking["entries"].pop(), r"ranking\.json lacks L\dH\d; remove the file"),
+    ],
+)
+def test_parts_that_are_not_whole_are_refused(model, config, tmp_path, file, change, told):
+    with breaking_in("matched-1"), pytest.raises(KeyboardInterrupt):
+        study(model, config, tmp_path / "study")
+    content = read_json(tmp_path / "study" / file)
+    change(content)
+    write_json(tmp_path / "study" / file, content)
+    with pytest.raises(ValueError, match=told):
+        study(model, config, tmp_path / "study", resume=True)
 
 
 def test_a_study_interrupted_while_capturing_leaves_no_half_capture(model, config, tmp_path, monkeypatch):
@@ -67,6 +87,16 @@ def test_a_missing_file_is_refused_by_name(copied):
     (copied / "arms" / "base.json").unlink()
     with pytest.raises(ValueError, match="study is incomplete: arms/base.json is missing"):
         StudyResult.load(copied)
+
+
+def test_arms_that_were_asked_other_groups_are_refused(copied):
+    content = read_json(copied / "study.json")
+    content["arms"][1]["unrelated"] = None
+    write_json(copied / "study.json", content)
+    manifest = read_json(copied / "manifest.json")
+    write_json(copied / "manifest.json", manifest | {"files": {"study.json": sha256_of(copied / "study.json")}})
+    with pytest.raises(ValueError, match=r"study\.json is no study .*arms: edit has no unrelated questions"):
+        render(copied)
 
 
 def test_what_is_no_study_is_refused(finished, tmp_path):

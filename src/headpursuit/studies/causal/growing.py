@@ -11,7 +11,7 @@ from headpursuit.pursuit.causal import Damage, Limits, Pursued, Trial, causal_pu
 from headpursuit.studies.causal.measuring import Probabilities, probabilities
 from headpursuit.studies.causal.screening import choosing_questions
 from headpursuit.studies.config import StudyConfig
-from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel import Parts, lacking
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import Finalist, Grown, Tried
 from headpursuit.studies.tasks import Task
@@ -104,7 +104,7 @@ class Growing:
         parts = Parts(self.folder / "screen", dict[str, float], self.progress, "screen", len(wanted))
         found: dict[Head, float] = {}
         for name, heads in wanted:
-            kept = parts.part(name, partial(self._effects_of, heads))
+            kept = parts.part(name, partial(self._effects_of, heads), partial(lacking, heads))
             found |= {head: kept[str(head)] for head in heads}
         return found
 

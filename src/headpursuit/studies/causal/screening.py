@@ -12,7 +12,7 @@ from headpursuit.models import HeadSite
 from headpursuit.studies.causal.following import check_following
 from headpursuit.studies.causal.measuring import Answered, Probabilities, Reading
 from headpursuit.studies.figures.statistics import bootstrap, resampled_means, widened
-from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel import Parts, lacking
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.measures import effects
 from headpursuit.studies.results import Estimate
@@ -103,9 +103,20 @@ def screen_heads(
         def read(chosen: Sequence[Head] = chosen) -> SiteReadings:
             return {str(head): {f"{s:g}": measured.read(Edit({head: s}, scope)) for s in scales} for head in chosen}
 
-        readings = parts.part(site.name, read)
+        def lacks(readings: SiteReadings, chosen: Sequence[Head] = chosen) -> str:
+            sizes = {f"{head} x {s}": _sizes(r) for head, found in readings.items() for s, r in found.items()}
+            whole = {name for name, size in sizes.items() if size == _sizes(measured.base)}
+            return lacking([f"{head} x {s:g}" for head in chosen for s in scales], whole)
+
+        readings = parts.part(site.name, read, lacks)
         found += [effect_of(measured, head, s, readings[str(head)][f"{s:g}"]) for head in chosen for s in scales]
     return tuple(found)
+
+
+def _sizes(reading: Reading) -> tuple[int, ...]:
+    """Numbers of questions and texts."""
+    answered = (each for group in (reading.target, reading.unrelated) for each in (group.log_probability, group.margin))
+    return (*map(len, answered), len(reading.kl), len(reading.loss))
 
 
 def choosing_questions(task: Task, most: int, seed: int) -> tuple[tuple[Question, ...], tuple[Question, ...]]:

@@ -84,6 +84,11 @@ class StudyResult(RankedStudy):
     """The metric of the target outputs."""
     direction: Direction = "suppress"
 
+    def __post_init__(self) -> None:
+        without = [arm.name for arm in self.arms if arm.unrelated is None]
+        if 0 < len(without) < len(self.arms):
+            raise ValueError(f"arms: {without[0]} has no unrelated questions, and others have")
+
     @property
     def rescaled(self) -> Edit:
         """The edit that is judged: grown, or so many of the best heads at one scale."""

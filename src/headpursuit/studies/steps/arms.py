@@ -123,7 +123,17 @@ class ArmRunner:
     def measured(self, planned: Sequence[PlannedArm], folder: Path) -> list[Arm]:
         """Run every arm, or read it back; each is kept in the study's folder as it finishes."""
         arms = Parts(folder / "arms", Arm, self._progress, "arms", len(planned))
-        return [arms.part(name, partial(self.run, name, kind, edit)) for name, kind, edit in planned]
+        return [self.kept(arms, name, kind, edit) for name, kind, edit in planned]
+
+    def kept(self, arms: Parts[Arm], name: str, kind: ArmKind, edit: Edit, folder: str = "") -> Arm:
+        """Run an arm, or read it back; one of another edit, or with another number of answers, is refused."""
+
+        def lacks(arm: Arm) -> str:
+            if len(arm.answers) != len(self._prompts):
+                return f"has {len(arm.answers)} answers to {len(self._prompts)} questions"
+            return "" if arm.edit == edit else f"is of another edit than {name}"
+
+        return arms.part(folder + name, partial(self.run, name, kind, edit), lacks)
 
     def run(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
         """Answer the questions (the held-out ones unless others were given) and read the neutral text under an edit."""

@@ -155,4 +155,4 @@ class DoseRunner:
 
     def _arm(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
         """Run an arm, or read it back."""
-        return self._parts.part(name, lambda: self._runner.run(name, kind, edit))
+        return self._runner.kept(self._parts, name, kind, edit)

@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from headpursuit.analysis.rankers import Evidence, Ranker, Unsuited, find_ranker, order_of
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head, parse_scope
 from headpursuit.models import LanguageModel, batches
 from headpursuit.studies.experiments.rankers.settings import RankersConfig
-from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel import Parts, lacking
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.steps.ranked import capture_config, captured, evidence_of
@@ -21,6 +20,17 @@ from headpursuit.studies.tasks import Question, Task, drawn
 
 Orders = dict[str, tuple[tuple[Head, ...], ...]]
 """By ranker, all heads from best to worst; several times for random ones."""
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One ranker's scores, as they are kept."""
+
+    scores: tuple[dict[Head, float], ...] = ()
+    """Of all heads; several times for random ones."""
+    seconds: float = 0.0
+    left_out: str = ""
+    """The reason that there are none."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +51,19 @@ class Run:
         orders: Orders = {}
         left_out: dict[str, str] = {}
         rankers = self.config.all_rankers
-        parts = Parts(self.folder / "scores", dict[str, Any], self.progress, "rank", len(rankers))
+        parts = Parts(self.folder / "scores", _Scored, self.progress, "rank", len(rankers))
+        heads = self.model.anatomy.heads
+
+        def lacks(found: _Scored) -> str:
+            all_have = set(heads).intersection(*found.scores) if found.scores else set()
+            return "" if found.left_out else lacking(heads, set(map(str, all_have)))
+
         for ranker in rankers:
-            found = parts.part(ranker.name, partial(_scored, ranker, evidence, self.config))
-            if "left_out" in found:
-                left_out[ranker.name] = found["left_out"]
+            found = parts.part(ranker.name, partial(_scored, ranker, evidence, self.config), lacks)
+            if found.left_out:
+                left_out[ranker.name] = found.left_out
             else:
-                orders[ranker.name] = tuple(
-                    order_of({Head.parse(name): score for name, score in scores.items()}) for scores in found["scores"]
-                )
+                orders[ranker.name] = tuple(map(order_of, found.scores))
         return orders, left_out
 
     @property
@@ -99,13 +113,12 @@ def name_of(edit: Edit) -> str:
     return f"{len(edit)}x{scale}-{sha256(heads.encode()).hexdigest()[:12]}"
 
 
-def _scored(ranker: Ranker, evidence: Evidence, config: RankersConfig) -> dict[str, Any]:
+def _scored(ranker: Ranker, evidence: Evidence, config: RankersConfig) -> _Scored:
     """Scores of one ranker by head, and how long they took; or why there are none."""
     started = time.perf_counter()
     n_draws = config.draws if ranker.kind == "random" else 1
     try:
         drawn = [ranker.scores(replace(evidence, seed=evidence.seed + draw)) for draw in range(n_draws)]
     except Unsuited as error:
-        return {"left_out": str(error), "seconds": 0.0}
-    named = [{str(head): score for head, score in scores.items()} for scores in drawn]
-    return {"scores": named, "seconds": round(time.perf_counter() - started, 3)}
+        return _Scored(left_out=str(error))
+    return _Scored(tuple(drawn), round(time.perf_counter() - started, 3))

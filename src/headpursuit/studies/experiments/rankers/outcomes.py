@@ -71,8 +71,8 @@ def by_answers(run: Run, edits: Collection[Edit]) -> Outcomes:
     """
     runner = ArmRunner(run.model, run.task, run.study, silent, run.questions)
     parts = Parts(run.folder / "arms", Arm, run.progress, "edit", 1 + len(edits))
-    base = parts.part("base", partial(runner.run, "base", "base", Edit({})))
-    arms = {edit: parts.part(name_of(edit), partial(runner.run, name_of(edit), "dose", edit)) for edit in edits}
+    base = runner.kept(parts, "base", "base", Edit({}))
+    arms = {edit: runner.kept(parts, name_of(edit), "dose", edit) for edit in edits}
     before, *after = summarise(run.task, run.concept, [base, *arms.values()], run.config.seed, run.questions)
     measure = answer_measure(run.task, run.study)
     check_base(before, measure)
@@ -141,7 +141,12 @@ def by_probabilities(run: Run, edits: Collection[Edit]) -> Outcomes:
     run.progress("read questions", 1, 1)
     parts = Parts(run.folder / "probabilities", _Read, run.progress, "edit", len(edits))
     lines = answer_measure(run.task, run.study).thresholds
-    read = {e: parts.part(name_of(e), partial(_read, measured, e, lines.unrelated_loss)) for e in edits}
+
+    def lacks(found: _Read) -> str:
+        n, asked = len(found.target.margin), len(measured.base.target.margin)
+        return f"has {n} answers to {asked} questions" * (n != asked)
+
+    read = {e: parts.part(name_of(e), partial(_read, measured, e, lines.unrelated_loss), lacks) for e in edits}
     (followed, others), before = measured.followed, measured.base
     rows = np.stack([before.target.right, *(each.target.right for each in read.values())])
     means = resampled_means(rows, followed.facts, run.config.seed)

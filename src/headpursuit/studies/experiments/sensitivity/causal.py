@@ -1,7 +1,6 @@
 """The lists' edits measured on questions: every different set of heads once."""
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -49,9 +48,9 @@ def measure(
     runner = ArmRunner(model, task, study, silent, questions)
     edits = _edits(draws, config.scale)
     parts = Parts(folder / "arms", Arm, progress, "edits", 1 + len(edits))
-    arms = [parts.part("base", partial(runner.run, "base", "base", Edit({})))]
+    arms = [runner.kept(parts, "base", "base", Edit({}))]
     check_base(summarise(task, task.words, arms, config.seed, questions)[0], answer_measure(task, study))
-    arms += [parts.part(name, partial(runner.run, name, "edit", edit)) for name, edit in edits.values()]
+    arms += [runner.kept(parts, name, "edit", edit) for name, edit in edits.values()]
     base, *edited = summarise(task, task.words, arms, config.seed, questions)
     by_heads = dict(zip(edits, edited, strict=True))
     judged = AnswerMeasure(metric_of(task), task.direction)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.identity import check_asked
 from headpursuit.studies.steps.ranked import capture_config, captured, check_fits, ranked
 from headpursuit.studies.tasks import Task
+from headpursuit.studies.tasks.declarations import is_declaration
 from headpursuit.studies.text.scoring import check_metric
 
 _LONGEST = 80
@@ -167,7 +167,7 @@ def _measured(
     for name, task in tasks.items():
         runner = ArmRunner(model, task, studies[name], silent)
         arms[name] = {
-            edit: parts.part(f"{name}/{file}", partial(runner.run, file, "edit" if edit else "base", edit))
+            edit: runner.kept(parts, file, "edit" if edit else "base", edit, f"{name}/")
             for edit, file in zip(edits, map(_file_of, edits), strict=True)
         }
     return arms
@@ -181,9 +181,10 @@ def _file_of(edit: Edit) -> str:
 
 def _described(name: str, task: Task, config: StudyConfig, ranking: Ranking) -> RankedTask:
     asked = f", asked {config.ask!r}" if config.ask else ""
+    called = task.name if is_declaration(config.task) else config.task
     return RankedTask(
         name,
-        f"{config.task}{f' of {config.data}' if config.data else ''}{asked}",
+        f"{called}{f' of {config.data}' if config.data else ''}{asked}",
         ranking.concept,
         len(task.words.words),
         len(task.ranking_prompts),
