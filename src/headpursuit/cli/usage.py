@@ -39,7 +39,8 @@ def _in_one_line() -> Iterator[None]:
 
 
 def _reason(error: Any) -> str:
-    names, ctx = [], error.ctx
+    names: list[str] = []
+    ctx = error.ctx
     while ctx is not None and ctx.parent is not None:
         names, ctx = [ctx.info_name, *names], ctx.parent
     command = " ".join(names)
