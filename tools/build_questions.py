@@ -275,8 +275,9 @@ def target_questions() -> Iterator[dict]:
     for split, phrasings in (("ranking", RANKING_PHRASINGS), ("heldout", HELDOUT_PHRASINGS)):
         for i, (city, answers) in enumerate(halves[split]):
             for j in range(i, i + PHRASINGS_PER_CITY):
-                prompt = phrasings[j % len(phrasings)].format(x=city)
-                yield question(prompt, answers, "countries", fact=city, split=split, group="target")
+                phrasing = phrasings[j % len(phrasings)]
+                asked = question(phrasing.format(x=city), answers, "countries", fact=city, split=split, group="target")
+                yield {**asked, "phrasing": phrasing}
 
 
 def elements() -> Iterator[dict]:

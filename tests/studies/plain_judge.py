@@ -14,7 +14,7 @@ def effect(base, arm, direction):
 
 
 def unrelated_loss(base, arm):
-    if not base.unrelated or not arm.unrelated or not base.unrelated.score.value:
+    if not base.unrelated or not arm.unrelated or base.unrelated.score.value < 0.1:
         return 0.0
     return 1 - arm.unrelated.score.value / base.unrelated.score.value
 
@@ -36,15 +36,23 @@ def breakage(base, arm, loss=0.15, perplexity=2.0, empty=0.2, repetition=0.3):
 
 
 def signs(base, arm):
-    return tuple(text for ratio, text in breakage(base, arm) if not ratio <= 1)
+    found = breakage(base, arm)
+    if length(found) <= 1:
+        return ()
+    alone = tuple(text for ratio, text in found if ratio > 1)
+    return alone or tuple(text for ratio, text in found if 2 * ratio >= max(found)[0])
+
+
+def length(found):
+    return sum(ratio**2 for ratio, _ in found) ** 0.5
 
 
 def damage(base, arm):
-    return max(ratio for ratio, _ in breakage(base, arm))
+    return length(breakage(base, arm))
 
 
 def fell_apart(base, arm):
-    return max(ratio for ratio, _ in breakage(base, arm, 0.5, 5.0, 0.5, 0.6)) > 1
+    return length(breakage(base, arm, 0.5, 5.0, 0.5, 0.6)) > 1
 
 
 def outcome(arms, direction, fraction):
@@ -58,7 +66,7 @@ def outcome(arms, direction, fraction):
     if signs(base, edit):
         return broken(signs(base, edit), direction)
     change, reached = edit.target.score_change, effect(base, edit, direction)
-    if reached < 0.1 or not (change.high < 0 if suppress else change.low > 0):
+    if reached < 0.1 or (-change.high if suppress else change.low) < 0.1 * before:
         return "no effect"
     draws = [[arm for arm in arms if arm.kind == kind] for kind in ("matched", "random")]
     if any(len(one) < 3 or all(signs(base, arm) for arm in one) for one in draws):
@@ -100,7 +108,7 @@ def is_sure(base, arm, direction):
     change = arm.target.score_change
     if (-change.high if direction == "suppress" else change.low) < 0.5 * base.target.score.value:
         return False
-    if base.unrelated is None or arm.unrelated is None:
+    if base.unrelated is None or arm.unrelated is None or base.unrelated.score.value < 0.1:
         return True
     return -arm.unrelated.score_change.low <= 0.15 * base.unrelated.score.value
 

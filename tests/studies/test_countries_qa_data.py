@@ -57,7 +57,9 @@ def taken_apart(rows):
 
 def check_fields(rows):
     for row in rows:
-        assert list(row) == ["prompt", "answers", "group", "subject", "fact", "split"]
+        asked = ["phrasing"] if row["group"] == "target" else []
+        assert list(row) == ["prompt", "answers", "group", "subject", "fact", "split", *asked]
+        assert not asked or row["phrasing"].format(x=row["fact"]) == row["prompt"]
         assert row["group"] in ("target", "unrelated")
         assert row["split"] in ("ranking", "heldout")
         assert row["answers"]

@@ -3,12 +3,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from arm_figures import exactly
 
 from headpursuit.records import from_record, to_record
 from headpursuit.studies.judging import decide, verdict_of
 from headpursuit.studies.judging.terms import percent
 from headpursuit.studies.measures import AnswerMeasure, Thresholds, effects
-from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary, Verdict
+from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary, Phrasing, Verdict
 from headpursuit.studies.text.scoring import METRICS
 
 
@@ -231,6 +232,7 @@ def test_reasons_give_the_figures():
     assert (
         "As many heads that rank best for another concept on the same prompts (months): target score 0.59." in reasons
     )
+    assert reasons[-2] == "All damage together: 0.27 (0.00-0.93) times what is tolerated."
     assert reasons[-1] == "Neutral text: perplexity 1.00 times the base's, KL 0.100 nats per token."
 
 
@@ -314,3 +316,84 @@ def test_verdicts_come_back_and_older_ones_without_their_p_over_questions():
     del content["beside"]
     older = from_record(Verdict, content | {"p_matched": 0.0002, "p_random": 0.0002})
     assert older == replace(found, beside=())
+
+
+def spread_damage(loss=0.0, perplexity=10.0, empty=0.0, repetition=0.0, change=None):
+    spoken = {"empty": empty, "repetition": repetition}
+    unrelated = {"score": exactly(0.5 * (1 - loss)), "score_change": change or exactly(-0.5 * loss), **spoken}
+    return edited(target=spoken, unrelated=unrelated, damage=Damage(perplexity, 0.1))
+
+
+def test_damage_just_under_every_line_is_over_intervention():
+    found = verdict(edit=spread_damage(0.14, 19.0, 0.19, 0.29))
+    assert found.outcome == "over-intervened"
+    assert found.sentence.startswith("The edit together breaks more than the concept: unrelated questions lose 14%")
+    for word in ("perplexity on neutral text is 1.9", "19% of the target answers are empty", "29% of word pairs"):
+        assert word in found.sentence
+    assert verdict(edit=spread_damage(0.14)).outcome == "specific"
+    assert verdict(edit=spread_damage(0.07, 14.0, 0.05, 0.05)).outcome == "specific"
+
+
+@pytest.mark.parametrize(
+    ("edit", "said"),
+    [
+        (spread_damage(0.06, change=exactly(-0.03)), "All damage together: 0.40 (0.40-0.40) times what is tolerated."),
+        (spread_damage(0.06, change=Estimate(-0.03, -0.06, 0.0)), "0.40 (0.00-0.80) times what is tolerated."),
+        (
+            spread_damage(0.12, change=Estimate(-0.06, -0.09, -0.03)),
+            "0.80 (0.40-1.20) times what is tolerated; the int",
+        ),
+        (spread_damage(0.0, 14.0, change=Estimate(0.0, -0.03, 0.03)), "0.40 (0.40-0.57) times what is tolerated."),
+    ],
+)
+def test_damage_has_an_interval(edit, said):
+    assert any(said in reason for reason in verdict(edit=edit).reasons)
+
+
+@pytest.mark.parametrize(("known", "outcome"), [(0.0, "specific"), (0.03, "specific"), (0.5, "over-intervened")])
+def test_without_unrelated_questions_that_the_base_knows_the_verdict_says_so(known, outcome):
+    found = verdict(base=arm("base", 0.6, known), edit=arm("edit", 0.06, 0.0))
+    assert found.outcome == outcome
+    if outcome == "specific":
+        assert "unrelated" not in found.sentence
+        told = f"The unedited model answers only {round(100 * known)} of 100 unrelated questions: whether the edit"
+        assert any(reason.startswith(told) for reason in found.reasons)
+
+
+def test_an_interval_that_just_misses_nothing_is_no_effect():
+    fifteen_to_nine = edited(target={"score": exactly(0.36), "score_change": Estimate(-0.24, -0.46, -0.02)})
+    found = verdict(edit=fifteen_to_nine)
+    assert found.outcome == "no effect"
+    assert found.sentence == "Rescaling these 2 heads does not reliably lower the target score by 10%."
+    clear = edited(target={"score": exactly(0.2), "score_change": Estimate(-0.4, -0.7, -0.07)})
+    assert verdict(edit=clear).outcome == "specific"
+
+
+def phrased(*scores):
+    return tuple(
+        Phrasing(text, 50, score) for text, score in zip(("{x} is in", "The land of {x} is"), scores, strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "alone"), [((0.0, 0.12), None), ((0.1, 0.6), "{x} is in"), ((0.6, 0.1), "The land of {x} is")]
+)
+def test_a_phrasing_that_carries_the_effect_alone_is_named(after, alone):
+    base = replace(BASE, target=replace(BASE.target, phrasings=phrased(0.6, 0.6)))
+    edit = edited(target={"phrasings": phrased(*after)})
+    reasons = verdict(base=base, edit=edit).reasons
+    assert f'By phrasing, before and after: "{{x}} is in" 0.60 and {after[0]:.2f}, "The land of {{x}} is"' in " ".join(
+        reasons
+    )
+    said = [reason for reason in reasons if reason.startswith("One phrasing carries the effect")]
+    assert said == ([f'One phrasing carries the effect, "{alone}"; in the others it is 0%.'] if alone else [])
+
+
+def test_one_answer_to_most_questions_is_named():
+    before = {"n_distinct": 48, "commonest": "kenya", "commonest_share": 0.1}
+    after = {"n_distinct": 3, "commonest": "i cannot say", "commonest_share": 0.9}
+    base = replace(BASE, target=replace(BASE.target, **before))
+    said = '90% of the target answers are one and the same, "i cannot say": 48 different ones before, 3 after.'
+    assert said in verdict(base=base, edit=edited(target=after)).reasons
+    always = replace(BASE, target=replace(BASE.target, **after))
+    assert said not in verdict(base=always, edit=edited(target=after)).reasons

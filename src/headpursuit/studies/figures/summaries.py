@@ -1,16 +1,19 @@
 """From answers to figures."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from headpursuit.concepts import Concept
+from headpursuit.studies.figures.phrasings import phrasings_of
 from headpursuit.studies.figures.statistics import bootstrap
 from headpursuit.studies.measures import counted
 from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary
 from headpursuit.studies.tasks import Question, Task, accepted_answers
 from headpursuit.studies.text.metrics import contains, exact_match, f1, first_named, is_empty, repetition
 from headpursuit.studies.text.scoring import metric_of, score
+from headpursuit.words import normalise
 
 
 def summarise(
@@ -91,21 +94,42 @@ def _summarise_group(
             return None
         return estimate([one(answer, q.answers) for q, answer in zip(questions, answers, strict=True)])
 
-    change, silenced = None, 0.0
+    is_target = questions[0].group == "target"  # on other questions silence is damage, and counts as such
+    kept, change, silenced = scores, None, 0.0
+
+    def spoken(given: Sequence[str]) -> Iterator[list[float]]:
+        """Emptiness and repetition of answers."""
+        yield [float(is_empty(answer, accepted)) for answer in given]
+        yield [repetition(answer) for answer in given]
+
+    def changed(now: Sequence[float], then: Sequence[float]) -> Estimate:
+        return estimate(np.subtract(now, then).tolist(), fraction=False)
+
+    empties, repeated = spoken(answers)
+    spoken_changes: tuple[Estimate | None, Estimate | None] = None, None
     if before is not None:
         old = score(task, concept, questions, before)
-        is_target = questions[0].group == "target"  # on other questions silence is damage, and counts as such
         kept = counted(scores, answers, old, task.direction, accepted) if is_target else scores
-        change = estimate([now - then for now, then in zip(kept, old, strict=True)], fraction=False)
+        change = changed(kept, old)
+        silenced_before, repeated_before = spoken(before)
+        spoken_changes = changed(empties, silenced_before), changed(repeated, repeated_before)
         silenced = float(np.mean(np.subtract(kept, scores)))
+    said = Counter(map(normalise, answers))
+    ((commonest, n_commonest),) = said.most_common(1)
     return GroupSummary(
         n_questions=len(questions),
         score=estimate(scores, fraction=fraction),
         exact=compared(exact_match),
         f1=compared(f1),
         concept_rate=estimate([contains(answer, concept.words) for answer in answers]),
-        empty=float(np.mean([is_empty(answer, accepted) for answer in answers])),
-        repetition=float(np.mean([repetition(answer) for answer in answers])),
+        empty=float(np.mean(empties)),
+        repetition=float(np.mean(repeated)),
         score_change=change,
         silenced=silenced,
+        empty_change=spoken_changes[0],
+        repetition_change=spoken_changes[1],
+        n_distinct=len(said),
+        commonest=commonest,
+        commonest_share=n_commonest / len(answers),
+        phrasings=phrasings_of(questions, kept) if is_target else (),
     )

@@ -70,7 +70,7 @@ def decide(measure: Measure[Figures], arms: Sequence[Figures]) -> Decision[Figur
         return decided(Outcome.UNDECIDABLE, unclear)
     if breaks:
         return decided(Outcome(broken_word(breaks, measure.direction)), Why.BROKEN)
-    if not measure.is_certain(edit):
+    if not measure.is_certain(base, edit):
         return decided(Outcome.NO_EFFECT, Why.UNCERTAIN)
     if reached < measure.thresholds.smallest_effect:
         return decided(Outcome.NO_EFFECT, Why.SMALL)

@@ -138,7 +138,8 @@ def _sentence(decision: Decision[Figures]) -> str:
     if decision.outcome == Outcome.SPECIFIC:
         return f"Rescaling {these(edit.heads)} {terms.done(decision)}; random heads do not do the same."
     if decision.why == Why.BROKEN:
-        return f"The edit breaks more than the concept: {'; '.join(signs_of(decision.breaks))}."
+        together = "" if any(found.ratio > 1 for found in decision.breaks) else "together "
+        return f"The edit {together}breaks more than the concept: {'; '.join(signs_of(decision.breaks))}."
     if decision.why == Why.RANDOM_HEADS and (alike := decision.alike()):
         return (
             f"Random heads of {_WHERE[alike.kind]} reach {max(alike.share, 0):.0%} of the effect on average, the "
@@ -158,7 +159,12 @@ def _sentence(decision: Decision[Figures]) -> str:
             f"Rescaling {these(edit.heads)} {words.verb}s {terms.level} by {reached:.0%} only; at least {least:.0%} "
             f"counts as {words.noun}."
         )
-    return f"Rescaling {these(edit.heads)} does not reliably {words.verb} {terms.level}."
+    least = (
+        ""
+        if reached < decision.measure.thresholds.sure_effect
+        else f" by {decision.measure.thresholds.sure_effect:.0%}"
+    )
+    return f"Rescaling {these(edit.heads)} does not reliably {words.verb} {terms.level}{least}."
 
 
 def _reasons(decision: Decision[Figures]) -> Iterator[str]:
@@ -173,6 +179,9 @@ def _reasons(decision: Decision[Figures]) -> Iterator[str]:
             if arm.kind == kind and kind in terms.told
         )
     yield from few_questions(decision.measure, base)
+    damage = decision.measure.damage_interval(base, edit)
+    beyond = "; the interval reaches beyond it" if damage.value <= 1 < damage.high else ""
+    yield f"All damage together: {damage} times what is tolerated{beyond}."
     ratio = edit.damage.perplexity / base.damage.perplexity
     yield f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token."
 

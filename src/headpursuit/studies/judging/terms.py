@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic
 
 from headpursuit.studies.judging.decision import Decision
-from headpursuit.studies.measures import AnswerMeasure, Measure
+from headpursuit.studies.measures import AnswerMeasure, Measure, effects
 from headpursuit.studies.results import ArmKind, ArmSummary, CaptionArm, Estimate, Figures, Why
 from headpursuit.studies.tasks import Direction
 
@@ -34,6 +34,14 @@ def percent(fraction: float) -> str:
     """A fraction in a sentence: `34%`; what rounds to nothing is `0%`, of either sign."""
     text = f"{fraction:.0%}"
     return "0%" if text == "-0%" else text
+
+
+_MOST = 0.5
+"""An answer that is given to a larger fraction of the questions is named."""
+
+
+_MOST_PHRASINGS = 8
+"""More are not told one by one."""
 
 
 def p_text(p: float) -> str:
@@ -99,7 +107,7 @@ class _AnswerTerms(Terms[ArmSummary]):
     def done(self, decision: Decision[ArmSummary]) -> str:
         base, edit, reached, direction = decision.base, decision.edit, decision.effect, self._measure.direction
         takes, lost = direction == "suppress" and self._metric.counts_right_answers, ""
-        if base.unrelated and edit.unrelated:
+        if base.unrelated and edit.unrelated and self._measure.knows_unrelated(base):
             loss = self._measure.loss(base, edit)
             share = f"{loss:.0%}" if loss >= 0.005 else "none"
             lost = (
@@ -117,10 +125,14 @@ class _AnswerTerms(Terms[ArmSummary]):
         yield _compare(f"Target ({self._metric.counted})", base.target.score, edit.target.score)
         if base.unrelated and edit.unrelated:
             yield _compare("Unrelated answers that are right", base.unrelated.score, edit.unrelated.score)
-        else:
+        if not self._measure.knows_unrelated(base):
+            known = "The task has no unrelated questions"
+            if base.unrelated:
+                n, right = base.unrelated.n_questions, base.unrelated.score.value
+                known = f"The unedited model answers only {round(right * n)} of {n} unrelated questions"
             yield (
-                "The task has no unrelated questions: whether the edit is specific was judged on neutral text, on "
-                "empty and repeating answers, and on other heads alone."
+                f"{known}: whether the edit is specific was judged on neutral text, on empty and repeating answers, "
+                "and on other heads alone."
             )
         if self._metric.name != "names-concept":
             rates = base.target.concept_rate, edit.target.concept_rate
@@ -130,6 +142,32 @@ class _AnswerTerms(Terms[ArmSummary]):
                 "Most answers still name some word of the concept: the edit changes which one the model names, not "
                 "whether it names one."
             )
+
+        yield from self._by_phrasing(decision)
+        for name, before, after in (
+            ("target", base.target, edit.target),
+            ("unrelated", base.unrelated, edit.unrelated),
+        ):
+            if before and after and after.commonest_share > _MOST >= before.commonest_share:
+                yield (
+                    f'{after.commonest_share:.0%} of the {name} answers are one and the same, "{after.commonest}": '
+                    f"{before.n_distinct} different ones before, {after.n_distinct} after."
+                )
+
+    def _by_phrasing(self, decision: Decision[ArmSummary]) -> Iterator[str]:
+        """The target score by phrasing, and where one of them carries the effect alone."""
+        pairs = list(zip(decision.base.target.phrasings, decision.edit.target.phrasings, strict=False))
+        if not 1 < len(pairs) <= _MOST_PHRASINGS:
+            return
+        scores = (f'"{then.text}" {then.score:.2f} and {now.score:.2f}' for then, now in pairs)
+        yield f"By phrasing, before and after: {', '.join(scores)}."
+        falls = [(then.score - now.score) * now.n_questions for then, now in pairs]
+        carrying = max(range(len(pairs)), key=lambda i: abs(falls[i]))
+        rest = [pair for i, pair in enumerate(pairs) if i != carrying]
+        before, after = (sum(one.score * one.n_questions for one in each) for each in zip(*rest, strict=True))
+        left = float(effects(before, after, self._measure.direction))
+        if decision.effect >= self._measure.thresholds.smallest_effect > left:
+            yield f'One phrasing carries the effect, "{pairs[carrying][0].text}"; in the others it is {percent(left)}.'
 
     def beside(self, arm: ArmSummary) -> str:
         return self.at(arm.target.score.value)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from headpursuit.studies.measures.measure import Break, BreakKind, Measure
+from headpursuit.studies.measures.measure import Break, BreakKind, Measure, ends_of
 from headpursuit.studies.measures.thresholds import Thresholds
 from headpursuit.studies.results import ArmSummary, Estimate, StudyConfig, Why
 from headpursuit.studies.tasks import Direction, Task
@@ -37,15 +37,22 @@ class AnswerMeasure(Measure[ArmSummary]):
         return arm.target.silenced
 
     def loss(self, base: ArmSummary, arm: ArmSummary) -> float:
-        """Fraction of the base's right unrelated answers that are lost; 0 where there are none."""
-        if not base.unrelated or not arm.unrelated or not base.unrelated.score.value:
+        """Fraction of the base's right unrelated answers that are lost; 0 where it has too few to see a loss."""
+        if not base.unrelated or not arm.unrelated or not self.knows_unrelated(base):
             return 0.0
         return 1 - arm.unrelated.score.value / base.unrelated.score.value
 
+    def knows_unrelated(self, base: ArmSummary) -> bool:
+        """True if the base answers enough unrelated questions to see a loss."""
+        return base.unrelated is not None and base.unrelated.score.value >= self.thresholds.weakest_base
+
     def breakage(self, base: ArmSummary, arm: ArmSummary) -> Iterator[Break]:
         """Unrelated answers lost, perplexity on neutral text, empty and repeating answers of both groups."""
-        loss = self.loss(base, arm)
-        yield Break(BreakKind.UNRELATED, max(loss, 0.0) / self.thresholds.unrelated_loss, loss)
+        loss, line = self.loss(base, arm), self.thresholds.unrelated_loss
+        ends = None
+        if base.unrelated and arm.unrelated and self.knows_unrelated(base):
+            ends = ends_of(arm.unrelated.score_change, line * base.unrelated.score.value, falls=True)
+        yield Break(BreakKind.UNRELATED, max(loss, 0.0) / line, loss, ends=ends)
         yield self._perplexity(base.damage, arm.damage)
         yield from self._spoken(base.target, arm.target, "target")
         if base.unrelated is not None and arm.unrelated is not None:
@@ -54,7 +61,7 @@ class AnswerMeasure(Measure[ArmSummary]):
     def surely_spares(self, base: ArmSummary, arm: ArmSummary) -> bool:
         """True if the whole interval of the change of unrelated answers is within the line."""
         change = arm.unrelated.score_change if arm.unrelated else None
-        if base.unrelated is None or change is None:
+        if base.unrelated is None or change is None or not self.knows_unrelated(base):
             return True
         return -change.low <= self.thresholds.unrelated_loss * base.unrelated.score.value
 

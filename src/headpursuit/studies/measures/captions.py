@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from headpursuit.studies.measures.measure import Break, BreakKind, Measure
+from headpursuit.studies.measures.measure import Break, BreakKind, Measure, ends_of
 from headpursuit.studies.measures.thresholds import CAPTION_LINES, Thresholds
 from headpursuit.studies.results import CaptionArm, Estimate, StudyConfig, Why
 from headpursuit.studies.tasks import Direction
@@ -41,7 +41,9 @@ class CaptionMeasure(Measure[CaptionArm]):
         """CIDEr lost, perplexity on neutral text, empty and repeating captions, and their length."""
         t, loss = self.thresholds, self.loss(base, arm)
         which = BreakKind.CIDER_WITHOUT if self.direction == "suppress" else BreakKind.CIDER
-        yield Break(which, max(loss, 0.0) / t.cider_loss, 1 - loss)
+        before = base.cider_without if self.direction == "suppress" else base.cider
+        ends = ends_of(arm.cider_change, t.cider_loss * before.value, falls=True)
+        yield Break(which, max(loss, 0.0) / t.cider_loss, 1 - loss, ends=ends)
         yield self._perplexity(base.damage, arm.damage)
         yield from self._spoken(base, arm, "captions")
         length = arm.length.value / base.length.value if base.length.value else 1.0

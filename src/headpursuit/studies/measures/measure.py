@@ -37,11 +37,13 @@ class Break:
 
     kind: BreakKind
     ratio: float
-    """In units of the tolerated damage; above 1 (or if it is not a number) the edit is over-intervened."""
+    """In units of the damage that is tolerated if there is no other."""
     figure: float
     """The measured fraction lost, ratio of perplexities, fraction of outputs or word pairs, CIDEr or length kept."""
     outputs: Outputs | None = None
     """The outputs that are empty or repeat; None for damage of another kind."""
+    ends: tuple[float, float] | None = None
+    """Of the ratio's 95 % interval; None where it has none."""
 
     @property
     def is_babble(self) -> bool:
@@ -121,9 +123,9 @@ class Measure(ABC, Generic[Figures]):
         """
         return self.effect(base, arm) / max(1.0, self.damage(base, arm))
 
-    def is_certain(self, arm: Figures) -> bool:
-        """True if the whole interval of the change is on the asked side of 0."""
-        return self._reaches(arm, 0.0, strictly=True)
+    def is_certain(self, base: Figures, arm: Figures) -> bool:
+        """True if the whole interval of the change is beyond the least effect that is sure."""
+        return self._reaches(arm, self.thresholds.sure_effect * self.level(base).value)
 
     def is_sure(self, base: Figures, arm: Figures) -> bool:
         """True if intervals stay clear of both lines: the asked effect, and over-intervention."""
@@ -131,19 +133,44 @@ class Measure(ABC, Generic[Figures]):
         return self._reaches(arm, least) and self.surely_spares(base, arm)
 
     def damage(self, base: Figures, arm: Figures) -> float:
-        """Damage beside the concept, in units of what is tolerated: above 1 an edit is over-intervened."""
-        return max((found.ratio for found in self.breakage(base, arm)), default=0.0)
+        """All damage beside the concept together, in units of what is tolerated: above 1 an edit is over-intervened.
+
+        The length of the vector whose components are the kinds of damage: a single kind counts as it is, several add
+        up, small ones hardly.
+        """
+        return math.hypot(*(found.ratio for found in self.breakage(base, arm)))
+
+    def damage_interval(self, base: Figures, arm: Figures) -> Estimate:
+        """Damage with its 95 % interval: each kind by itself is moved to the ends of its own, as independent errors."""
+        found = list(self.breakage(base, arm))
+        ratios, value = [each.ratio for each in found], self.damage(base, arm)
+        if not math.isfinite(value):
+            return Estimate(value, value, value)
+
+        def reach(end: Literal[0, 1]) -> float:
+            ends = (each.ends[end] if each.ends else each.ratio for each in found)
+            return math.hypot(*(math.hypot(*ratios[:i], to, *ratios[i + 1 :]) - value for i, to in enumerate(ends)))
+
+        return Estimate(value, max(0.0, value - reach(0)), value + reach(1))
 
     def breaks(self, base: Figures, arm: Figures) -> tuple[Break, ...]:
-        """Damage beyond what is tolerated; none unless the edit is over-intervened."""
-        return tuple(found for found in self.breakage(base, arm) if not found.ratio <= 1)
+        """The kinds of damage that break the model; none unless the edit is over-intervened.
 
-    def _reaches(self, arm: Figures, least: float, *, strictly: bool = False) -> bool:
+        Those that do by themselves, or, where none does, the largest and those at least half as large.
+        """
+        if self.damage(base, arm) <= 1:
+            return ()
+        found = list(self.breakage(base, arm))
+        least = min(1.0, max(each.ratio for each in found) / 2)
+        alone = tuple(each for each in found if each.ratio > 1)
+        return alone or tuple(each for each in found if each.ratio >= least)
+
+    def _reaches(self, arm: Figures, least: float) -> bool:
         change = self.change(arm)
         if change is None:
             return False
         nearest = -change.high if self.direction == "suppress" else change.low
-        return nearest > least if strictly else nearest >= least
+        return nearest >= least
 
     def _perplexity(self, base: Damage, arm: Damage) -> Break:
         ratio = arm.perplexity / base.perplexity
@@ -155,7 +182,19 @@ class Measure(ABC, Generic[Figures]):
         self, base: GroupSummary | CaptionArm, arm: GroupSummary | CaptionArm, outputs: Outputs
     ) -> Iterator[Break]:
         """Damage in empty outputs and repetition."""
-        t = self.thresholds
-        yield Break(BreakKind.EMPTY, max(arm.empty - base.empty, 0.0) / t.empty_rise, arm.empty, outputs)
-        repeated = max(arm.repetition - base.repetition, 0.0) / t.repetition_rise
-        yield Break(BreakKind.REPETITION, repeated, arm.repetition, outputs)
+        t, changes = self.thresholds, (None, None)
+        if isinstance(arm, GroupSummary):
+            changes = arm.empty_change, arm.repetition_change
+        for kind, now, then, line, change in (
+            (BreakKind.EMPTY, arm.empty, base.empty, t.empty_rise, changes[0]),
+            (BreakKind.REPETITION, arm.repetition, base.repetition, t.repetition_rise, changes[1]),
+        ):
+            yield Break(kind, max(now - then, 0.0) / line, now, outputs, ends_of(change, line))
+
+
+def ends_of(change: Estimate | None, line: float, *, falls: bool = False) -> tuple[float, float] | None:
+    """The ends of a rise (or fall) in units of a line, none of them below 0; None without an interval."""
+    if change is None or not line:
+        return None
+    low, high = (-change.high, -change.low) if falls else (change.low, change.high)
+    return max(low / line, 0.0), max(high / line, 0.0)

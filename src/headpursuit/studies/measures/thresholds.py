@@ -12,11 +12,15 @@ class Thresholds:
     """
 
     weakest_base: float = 0.1
-    """Below this score (in captions: if fewer name the concept) the base has too little to suppress."""
+    """Below this score (in captions: if fewer name the concept) the base has too little to suppress; of unrelated
+    questions, too little to see a loss."""
     smallest_effect: float = 0.1
     """A smaller fall or rise is no effect."""
+    sure_effect: float = 0.1
+    """The interval of the change lies beyond this fall or rise, or there is no reliable effect."""
     unrelated_loss: float = 0.15
-    """A larger fall on unrelated questions is over-intervention."""
+    """A larger fall on unrelated questions is over-intervention; this and all such lines where the others stay as they
+    are: damage of several kinds adds up."""
     perplexity_ratio: float = 2.0
     """A higher ratio of perplexities on neutral text is over-intervention."""
     empty_rise: float = 0.2

@@ -11,6 +11,7 @@ from headpursuit.studies.results.figures import (
     Estimate,
     Figures,
     GroupSummary,
+    Phrasing,
 )
 from headpursuit.studies.results.grown import Finalist, Grown, Tried
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
@@ -38,6 +39,7 @@ __all__ = [
     "Grown",
     "HeadNote",
     "Outcome",
+    "Phrasing",
     "StudyConfig",
     "StudyResult",
     "Tried",

@@ -48,6 +48,17 @@ class Estimate:
 
 
 @dataclass(frozen=True)
+class Phrasing:
+    """The questions that are asked in the same words but for what they are about."""
+
+    text: str
+    """Those words."""
+    n_questions: int
+    score: float
+    """Mean score, silent answers as they are counted."""
+
+
+@dataclass(frozen=True)
 class GroupSummary:
     """One arm's answers to one group of questions; all but `score` are fractions of the questions, 0 to 1."""
 
@@ -71,6 +82,18 @@ class GroupSummary:
     """The part of the target score that silence alone took: the base's mean score on the questions that this
     arm left without a word, over all questions. It counts as kept; 0 where the score is to rise, and in results of
     older versions."""
+    empty_change: Estimate | None = None
+    """Empty answers less those of the base; None for the base, and in results of older versions."""
+    repetition_change: Estimate | None = None
+    """The same of repetition."""
+    n_distinct: int = 0
+    """Different answers; 0 in results of older versions."""
+    commonest: str = ""
+    """The answer that is given to most questions."""
+    commonest_share: float = 0.0
+    """Fraction of the questions that it is given to."""
+    phrasings: tuple[Phrasing, ...] = ()
+    """Target questions by their phrasing; none where there are not several, and in results of older versions."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +159,9 @@ class CaptionArm:
     silenced: float = 0.0
     """The part of the frequency that silence alone took: the words per caption that the base has for images which
     this arm left without a caption. They count as kept; 0 for enhancement, and in results of older versions."""
+    cider_change: Estimate | None = None
+    """The CIDEr that its direction is judged by less that of the base, paired by image; None for the base, and in
+    results of older versions."""
 
     def relative_frequency(self, base: "CaptionArm") -> float | None:
         """The concept's frequency, times the base's; None where the base never names it."""

@@ -37,11 +37,15 @@ def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, 
         for fact in _limited(sorted(facts[split]), given.get("limit"), seed):
             # A data set may hold a question twice, like TriviaQA, which has rows for each of its kinds of documents.
             accepted: dict[str, dict[str, None]] = {}
+            asked: dict[str, str] = {}
             for row in by_fact[fact]:
                 for phrasing in _phrasings(given["prompts"], split, where):
-                    accepted.setdefault(filled(phrasing, row), {}).update(dict.fromkeys(_answers(row, given)))
+                    prompt = filled(phrasing, row)
+                    accepted.setdefault(prompt, {}).update(dict.fromkeys(_answers(row, given)))
+                    asked.setdefault(prompt, phrasing)
+            subject = str(given.get("subject", task))
             for prompt, answers in accepted.items():
-                yield Question(prompt, tuple(answers), group, str(given.get("subject", task)), fact, split)
+                yield Question(prompt, tuple(answers), group, subject, fact, split, phrasing=asked[prompt])
 
 
 def _check_types(given: Mapping[str, Any], where: str) -> None:

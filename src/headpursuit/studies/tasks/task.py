@@ -35,6 +35,8 @@ class Question:
     """In a classification: the class that a right answer names first."""
     image_name: str = ""
     """The image's name in its set."""
+    phrasing: str = ""
+    """The words it is asked in, such as `The museum stands in {x}`; empty where there is but one way to ask."""
 
     def __post_init__(self) -> None:
         check_answers(self.answers, f"the question {self.text[:60]!r}")
@@ -210,7 +212,7 @@ def parse_questions(text: str, origin: str) -> tuple[Question, ...]:
 def _question(row: Mapping[str, Any]) -> Question:
     if not isinstance(row, Mapping):
         raise TypeError("it is no JSON object")
-    for name in ("prompt", "subject", "fact", "label", "image_name"):
+    for name in ("prompt", "subject", "fact", "label", "image_name", "phrasing"):
         value = row.get(name, "")
         if not isinstance(value, str) or (name == "prompt" and is_blank(value)):
             raise TypeError(f"{name} is {value!r:.60}, where text belongs")

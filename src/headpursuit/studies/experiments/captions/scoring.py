@@ -55,7 +55,14 @@ class CaptionScorer:
             damage=arm.damage,
             n_forwards=arm.n_forwards,
             silenced=fmean(now - plain for now, plain in zip(kept, counts, strict=True)),
+            cider_change=None if direction is None else self._cider_change(arm, base, direction),
         )
+
+    def _cider_change(self, arm: Arm, base: Arm, direction: Direction) -> Estimate:
+        """Of the CIDEr that the direction is judged by."""
+        scorer, read = (self._cider_without, self._without) if direction == "suppress" else (self._cider, str)
+        now, then = (scorer.scores([read(text) for text in each.answers]) for each in (arm, base))
+        return self._estimate([after - before for after, before in zip(now, then, strict=True)])
 
     def counts(self, arm: Arm) -> list[float]:
         """The concept's words in every caption."""
