@@ -47,11 +47,11 @@ def cell_of(measure: Measure[Figures], base: Figures, arm: Figures) -> DoseCell[
 def beside_random(
     measure: Measure[Figures], base: Figures, cell: DoseCell[Figures], control: Figures
 ) -> DoseCell[Figures]:
-    """A cell with a draw of random heads beside it; if they do much of the same unbroken, it is not special."""
-    reached = measure.effect(base, control)
+    """A cell with a draw of random heads beside it; if they do much of the same, it is not special."""
+    reached = measure.at_the_line(base, control)
     cell = replace(cell, matched=measure.level(control).value)
     much = reached > measure.thresholds.control_share * cell.effect
-    if cell.word != DoseWord.GOOD or not much or measure.breaks(base, control):
+    if cell.word != DoseWord.GOOD or not much:
         return cell
     return replace(cell, word=DoseWord.NOT_SPECIFIC, signs=(sentences.shared(reached / cell.effect),))
 
