@@ -93,10 +93,16 @@ def test_an_enhancement_that_ends_in_babble_is_incoherent(changes):
     assert judged(arms(2.0, cider=1.0)).outcome == "over-intervened"
 
 
-def test_what_stays_within_the_lines_is_no_damage():
-    kept = dict(without=1.6, damage=Damage(20.0, 1.0), empty=0.2, repetition=0.34, length=exactly(4.0))
-    assert DOWN.breaks(BASE, arm(0.1, **kept)) == ()
-    assert DOWN.damage(BASE, arm(0.1, **kept)) == pytest.approx(1)
+KEPT = dict(without=1.61, damage=Damage(20.0, 1.0), empty=0.2, repetition=0.349, length=exactly(4.0))
+
+
+@pytest.mark.parametrize("kind", KEPT)
+def test_what_stays_within_its_line_is_no_damage_alone_and_together_it_is(kind):
+    alone = arm(0.1, **{kind: KEPT[kind]})
+    assert DOWN.breaks(BASE, alone) == ()
+    assert DOWN.damage(BASE, alone) == pytest.approx(1, abs=0.03)
+    assert DOWN.damage(BASE, arm(0.1, **KEPT)) == pytest.approx(5**0.5, abs=0.03)
+    assert len(DOWN.breaks(BASE, arm(0.1, **KEPT))) == 5
 
 
 def test_an_enhancement_is_judged_by_the_whole_cider():

@@ -129,7 +129,7 @@ def test_a_rise_that_costs_other_answers_is_over_intervention(edit, sign):
 def test_a_small_or_uncertain_rise_or_a_fall_is_no_effect(edit):
     found = verdict(edit)
     assert found.outcome == "no effect"
-    assert found.sentence == "Rescaling these 2 heads does not reliably raise the target score."
+    assert found.sentence == "Rescaling these 2 heads does not reliably raise the target score by 10%."
 
 
 @pytest.mark.parametrize("scale", [-1.0, 0.0, 0.5])

@@ -159,12 +159,8 @@ def _sentence(decision: Decision[Figures]) -> str:
             f"Rescaling {these(edit.heads)} {words.verb}s {terms.level} by {reached:.0%} only; at least {least:.0%} "
             f"counts as {words.noun}."
         )
-    least = (
-        ""
-        if reached < decision.measure.thresholds.sure_effect
-        else f" by {decision.measure.thresholds.sure_effect:.0%}"
-    )
-    return f"Rescaling {these(edit.heads)} does not reliably {words.verb} {terms.level}{least}."
+    sure = f"{decision.measure.thresholds.sure_effect:.0%}"
+    return f"Rescaling {these(edit.heads)} does not reliably {words.verb} {terms.level} by {sure}."
 
 
 def _reasons(decision: Decision[Figures]) -> Iterator[str]:
