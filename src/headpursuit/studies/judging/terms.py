@@ -159,15 +159,18 @@ class _AnswerTerms(Terms[ArmSummary]):
         pairs = list(zip(decision.base.target.phrasings, decision.edit.target.phrasings, strict=False))
         if not 1 < len(pairs) <= _MOST_PHRASINGS:
             return
-        scores = (f'"{then.text}" {then.score:.2f} and {now.score:.2f}' for then, now in pairs)
+        texts = [f'"{" ".join(then.text.split())}"' for then, _ in pairs]
+        scores = (f"{text} {a.score:.2f} and {b.score:.2f}" for text, (a, b) in zip(texts, pairs, strict=True))
         yield f"By phrasing, before and after: {', '.join(scores)}."
-        falls = [(then.score - now.score) * now.n_questions for then, now in pairs]
-        carrying = max(range(len(pairs)), key=lambda i: abs(falls[i]))
+        direction = self._measure.direction
+        sign = 1 if direction == "suppress" else -1
+        moved = [sign * (then.score - now.score) * now.n_questions for then, now in pairs]
+        carrying = moved.index(max(moved))
         rest = [pair for i, pair in enumerate(pairs) if i != carrying]
         before, after = (sum(one.score * one.n_questions for one in each) for each in zip(*rest, strict=True))
-        left = float(effects(before, after, self._measure.direction))
+        left = float(effects(before, after, direction))
         if decision.effect >= self._measure.thresholds.smallest_effect > left:
-            yield f'One phrasing carries the effect, "{pairs[carrying][0].text}"; in the others it is {percent(left)}.'
+            yield f"One phrasing carries the effect, {texts[carrying]}; in the others it is {percent(left)}."
 
     def beside(self, arm: ArmSummary) -> str:
         return self.at(arm.target.score.value)
