@@ -7,7 +7,7 @@ plays the concept, and 99 others are its random dictionaries:
 For months, a short list, lists that look like months stand in their place, and each is ranked as a concept is: against
 tokens that are matched to itself.
 
-Run: python benchmarks/calibration.py (about ten minutes on two cores)
+Run: python benchmarks/calibration.py (about six minutes on two cores)
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ from headpursuit.models import tokens_of
 from headpursuit.pursuit import Scores, q_values
 from headpursuit.studies import load_task
 
-N_DICTIONARIES, N_DRAWS, N_LISTS, N_LOOK_ALIKES, LEVEL = 500, 99, 400, 300, 0.05
+N_DICTIONARIES, N_DRAWS, N_LISTS, N_LOOK_ALIKES, LEVEL = 500, 99, 400, 100, 0.05
 
 
 def main() -> None:

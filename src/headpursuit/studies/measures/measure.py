@@ -161,9 +161,8 @@ class Measure(ABC, Generic[Figures]):
         if self.damage(base, arm) <= 1:
             return ()
         found = list(self.breakage(base, arm))
-        least = min(1.0, max(each.ratio for each in found) / 2)
-        alone = tuple(each for each in found if each.ratio > 1)
-        return alone or tuple(each for each in found if each.ratio >= least)
+        largest = max(each.ratio for each in found)
+        return tuple(each for each in found if each.ratio > 1 or (largest <= 1 and each.ratio >= largest / 2))
 
     def _reaches(self, arm: Figures, least: float) -> bool:
         change = self.change(arm)
