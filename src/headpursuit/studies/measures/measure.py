@@ -181,7 +181,8 @@ class Measure(ABC, Generic[Figures]):
         self, base: GroupSummary | CaptionArm, arm: GroupSummary | CaptionArm, outputs: Outputs
     ) -> Iterator[Break]:
         """Damage in empty outputs and repetition."""
-        t, changes = self.thresholds, (None, None)
+        t = self.thresholds
+        changes: tuple[Estimate | None, Estimate | None] = None, None
         if isinstance(arm, GroupSummary):
             changes = arm.empty_change, arm.repetition_change
         for kind, now, then, line, change in (
