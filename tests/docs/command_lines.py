@@ -31,10 +31,11 @@ def complaint(words: list[str], whole: bool = True) -> str:
     words = [word for word in (w.strip("[]") for w in words) if word]
     context = typer.Context(get_command(app), info_name="headpursuit")
     while commands := getattr(context.command, "commands", {}):
-        if not words or words[0].startswith("--"):
+        usual = getattr(context.command, "usual", "")  # `atlas CAPTURE` is `atlas build CAPTURE`
+        if not words or (words[0].startswith("--") and not usual):
             whole = False
             break
-        name = words.pop(0) if words[0] in commands else "build"  # `atlas CAPTURE` is `atlas build CAPTURE`
+        name = words.pop(0) if words[0] in commands else usual
         if name not in commands:
             return f"{context.command_path} has no command {words[0]}"
         context = typer.Context(commands[name], parent=context, info_name=name)

@@ -13,9 +13,10 @@ from headpursuit.analysis.atlases import (
 from headpursuit.analysis.captures import Capture, merge
 from headpursuit.analysis.capturing import capture, check_place
 from headpursuit.analysis.doctor import Diagnosis, diagnose
-from headpursuit.analysis.edits import SavedEdit, load_edit
+from headpursuit.analysis.edits import SavedEdit, load_edit, read_edit
 from headpursuit.analysis.effects import Effect, Effects, effects
 from headpursuit.analysis.explaining import Explanation, explain
+from headpursuit.analysis.head_lists import HeadList, is_head_list, parse_heads, read_heads
 from headpursuit.analysis.nulls import explained_by_each, null_dictionaries
 from headpursuit.analysis.prompt_stream import check_chat, check_files, readable, sha256_of_prompts
 from headpursuit.analysis.prompts import ask_about, read_prompts

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from headpursuit.analysis.head_lists import is_head_list, read_heads
 from headpursuit.analysis.rankings import Ranking
 from headpursuit.heads import Edit, Scope
 from headpursuit.models import LanguageModel, has_unembedding
@@ -39,6 +40,24 @@ class SavedEdit:
     def of_edit(cls, edit: Edit, ranking: Ranking) -> "SavedEdit":
         """An edit of the model that was ranked."""
         return cls(edit, ranking.model, ranking.revision, ranking.unembedding_sha256, ranking.concept)
+
+    @classmethod
+    def of_heads(
+        cls, path: Path | str, heads: int | str | None = None, scale: float | int = -1, scope: Scope = "all"
+    ) -> "SavedEdit":
+        """Rescale heads of a list from another tool (see `read_heads`); for which model they are is not known.
+
+        Args:
+            path: The file.
+            heads: How many of them; if None the best 1% of heads with scores, and all of a list without.
+            scale: Their scale.
+            scope: Which positions it touches.
+
+        Raises:
+            FileNotFoundError: If the file is missing.
+            ValueError: If it is no list of heads, or has fewer.
+        """
+        return cls(Edit.uniform(read_heads(path).first(heads), scale, scope))
 
     def save(self, path: Path | str) -> None:
         """Write it as JSON."""
@@ -98,17 +117,28 @@ class SavedEdit:
             model.anatomy.site_of(head)
 
 
+def read_edit(path: Path | str) -> SavedEdit:
+    """An edit from a file: as `SavedEdit.load` reads it, or the heads of another tool's list at scale -1.
+
+    Raises:
+        FileNotFoundError: If the file is missing.
+        ValueError: If it is neither.
+    """
+    return SavedEdit.of_heads(path) if is_head_list(path) else SavedEdit.load(path)
+
+
 def load_edit(path: Path | str, model: LanguageModel) -> Edit:
     """Read an edit for a model.
 
     Args:
-        path: A file written by `headpursuit edit`, or scales written by hand: `{"L12H3": -1}`.
+        path: A file written by `headpursuit edit`, scales written by hand: `{"L12H3": -1}`, or a list of heads (see
+            `read_heads`), which are reversed (scale -1).
         model: The model that shall be edited.
 
     Raises:
         FileNotFoundError: If the file is missing.
         ValueError: If it is no edit, is for another model, or names a head that the model lacks.
     """
-    saved = SavedEdit.load(path)
+    saved = read_edit(path)
     saved.check(model)
     return saved.edit

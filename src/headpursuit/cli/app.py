@@ -10,6 +10,7 @@ import typer
 from headpursuit.cli import (
     analyse,
     atlas,
+    chatting,
     concepts,
     demos,
     editing,
@@ -39,7 +40,7 @@ app.command("merge")(analyse.merge)
 app.command("explain", cls=analyse.EXPLAIN)(analyse.explain)
 app.command("rank", cls=analyse.RANK)(analyse.rank)
 app.command("explore")(exploring.explore)
-app.command("edit")(editing.edit)
+app.command("chat")(chatting.chat)
 app.command("export")(exporting.export)
 app.command("verify-export")(exporting.verify_export)
 app.command("push")(sharing.push)
@@ -52,6 +53,7 @@ for _name in NAMES.values():
     if find_spec(f"headpursuit.cli.{_name}"):
         _home = import_module(f"headpursuit.cli.{_name}")
         app.command(_name.replace("_", "-"), cls=_home.COMMAND)(getattr(_home, _name))
+app.add_typer(editing.app, name="edit")
 app.add_typer(atlas.app, name="atlas")
 app.add_typer(concepts.app, name="concepts")
 

@@ -1,13 +1,13 @@
 """atlas: every head named; and two atlases compared."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from headpursuit.cli import options
 from headpursuit.cli.console import one_line_errors, print_table, progress, quoted, say
+from headpursuit.cli.groups import meaning
 from headpursuit.cli.opening import open_captured, open_model
 from headpursuit.cli.settings import given_in, with_settings
 from headpursuit.settings import config_of
@@ -18,17 +18,8 @@ if TYPE_CHECKING:
     from headpursuit.models import LanguageModel
 
 
-class _BuildByDefault(TyperGroup):
-    """`atlas CAPTURE` is `atlas build CAPTURE`; a capture in a folder named build or diff is written `./diff`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
-            args = ["build", *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_BuildByDefault,
+    cls=meaning("build"),
     help="Name every head of a captured model (`atlas CAPTURE -o OUT`, the same as `atlas build`), or compare two "
     "atlases (`atlas diff A B`).",
     no_args_is_help=True,

@@ -10,6 +10,9 @@ from headpursuit.settings import Dtype, MultiToken, RankConfig, RunSettings, set
 FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
 """Written out here, so that `--help` need not import torch; a test compares it with the library's."""
 
+SnippetChoice: TypeAlias = Literal["transformer-lens", "nnsight", "transformers"]
+"""Written out here too."""
+
 _RUN, _RANK = settings_in(RunSettings), settings_in(RankConfig)
 
 ModelArgument: TypeAlias = Annotated[
@@ -49,7 +52,8 @@ RankingOption: TypeAlias = Annotated[
 EditOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        help='Instead of a ranking: a file written by `edit`, a folder written by `pull`, or by hand: {"L12H3": -1}.',
+        help='Instead of a ranking: a file written by `edit`, a folder written by `pull`, by hand: {"L12H3": -1}, or '
+        "a list of heads (see `edit --heads-from`).",
         show_default=False,
     ),
 ]

@@ -159,11 +159,16 @@ class LanguageModel:
         Raises:
             ValueError: If there is no chat template, it reads no such setting, or it cannot write the messages.
         """
-        if self._writer.chat_template is None:
+        if not self.has_chat_template:
             raise ValueError(f"the tokenizer of {self.name or 'this model'} has no chat template; leave `chat` out")
         if chat.system and not (messages and messages[0]["role"] == "system"):
             messages = [{"role": "system", "content": self._content(chat.system)}, *messages]
         return written(self._writer, messages, chat)
+
+    @property
+    def has_chat_template(self) -> bool:
+        """True if messages can be put into a chat template."""
+        return self._writer.chat_template is not None
 
     @property
     def _writer(self) -> Any:

@@ -1,6 +1,9 @@
 """The README inside an exported folder: what it is, how to load it, how to undo it."""
 
+import yaml
+
 from headpursuit.models.embedded import EMBEDDED
+from headpursuit.models.export.licence import Licence
 from headpursuit.models.export.manifest import Export
 from headpursuit.models.identity import hub_id
 
@@ -17,24 +20,53 @@ _UNDO = {
 }
 
 
-def card(export: Export, study: str = "") -> str:
-    """The model card, with what a study measured for the edit; both Markdown."""
+_UNMEASURED = (
+    "Nothing was measured but that the export acts like the live edit: neither what the edit does to answers, nor what "
+    "it breaks. `headpursuit study TASK MODEL` measures both, and `export --study FOLDER` writes them here."
+)
+
+_NOT_FOR = (
+    "As a safeguard, or to remove knowledge: an edit makes a concept less likely (or more) in the kind of text it was "
+    "measured on. The model may still say it in other words, languages or longer texts, and anybody can undo it.",
+    "With another base: another revision, a fine-tuned or merged descendant, or another size has other heads.",
+    "For tasks on which nothing was measured: heads carry more than one thing, and all that they carry goes with them.",
+    "At other scales, or with other edits or adapters beside it, without measuring that again.",
+)
+
+
+def card(export: Export, study: str = "", licence: Licence | None = None) -> str:
+    """The model card: what it is, figures, damage, how to load and undo it, and what not to use it for.
+
+    Args:
+        export: What was written.
+        study: What a study measured for the edit, Markdown.
+        licence: That of the base; not known if None.
+    """
+    licence = licence or Licence()
     base = export.base
     about = f" for {export.concept}" if export.concept else ""
     revision = f", revision {base.revision}" if base.revision else ""
     lines = [
-        *_front_matter(export),
+        *_front_matter(export, licence),
         f"# {base.model or 'A model'} with rescaled attention heads{about}",
         "",
         f"{_WHAT[export.format]} Made with headpursuit {export.versions.get('headpursuit', '')}.",
         "",
         f"- base model: {base.model or 'unnamed'}{revision}, {base.dtype}",
+        f"- licence of the base: {licence}",
         *([f"- concept: {export.concept}"] if export.concept else []),
         f"- heads and scales: {', '.join(f'{head} × {scale:g}' for head, scale in export.edit.items())}",
         f"- format: {export.format}{_rank(export)}",
         f"- reloaded from disk and compared with the live edit on {len(export.prompts)} prompts: {export.difference}",
         "",
-        *(["## What a study measured", "", study.strip(), ""] if study.strip() else []),
+        "## What a study measured",
+        "",
+        study.strip() or _UNMEASURED,
+        "",
+        "## What not to use it for",
+        "",
+        *(f"- {text}" for text in _NOT_FOR),
+        "",
         "## Load",
         "",
         "```python",
@@ -54,17 +86,19 @@ def card(export: Export, study: str = "") -> str:
     return "\n".join(lines)
 
 
-def _front_matter(export: Export) -> list[str]:
+def _front_matter(export: Export, licence: Licence) -> list[str]:
     """The lines that the hub reads; a base model only where it is the name of one there."""
     name = hub_id(export.base.model)
-    return [
-        "---",
-        f"library_name: {'transformers' if export.format == 'weights' else 'peft'}",
-        *([f"base_model: {name}"] if name else []),
-        "tags: [headpursuit, attention-heads]",
-        "---",
-        "",
-    ]
+    fields = {
+        "library_name": "transformers" if export.format == "weights" else "peft",
+        "license": licence.id,
+        "license_name": licence.name,
+        "license_link": licence.link,
+        "base_model": name or "",
+        "tags": ["headpursuit", "attention-heads"],
+    }
+    said = {field: value for field, value in fields.items() if value}
+    return ["---", yaml.safe_dump(said, sort_keys=False, default_flow_style=None).strip(), "---", ""]
 
 
 def _rank(export: Export) -> str:

@@ -11,6 +11,7 @@ from headpursuit.images import texts_of
 from headpursuit.models.export.adapters import adapter_on, ranks_of, write_ia3, write_lora
 from headpursuit.models.export.card import card
 from headpursuit.models.export.compare import MOST_PROMPTS, PROMPTS, Difference, Outputs, difference, outputs_of
+from headpursuit.models.export.licence import licence_of
 from headpursuit.models.export.manifest import KIND, Export
 from headpursuit.models.export.plan import Format, plan
 from headpursuit.models.export.weights import reloaded, write_checkpoint
@@ -80,7 +81,7 @@ def export(
             ranks_of(scaled) if format == "lora" else {},
             versions("peft") if format != "weights" else versions(),
         )
-        write_text(partial / "README.md", card(result, study))
+        write_text(partial / "README.md", card(result, study, licence_of(result.base.model, result.base.revision)))
         description.update(to_record(result))
     return result
 

@@ -73,16 +73,20 @@ def figures(result: StudyResult) -> str:
     """Every arm in a table of Markdown, and the verdict: a few lines for a model card."""
     rows = [
         f"| {_arm_title(arm, result)} | {arm.target.score} | {arm.unrelated.score if arm.unrelated else '–'} "
-        f"| {wording.amount(arm.damage.perplexity)} |"
+        f"| {arm.target.concept_rate} | {arm.target.empty:.0%} | {arm.target.repetition:.0%} "
+        f"| {wording.amount(arm.damage.perplexity)} | {arm.damage.kl:.3f} |"
         for arm in result.arms
     ]
     scored = METRICS.find(result.metric).heading
     return "\n".join(
         [
-            f"Task {result.config.task}, held-out questions (95 % intervals); target: {scored}:",
+            f"Task {result.config.task}, held-out questions (95 % intervals); target: {scored}. Controls are random "
+            "heads and, where there is one, the best heads for another concept. Damage: target answers without a word, "
+            "word pairs repeated, perplexity on neutral text, and how far its next-token distributions move (KL).",
             "",
-            "| arm | target questions | unrelated questions | perplexity on neutral text |",
-            "| --- | --- | --- | --- |",
+            "| arm | target questions | unrelated questions | naming the concept at all | no answer | repeated | "
+            "perplexity | KL |",
+            "| --- | --- | --- | --- | --- | --- | --- | --- |",
             *rows,
             "",
             f"Verdict: {result.verdict.outcome}. {result.verdict.sentence}",
