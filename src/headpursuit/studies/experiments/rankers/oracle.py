@@ -6,7 +6,7 @@ from functools import partial
 
 from headpursuit.analysis.rankers import RANKERS, order_of
 from headpursuit.heads import Edit
-from headpursuit.studies.causal.growing import MOST_QUESTIONS, Growing
+from headpursuit.studies.causal.growing import Growing
 from headpursuit.studies.experiments.rankers.measuring import Orders, Run
 from headpursuit.studies.kernel import part
 from headpursuit.studies.results import Grown
@@ -44,9 +44,8 @@ def consult(run: Run, orders: Orders) -> Oracle | str:
     Raises:
         ValueError: If a probability is undefined.
     """
-    most = min(run.config.questions or MOST_QUESTIONS, MOST_QUESTIONS)
     study, heads = replace(run.study, scales=run.config.scales), run.model.anatomy.heads
-    growing = Growing(run.model, run.task, study, run.folder, run.progress, most)
+    growing = Growing(run.model, run.task, study, run.folder, run.progress, run.config.oracle_questions)
     file = run.folder / "grown.json"
     if not file.exists():
         try:

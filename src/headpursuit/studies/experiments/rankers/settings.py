@@ -33,12 +33,13 @@ class RankersConfig(RunSettings):
     scales: Annotated[tuple[float, ...], Flag(also="--scale")] = (-1.0,)
     """Factors on what they write; of several the one counts that does most without damage."""
     questions: Annotated[int, Flag(usual="all")] = 0
-    """Held-out questions of each group that edits are measured by, at most, for a quick look; 0: all. At most as many,
-    and 80, choose the oracle's edits."""
+    """Held-out questions of each group that edits are measured by, at most, for a quick look; 0: all."""
     generate: Annotated[bool, Flag(usual="where no right answers are known")] = False
     """Measure edits by what the model answers, instead of how likely the right answers are, which is much faster."""
     oracle: bool = True
     """Rescale every head by itself too, and grow the best edit from that: a ceiling for all rankers."""
+    oracle_questions: Annotated[int, Flag(least=8)] = 80
+    """Questions of each group that choose the oracle's edits, at most; none of them is held out."""
     shortlists: Annotated[tuple[str, ...], Flag(usual="none")] = ()
     """Rankers with commas; of each, an edit is grown among the best tenth of its heads too."""
     draws: Annotated[int, Flag(least=1)] = 5
