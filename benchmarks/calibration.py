@@ -7,7 +7,7 @@ plays the concept, and 99 others are its random dictionaries:
 For months, a short list, lists that look like months stand in their place, and each is ranked as a concept is: against
 tokens that are matched to itself.
 
-Run: python benchmarks/calibration.py (about twelve minutes on two cores)
+Run: python benchmarks/calibration.py (about six minutes on two cores)
 """
 
 from typing import Any

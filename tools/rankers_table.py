@@ -4,51 +4,84 @@ Run: python tools/rankers_table.py FOLDER...
 """
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from headpursuit.analysis.rankers import order_of
+from headpursuit.heads import Head
+from headpursuit.storage import read_json
 from headpursuit.studies.experiments.rankers import RankersResult, TaskComparison
+
+_MOST = 24
+"""Heads that an edit is grown from, at most."""
+
+Task = tuple[TaskComparison, Mapping[str, tuple[float, int]]]
+"""A task's comparison; and how a shortlist by each ranker would do (`shortlists`)."""
 
 
 def main(folders: Sequence[str]) -> None:
-    """Print a row for each ranker that suits a task: share of the ceiling by task, mean share, precision and passes."""
-    tasks = [task for folder in folders for task in RankersResult.load(Path(folder)).tasks]
+    """Print a row for each ranker: shares of the ceiling by task, means, and how its shortlists would do."""
+    tasks = [(t, shortlists(Path(f) / t.task, t)) for f in folders for t in RankersResult.load(Path(f)).tasks]
     for line in table(tasks):
         print(line)  # noqa: T201
 
 
-def table(tasks: Sequence[TaskComparison]) -> Iterator[str]:
+def shortlists(folder: Path, task: TaskComparison) -> dict[str, tuple[float, int]]:
+    """By ranker, the part of the screen's best heads that its best tenth holds; and how many hold the ceiling's."""
+    if task.ceiling is None or not task.ceiling.edit:
+        return {}
+    effects = {Head.parse(h): v for file in (folder / "screen").glob("*.json") for h, v in read_json(file).items()}
+    best, found = set(order_of(effects)[:_MOST]), {}
+    for file in (folder / "scores").glob("*.json"):
+        for scores in read_json(file).get("scores", [])[:1]:
+            order = order_of({Head.parse(head): value for head, value in scores.items()})
+            recall = len(best & set(order[: len(order) // 10])) / len(best)
+            found[file.stem] = recall, 1 + max(order.index(head) for head in task.ceiling.edit)
+    return found
+
+
+def table(tasks: Sequence[Task]) -> Iterator[str]:
     """The lines of the table in Markdown, best mean share first; tasks where a ranker did not suit count as 0."""
-    yield f"| ranker | {' | '.join(task.task for task in tasks)} | mean | effect | precision | passes |"
-    yield "| --- " * (len(tasks) + 5) + "|"
-    ceilings = [task.ceiling.effect.value if task.ceiling else 0.0 for task in tasks]
-    mean = np.mean(ceilings)
-    yield f"| the ceiling | {' | '.join(f'{c:.2f}' for c in ceilings)} | | {mean:.2f} | | {_passes(tasks)} |"
-    names = dict.fromkeys(row.ranker for task in tasks for row in task.rows)
-    found = {name: [next((r for r in task.rows if r.ranker == name), None) for task in tasks] for name in names}
+    comparisons = [task for task, _ in tasks]
+    columns = [task.task for task in comparisons] + ["mean", "effect", "precision", "passes", "recall", "depth"]
+    yield f"| ranker | {' | '.join(columns)} |"
+    yield "| --- " * (len(tasks) + 7) + "|"
+    ceilings = [task.ceiling.effect.value if task.ceiling else 0.0 for task in comparisons]
+    passes = _mean(task.ceiling.passes if task.ceiling else 0.0 for task in comparisons)
+    yield f"| the ceiling | {' | '.join(f'{c:.2f}' for c in ceilings)} | | {_mean(ceilings):.2f} | | {passes:.0f} | | |"
+    names = dict.fromkeys(row.ranker for task in comparisons for row in task.rows)
+    found = {name: [next((r for r in task.rows if r.ranker == name), None) for task in comparisons] for name in names}
     shares = {name: [(row.share or 0.0) if row else 0.0 for row in rows] for name, rows in found.items()}
-    for name in sorted(names, key=lambda name: -float(np.mean(shares[name]))):
+    for name in sorted(names, key=lambda name: -_mean(shares[name])):
         rows = [row for row in found[name] if row]
         cells = [f"{100 * share:.0f} %" if row else "–" for share, row in zip(shares[name], found[name], strict=True)]
-        effects = [max(f.effect.value for f in row.figures) if row else 0.0 for row in found[name]]
-        precision = np.mean([row.precision or 0.0 for row in rows])
-        passes = np.mean([row.passes or 0.0 for row in rows])
-        mean_share = f"{100 * np.mean(shares[name]):.0f} %"
-        figures = f"{mean_share} | {np.mean(effects):.2f} | {precision:.2f} | {passes:.0f}"
-        yield f"| `{name}` | {' | '.join(cells)} | {figures} |"
-    for number in range(min(len(task.shortlists) for task in tasks)):
-        each = [task.shortlists[number] for task in tasks]
+        effect = _mean(max(f.effect.value for f in row.figures) if row else 0.0 for row in found[name])
+        lists = [places[name] for _, places in tasks if name in places]
+        recall, depth = (f"{_mean(r for r, _ in lists):.2f}" if lists else ""), "/".join(str(d) for _, d in lists)
+        precision, cost = _mean(row.precision or 0.0 for row in rows), _mean(row.passes or 0.0 for row in rows)
+        cells += [
+            f"{100 * _mean(shares[name]):.0f} %",
+            f"{effect:.2f}",
+            f"{precision:.2f}",
+            f"{cost:.0f}",
+            recall,
+            depth,
+        ]
+        yield f"| `{name}` | {' | '.join(cells)} |"
+    for number in range(min(len(task.shortlists) for task in comparisons)):
+        each = [task.shortlists[number] for task in comparisons]
         cells = [f"{100 * (one.share or 0.0):.0f} %" for one in each]
-        among, mean_effect = np.mean([one.share or 0.0 for one in each]), np.mean([one.effect.value for one in each])
-        start = f"| grown among a tenth, by `{each[0].among}` | {' | '.join(cells)} | {100 * among:.0f} % "
-        yield f"{start}| {mean_effect:.2f} | | {np.mean([one.passes for one in each]):.0f} |"
+        start = f"| grown among a tenth, by `{each[0].among}` | {' | '.join(cells)} "
+        figures = (
+            f"{100 * _mean(one.share or 0.0 for one in each):.0f} % | {_mean(one.effect.value for one in each):.2f}"
+        )
+        yield f"{start}| {figures} | | {_mean(one.passes for one in each):.0f} | | |"
 
 
-def _passes(tasks: Sequence[TaskComparison]) -> str:
-    known = [task.ceiling.passes for task in tasks if task.ceiling]
-    return f"{np.mean(known):.0f}" if known else ""
+def _mean(values: Iterable[float]) -> float:
+    return float(np.mean(list(values)))
 
 
 if __name__ == "__main__":
