@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from gguf import GGUFReader
-
+from headpursuit.models.checkpoints.gguf_file import read_gguf
 from headpursuit.models.checkpoints.gguf_tensors import one_of_parts
 from headpursuit.models.checkpoints.names import some
 from headpursuit.models.checkpoints.places import ADAPTER_CONFIG, WEIGHTS, Place
@@ -113,14 +112,11 @@ def _torch(file: Path, start: bytes) -> str:
     return ""
 
 
-def _gguf(file: Path, start: bytes) -> str:
-    if not start.startswith(b"GGUF"):
-        return "is no GGUF file; fetch it again"
+def _gguf(file: Path, _start: bytes) -> str:
     try:
-        part = one_of_parts(GGUFReader(file))
-    except Exception as error:  # whatever reading past the end of a file raises
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return f"is cut off or damaged ({first}, after {file.stat().st_size:,} bytes); fetch it again"
+        part = one_of_parts(read_gguf(file))
+    except ValueError as error:
+        return str(error).removeprefix(f"{file} ")
     return f"is {part}" if part else ""
 
 

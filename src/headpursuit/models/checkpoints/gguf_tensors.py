@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
-from gguf import MODEL_ARCH_NAMES, GGUFReader, get_tensor_name_map
+from gguf import MODEL_ARCH_NAMES, get_tensor_name_map
 from transformers import PreTrainedModel
+
+from headpursuit.models.checkpoints.gguf_file import GgufFile, read_gguf
 
 _PLAIN = re.compile(
     r"blk\.(\d+)\.((attn_(output|q|k|v|qkv)|ffn_(up|down|gate))\.(weight|bias))|rope_(freqs|factors_\w+)\.weight"
@@ -14,17 +16,17 @@ _PLAIN = re.compile(
 
 def left_by_the_reader(file: Path, network: PreTrainedModel) -> set[str]:
     """Tensors of the file that stand for none of the network's, called as the network would call them if it can."""
-    reader = GGUFReader(file)
-    names = {tensor.name for tensor in reader.tensors if _PLAIN.fullmatch(tensor.name)}
-    ours = _names_in_network(str(reader.fields["general.architecture"].contents()), network)
+    read = read_gguf(file)
+    names = {name for name in read.tensors if _PLAIN.fullmatch(name)}
+    ours = _names_in_network(str(read.metadata.get("general.architecture")), network)
     return {_called(name, ours) for name in names - ours.keys()} if ours else set()
 
 
-def one_of_parts(reader: GGUFReader) -> str:
+def one_of_parts(file: GgufFile) -> str:
     """The number of files that a model was divided into, and the cure; empty if the file holds it whole."""
-    count = reader.fields.get("split.count")
-    parts = 1 if count is None else int(count.contents())
-    return f"one of {parts} parts: join them with llama-gguf-split --merge FIRST OUT" if parts > 1 else ""
+    parts = file.metadata.get("split.count")
+    several = isinstance(parts, int) and parts > 1
+    return f"one of {parts} parts: join them with llama-gguf-split --merge FIRST OUT" if several else ""
 
 
 def _names_in_network(architecture: str, network: PreTrainedModel) -> dict[str, str]:

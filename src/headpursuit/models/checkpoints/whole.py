@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gguf import GGUFReader
 from transformers import PreTrainedModel
 
+from headpursuit.models.checkpoints.gguf_file import read_gguf
 from headpursuit.models.checkpoints.gguf_tensors import left_by_the_reader, one_of_parts
 from headpursuit.models.checkpoints.names import in_order, layers_in_words, renamed_in_words, some
 
@@ -112,7 +112,7 @@ def _cause(loaded: Loaded) -> str:
     if renamed:
         return renamed
     config = loaded.network.config
-    if loaded.gguf and (part := one_of_parts(GGUFReader(loaded.gguf))):
+    if loaded.gguf and (part := one_of_parts(read_gguf(loaded.gguf))):
         return f"the file is {part}"
     if loaded.missing == ("lm_head.weight",):
         return "where the embedding serves as the unembedding too, set tie_word_embeddings to true in the config"
