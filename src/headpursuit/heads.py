@@ -211,6 +211,38 @@ GivenEdit: TypeAlias = (
 """An edit, or scales alone, which act everywhere: `{"L29H2": -1}`, `{(29, 2): -1}`."""
 
 
+def product_of(edits: Sequence[Edit]) -> Edit:
+    """Several edits as one: where two rescale one head, their scales multiply, as in nested `rescale`.
+
+    Raises:
+        ValueError: If there are none, or they act at different positions.
+    """
+    scopes = {edit.scope for edit in edits}
+    if len(scopes) != 1:
+        named = " and ".join(sorted(repr(scope) for scope in scopes))
+        raise ValueError(f"edits of scopes {named} cannot be one edit; nest them" if edits else "there is no edit")
+    scales: dict[Head, float] = {}
+    for edit in edits:
+        for head, scale in edit.items():
+            scales[head] = scales.get(head, 1.0) * scale
+    return Edit(scales, edits[0].scope)
+
+
+def inverse_of(edit: Edit) -> Edit:
+    """The edit that takes another one back.
+
+    Raises:
+        ValueError: If it removed a head, whose weights are gone where it was written into them.
+    """
+    removed = [str(head) for head, scale in edit.items() if scale == 0]
+    if removed:
+        raise ValueError(
+            f"the edit cannot be undone: it multiplied {', '.join(removed)} by 0, and what stood there is gone; take "
+            "the model it was made from"
+        )
+    return Edit({head: 1 / scale for head, scale in edit.items()}, edit.scope)
+
+
 def parse_scope(text: str) -> Scope:
     """Read a scope as one types it: `all`, `prompt`, `generated`, `image`, `text`, or positions like `0,-1`.
 

@@ -61,7 +61,7 @@ def test_export_writes_prints_and_verifies(model, ranking, tmp_path, form):
     assert result.exit_code == 0, result.output
     assert "8 of 8 greedy answers are equal" in result.stdout
     assert f"written: {out} ({form}, " in result.stdout
-    assert ("largest rank: 8" in result.stdout) == (form == "lora")
+    assert ("rank 8 for every module" in result.stdout) == (form == "lora")
     written = hp.Export.load(out)
     assert (written.format, written.concept) == (form, "hues")
     assert written.edit == hp.Edit({Head(1, 2): -2.0, Head(2, 0): -2.0})

@@ -78,7 +78,7 @@ def gguf(file, change=lambda stored: stored, layers=3, **fields):
 
     Args:
         file: Where.
-        change: What becomes of the tensors, by their names in the file.
+        change: What becomes of the tensors, by their names in the file; quantised ones with their kind.
         layers: How many the header names.
         fields: More whole numbers for the header, `__` for dots.
     """
@@ -108,7 +108,8 @@ def gguf(file, change=lambda stored: stored, layers=3, **fields):
     for name, number in fields.items():
         writer.add_uint16(name.replace("__", "."), number)
     for name, array in change(found).items():
-        writer.add_tensor(name, array)
+        values, kind = array if isinstance(array, tuple) else (array, None)
+        writer.add_tensor(name, values, raw_dtype=kind)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

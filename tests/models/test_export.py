@@ -146,20 +146,6 @@ def test_scaled_weights_are_put_back_bit_by_bit(family):
     assert moved == {f"{one.path}.weight" for one in scaled}
 
 
-def test_lora_has_one_rank_per_scaled_column_and_a_scaling_of_one(tmp_path):
-    model = tiny.language_model("llama")
-    written = hp.export(model, EDIT, tmp_path / "out", "lora")
-    first, last = (f"model.layers.{layer}.self_attn.o_proj" for layer in (0, 2))
-    assert written.ranks == {first: 8, last: 16}
-    adapted = stock(tmp_path / "out", "lora", model.network).base_model.model
-    for path, rank in written.ranks.items():
-        layer = adapted.get_submodule(path)
-        assert (layer.r["default"], layer.scaling["default"]) == (rank, 1.0)
-        assert set(layer.lora_A["default"].weight.unique().tolist()) == {0.0, 1.0}
-    config = json.loads((tmp_path / "out" / "adapter_config.json").read_text())
-    assert config["r"] == config["lora_alpha"] == 16  # their ratio is 1 also for readers that ignore the patterns
-
-
 def test_ia3_is_small_and_names_full_paths(tmp_path):
     model = tiny.language_model("gpt2")
     hp.export(model, EDIT, tmp_path / "out", "ia3")

@@ -43,8 +43,8 @@ def test_edits_that_cannot_be_exported_are_refused(tmp_path, edit, text, form):
 
 
 def test_an_unknown_format_is_refused(tmp_path, as_users_run_it):
-    with pytest.raises(ValueError, match="unknown format 'gguf'; choose weights, ia3, lora"):
-        hp.export(tiny.language_model("llama"), EDIT, tmp_path / "out", "gguf")
+    with pytest.raises(ValueError, match="unknown format 'onnx'; choose weights, ia3, lora, gguf, gguf-lora"):
+        hp.export(tiny.language_model("llama"), EDIT, tmp_path / "out", "onnx")
 
 
 def test_an_existing_output_is_refused_before_the_model_runs(tmp_path, monkeypatch):

@@ -1,12 +1,13 @@
 """Edits as files: which heads, by how much, and for which model."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from headpursuit.analysis.head_lists import is_head_list, read_heads
 from headpursuit.analysis.rankings import Ranking
-from headpursuit.heads import Edit, Scope
+from headpursuit.heads import Edit, Scope, product_of
 from headpursuit.models import LanguageModel, has_unembedding
 from headpursuit.records import from_fields
 from headpursuit.storage import read_json, understood, write_json
@@ -59,8 +60,29 @@ class SavedEdit:
         """
         return cls(Edit.uniform(read_heads(path).first(heads), scale, scope))
 
+    @classmethod
+    def of_several(cls, several: Sequence["SavedEdit"]) -> "SavedEdit":
+        """Several edits of one model as one: where two rescale one head, their scales multiply, as in nested `rescale`.
+
+        Raises:
+            ValueError: If they are for different models, or act at different positions.
+        """
+        hashes = {one.unembedding_sha256 for one in several} - {""}
+        if len(hashes) > 1:
+            names = " and ".join(sorted({one.model or "a model without a name" for one in several}))
+            raise ValueError(f"the edits are for models with different unembeddings ({names}), and cannot be one edit")
+        known = next((one for one in several if one.unembedding_sha256), several[0])
+        concepts = dict.fromkeys(one.concept for one in several if one.concept)
+        return replace(known, edit=product_of([one.edit for one in several]), concept=" and ".join(concepts))
+
     def save(self, path: Path | str) -> None:
-        """Write it as JSON."""
+        """Write it as JSON.
+
+        Raises:
+            ValueError: If every scale is 1, so that it changes nothing.
+        """
+        if all(scale == 1 for scale in self.edit.values()):
+            raise ValueError("the edit changes nothing: every scale is 1; give another, like -1 or 0")
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_json(Path(path), self.to_json())
 

@@ -23,16 +23,38 @@ PromptsOption = Annotated[
 
 @one_line_errors
 def export(
-    model: options.ModelArgument,
-    output: options.OutputOption,
+    model: Annotated[
+        str,
+        typer.Argument(metavar="MODEL", help="As for `capture`; with --undo, an export: its folder, or a GGUF file."),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="The folder to write; with --format gguf also NAME.gguf, see --format."),
+    ],
     ranking: options.RankingOption = None,
-    edit: options.EditOption = None,
+    edit: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Instead of a ranking: an edit, as for other commands. Several times: all of them, their scales "
+            "multiplied where they name one head.",
+            show_default=False,
+        ),
+    ] = None,
     heads: options.HeadsOption = None,
     scale: options.ScaleOption = None,
     format: Annotated[  # noqa: A002
         options.FormatChoice,
-        typer.Option(help="weights: a plain checkpoint; ia3: a PEFT adapter of a few KB; lora: for LoRA servers."),
+        typer.Option(
+            help="weights: a plain checkpoint; ia3: a PEFT adapter of a few KB; lora: for LoRA servers; gguf: the GGUF "
+            "file MODEL with the heads' blocks rescaled (with -o NAME.gguf that file alone, no model is loaded); "
+            "gguf-lora: a LoRA for the GGUF file MODEL."
+        ),
     ] = "weights",
+    rank: Annotated[
+        int | None, typer.Option(help="Rank of a LoRA; by default what the edit needs. With less it is cut.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="Edit a model further that is an export already.")] = False,
+    undo: Annotated[bool, typer.Option("--undo", help="Write the model that the export MODEL was made from.")] = False,
     study: Annotated[
         Path | None,
         typer.Option(help="A folder written by `study` for this edit: its figures go into the README.md."),
@@ -44,40 +66,113 @@ def export(
     device_map: options.DeviceMapOption = None,
     revision: options.RevisionOption = None,
 ) -> None:
-    """Write an edit as weights or an adapter that other tools load, compared with the live edit first."""
+    """Write an edit as weights, a GGUF file or an adapter that other tools load, compared with the live edit first."""
     from headpursuit.models import export as run
     from headpursuit.storage import refuse_existing
 
     refuse_existing(output)
-    saved, texts = edit_from(edit, ranking, heads, scale), _read(prompts, column)
+    if undo:
+        _undo(Path(model), output, device, bool(ranking or edit or heads or scale or study))
+        return
+    saved, remarks = _edits(edit, ranking, heads, scale)
+    if format == "gguf" and output.suffix == ".gguf":
+        _edit_file(model, saved, output, again, bool(study or prompts or rank))
+        return
+    texts = _read(prompts, column)
     loaded = open_model(model, device=device, dtype=dtype, device_map=device_map, revision=revision)
     saved.check(loaded)
     figures = _figures(study, saved, loaded) if study else ""
-    done = run(loaded, saved.edit, output, format, prompts=texts, concept=saved.concept, study=figures)
-    if done.ranks:
-        say(f"largest rank: {max(done.ranks.values())}")
+    done = run(
+        loaded,
+        saved.edit,
+        output,
+        format,
+        prompts=texts,
+        concept=saved.concept,
+        study=figures,
+        rank=rank,
+        again=again,
+        remarks=remarks,
+    )
+    for remark in done.remarks:
+        say(remark)
     say(f"reloaded from disk and compared with the live edit: {done.difference}")
     size = sum(file.stat().st_size for file in output.rglob("*") if file.is_file())
     say(f"written: {output} ({format}, {in_bytes(size)})")
 
 
+def _edits(
+    edits: list[Path] | None, ranking: Path | None, heads: str | None, scale: float | None
+) -> "tuple[SavedEdit, tuple[str, ...]]":
+    """The edit that the options name, and what is to be said if it is made of several."""
+    from headpursuit.analysis import SavedEdit
+
+    if not edits or len(edits) == 1 or ranking:
+        return edit_from(edits[0] if edits else None, ranking, heads, scale), ()
+    several = [edit_from(one, None, heads, scale) for one in edits]
+    named = [
+        f"{one.concept or path.name} ({', '.join(f'{head} × {by:g}' for head, by in one.edit.items())})"
+        for path, one in zip(edits, several, strict=True)
+    ]
+    remark = f"made of {len(several)} edits, whose scales are multiplied where they name one head: {'; '.join(named)}"
+    return SavedEdit.of_several(several), (remark,)
+
+
+def _edit_file(model: str, saved: "SavedEdit", output: Path, again: bool, more: bool) -> None:
+    """Edit a GGUF file without loading it as a model."""
+    from headpursuit.models import check_unembedding, edit_gguf, gguf_path
+
+    if more:
+        raise ValueError(
+            f"with -o {output.name} the file alone is written and no model is run: --study, --prompts and --rank go "
+            "with a folder as output"
+        )
+    source = gguf_path(model)
+    check_unembedding(source, saved.unembedding_sha256, saved.model)
+    done = edit_gguf(source, saved.edit, output, concept=saved.concept, again=again)
+    for change in done.changes:
+        say(str(change))
+    say(f"{done}, dequantised and compared with {source}; not run as a model")
+    say(f"written: {output} (gguf, {in_bytes(output.stat().st_size)})")
+
+
+def _undo(path: Path, output: Path, device: str, more: bool) -> None:
+    from headpursuit.models import undo_export
+
+    if more:
+        raise ValueError("--undo takes back the edit that the export names; no edit, ranking or study goes with it")
+    exact = undo_export(path, output, device=device)
+    say(f"written: {output}, " + ("the base bit by bit" if exact else "the base but for what the scales rounded"))
+
+
 @one_line_errors
 def verify_export(
-    folder: Annotated[Path, typer.Argument(metavar="EXPORT", help="A folder written by `export`.")],
-    model: Annotated[str | None, typer.Option(help="The base model, if it is not where it was.")] = None,
+    path: Annotated[
+        Path, typer.Argument(metavar="EXPORT", help="A folder written by `export`, or one GGUF file by itself.")
+    ],
+    model: Annotated[
+        str | None, typer.Option(help="The base model, if it is not where it was; of one file, its base's file.")
+    ] = None,
     prompts: PromptsOption = None,
     column: options.ColumnOption = None,
     device: options.DeviceOption = "auto",
     device_map: options.DeviceMapOption = None,
 ) -> None:
-    """Compare an exported folder with the live edit again."""
-    from headpursuit.models import Export, verify
+    """Compare an exported folder with the live edit again; or a GGUF file with its own word, and with its base."""
+    from headpursuit.models import Export, gguf_path, verify, verify_gguf
 
-    written, texts = Export.load(folder), _read(prompts, column)
+    if path.is_file() and path.suffix.lower() != ".gguf":
+        path = path.parent  # a file of an export, which its manifest describes
+    if path.is_file():
+        if prompts is not None:
+            raise ValueError("a file by itself is not run as a model: --prompts goes with a folder written by `export`")
+        say(f"{path}: {verify_gguf(path, gguf_path(model) if model else None)}")
+        return
+    written, texts = Export.load(path), _read(prompts, column)
     base = written.base
     name, revision = (model, None) if model else (base.model, base.revision)
     loaded = open_model(name, device=device, dtype=base.dtype, device_map=device_map, revision=revision)
-    say(f"{folder} acts like the live edit: {verify(written, folder, loaded, texts)}")
+    say(f"{path} acts like the live edit: {verify(written, path, loaded, texts)}")
 
 
 def _read(prompts: Path | None, column: str | None) -> "Collection[str] | None":

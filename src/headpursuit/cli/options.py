@@ -7,7 +7,7 @@ import typer
 
 from headpursuit.settings import Dtype, MultiToken, RankConfig, RunSettings, settings_in
 
-FormatChoice: TypeAlias = Literal["weights", "ia3", "lora"]
+FormatChoice: TypeAlias = Literal["weights", "ia3", "lora", "gguf", "gguf-lora"]
 """Written out here, so that `--help` need not import torch; a test compares it with the library's."""
 
 SnippetChoice: TypeAlias = Literal["transformer-lens", "nnsight", "transformers"]

@@ -8,7 +8,18 @@ from headpursuit.models.continuations import Continuation, Likelihoods, Likely, 
 from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_is_cached
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
-from headpursuit.models.export import Difference, Export, Format, Snippet, export, snippet, verify, verify_export
+from headpursuit.models.export import (
+    Difference,
+    Export,
+    Format,
+    Snippet,
+    export,
+    snippet,
+    undo_export,
+    verify,
+    verify_export,
+)
+from headpursuit.models.export.gguf import check_unembedding, edit_gguf, gguf_path, undo_gguf, verify_gguf
 from headpursuit.models.facts import (
     TokenizerFacts,
     UnembeddingFacts,

@@ -11,12 +11,18 @@ _WHAT = {
     "weights": "A plain checkpoint: the heads' columns of the attention output projections are multiplied.",
     "ia3": "A PEFT (IA)3 adapter: the heads' part of the attention output projections' input is multiplied.",
     "lora": "A PEFT LoRA adapter, equal up to rounding to multiplying what the heads write.",
+    "gguf": "A GGUF file in which only the heads' blocks of the attention output projections are rescaled.",
+    "gguf-lora": "A LoRA adapter in a GGUF file, equal up to rounding to multiplying what the heads write.",
 }
 
+_LIBRARY = {"weights": "transformers", "gguf": "gguf", "gguf-lora": "gguf"}
+
 _UNDO = {
-    "weights": "Load the base model again; a checkpoint cannot be turned back (a head at scale 0 is lost in it).",
+    "weights": "Load the base model again; or `headpursuit export FOLDER --undo -o BASE`, unless a head is at scale 0.",
     "ia3": "`base = model.unload()` gives the base back bit by bit. `merge_and_unload` and unmerging would round.",
     "lora": "`base = model.unload()` gives the base back bit by bit. `merge_and_unload` and unmerging would round.",
+    "gguf": "`headpursuit export FOLDER --undo -o base.gguf`, unless a head is at scale 0; or take the base's file.",
+    "gguf-lora": "Leave `--lora` out.",
 }
 
 
@@ -57,6 +63,7 @@ def card(export: Export, study: str = "", licence: Licence | None = None) -> str
         *([f"- concept: {export.concept}"] if export.concept else []),
         f"- heads and scales: {', '.join(f'{head} × {scale:g}' for head, scale in export.edit.items())}",
         f"- format: {export.format}{_rank(export)}",
+        *(f"- {remark}" for remark in export.remarks),
         f"- reloaded from disk and compared with the live edit on {len(export.prompts)} prompts: {export.difference}",
         "",
         "## What a study measured",
@@ -69,9 +76,7 @@ def card(export: Export, study: str = "", licence: Licence | None = None) -> str
         "",
         "## Load",
         "",
-        "```python",
         *_loading(export),
-        "```",
         "",
         "## Undo",
         "",
@@ -90,7 +95,7 @@ def _front_matter(export: Export, licence: Licence) -> list[str]:
     """The lines that the hub reads; a base model only where it is the name of one there."""
     name = hub_id(export.base.model)
     fields = {
-        "library_name": "transformers" if export.format == "weights" else "peft",
+        "library_name": _LIBRARY.get(export.format, "peft"),
         "license": licence.id,
         "license_name": licence.name,
         "license_link": licence.link,
@@ -102,22 +107,32 @@ def _front_matter(export: Export, licence: Licence) -> list[str]:
 
 
 def _rank(export: Export) -> str:
-    return f", largest rank {max(export.ranks.values())}" if export.ranks else ""
+    return f", rank {max(export.ranks.values())}" if export.ranks else ""
+
+
+_IN_LLAMA_CPP = {
+    "gguf": "llama-cli -m FOLDER/FILE.gguf",
+    "gguf-lora": "llama-cli -m BASE.gguf --lora FOLDER/FILE.gguf          # --lora-scaled FILE:0.5: half of the change",
+}
 
 
 def _loading(export: Export) -> list[str]:
+    if export.format in _IN_LLAMA_CPP:
+        return ["```sh", _IN_LLAMA_CPP[export.format], "```"]
     if export.format == "weights":
-        return [
+        lines = [
             "from transformers import AutoModelForCausalLM, AutoTokenizer",
             "",
             'model = AutoModelForCausalLM.from_pretrained("FOLDER", dtype="auto")',
             'tokenizer = AutoTokenizer.from_pretrained("FOLDER")',
         ]
-    return [
-        "from peft import PeftModel",
-        *_loading_base(export),
-        'model = PeftModel.from_pretrained(base, "FOLDER")',
-    ]
+    else:
+        lines = [
+            "from peft import PeftModel",
+            *_loading_base(export),
+            'model = PeftModel.from_pretrained(base, "FOLDER")',
+        ]
+    return ["```python", *lines, "```"]
 
 
 def _loading_base(export: Export) -> list[str]:

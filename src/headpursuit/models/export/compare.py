@@ -34,6 +34,11 @@ LOGITS_TOLERANCE = {torch.float64: 1e-8, torch.float32: 1e-4, torch.float16: 1e-
 """By dtype; wider than what single projections are held to, since roundings add up over layers."""
 
 
+def tolerance_of(dtype: torch.dtype) -> float:
+    """The difference of logits that an export may have from the live edit."""
+    return LOGITS_TOLERANCE.get(dtype, 5e-2)
+
+
 @dataclass(frozen=True, eq=False)
 class Outputs:
     """Logits and answers of a model to prompts."""
@@ -53,7 +58,7 @@ class Difference:
     effect: float
     """The same for the unedited model: how much the live edit moves these logits."""
     tolerance: float
-    """The largest `logits` that is allowed, for the network's dtype."""
+    """The largest `logits` that is allowed: for the network's dtype, or for what the format rounds or leaves out."""
     equal_answers: int
     """Greedy answers that are the same text."""
     n_prompts: int
@@ -83,12 +88,16 @@ def outputs_of(model: LanguageModel, prompts: Sequence[str], *, answers: bool = 
     return Outputs(tuple(logits), tuple(texts))
 
 
-def difference(exported: Outputs, live: Outputs, base: Outputs, dtype: torch.dtype) -> Difference:
-    """Compare an export with the live edit and, as a yardstick, with the unedited model."""
+def difference(exported: Outputs, live: Outputs, base: Outputs, tolerance: float | None) -> Difference:
+    """Compare an export with the live edit and, as a yardstick, with the unedited model.
+
+    Without a tolerance, half of what the edit itself does is allowed.
+    """
+    effect = _relative(base.logits, live.logits)
     return Difference(
         _relative(exported.logits, live.logits),
-        _relative(base.logits, live.logits),
-        LOGITS_TOLERANCE.get(dtype, 5e-2),
+        effect,
+        effect / 2 if tolerance is None else tolerance,
         sum(a == b for a, b in zip(exported.answers, live.answers, strict=True)),
         len(live.answers),
     )

@@ -34,9 +34,13 @@ class Export:
     """The prompts it was measured on."""
     concept: str = ""
     ranks: dict[str, int] = field(default_factory=dict)
-    """Of a LoRA adapter: rank by module."""
+    """Of a LoRA adapter: rank by module, since version 0.1.0 the same for all."""
     versions: dict[str, str] = field(default_factory=dict)
     """Packages it was made with."""
+    remarks: tuple[str, ...] = ()
+    """Lines for users of the export: what was rounded, which rank it has, which edits it was made of."""
+    originals: dict[str, str] = field(default_factory=dict)
+    """Of a checkpoint: SHA-256 of each scaled weight before, by path of the projection."""
 
     def check_base(self, model: LanguageModel) -> None:
         """Refuse a model that the edit was not exported from.
@@ -64,4 +68,4 @@ class Export:
         folder = Path(path)
         manifest = read_manifest(folder, KIND)
         with understood(folder, KIND):
-            return from_record(cls, {name: manifest[name] for name in cls.__dataclass_fields__})
+            return from_record(cls, {name: manifest[name] for name in cls.__dataclass_fields__ if name in manifest})

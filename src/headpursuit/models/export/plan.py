@@ -14,8 +14,8 @@ from headpursuit.heads import Edit
 from headpursuit.models.anatomy import Anatomy, HeadSite
 from headpursuit.models.sharding import is_sharded
 
-Format = Literal["weights", "ia3", "lora"]
-"""A plain checkpoint, or one of two kinds of PEFT adapter."""
+Format = Literal["weights", "ia3", "lora", "gguf", "gguf-lora"]
+"""A plain checkpoint, one of two kinds of PEFT adapter, a GGUF file, or a LoRA for one."""
 
 _PLAIN = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
 """Dtypes whose values are the weights themselves; everything else is packed or needs a scale beside it."""
@@ -141,7 +141,7 @@ def _check_shared(network: nn.Module, scaled: Sequence[ScaledProjection], form: 
                 raise ValueError(
                     f"{one.path} and {path} share one weight, but the edit scales them differently; "
                     f"scale both alike, or use another format than {form!r}"
-                    + ("" if form == "lora" else ", such as 'ia3'")
+                    + (", such as 'ia3'" if form == "weights" else "")
                 )
 
 

@@ -2,18 +2,20 @@
 
 import shutil
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 
 from headpursuit.models.checkpoints import whole_network
 from headpursuit.models.export.plan import ScaledProjection, check_in_range, input_axis
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.offloading import is_offloaded
+from headpursuit.models.offloading import is_offloaded, weights_at_hand
+from headpursuit.models.vocabulary import sha256_of_values
 from headpursuit.storage import read_json, write_json
 
 _SHARD = "5GB"
@@ -59,6 +61,17 @@ def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
     return LanguageModel(
         again, AutoTokenizer.from_pretrained(folder), str(folder), file_flags=flags, handed=model.handed
     )
+
+
+@torch.no_grad()
+def hashes_of(network: nn.Module, paths: Iterable[str]) -> dict[str, str]:
+    """SHA-256 of projections' weights, by their paths."""
+    found = {}
+    for path in paths:
+        module: Any = network.get_submodule(path)
+        with weights_at_hand(module):
+            found[path] = sha256_of_values(module.weight.detach())
+    return found
 
 
 @contextmanager

@@ -1,28 +1,23 @@
 """Ship an edit: write it, load it back from disk, compare it with the live edit, and only then let it count."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from headpursuit.extras import optional
 from headpursuit.heads import Edit, GivenEdit, edit_of
 from headpursuit.images import texts_of
-from headpursuit.models.export.adapters import adapter_on, ranks_of, write_ia3, write_lora
 from headpursuit.models.export.card import card
 from headpursuit.models.export.compare import MOST_PROMPTS, PROMPTS, Difference, Outputs, difference, outputs_of
 from headpursuit.models.export.licence import licence_of
 from headpursuit.models.export.manifest import KIND, Export
 from headpursuit.models.export.plan import Format, plan
-from headpursuit.models.export.weights import reloaded, write_checkpoint
+from headpursuit.models.export.shipping import PACKAGES, Shipping, loaded_export
 from headpursuit.models.identity import identify
 from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
 from headpursuit.models.load import load
 from headpursuit.models.rescale import rescale
 from headpursuit.records import to_record
 from headpursuit.storage import new_folder, refuse_existing, versions, write_text
-
-_WRITERS = {"weights": write_checkpoint, "ia3": write_ia3, "lora": write_lora}
 
 
 def export(
@@ -35,8 +30,11 @@ def export(
     concept: str = "",
     study: str = "",
     tokenizer: Any = None,
+    rank: int | None = None,
+    again: bool = False,
+    remarks: Sequence[str] = (),
 ) -> Export:
-    """Write an edit as a checkpoint or an adapter that other tools load.
+    """Write an edit as a checkpoint, a GGUF file or an adapter that other tools load.
 
     What was written is loaded back and compared with `rescale` before the folder appears; the model stays as it was.
 
@@ -45,11 +43,17 @@ def export(
         edit: Heads and scales, of scope `all`; also a plain mapping like `{"L29H2": -1}`.
         path: The folder to write.
         format: `weights`: a plain checkpoint, exact up to rounding of the scaled weights. `ia3`: a PEFT adapter of a
-            few KB, exact, also for quantised models. `lora`: a PEFT adapter, equal up to rounding.
+            few KB, exact, also for quantised models. `lora`: a PEFT adapter, equal up to rounding. Of a model that was
+            loaded from a GGUF file also `gguf`: that file with the heads' blocks rescaled, and `gguf-lora`: a LoRA for
+            it, which llama.cpp loads.
         prompts: Texts to compare on, the first 64; by default a few short ones.
         concept: What the edit is about, for the model card.
         study: What a study measured for it, Markdown, for the model card.
         tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
+        rank: Of a LoRA: the rank of every module; None for what the edit needs. With less it is cut, and compared with
+            half of the edit's own effect as the limit.
+        again: Edit a model further that is an export already.
+        remarks: What else a user of the export should know; kept in its manifest and on its card.
 
     Raises:
         FileExistsError: If `path` exists.
@@ -62,14 +66,13 @@ def export(
     folder, edit, texts = Path(path), edit_of(edit), _chosen(prompts)
     refuse_existing(folder)
     scaled = plan(model.network, model.anatomy, edit, format)
-    if format != "weights":
-        optional("peft")
+    shipping = Shipping.of(model, edit, scaled, format, concept, rank, again)
     live, base = _live(model, edit, texts)
     description: dict[str, object] = {}
     with new_folder(folder, KIND, description) as partial:
-        _WRITERS[format](model, scaled, partial)
-        with _loaded(model, partial, format, [one.path for one in scaled]) as exported:
-            found = _judged(difference(outputs_of(exported, texts), live, base, model.network.dtype), format)
+        shipped = shipping.write(partial)
+        with loaded_export(model, partial, format, edit, [one.path for one in scaled]) as exported:
+            found = _judged(difference(outputs_of(exported, texts), live, base, shipped.tolerance), format)
         result = Export(
             format,
             edit,
@@ -78,8 +81,10 @@ def export(
             found,
             texts,
             concept,
-            ranks_of(scaled) if format == "lora" else {},
-            versions("peft") if format != "weights" else versions(),
+            shipped.ranks,
+            versions(*PACKAGES[format]),
+            (*remarks, *shipped.remarks),
+            shipped.originals,
         )
         write_text(partial / "README.md", card(result, study, licence_of(result.base.model, result.base.revision)))
         description.update(to_record(result))
@@ -122,8 +127,10 @@ def verify(written: Export, path: Path | str, model: LanguageModel, prompts: Ite
     plan(model.network, model.anatomy, written.edit, written.format)
     texts = written.prompts if prompts is None else _chosen(prompts)
     live, base = _live(model, written.edit, texts)
-    with _loaded(model, Path(path), written.format, written.modules) as exported:
-        return _judged(difference(outputs_of(exported, texts), live, base, model.network.dtype), written.format)
+    with loaded_export(model, Path(path), written.format, written.edit, written.modules) as exported:
+        return _judged(
+            difference(outputs_of(exported, texts), live, base, written.difference.tolerance), written.format
+        )
 
 
 def _chosen(prompts: Iterable[str] | None) -> tuple[str, ...]:
@@ -135,16 +142,6 @@ def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str]) -> tuple[Out
     with rescale(model, edit):
         live = outputs_of(model, prompts)
     return live, outputs_of(model, prompts, answers=False)
-
-
-@contextmanager
-def _loaded(model: LanguageModel, folder: Path, form: Format, paths: Sequence[str]) -> Iterator[LanguageModel]:
-    """The model that was written."""
-    if form == "weights":
-        yield reloaded(model, folder)
-    else:
-        with adapter_on(model.network, folder, paths):
-            yield model
 
 
 def _judged(found: Difference, form: Format) -> Difference:
