@@ -158,6 +158,21 @@ def test_a_field_of_the_wrong_type_is_refused_by_name(made, copied, change, mess
     assert_refused(run("report", copied), f"is no {kind.name} that this version can read ({message}")
 
 
+SPLIT = {
+    "captions": (lambda content: content["sheets"].pop("enhance"), "the verdict on enhance stands without its dose"),
+    "lm_eval": (lambda content: content["arms"].clear(), "arms: a base and an edit are needed"),
+    "screen": (lambda content: content["writes"].pop(0), "writes lacks L"),
+}
+
+
+def test_a_result_whose_parts_do_not_belong_together_is_refused(made, copied):
+    name = made[0].name
+    if name in SPLIT:
+        change, message = SPLIT[name]
+        rewritten(copied, experiment(name).kind.file, change)
+        assert_refused(run("report", copied), message)
+
+
 def test_a_damaged_part_is_refused_by_name(copied):
     name = next(name for name in files_in(copied) if name not in ("config.json", "manifest.json"))
     (copied / name).write_bytes((copied / name).read_bytes() + b" ")

@@ -33,7 +33,7 @@ def _ordered(examples: Sequence[Example], base: str | None) -> list[Example]:
     keys = {}
     by_hash = sorted(examples, key=_hash)
     for example in by_hash:
-        wrong = base is None or example.scores[base] < 0.5
+        wrong = base is None or example.scores.get(base, 0.0) < 0.5
         repeats = seen.get(example.accepted, 0)
         keys[id(example)] = (wrong, repeats)
         if not wrong:

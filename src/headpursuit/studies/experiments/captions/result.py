@@ -39,6 +39,13 @@ class CaptioningResult(RankedStudy):
     examples: tuple[CaptionExample, ...]
     """Every held-out image."""
 
+    def __post_init__(self) -> None:
+        if not self.arms or self.arms[0].kind != "base":
+            raise ValueError("arms: the base does not come first")
+        for direction in self.verdicts:
+            if direction not in self.sheets or not self.arms_of(direction, "edit"):
+                raise ValueError(f"the verdict on {direction} stands without its dose sheet or its edit")
+
     @property
     def base(self) -> CaptionArm:
         """The unedited model."""

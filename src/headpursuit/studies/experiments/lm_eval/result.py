@@ -61,6 +61,10 @@ class HarnessResult(Loadable):
     versions: Mapping[str, str]
     """Packages, device and dtype it ran with."""
 
+    def __post_init__(self) -> None:
+        if len(self.arms) < 2:
+            raise ValueError("arms: a base and an edit are needed")
+
 
 KIND = ResultKind("lm-eval run", HarnessConfig, HarnessResult)
 """A run of lm-evaluation-harness on disk."""

@@ -14,7 +14,7 @@ from headpursuit.studies.causal.measuring import probabilities
 from headpursuit.studies.causal.screening import MATTERS, HeadEffect, Role, choosing_questions, role_of, screen_heads
 from headpursuit.studies.experiments.screen.config import ScreenConfig, command
 from headpursuit.studies.judging.terms import WORDS, percent
-from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table
+from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, lacking
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.settings import check_side, find_task
 from headpursuit.studies.steps.dates import dated
@@ -74,6 +74,10 @@ class ScreenResult(Loadable):
     sentences: tuple[str, ...]
     """The findings, in plain words."""
     versions: dict[str, str]
+
+    def __post_init__(self) -> None:
+        if reason := lacking((found.head for found in self.effects), {str(each.head) for each in self.writes}):
+            raise ValueError(f"writes {reason}")
 
     @property
     def taken(self) -> str:
