@@ -8,6 +8,9 @@ import torch
 
 from headpursuit import CaptureConfig, Edit, Head, capture, rescale
 from headpursuit.analysis import capturing
+from headpursuit.models import every_within, free_memory, layer_sizes, replay
+from headpursuit.models.batches import batches
+from headpursuit.models.text import read_logits
 from headpursuit.pursuit import Dictionary, Moments, Signals, pursue, pursue_each
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")]
@@ -61,6 +64,20 @@ def test_a_capture_is_the_same_and_resumes(tmp_path, monkeypatch):
         torch.testing.assert_close(there.moments[layer].second, moments.second, atol=1e-3, rtol=1e-3)
         torch.testing.assert_close(there.samples.mixed[layer], here.samples.mixed[layer], atol=1e-3, rtol=1e-3)
     assert replace(there.identity, dtype="") == replace(here.identity, dtype="")
+
+
+def test_replays_on_a_gpu_are_bit_equal_and_keep_to_its_memory():
+    _, model = models()
+    (batch,) = batches(model, PROMPTS[:2], 8)
+    assert 0 < free_memory(model.device) <= torch.cuda.get_device_properties(0).total_memory
+    edit = Edit({Head(1, 0): -1.0})
+    with torch.no_grad(), rescale(model, edit):
+        whole = read_logits(model, batch, logits_to_keep=1)[:, -1:]
+    n_layers, n_bytes = layer_sizes(model, [batch])
+    for memory in (n_layers * n_bytes, n_bytes, 0):
+        read = replay(model, batch, every=every_within(n_layers, n_bytes, memory))
+        assert read.n_bytes <= memory
+        assert torch.equal(read.logits(edit), whole)
 
 
 def test_rescaled_heads_give_the_same_logits():

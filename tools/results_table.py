@@ -10,9 +10,22 @@ from pathlib import Path
 import numpy as np
 
 from headpursuit.studies import CaptioningResult, StudyResult, load_result
-from headpursuit.studies.results import ArmKind, CaptionArm, Estimate, GroupSummary
+from headpursuit.studies.results import ArmKind, Balance, CaptionArm, Estimate, GroupSummary
 
-COLUMNS = ("study", "heads", "scale", "target, unedited", "edited", "same layers", "any layer", "unrelated", "verdict")
+COLUMNS = (
+    "study",
+    "heads",
+    "scale",
+    "target, unedited",
+    "edited",
+    "same layers",
+    "any layer",
+    "unrelated",
+    "worst subject",
+    "promised: effect, loss",
+    "found",
+    "verdict",
+)
 
 
 def main() -> int:
@@ -44,6 +57,9 @@ def rows_of_answers(name: str, result: StudyResult) -> list[tuple[str, ...]]:
             draws([arm.target.score.value for arm in result.arms_of("matched")]),
             draws([arm.target.score.value for arm in result.arms_of("random")]),
             kept,
+            worst(base.unrelated, edit.unrelated),
+            balance(result.promised),
+            balance(result.found),
             result.verdict.outcome,
         )
     ]
@@ -70,6 +86,7 @@ def rows_of_captions(name: str, result: CaptioningResult) -> list[tuple[str, ...
                 draws(of("matched")),
                 draws(of("random")),
                 f"CIDEr {before:.2f} → {after:.2f}",
+                *["–"] * 3,
                 verdict.outcome,
             )
         )
@@ -89,6 +106,20 @@ def draws(values: list[float]) -> str:
 def shown(group: GroupSummary | None) -> str:
     """The score of a group of answers, if there is one."""
     return f"{group.score.value:.2f}" if group else "–"
+
+
+def worst(base: GroupSummary | None, edit: GroupSummary | None) -> str:
+    """The subject that falls most, its score before and after, and its questions."""
+    pair = edit.worst(base) if base and edit else None
+    if pair is None:
+        return "–"
+    before, after = pair
+    return f"{before.subject} {before.score:.2f} → {after.score:.2f} ({before.n_questions})"
+
+
+def balance(found: Balance | None) -> str:
+    """Effect and loss, where a study has them."""
+    return f"{found.effect:.0%}, {found.loss:.0%}" if found else "–"
 
 
 if __name__ == "__main__":

@@ -37,7 +37,8 @@ def task_of(n_words=1, **changes):
         target = i < N_TARGET
         split = ("ranking", "selection", "heldout")[i % 3]
         accepted = (" ".join(words[:n_words]),)
-        questions.append(Question(prompt, accepted, "target" if target else "unrelated", "subject", f"fact {i}", split))
+        subject = "target" if target else ("early", "late")[i % 2]
+        questions.append(Question(prompt, accepted, "target" if target else "unrelated", subject, f"fact {i}", split))
     given = dict(name="tiny", concept=Concept("colours", ("w20", "w61", "w133")), questions=tuple(questions))
     return Task(**{**given, "neutral_texts": tiny_study.NEUTRAL, **changes})
 

@@ -153,6 +153,18 @@ def test_too_few_that_can_be_followed_are_refused(model, task, config):
         choosing_questions(task, 5, 0)
 
 
+def test_replays_stay_within_the_memory_and_measure_the_same(model, task, config, measured):
+    questions, edit = choosing_questions(task, 80, 0), hp.Edit({"L2H3": -20})
+    assert measured.kept.startswith("To replay passes, what leaves every layer was kept: ")
+    kept = measured.target.n_bytes + measured.unrelated.n_bytes
+    for memory in (2 * kept, 1):
+        less = probabilities(model, task, *questions, config, memory=memory)
+        assert less.target.n_bytes + less.unrelated.n_bytes <= memory / 2
+        assert less.effect(edit) == measured.effect(edit)
+        assert less.damage(edit) == measured.damage(edit)
+    assert less.kept.startswith("Memory is too short to keep what leaves the layers")
+
+
 def test_batches_are_no_larger_than_asked_for(measured, config):
     assert max(len(part.numbers) for part in measured.target._parts) == config.batch_size == 5
 
@@ -300,9 +312,15 @@ def test_the_planted_head_is_chosen_and_measured_by_answers(model, begun, tmp_pa
     assert found.taken.arm.target.score.value == pytest.approx(np.mean(right))
 
 
+def interrupted_at_finalists(self, name, kind, edit, *, run=ArmRunner.run):
+    if kind == "dose":
+        raise KeyboardInterrupt
+    return run(self, name, kind, edit)
+
+
 def test_what_was_grown_is_not_grown_again(begun, tmp_path, monkeypatch):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ArmRunner, "run", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt()))
+        patch.setattr(ArmRunner, "run", interrupted_at_finalists)
         with pytest.raises(KeyboardInterrupt):
             grown(begun(tmp_path))
     monkeypatch.setattr(growing, "causal_pursuit", None)

@@ -4,13 +4,15 @@ from collections import Counter
 from contextlib import contextmanager
 from dataclasses import replace
 
+import causal_task
 import pytest
 import tiny
 
 from headpursuit.analysis import RankConfig
 from headpursuit.concepts import Concept
 from headpursuit.models import answer
-from headpursuit.studies import StudyConfig, study
+from headpursuit.studies import StudyConfig, meter, study
+from headpursuit.studies.causal.growing import most_tried
 from headpursuit.studies.planning import plan_study
 from headpursuit.studies.steps import arms, ranked
 from headpursuit.studies.tasks import Question, Task
@@ -124,13 +126,42 @@ def test_tokens_are_those_of_prompts_and_answers(model, task, config):
     assert parts["arms"].tokens == 7 * each
 
 
-def test_a_plan_says_that_growth_by_effect_is_not_counted(model, task, config):
-    assert (
-        plan_study(model, task, replace(config, sweep=False, by="effect", doses=(), also=()))
-        .remarks[-1]
-        .startswith("What it takes to grow")
-    )
-    assert not any("grow" in remark for remark in plan_study(model, task, config).remarks)
+@pytest.fixture
+def by_effect(config):
+    return replace(config, sweep=False, by="effect", doses=(), also=(), scales=(-1.0, 0.0), damage=0.5)
+
+
+def test_a_plan_counts_screen_growth_and_finalists(by_effect, tmp_path):
+    model, task = causal_task.model_of(), causal_task.task_of()
+    plan = plan_study(model, task, by_effect)
+    parts = {part.name: part for part in plan.parts}
+    assert list(parts) == ["capture", "rank and name heads", "screen", "grow", "finalists", "arms"]
+    assert (parts["screen"].runs, parts["screen"].forwards) == (12, 12 * 2)  # eight questions are two batches
+    assert parts["finalists"].runs == 6
+    assert all(part.minutes > 0 and part.tokens > 0 for name, part in parts.items() if name != "rank and name heads")
+    grown = study(model, by_effect, tmp_path / "study", task=task).grown
+    n_effects, n_damages = most_tried(3, 2)
+    assert 0 < grown.n_effects - 12 <= n_effects and 0 < grown.n_damages <= n_damages
+    assert parts["grow"].runs == n_effects + n_damages
+    assert len(grown.finalists) + 1 <= parts["finalists"].runs
+    assert "Trying 12 heads takes under 10 minutes." in plan.remarks
+    assert any(remark.startswith("Replays will keep 3 of 3 layers, ") for remark in plan.remarks)
+    assert any(remark.startswith("A `screen` of all heads at two scales takes 0.") for remark in plan.remarks)
+
+
+def test_a_plan_advises_a_shortlist_where_all_heads_take_long(by_effect, monkeypatch):
+    model, task = causal_task.model_of(), causal_task.task_of()
+    monkeypatch.setattr(meter, "_LONG", 1e-9)
+    (said,) = [remark for remark in plan_study(model, task, by_effect).remarks if remark.startswith("Trying")]
+    assert said.startswith("Trying 12 heads takes") and "; `--among 1` tries the best 1 of the ranking, in" in said
+    shortlisted = plan_study(model, task, replace(by_effect, among=5))
+    assert next(part.runs for part in shortlisted.parts if part.name == "screen") == 5
+
+
+def test_little_memory_is_planned_with(by_effect, monkeypatch):
+    monkeypatch.setattr(meter, "replay_memory", lambda _: 0)
+    remarks = plan_study(causal_task.model_of(), causal_task.task_of(), by_effect).remarks
+    assert any(remark.startswith("Replays will keep 0 of 3 layers, 0 GB at most, of 0") for remark in remarks)
 
 
 def test_a_plan_without_a_sheet_has_none(model, task, config):

@@ -37,6 +37,7 @@ from headpursuit.models.load import load, quiet
 from headpursuit.models.neutral import NeutralText, neutral_text
 from headpursuit.models.patching import counterparts, patched_losses
 from headpursuit.models.replay import Replay, replay, replay_refusal
+from headpursuit.models.replay_memory import every_within, free_memory, layer_sizes, replay_memory
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded

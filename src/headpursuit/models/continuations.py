@@ -12,6 +12,7 @@ from headpursuit.images import Prompt
 from headpursuit.models.batches import Batch, batches, followed_by
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
+from headpursuit.models.replay_memory import every_within, layer_sizes
 from headpursuit.settings import Chat
 
 UNDEFINED = "a log-probability is undefined (NaN); try dtype float32"
@@ -109,6 +110,11 @@ class Likelihoods:
         """Memory that is kept for replays."""
         return sum(part.replay.n_bytes for part in self._parts)
 
+    @property
+    def every(self) -> int:
+        """The distance of the layers that are kept; 0 where none is."""
+        return self._parts[0].replay.every
+
     def _gathered(self, logits: Iterable[Tensor]) -> Likely:
         found = torch.zeros(2, self._n)
         for part, values in zip(self._parts, logits, strict=True):
@@ -126,6 +132,7 @@ def likelihoods(
     chat: Chat | bool = False,
     under: Edit | None = None,
     every: int = 1,
+    memory: int | None = None,
 ) -> Likelihoods:
     """Read prompts with their continuations once, and keep what replays need.
 
@@ -136,17 +143,22 @@ def likelihoods(
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         under: The base edit; none if it is left out.
         every: As `replay` takes it.
+        memory: Bytes that replays may keep, in place of `every`: they keep as many layers as fit.
 
     Raises:
         ValueError: If there are no continuations, or prompts cannot be read.
         AnatomyError: If the heads cannot be found or certified.
     """
     room = max((len(c.read) for c in continuations), default=0)
-    parts = []
+    read = []
     for batch in batches(model, [c.prompt for c in continuations], batch_size, chat=chat, room=room):
         those = tuple(continuations[i] for i in batch.indices)
+        read.append((those, batch, _continued(model, batch, those)))
+    if memory is not None:
+        every = every_within(*layer_sizes(model, [whole for _, _, whole in read]), memory)
+    parts = []
+    for those, batch, whole in read:
         n_read = max(len(c.read) for c in those) + 1
-        whole = _continued(model, batch, those)
         made = replay(model, whole, n_read=n_read, under=under, prompt_length=batch.input_ids.shape[1], every=every)
         parts.append(_Part(batch.indices, those, made, n_read))
     return Likelihoods(parts, len(continuations))

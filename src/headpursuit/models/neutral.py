@@ -12,6 +12,7 @@ from headpursuit.models.batches import batches
 from headpursuit.models.continuations import UNDEFINED
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
+from headpursuit.models.replay_memory import every_within, layer_sizes
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +64,19 @@ class NeutralText:
         unedited = sum(part.unedited.numel() * part.unedited.element_size() for part in self.parts)
         return unedited + sum(part.replay.n_bytes for part in self.parts)
 
+    @property
+    def every(self) -> int:
+        """The distance of the layers that are kept; 0 where none is."""
+        return self.parts[0].replay.every
+
 
 def neutral_text(
-    model: LanguageModel, texts: Sequence[str], *, batch_size: int = 8, scope_of_answers: bool = False
+    model: LanguageModel,
+    texts: Sequence[str],
+    *,
+    batch_size: int = 8,
+    scope_of_answers: bool = False,
+    memory: int | None = None,
 ) -> NeutralText:
     """Read texts once, unedited, and keep what replays need.
 
@@ -75,14 +86,16 @@ def neutral_text(
         batch_size: Texts per batch.
         scope_of_answers: The texts stand for what the model might write, so that an edit of generated tokens acts on
             them.
+        memory: Bytes that replays may keep; all layers are kept if it is left out.
 
     Raises:
         ValueError: If there are no texts, or they cannot be read.
         AnatomyError: If the heads cannot be found or certified.
     """
-    parts = []
-    for batch in batches(model, texts, batch_size):
-        made = replay(model, batch, n_read=0, prompt_length=0 if scope_of_answers else None)
+    parts, read = [], list(batches(model, texts, batch_size))
+    every = 1 if memory is None else every_within(*layer_sizes(model, read), memory)
+    for batch in read:
+        made = replay(model, batch, n_read=0, prompt_length=0 if scope_of_answers else None, every=every)
         mask = batch.attention_mask
         real = (mask[:, 1:] * mask[:, :-1]).float()
         parts.append(_Part(batch.indices, batch.input_ids[:, 1:], real, made, _log_probabilities(made.base)))

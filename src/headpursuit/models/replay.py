@@ -84,6 +84,16 @@ class Replay:
         """Memory that the kept values take: tokens of the batch times width of the stream, for every kept layer."""
         return sum(t.numel() * t.element_size() for kept in self._kept.values() for t in _tensors(kept))
 
+    @property
+    def n_kept(self) -> int:
+        """Layers whose output is kept."""
+        return len(self._kept)
+
+    @property
+    def every(self) -> int:
+        """The distance of kept layers, as `replay` took it."""
+        return self._reader.every
+
     def logits(self, edit: Edit) -> Float[Tensor, "n_prompts n_read vocab"]:
         """Logits under an edit, bit-equal to those of a whole pass.
 

@@ -6,7 +6,7 @@ from typing import Any
 from headpursuit.analysis import Ranking
 from headpursuit.heads import Edit
 from headpursuit.studies.kernel import Line, Shown, Table
-from headpursuit.studies.results import DoseCell, DoseSheet, DoseWord, Grown, HeadNote
+from headpursuit.studies.results import Balance, DoseCell, DoseSheet, DoseWord, Grown, HeadNote
 
 _MARKS = {
     DoseWord.GOOD: "",
@@ -79,6 +79,19 @@ def grown_shown(grown: Grown) -> Iterator[Shown]:
     yield Table(title, columns, tuple(rows))
     if grown.plain:
         yield Line(f"Every pass was a whole one: {grown.plain}.")
+    elif grown.kept:
+        yield Line(grown.kept)
+
+
+def promised_shown(grown: Grown, promised: Balance, found: Balance) -> Table:
+    """Effect and damage of the grown edit, as they were promised and as they came out."""
+    rows = (
+        ("target taken or added", grown.taken.promised, promised.effect, found.effect),
+        ("unrelated lost", grown.taken.loss, promised.loss, found.loss),
+    )
+    columns = ("", ">by margins, grown on", ">by answers, selection", ">by answers, held out")
+    title = "promised and found: the edit on the questions it was grown on, chosen on, and judged on"
+    return Table(title, columns, tuple((name, *(f"{value:.2f}" for value in values)) for name, *values in rows))
 
 
 def edit_in_words(edit: Edit) -> str:

@@ -19,19 +19,25 @@ from headpursuit.studies.tasks import Task
 MOST_QUESTIONS = 80
 """Questions of each group that an edit is grown on, at most."""
 
-_TRIED = 48
+TRIED = 48
 """Heads whose damage is measured, those with the largest effects."""
 
-_CANDIDATES = 24
+CANDIDATES = 24
 """Heads that an edit is grown from."""
 
-_FINALISTS = 5
+FINALISTS = 5
 """Edits that are measured by answers."""
 
 
 def most_heads(n_heads: int) -> int:
     """The most heads of an edit: two in a hundred, but at least three."""
     return max(3, n_heads * 2 // 100)
+
+
+def most_tried(n_heads: int, n_scales: int) -> tuple[int, int]:
+    """About the most effects and damages that growing an edit of so many heads measures, heads alone not counted."""
+    n_effects = CANDIDATES * n_scales + n_heads * (CANDIDATES + Limits.n_swapped)
+    return n_effects, TRIED + 2 * n_heads * Limits.n_damages
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Growing:
             ValueError: If nothing can be followed, or there are too few questions.
         """
         tried = self._tried(among, {each.edit: each for each in known})
-        alone = tried[:_CANDIDATES]
+        alone = tried[:CANDIDATES]
         candidates = [(head, scale) for trial in alone for head in trial.edit for scale in self.config.scales]
         self.progress("grow", 0, 1)
         scope = parse_scope(self.config.scope)
@@ -94,6 +100,7 @@ class Growing:
             steps=tuple(Tried(step.what, *_told(step.trial)) for step in pursued.steps),
             finalists=tuple(Finalist(*_told(trial)) for trial in _last(pursued.best, self.limits)),
             plain=replay_refusal(self.model),
+            kept=self.measured.kept,
             alone=tuple(Tried("alone", *_told(trial)) for trial in tried),
         )
 
@@ -119,7 +126,7 @@ class Growing:
     def _tried(self, among: Sequence[Head], known: dict[Edit, Tried]) -> list[Trial]:
         """Of heads alone those with the largest effects; first those that do most beyond what they break."""
         effects = self.effects(among)
-        promising = sorted(effects, key=lambda head: -effects[head])[:_TRIED]
+        promising = sorted(effects, key=lambda head: -effects[head])[:TRIED]
         tried: list[Trial] = []
         for number, head in enumerate(promising):
             self.progress("screen for damage", number, len(promising))
@@ -139,6 +146,6 @@ def _told(trial: Trial) -> tuple[Edit, float, float, float]:
 def _last(best: Sequence[Trial], limits: Limits) -> list[Trial]:
     """The best of each number of heads, then the next best of all."""
     firsts = [next(t for t in best if len(t.edit) == n) for n in sorted({len(t.edit) for t in best})]
-    chosen = sorted(firsts, key=lambda t: -t.value(limits.weight))[:_FINALISTS]
-    chosen += [t for t in best if t not in chosen][: _FINALISTS - len(chosen)]
+    chosen = sorted(firsts, key=lambda t: -t.value(limits.weight))[:FINALISTS]
+    chosen += [t for t in best if t not in chosen][: FINALISTS - len(chosen)]
     return sorted(chosen, key=lambda t: -t.value(limits.weight))

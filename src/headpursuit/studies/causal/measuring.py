@@ -7,7 +7,15 @@ import numpy as np
 from scipy.special import expit
 
 from headpursuit.heads import Edit
-from headpursuit.models import LanguageModel, Likelihoods, Likely, NeutralText, likelihoods, neutral_text
+from headpursuit.models import (
+    LanguageModel,
+    Likelihoods,
+    Likely,
+    NeutralText,
+    likelihoods,
+    neutral_text,
+    replay_memory,
+)
 from headpursuit.pursuit.causal import Damage, Measured
 from headpursuit.studies.causal.following import FEWEST_FACTS, Followed, follow
 from headpursuit.studies.config import StudyConfig
@@ -120,6 +128,17 @@ class Probabilities(Measured):
         """Memory that is kept for replays."""
         return self.target.n_bytes + self.unrelated.n_bytes + self.neutral.n_bytes
 
+    @property
+    def kept(self) -> str:
+        """Memory that replays take, in a sentence; empty where nothing can be replayed."""
+        everies = {self.target.every, self.unrelated.every, self.neutral.every}
+        if 0 in everies:
+            return "Memory is too short to keep what leaves the layers: passes over some of the questions were whole."
+        if not self.target.n_bytes:
+            return ""
+        which = "every layer" if everies == {1} else f"one layer in {max(everies)} at least, as memory allows,"
+        return f"To replay passes, what leaves {which} was kept: {self.n_bytes / 1e9:.2g} GB."
+
     def _target(self, edit: Edit) -> Answered:
         return answered_of(self.target.under(edit), self.followed[0])
 
@@ -133,9 +152,22 @@ def answered_of(likely: Likely, followed: Followed) -> Answered:
 
 
 def probabilities(
-    model: LanguageModel, task: Task, target: Sequence[Question], unrelated: Sequence[Question], config: StudyConfig
+    model: LanguageModel,
+    task: Task,
+    target: Sequence[Question],
+    unrelated: Sequence[Question],
+    config: StudyConfig,
+    memory: int | None = None,
 ) -> Probabilities:
     """Read the questions that heads are chosen by, unedited, and keep what replays need.
+
+    Args:
+        model: The model.
+        task: Its direction, and its neutral text.
+        target: Questions whose answers belong to the concept.
+        unrelated: Those about other things.
+        config: How they are put, and which tokens edits act on.
+        memory: Bytes that replays may take, with those upon another edit; by default the fourth part of what is free.
 
     Raises:
         ValueError: If nothing can be followed, too few questions are left or answered rightly, or a probability is
@@ -143,14 +175,17 @@ def probabilities(
         AnatomyError: If the heads cannot be found or certified.
     """
     followed = follow(model, task, target, config), follow(model, task, unrelated, config)
-    size = min(_BATCH, config.batch_size)
-    parts = [likelihoods(model, one.continuations, batch_size=size, chat=config.frame) for one in followed]
+    size = min(BATCH, config.batch_size)
+    left, parts = (replay_memory(model) if memory is None else memory) // COPIES, list[Likelihoods]()
+    for number, one in enumerate(followed):
+        room = left // (3 - number)  # the neutral text comes third
+        parts.append(likelihoods(model, one.continuations, batch_size=size, chat=config.frame, memory=room))
+        left -= parts[-1].n_bytes
     asked = answered_of(parts[0].base, followed[0]), answered_of(parts[1].base, followed[1])
     for one, answered in zip(followed, asked, strict=True):
         _check_followed(one, answered)
-    neutral = neutral_text(
-        model, task.neutral_texts[:_TEXTS], batch_size=size, scope_of_answers=config.scope == "generated"
-    )
+    of_answers = config.scope == "generated"
+    neutral = neutral_text(model, task.neutral_texts[:TEXTS], batch_size=size, scope_of_answers=of_answers, memory=left)
     kl, loss = neutral.under(Edit({}))
     base = Reading(*asked, tuple(kl.tolist()), tuple(loss.tolist()))
     return Probabilities(parts[0], parts[1], neutral, followed, task.direction, base, config.seed)
@@ -171,8 +206,11 @@ def _check_followed(followed: Followed, answered: Answered) -> None:
         )
 
 
-_BATCH = 16
+BATCH = 16
 """Prompts of similar length that are read side by side, at most; in larger batches most of what is read is padding."""
 
-_TEXTS = 4
+TEXTS = 4
 """Neutral texts that damage is measured on while heads are chosen."""
+
+COPIES = 2
+"""Replays at a time while an edit grows: of the unedited model, and of the edit so far."""

@@ -12,15 +12,24 @@ from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table
 from headpursuit.studies.kernel.progress import Progress, silent
-from headpursuit.studies.measures import answer_measure
-from headpursuit.studies.results import Arm, ArmSummary, Example, StudyConfig, StudyResult
+from headpursuit.studies.measures import AnswerMeasure, answer_measure
+from headpursuit.studies.results import (
+    AnswerSheet,
+    Arm,
+    ArmSummary,
+    Balance,
+    Example,
+    Grown,
+    StudyConfig,
+    StudyResult,
+)
 from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.settings import command, find_task
 from headpursuit.studies.settings import prepare as prepared_task
-from headpursuit.studies.shown import grown_shown, heads_shown, ranking_shown, sheet_shown
-from headpursuit.studies.steps.arms import ArmRunner, all_there_are, image_scopes, plan_arms
+from headpursuit.studies.shown import grown_shown, heads_shown, promised_shown, ranking_shown, sheet_shown
+from headpursuit.studies.steps.arms import BASE, ArmRunner, all_there_are, image_scopes, plan_arms
 from headpursuit.studies.steps.dates import dated
-from headpursuit.studies.steps.study_run import begin_study
+from headpursuit.studies.steps.study_run import StudyRun, begin_study
 from headpursuit.studies.steps.sweep import doses_left_out, sweep
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.text.metrics import METRICS
@@ -46,7 +55,7 @@ def study_answers(
         check_choosing(task, config, model)
     run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)
     sheet = sweep(run) if config.sweep else None
-    grown = grow(run, measure) if config.by == "effect" else None
+    grown = _grown(run, measure) if config.by == "effect" else None
     dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale) if sheet else config
     scopes, remark = image_scopes(model, task, config)
     planned = plan_arms(dosed, model.anatomy, *run.rankings, scopes, grown.edit if grown else None)
@@ -58,8 +67,8 @@ def study_answers(
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
     whole = all_there_are(config, planned)
     decision = decide(measure, summaries)
-    promised = sheet.chosen.effect if sheet else grown.taken.effect if grown else None
-    kept = "" if promised is None else sentences.reproduced(promised, decision.effect, config.effect)
+    promised, found = _promised(measure, sheet, grown), measure.balance(decision.base, decision.edit)
+    kept = sentences.reproduced(promised, found, config.effect) if promised else ""
     result = StudyResult(
         **run.described(),
         arms=summaries,
@@ -68,11 +77,30 @@ def study_answers(
         classes=dict(task.classes),
         sheet=sheet,
         grown=grown,
+        promised=promised,
+        found=found if promised else None,
         remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out, whole, _worn(model, task, config)))),
         metric=measure.metric.name,
         direction=task.direction,
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
+
+
+def _grown(run: StudyRun, measure: AnswerMeasure) -> Grown:
+    """An edit grown by what it does, if the unedited model leaves anything to change on held-out questions."""
+    runner = ArmRunner(run.model, run.task, run.config, run.progress)
+    unedited = runner.measured([BASE], run.folder)
+    check_base(summarise(run.task, run.concept, unedited, run.config.seed)[0], measure)
+    return grow(run, measure)
+
+
+def _promised(measure: AnswerMeasure, sheet: AnswerSheet | None, grown: Grown | None) -> Balance | None:
+    """The chosen edit on selection questions; None where it was given."""
+    if sheet is not None:
+        return measure.balance(sheet.base, sheet.chosen.arm)
+    if grown is None or grown.base is None or grown.taken.arm is None:
+        return None
+    return measure.balance(grown.base, grown.taken.arm)
 
 
 def _worn(model: LanguageModel, task: Task, config: StudyConfig) -> str:
@@ -111,6 +139,8 @@ def shown(result: StudyResult) -> Iterator[Shown]:
         yield from grown_shown(result.grown)
     yield from heads_shown(result.edit.heads, result.notes)
     yield _arms(result)
+    if result.grown is not None and result.promised is not None and result.found is not None:
+        yield promised_shown(result.grown, result.promised, result.found)
     yield from _example(result)
     yield Line(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", strong=True)
     yield from (Line(f"  {text}") for text in (*result.verdict.reasons, *result.remarks))

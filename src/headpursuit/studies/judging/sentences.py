@@ -12,6 +12,7 @@ from headpursuit.studies.measures import AnswerMeasure, Break, BreakKind, Measur
 from headpursuit.studies.results import (
     ArmKind,
     ArmSummary,
+    Balance,
     DoseCell,
     DoseWord,
     Figures,
@@ -110,12 +111,13 @@ def all_there_are(n: int) -> str:
     )
 
 
-def reproduced(promised: float, found: float, asked: float) -> str:
-    """A dose's effect on held-out questions, beside that on those it was chosen on."""
-    less = f", less than the {asked:.0%} that was asked for" if found < asked else ""
+def reproduced(promised: Balance, found: Balance, asked: float) -> str:
+    """A dose's effect and loss on held-out questions, beside those on the ones it was chosen on."""
+    less = f", less than the {asked:.0%} that was asked for" if found.effect < asked else ""
     return (
-        f"The dose was chosen for an effect of {promised:.0%} on the selection questions; on the held-out ones, which "
-        f"share no fact with them, it is {percent(found)}{less}."
+        f"The dose was chosen for an effect of {promised.effect:.0%} on the selection questions; on the held-out ones, "
+        f"which share no fact with them, it is {percent(found.effect)}{less}. The loss of unrelated answers is "
+        f"{percent(promised.loss)} there, and {percent(found.loss)} here."
     )
 
 

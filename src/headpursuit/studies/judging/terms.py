@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 from headpursuit.studies.judging.decision import Decision
 from headpursuit.studies.measures import AnswerMeasure, Measure, effects
-from headpursuit.studies.results import ArmKind, ArmSummary, CaptionArm, Estimate, Figures, Why
+from headpursuit.studies.results import ArmKind, ArmSummary, CaptionArm, Estimate, Figures, GroupSummary, Why
 from headpursuit.studies.tasks import Direction
 
 
@@ -125,6 +125,7 @@ class _AnswerTerms(Terms[ArmSummary]):
         yield _compare(f"Target ({self._metric.counted})", base.target.score, edit.target.score)
         if base.unrelated and edit.unrelated:
             yield _compare("Unrelated answers that are right", base.unrelated.score, edit.unrelated.score)
+            yield from worst_subject(base.unrelated, edit.unrelated)
         if not self._measure.knows_unrelated(base):
             known = "The task has no unrelated questions"
             if base.unrelated:
@@ -235,6 +236,21 @@ class _CaptionTerms(Terms[CaptionArm]):
 
     def held_out(self, base: CaptionArm) -> Mapping[str, int]:
         return {"": base.n_images}
+
+
+def worst_subject(base: GroupSummary, edit: GroupSummary) -> Iterator[str]:
+    """The subject that loses most, in a sentence, where there are several."""
+    worst, several = edit.worst(base), f"Of {len(edit.subjects)} unrelated subjects"
+    if worst is None:
+        return
+    before, after = worst
+    if after.score < before.score:
+        yield (
+            f"{several}, {before.subject} lose most: {before.score:.2f} before, {after.score:.2f} after "
+            f"({before.n_questions} questions)."
+        )
+    else:
+        yield f"{several}, none loses any right answers."
 
 
 def _compare(what: str, before: Estimate, after: Estimate) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from headpursuit.studies.measures.measure import Break, BreakKind, Measure, ends_of
 from headpursuit.studies.measures.thresholds import Thresholds
-from headpursuit.studies.results import ArmSummary, Estimate, StudyConfig, Why
+from headpursuit.studies.results import ArmSummary, Balance, Estimate, StudyConfig, Why
 from headpursuit.studies.tasks import Direction, Task
 from headpursuit.studies.text.metrics import Metric
 from headpursuit.studies.text.scoring import metric_of
@@ -45,6 +45,10 @@ class AnswerMeasure(Measure[ArmSummary]):
     def knows_unrelated(self, base: ArmSummary) -> bool:
         """True if the base answers enough unrelated questions to see a loss."""
         return base.unrelated is not None and base.unrelated.score.value >= self.thresholds.weakest_base
+
+    def balance(self, base: ArmSummary, arm: ArmSummary) -> Balance:
+        """Effect and loss."""
+        return Balance(self.effect(base, arm), self.loss(base, arm))
 
     def breakage(self, base: ArmSummary, arm: ArmSummary) -> Iterator[Break]:
         """Unrelated answers lost, perplexity on neutral text, empty and repeating answers of both groups."""

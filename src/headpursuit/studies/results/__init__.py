@@ -12,8 +12,9 @@ from headpursuit.studies.results.figures import (
     Figures,
     GroupSummary,
     Phrasing,
+    SubjectScore,
 )
-from headpursuit.studies.results.grown import Finalist, Grown, Tried
+from headpursuit.studies.results.grown import Balance, Finalist, Grown, Tried
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult
 from headpursuit.studies.results.verdict import Beside, Outcome, Verdict, Why
@@ -23,6 +24,7 @@ __all__ = [
     "Arm",
     "ArmKind",
     "ArmSummary",
+    "Balance",
     "Beside",
     "CaptionArm",
     "CaptionSheet",
@@ -42,6 +44,7 @@ __all__ = [
     "Phrasing",
     "StudyConfig",
     "StudyResult",
+    "SubjectScore",
     "Tried",
     "Verdict",
     "Why",

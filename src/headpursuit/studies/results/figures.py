@@ -59,6 +59,16 @@ class Phrasing:
 
 
 @dataclass(frozen=True)
+class SubjectScore:
+    """One arm's answers to the questions of one subject."""
+
+    subject: str
+    n_questions: int
+    score: float
+    """The mean by the metric of the group."""
+
+
+@dataclass(frozen=True)
 class GroupSummary:
     """One arm's answers to one group of questions; all but `score` are fractions of the questions, 0 to 1."""
 
@@ -94,6 +104,13 @@ class GroupSummary:
     """Fraction of the questions that it is given to."""
     phrasings: tuple[Phrasing, ...] = ()
     """Target questions by their phrasing; none where there are not several, and in results of older versions."""
+    subjects: tuple[SubjectScore, ...] = ()
+    """Subject by subject, where there are several; none in results of older versions."""
+
+    def worst(self, base: "GroupSummary") -> tuple[SubjectScore, SubjectScore] | None:
+        """The subject whose score is farthest below the base's, before and after; None where there are no several."""
+        pairs = zip(base.subjects, self.subjects, strict=True) if base.subjects and self.subjects else ()
+        return min(pairs, key=lambda pair: (pair[1].score - pair[0].score, -pair[0].n_questions), default=None)
 
 
 @dataclass(frozen=True)

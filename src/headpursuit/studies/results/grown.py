@@ -7,6 +7,16 @@ from headpursuit.studies.results.figures import ArmSummary
 
 
 @dataclass(frozen=True)
+class Balance:
+    """An edit's effect beside its damage, by answers to one set of questions."""
+
+    effect: float
+    """Fraction by which the target score falls, or rises where it is to."""
+    loss: float
+    """Fraction of the right unrelated answers that is lost."""
+
+
+@dataclass(frozen=True)
 class Tried:
     """A step of the growth."""
 
@@ -67,6 +77,8 @@ class Grown:
     """Questions without a right answer to follow."""
     plain: str = ""
     """The reason that every pass was a whole one; empty where passes began at the first edited layer."""
+    kept: str = ""
+    """The memory that replays took, in a sentence; empty in results of older versions."""
     base: ArmSummary | None = None
     """The unedited model on the selection questions."""
     chosen: int = 0

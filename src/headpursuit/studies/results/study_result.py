@@ -8,7 +8,7 @@ from headpursuit.heads import Edit, parse_scope
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results.figures import ArmKind, ArmSummary
-from headpursuit.studies.results.grown import Grown
+from headpursuit.studies.results.grown import Balance, Grown
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
 from headpursuit.studies.tasks.task import Direction
@@ -80,6 +80,10 @@ class StudyResult(RankedStudy):
     """The dose sheet; None where the edit was chosen in another way, or number and scale of the heads were given."""
     grown: Grown | None = None
     """The growth of the edit, where it was chosen by what it does."""
+    promised: Balance | None = None
+    """The edit on the selection questions that it was chosen on; None where it was given, and in older results."""
+    found: Balance | None = None
+    """The same on the held-out questions."""
     metric: str = "contains"
     """The metric of the target outputs."""
     direction: Direction = "suppress"

@@ -20,6 +20,9 @@ from headpursuit.studies.tasks import Question, Task
 PlannedArm = tuple[str, ArmKind, Edit]
 """Name, kind and edit of an arm."""
 
+BASE: PlannedArm = ("base", "base", Edit({}))
+"""The unedited model."""
+
 
 def plan_arms(
     config: StudyConfig,
@@ -47,7 +50,7 @@ def plan_arms(
     """
     scope = parse_scope(config.scope)
     edit = Edit(ranking.edit(config.heads, config.scale) if edit is None else edit, scope)
-    arms: list[PlannedArm] = [("base", "base", Edit({})), ("edit", "edit", edit)]
+    arms: list[PlannedArm] = [BASE, ("edit", "edit", edit)]
     arms += [(f"edit-{kind}", kind, Edit(edit, parse_scope(kind))) for kind in scopes]
     also = {count_of(heads, anatomy.n_heads) for heads in config.also} - {len(edit)}
     arms += [arm for heads in sorted(also) for arm in _other_dose(heads, config, anatomy, ranking)]

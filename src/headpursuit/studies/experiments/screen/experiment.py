@@ -74,6 +74,8 @@ class ScreenResult(Loadable):
     sentences: tuple[str, ...]
     """The findings, in plain words."""
     versions: dict[str, str]
+    kept: str = ""
+    """The memory that replays took, in a sentence; empty in results of older versions."""
 
     def __post_init__(self) -> None:
         if reason := lacking((found.head for found in self.effects), {str(each.head) for each in self.writes}):
@@ -177,6 +179,7 @@ def screen(
         replay_refusal(model),
         _sentences(effects, writes, task, measured.followed[0].what),
         versions() | {"device": model.device.type, "dtype": model.dtype},
+        measured.kept,
     )
     return KIND.finish(folder, result, task=task.name, model=config.model)
 
@@ -241,6 +244,8 @@ def shown(result: ScreenResult) -> Iterator[Shown]:
     yield from (Line(text, strong=number == 0) for number, text in enumerate(result.sentences))
     if result.plain:
         yield Line(f"Every pass was a whole one: {result.plain}.")
+    elif result.kept:
+        yield Line(result.kept)
 
 
 EXPERIMENT = Experiment("screen", KIND, screen, shown, command, prepare)

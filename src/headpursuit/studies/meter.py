@@ -1,0 +1,200 @@
+"""The parts of a study: forward passes and tokens counted, time measured on a few batches."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from headpursuit.analysis import capture, count_of, explain, rank
+from headpursuit.images import Prompt
+from headpursuit.models import (
+    Continuation,
+    LanguageModel,
+    answer,
+    batches,
+    every_within,
+    layer_sizes,
+    likelihoods,
+    log_probabilities,
+    replay_memory,
+    replay_refusal,
+)
+from headpursuit.studies.causal.growing import FINALISTS, MOST_QUESTIONS, most_heads, most_tried
+from headpursuit.studies.causal.measuring import BATCH, COPIES, TEXTS
+from headpursuit.studies.causal.screening import choosing_questions
+from headpursuit.studies.kernel.progress import Progress
+from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.steps.ranked import capture_config
+from headpursuit.studies.steps.study_run import NOTE_ATOMS
+from headpursuit.studies.steps.sweep import sweep_questions
+from headpursuit.studies.tasks import Task
+
+BATCHES = 2
+"""Batches that are timed, after one that warms up."""
+
+_LONG = 10
+"""Minutes that trying heads may take before a shortlist is advised."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a study."""
+
+    name: str
+    runs: int
+    """Number of times that it is done: an arm or a dose each time."""
+    forwards: int
+    """Forward passes of the model, over all runs; one batch is one pass."""
+    tokens: int
+    """Tokens that go through the model, over all runs; those of a cached prompt count once."""
+    minutes: float
+
+    def times(self, runs: int) -> "Part":
+        """The same so many times."""
+        return Part(self.name, runs, runs * self.forwards, runs * self.tokens, runs * self.minutes)
+
+    def shared(self, name: str, share: float) -> "Part":
+        """The same with that part of its time, under another name."""
+        return Part(name, self.runs, self.forwards, self.tokens, share * self.minutes)
+
+
+class Meter:
+    """A watch that times parts of a study on a few batches, and scales them up."""
+
+    def __init__(self, model: LanguageModel, config: StudyConfig, progress: Progress) -> None:
+        """Nothing is timed yet."""
+        self._model, self._config, self._progress = model, config, progress
+        self._seconds_each: float | None = None
+        self.remarks: list[str] = []
+        """Remarks on growing an edit, in sentences."""
+
+    def answers(self, prompts: Sequence[Prompt]) -> Part:
+        """Answering prompts once."""
+        config = self._config
+        answer_some = partial(
+            answer,
+            self._model,
+            max_new_tokens=config.max_new_tokens,
+            batch_size=config.batch_size,
+            chat=config.frame,
+        )
+        if self._seconds_each is None:
+            some = list(prompts[: BATCHES * config.batch_size])
+            answer_some(some[:2])  # warms up
+            self._seconds_each = _seconds(lambda: answer_some(some, progress=partial(self._progress, "time answers")))
+            self._seconds_each /= len(some)
+        n_batches, tokens = self._size(prompts)
+        new = config.max_new_tokens
+        minutes = self._seconds_each * len(prompts) / 60
+        return Part("answers", 1, n_batches * new, tokens + len(prompts) * (new - 1), minutes)
+
+    def capture(self, prompts: Sequence[Prompt]) -> Part:
+        """Capturing the ranking prompts."""
+        some = list(prompts[: self._config.batch_size])
+        settings = capture_config(self._config)
+        self._captured = capture(self._model, some, settings)  # warms up
+        seconds = _seconds(lambda: capture(self._model, some, settings))
+        n_batches, tokens = self._size(prompts)
+        passes, new = 1, 0
+        if self._config.positions in ("generated", "all"):
+            passes, new = 1 + self._config.max_new_tokens, self._config.max_new_tokens
+        minutes = seconds * len(prompts) / len(some) / 60
+        return Part("capture", 1, n_batches * passes, tokens + 2 * new * len(prompts), minutes)
+
+    def ranking(self, task: Task) -> Part:
+        """Ranking all heads for two concepts, and naming them; no forward pass."""
+        self._progress("time ranking", 0, 1)
+        how = self._config.ranking
+        site = self._model.anatomy.sites[0].heads
+        for_both = 2 * _seconds(lambda: rank(self._model, self._captured, task.words, how))
+        naming = _seconds(lambda: explain(self._model, self._captured, heads=site, n_atoms=NOTE_ATOMS))
+        naming *= self._model.anatomy.n_heads / len(site)
+        self._progress("time ranking", 1, 1)
+        return Part("rank and name heads", 1, 0, 0, (for_both + naming) / 60)
+
+    def neutral(self, texts: Sequence[str]) -> Part:
+        """Reading the neutral text once."""
+        seconds = _seconds(lambda: list(log_probabilities(self._model, texts)))
+        found = batches(self._model, texts, 8)
+        return Part("neutral", 1, len(found), sum(int(b.attention_mask.sum()) for b in found), seconds / 60)
+
+    def growth(self, task: Task) -> list[Part]:
+        """Screening heads, growing an edit from the best, and finalists that answer selection questions.
+
+        Passes are replayed from the first edited layer: over all heads, they take half the work of whole ones. How many
+        edits are tried is not known beforehand: they are counted as if every step tried all that it may.
+        """
+        config, anatomy = self._config, self._model.anatomy
+        asked = [[q.prompt for q in group] for group in choosing_questions(task, MOST_QUESTIONS, config.seed)]
+        texts = task.neutral_texts[:TEXTS]
+        target, unrelated, neutral = self._pass(asked[0]), self._pass(asked[1]), self.neutral(texts)
+        share = 1.0 if replay_refusal(self._model) else 0.5
+        n_heads = count_of(config.among, anatomy.n_heads) if config.among else anatomy.n_heads
+        n_effects, n_damages = most_tried(most_heads(anatomy.n_heads), len(config.scales))
+        screening = target.times(n_heads).shared("screen", share)
+        damages = together("damages", unrelated, neutral).times(n_damages)
+        growing = replace(
+            together("grow", target.times(n_effects), damages).shared("grow", share), runs=n_effects + n_damages
+        )
+        chosen = self.answers([q.prompt for q in sweep_questions(task, config)])
+        finalists = together("finalists", chosen, self.neutral(task.neutral_texts)).times(1 + FINALISTS)
+        alone = 2 * together("alone", target, unrelated, neutral).minutes * anatomy.n_heads * share
+        self.remarks += [*_shortlist(screening, n_heads), self._kept([*asked, texts])]
+        self.remarks.append(f"A `screen` of all heads at two scales takes {alone:.1f} minutes.")
+        return [screening, growing, finalists]
+
+    def _kept(self, asked: Sequence[Sequence[Prompt]]) -> str:
+        """The memory of replays, in a sentence."""
+        size = min(BATCH, self._config.batch_size)
+        read = [b for prompts in asked for b in batches(self._model, prompts, size, chat=self._config.frame)]
+        most, (n_layers, n_bytes) = replay_memory(self._model), layer_sizes(self._model, read)
+        every = every_within(n_layers, n_bytes, most // COPIES)
+        n_kept = n_layers // every if every else 0
+        return (
+            f"Replays will keep {n_kept} of {n_layers} layers, {COPIES * n_kept * n_bytes / 1e9:.2g} GB at most, of "
+            f"{most / 1e9:.2g} that they may take (a quarter of what is free)."
+        )
+
+    def _pass(self, prompts: Sequence[Prompt]) -> Part:
+        """Reading prompts once, without answers."""
+        size = min(BATCH, self._config.batch_size)
+        some = [Continuation(prompt, ((0,),)) for prompt in prompts[: BATCHES * size]]
+        read = partial(likelihoods, self._model, batch_size=size, chat=self._config.frame, every=0)
+        read(some[:2])  # warms up
+        minutes = _seconds(lambda: read(some)) / 60 * len(prompts) / len(some)
+        found = batches(self._model, prompts, size, chat=self._config.frame)
+        return Part("pass", 1, len(found), self._size(prompts)[1], minutes)
+
+    def _size(self, prompts: Sequence[Prompt]) -> tuple[int, int]:
+        """Batches, and tokens as far as a few batches tell."""
+        config: Any = self._config
+        found = batches(self._model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
+        first = list(islice(found, BATCHES))
+        tokens = sum(int(batch.attention_mask.sum()) for batch in first)
+        return len(found), round(tokens * len(prompts) / max(1, sum(len(batch.indices) for batch in first)))
+
+
+def _shortlist(screening: Part, n_heads: int) -> Iterator[str]:
+    """Advice on how many heads to try."""
+    if screening.minutes <= _LONG:
+        yield f"Trying {n_heads} heads takes under {_LONG} minutes."
+        return
+    few = max(1, int(n_heads * _LONG / screening.minutes))
+    yield (
+        f"Trying {n_heads} heads takes {screening.minutes:.0f} minutes; `--among {few}` tries the best {few} of the "
+        f"ranking, in about {_LONG}."
+    )
+
+
+def together(name: str, *parts: Part) -> Part:
+    """Several parts as one."""
+    forwards, tokens = (sum(getattr(part, key) for part in parts) for key in ("forwards", "tokens"))
+    return Part(name, 1, forwards, tokens, sum(part.minutes for part in parts))
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    run()
+    return time.perf_counter() - begun
