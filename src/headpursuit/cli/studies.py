@@ -64,7 +64,7 @@ def report(
         Path,
         typer.Argument(
             metavar="FOLDER",
-            help="A finished folder of `study`, `sweep`, `sensitivity`, `transfer`, `rankers`, `lm-eval` or `atlas`.",
+            help="A finished folder of `study`, of any other experiment, or of `atlas`.",
         ),
     ],
 ) -> None:
