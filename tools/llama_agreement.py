@@ -105,7 +105,7 @@ def agreement(name: str, folder: Path, say: Callable[[str], object] = print) -> 
         )
     say("transformers has answered")
     for form in ("gguf", "gguf-lora"):
-        hp.export(model, edit, folder / form, form)  # type: ignore[arg-type]
+        hp.export(model, edit, folder / form, form)
     edited, adapter = (gguf_in(folder / form) for form in ("gguf", "gguf-lora"))
     for engine, changed, file, lora in (
         ("llama.cpp", False, base, None),
