@@ -31,14 +31,14 @@ EDITS = {
     "smollm2-135m": hp.Edit({"L23H4": -1, "L29H2": -1}),
     "gemma-3-270m": hp.Edit({"L12H2": -1, "L15H3": -1}),
 }
-"""What is edited: the heads that rank best for countries, reversed."""
+"""The edits: the heads that rank best for countries, reversed."""
 
 N_NEW = 12
 
 
 @dataclass(frozen=True)
 class Engine:
-    """What one engine answered."""
+    """The answers of one engine."""
 
     name: str
     edited: bool
