@@ -25,7 +25,7 @@ from headpursuit.storage import sha256_of
 
 @dataclass(frozen=True)
 class InParts:
-    """A GGUF file that lies in several packages."""
+    """A GGUF file that lies in one package or in several."""
 
     file: str
     """Its name once it is whole."""
