@@ -75,7 +75,7 @@ class _Judging:
 
     @cached_property
     def _base(self) -> Arm:
-        return self._arms.part("base", partial(self._runner.run, *BASE))
+        return self._runner.kept(self._arms, *BASE)
 
     def check(self) -> None:
         """Stop where the unedited model leaves nothing to change.
@@ -91,7 +91,7 @@ class _Judging:
         self._arms.total += len(grown.finalists)
         for number, one in enumerate(grown.finalists, start=1):
             name = f"finalist-{number}"
-            arm = self._arms.part(name, partial(self._runner.run, name, "dose", one.edit))
+            arm = self._runner.kept(self._arms, name, "dose", one.edit)
             after = self._figures(self._base, arm)
             effect, damage = self._measure.effect(before, after), self._measure.damage(before, after)
             finalists.append(one.measured(after, effect, damage))
