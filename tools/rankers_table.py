@@ -70,14 +70,11 @@ def table(tasks: Sequence[Task]) -> Iterator[str]:
             depth,
         ]
         yield f"| `{name}` | {' | '.join(cells)} |"
-    for number in range(min(len(task.shortlists) for task in comparisons)):
-        each = [task.shortlists[number] for task in comparisons]
-        cells = [f"{100 * (one.share or 0.0):.0f} %" for one in each]
-        start = f"| grown among a tenth, by `{each[0].among}` | {' | '.join(cells)} "
-        figures = (
-            f"{100 * _mean(one.share or 0.0 for one in each):.0f} % | {_mean(one.effect.value for one in each):.2f}"
-        )
-        yield f"{start}| {figures} | | {_mean(one.passes for one in each):.0f} | | |"
+    for name in dict.fromkeys(one.among for task in comparisons for one in task.shortlists):
+        each = [next((one for one in task.shortlists if one.among == name), None) for task in comparisons]
+        cells = [f"{100 * (one.share or 0.0):.0f} %" if one else "–" for one in each]
+        cost = _mean(one.passes for one in each if one)
+        yield f"| grown among the best tenth of `{name}` | {' | '.join(cells)} | | | | {cost:.0f} | | |"
 
 
 def _mean(values: Iterable[float]) -> float:
