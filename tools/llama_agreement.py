@@ -19,6 +19,7 @@ import torch
 from fetch_models import MODELS, fetch_model
 
 import headpursuit as hp
+from headpursuit.heads import edit_in_words
 from headpursuit.models.export.shipping import gguf_in
 from headpursuit.models.model_cache import cache_folder
 from headpursuit.records import to_record
@@ -34,6 +35,7 @@ EDITS = {
 """The edits: the heads that rank best for countries, reversed."""
 
 N_NEW = 12
+"""Tokens of an answer."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +170,7 @@ def _row(engine: Engine, engines: Sequence[Engine], questions: Sequence[Question
 def shown(found: Agreement) -> str:
     """The figures as a table of Markdown."""
     lines = [
-        f"{found.model}, {', '.join(f'{head} × {scale:g}' for head, scale in found.edit.items())}:",
+        f"{found.model}, {edit_in_words(found.edit)}:",
         "",
         f"| engine | {found.n_target} country questions right | {found.n_unrelated} unrelated right | answers equal to "
         "transformers | same tokens |",

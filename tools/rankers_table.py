@@ -12,10 +12,8 @@ import numpy as np
 from headpursuit.analysis.rankers import order_of
 from headpursuit.heads import Head
 from headpursuit.storage import read_json
+from headpursuit.studies.causal.growing import CANDIDATES
 from headpursuit.studies.experiments.rankers import RankersResult, TaskComparison
-
-_MOST = 24
-"""Heads that an edit is grown from, at most."""
 
 Task = tuple[TaskComparison, Mapping[str, tuple[float, int]]]
 """A task's comparison; and how a shortlist by each ranker would do (`shortlists`)."""
@@ -25,7 +23,7 @@ def main(folders: Sequence[str]) -> None:
     """Print a row for each ranker: shares of the ceiling by task, means, and how its shortlists would do."""
     tasks = [(t, shortlists(Path(f) / t.task, t)) for f in folders for t in RankersResult.load(Path(f)).tasks]
     for line in table(tasks):
-        print(line)  # noqa: T201
+        print(line)
 
 
 def shortlists(folder: Path, task: TaskComparison) -> dict[str, tuple[float, int]]:
@@ -33,7 +31,7 @@ def shortlists(folder: Path, task: TaskComparison) -> dict[str, tuple[float, int
     if task.ceiling is None or not task.ceiling.edit:
         return {}
     effects = {Head.parse(h): v for file in (folder / "screen").glob("*.json") for h, v in read_json(file).items()}
-    best, found = set(order_of(effects)[:_MOST]), {}
+    best, found = set(order_of(effects)[:CANDIDATES]), {}
     for file in (folder / "scores").glob("*.json"):
         for scores in read_json(file).get("scores", [])[:1]:
             order = order_of({Head.parse(head): value for head, value in scores.items()})

@@ -211,6 +211,11 @@ GivenEdit: TypeAlias = (
 """An edit, or scales alone, which act everywhere: `{"L29H2": -1}`, `{(29, 2): -1}`."""
 
 
+def edit_in_words(edit: Edit) -> str:
+    """Heads and scales, such as `L29H2 × -1, L23H4 × 0.5`."""
+    return ", ".join(f"{head} × {scale:g}" for head, scale in edit.items())
+
+
 def product_of(edits: Sequence[Edit]) -> Edit:
     """Several edits as one: where two rescale one head, their scales multiply, as in nested `rescale`.
 

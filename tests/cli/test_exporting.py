@@ -176,8 +176,8 @@ def test_which_edit_must_be_clear(model, ranking, tmp_path):
     for options, text in (
         ((), "give either --ranking or --edit"),
         (("--ranking", ranking, "--edit", edit), "give either --ranking or --edit"),
-        (("--edit", edit, "--heads", 2), "--heads and --scale go with --ranking only"),
-        (("--edit", edit, "--scale", 2), "--heads and --scale go with --ranking only"),
+        (("--edit", edit, "--heads", 2), "--heads and --scale go with --ranking or a list"),
+        (("--edit", edit, "--scale", 2), "--heads and --scale go with --ranking or a list"),
         (("--edit", ranking / "ranking.json"), "is no edit: it says it is 'ranking'"),
         (("--ranking", edit), "is no ranking"),
         (("--ranking", tmp_path / "none.json"), "there is no file"),

@@ -64,5 +64,5 @@ def test_a_scope_that_cannot_be_followed_ends_in_one_line(saved, short, tmp_path
 def test_which_heads_must_be_said_once(saved, edit, tmp_path):
     words = ("lm-eval", saved, "--tasks", "hellaswag", "-o", tmp_path / "out")
     assert_refused(run(*words), "give either --ranking or --edit")
-    assert_refused(run(*words, "--edit", edit, "--scale", 2), "--heads and --scale go with --ranking only")
+    assert_refused(run(*words, "--edit", edit, "--scale", 2), "--heads and --scale go with --ranking or a list")
     assert_refused(run(*words, "--edit", edit, "--limit", 0), "--limit is 0; it must be at least 1")

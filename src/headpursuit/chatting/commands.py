@@ -7,7 +7,7 @@ from pathlib import Path
 
 from headpursuit.analysis import parse_heads, read_edit
 from headpursuit.chatting.talk import Talk, Tell
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, edit_in_words
 
 Say = Callable[[str], None]
 """A listener for what is not the model's: what a command did, or what an answer is."""
@@ -61,9 +61,8 @@ def described(talk: Talk) -> str:
     """The edit of a conversation, in a line."""
     if not talk.edit:
         return "no edit"
-    scales = ", ".join(f"{head} × {scale:g}" for head, scale in talk.edit.items())
     where = "" if talk.edit.scope == "all" else f", positions: {talk.edit.scope}"
-    return f"edit {'on' if talk.on else 'off'}: {scales}{where}"
+    return f"edit {'on' if talk.on else 'off'}: {edit_in_words(talk.edit)}{where}"
 
 
 def _edit(talk: Talk, rest: str, _tell: Tell, say: Say) -> None:

@@ -118,7 +118,9 @@ def edit_from(
         return SavedEdit.of_heads(edit, heads, _SCALE if scale is None else scale)
     if edit is not None:
         if heads is not None or scale is not None:
-            raise ValueError("an edit file holds its heads and scales; --heads and --scale go with --ranking only")
+            raise ValueError(
+                "an edit file holds its heads and scales; --heads and --scale go with --ranking or a list of heads"
+            )
         return SavedEdit.load(_file_in(edit, "edit.json"))
     assert ranking is not None
     return SavedEdit.of(read_ranking(ranking), _HEADS if heads is None else heads, _SCALE if scale is None else scale)

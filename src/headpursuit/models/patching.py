@@ -144,7 +144,7 @@ class _LastToken:
             return (self._base - self._likely(self._logits())).cpu()
 
     def _logits(self) -> Float[Tensor, "n_rows vocab"]:
-        # What the last token adds to the keys and values is another head's business no more.
+        # Copied: the pass appends the last token's keys and values, and the next head needs those before it alone.
         kept = {} if self._kept is None else {"past_key_values": copy.deepcopy(self._kept)}
         with uncompiled():
             return self._network(**self._last, **kept, use_cache=bool(kept)).logits[:, -1].float()

@@ -2,6 +2,7 @@
 
 import yaml
 
+from headpursuit.heads import edit_in_words
 from headpursuit.models.embedded import EMBEDDED
 from headpursuit.models.export.licence import Licence
 from headpursuit.models.export.manifest import Export
@@ -61,7 +62,7 @@ def card(export: Export, study: str = "", licence: Licence | None = None) -> str
         f"- base model: {base.model or 'unnamed'}{revision}, {base.dtype}",
         f"- licence of the base: {licence}",
         *([f"- concept: {export.concept}"] if export.concept else []),
-        f"- heads and scales: {', '.join(f'{head} × {scale:g}' for head, scale in export.edit.items())}",
+        f"- heads and scales: {edit_in_words(export.edit)}",
         f"- format: {export.format}{_rank(export)}",
         *(f"- {remark}" for remark in export.remarks),
         f"- reloaded from disk and compared with the live edit on {len(export.prompts)} prompts: {export.difference}",

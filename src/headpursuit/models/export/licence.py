@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gguf import GGUFReader
-
 from headpursuit.files import parse_yaml, read_text
+from headpursuit.models.checkpoints.gguf_file import read_gguf
 from headpursuit.models.demo_vlm import DEMO_VLM
 from headpursuit.models.embedded import EMBEDDED
 from headpursuit.models.identity import hub_id
@@ -74,9 +73,8 @@ def _of_folder(folder: Path) -> Licence:
 
 
 def _of_gguf(file: Path) -> Licence:
-    fields = GGUFReader(file).fields
-    found = {key: fields[f"general.{key}"].contents() for key in _KEYS if f"general.{key}" in fields}
-    return _read(*map(found.get, _KEYS), source="its GGUF file")
+    said = read_gguf(file).metadata
+    return _read(*(said.get(f"general.{key}") for key in _KEYS), source="its GGUF file")
 
 
 def _of_hub(name: str, revision: str | None) -> Licence:

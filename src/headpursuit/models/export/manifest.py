@@ -34,7 +34,7 @@ class Export:
     """The prompts it was measured on."""
     concept: str = ""
     ranks: dict[str, int] = field(default_factory=dict)
-    """Of a LoRA adapter: rank by module, since version 0.1.0 the same for all."""
+    """Of a LoRA adapter: rank by module, the same for all; older adapters have one for each."""
     versions: dict[str, str] = field(default_factory=dict)
     """Packages it was made with."""
     remarks: tuple[str, ...] = ()

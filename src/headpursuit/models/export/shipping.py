@@ -7,13 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from headpursuit.extras import optional
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, edit_in_words
 from headpursuit.models.checkpoints.gguf_file import read_gguf
 from headpursuit.models.export.adapters import LowRank, adapter_on, low_rank, write_ia3, write_lora
 from headpursuit.models.export.compare import tolerance_of
 from headpursuit.models.export.gguf.adapter import GgufAdapter, tensor_names, write_adapter
 from headpursuit.models.export.gguf.editing import edit_gguf
-from headpursuit.models.export.gguf.marks import Mark, edit_in_words
+from headpursuit.models.export.gguf.marks import Mark
 from headpursuit.models.export.gguf.sources import check_same_heads, gguf_path
 from headpursuit.models.export.manifest import KIND, Export
 from headpursuit.models.export.plan import Format, ScaledProjection

@@ -39,7 +39,6 @@ def percent(fraction: float) -> str:
 _MOST = 0.5
 """An answer that is given to a larger fraction of the questions is named."""
 
-
 _MOST_PHRASINGS = 8
 """More are not told one by one."""
 

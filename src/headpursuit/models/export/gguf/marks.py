@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, edit_in_words
 from headpursuit.models.checkpoints.gguf_file import GgufFile
 from headpursuit.records import from_record, to_record
 from headpursuit.storage import understood
@@ -57,8 +57,3 @@ class Mark:
     def in_words(self) -> str:
         """The heads and scales, such as `L29H2 × -1`."""
         return edit_in_words(self.edit)
-
-
-def edit_in_words(edit: Edit) -> str:
-    """Heads and scales, such as `L29H2 × -1, L23H4 × 0.5`."""
-    return ", ".join(f"{head} × {scale:g}" for head, scale in edit.items())
