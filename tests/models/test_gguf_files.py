@@ -118,9 +118,9 @@ def test_an_edited_file_is_edited_further_only_where_that_is_asked_for(tmp_path)
 def test_two_flips_are_none(tmp_path):
     path = small(tmp_path / "m.gguf")
     edit_gguf(path, FLIP, tmp_path / "e.gguf")
-    edit_gguf(tmp_path / "e.gguf", FLIP, tmp_path / "f.gguf", again=True)
-    assert stored_bytes(tmp_path / "f.gguf") == stored_bytes(path)
-    assert undo_gguf(tmp_path / "f.gguf", tmp_path / "back.gguf")
+    with pytest.raises(ValueError, match=r"with L0H1 × -1, L2H3 × -1, which .*e\.gguf holds already, .* use --undo"):
+        edit_gguf(tmp_path / "e.gguf", FLIP, tmp_path / "f.gguf", again=True)
+    assert not (tmp_path / "f.gguf").exists()
 
 
 def test_a_file_proves_itself_and_against_its_base(tmp_path):
@@ -213,8 +213,8 @@ def test_every_cut_and_every_wrong_byte_of_a_header_is_one_line_or_read(tmp_path
 def test_foreign_files_are_named(tmp_path):
     path = tmp_path / "m.gguf"
     for content, text in (
-        (b"GGML" + bytes(99), r"no GGUF file \(it begins with b'GGML'\)"),
-        (b"", "no GGUF file"),
+        (b"GGML" + bytes(99), r"no GGUF file: it begins with b'GGML', not with b'GGUF'; fetch"),
+        (b"", "no GGUF file: it is empty; fetch it again, or give another file"),
         (b"GGUF\x00\x00\x00\x03" + bytes(99), "machines of the other byte order"),
         (b"GGUF\x01\x00\x00\x00" + bytes(99), "of version 1; versions 2 and 3 can be read"),
     ):

@@ -101,6 +101,10 @@ ADAPTERS = {
     "half": (lambda f: broken.cut(f / "adapter_model.safetensors"), r"adapter_model\.safetensors is cut off"),
     "no weights": (lambda f: (f / "adapter_model.safetensors").unlink(), r"cannot load .*lora"),
     "not a number": (_adapter_weights(_nan), r"cannot (load|use) .*lora.*NaN"),
+    "a list for a config": (
+        lambda f: (f / "adapter_config.json").write_text("[1, 2]"),
+        r"adapter_config\.json is no adapter config: it holds no JSON object; fetch it again",
+    ),
     "no base": (_adapter_config(base_model_name_or_path=None), r"does not say which model the adapter is for"),
     "a base that is gone": (
         _adapter_config(base_model_name_or_path="/gone/base"),

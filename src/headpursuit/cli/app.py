@@ -1,5 +1,6 @@
 """The command `headpursuit`."""
 
+import signal
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -84,5 +85,10 @@ def _options(
 
 
 def main() -> None:
-    """Entry point of the command."""
+    """Entry point of the command; when it is told to end, nothing half-written stays behind, as after Ctrl-C."""
+    signal.signal(signal.SIGTERM, _end)
     app()
+
+
+def _end(*_: object) -> None:
+    raise SystemExit(128 + signal.SIGTERM)

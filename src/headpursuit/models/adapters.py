@@ -46,7 +46,9 @@ class Adapter:
             ValueError: If it is unreadable, names no base, or cannot be part of the weights.
         """
         config = read_json(folder / ADAPTER_CONFIG)
-        base = config.get("base_model_name_or_path") if isinstance(config, dict) else None
+        if not isinstance(config, dict):
+            raise ValueError(f"{folder / ADAPTER_CONFIG} is no adapter config: it holds no JSON object; fetch it again")
+        base = config.get("base_model_name_or_path")
         if not isinstance(base, str) or not base:
             raise ValueError(
                 f"{folder / ADAPTER_CONFIG} does not say which model the adapter is for; "

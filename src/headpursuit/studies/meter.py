@@ -142,7 +142,7 @@ class Meter:
         finalists = together("finalists", chosen, self.neutral(task.neutral_texts)).times(1 + FINALISTS)
         alone = 2 * together("alone", target, unrelated, neutral).minutes * anatomy.n_heads * share
         self.remarks += [*_shortlist(screening, n_heads), self._kept([*asked, texts])]
-        self.remarks.append(f"A `screen` of all heads at two scales takes {alone:.1f} minutes.")
+        self.remarks.append(f"`screen`, which measures damage of all heads, at two scales takes {alone:.1f} minutes.")
         return [screening, growing, finalists]
 
     def _kept(self, asked: Sequence[Sequence[Prompt]]) -> str:

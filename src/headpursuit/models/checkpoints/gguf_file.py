@@ -143,7 +143,8 @@ def read_gguf(path: Path) -> GgufFile:
     with path.open("rb") as file:
         start = file.read(8)
         if start[:4] != b"GGUF":
-            raise ValueError(f"{path} is no GGUF file (it begins with {start[:4]!r}); fetch it again")
+            found = f"begins with {start[:4]!r}, not with b'GGUF'" if start else "is empty"
+            raise ValueError(f"{path} is no GGUF file: it {found}; fetch it again, or give another file")
         if len(start) == 8 and start[4:6] == b"\0\0":
             raise ValueError(f"{path} is a GGUF file for machines of the other byte order; convert it anew")
         with mmap(file.fileno(), 0, access=ACCESS_READ) as content:

@@ -104,11 +104,17 @@ def edit_gguf(
     columns = columns_of(file, edit)
     if not columns:
         raise ValueError("the edit changes nothing: it names no head, or every scale is 1; give a head another scale")
+    product = product_of([known.edit, edit] if known else [edit])
+    if known is not None and set(product.values()) <= {1.0}:
+        raise ValueError(
+            f"with {known.in_words}, which {source} holds already, the edit makes the file it came from again; use "
+            "--undo for that"
+        )
     rewriting = rewriting_of(file, columns, (KEY,))
     changes = tuple(_changed(file, rewriting, name, factors) for name, factors in columns.items())
     lossy = {change.name for change in changes if change.is_lossy}.union(known.lossy if known else ())
     mark = Mark(
-        product_of([known.edit, edit] if known else [edit]),
+        product,
         known.base if known else source.name,
         known.base_sha256 if known else sha256_of(source),
         NO_HASH,
