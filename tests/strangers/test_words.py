@@ -6,7 +6,7 @@ import pytest
 import tiny
 import torch
 import transformers as hf
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from typer.testing import CliRunner
@@ -97,6 +97,7 @@ def test_a_word_of_nothing_but_invisible_characters_is_dropped_with_a_reason_one
         max_size=8,
     )
 )
+@example("a\ufe0f\u0301\ufe0f")
 def test_what_is_normalised_stays_as_it_is(word):
     once = normalised(word)
     assert normalised(once) == once

@@ -42,9 +42,9 @@ def normalised(word: str) -> str:
     letters without case and between emoji. Empty if nothing visible is left.
     """
     before, seen = "", unicodedata.normalize("NFC", _INVISIBLE.sub("", word))
-    while before != seen:
-        before, seen = seen, _IDLE.sub("", seen)
-    return unicodedata.normalize("NFC", " ".join(seen.split()))
+    while before != seen:  # what goes lets letters compose, beside which more does nothing
+        before, seen = seen, unicodedata.normalize("NFC", _IDLE.sub("", seen))
+    return " ".join(seen.split())
 
 
 def shown(word: str, beside: str | None = None) -> str:
