@@ -42,7 +42,11 @@ def test_a_file_alone_is_edited_proven_and_taken_back(file, flip, tmp_path, monk
     assert_refused(
         export(out, tmp_path / "f.gguf", "--edit", flip, "--format", "gguf"), "is edited already (L1H2 × -1)"
     )
-    again = export(out, tmp_path / "f.gguf", "--edit", flip, "--format", "gguf", "--again")
+    more = ("--format", "gguf", "--again")
+    assert_refused(
+        export(out, tmp_path / "f.gguf", "--edit", flip, *more), "makes the file it came from again; use --undo"
+    )
+    again = export(out, tmp_path / "f.gguf", "--edit", by_hand(tmp_path, {"L1H2": -2}), *more)
     assert again.exit_code == 0, again.output
 
 
