@@ -11,8 +11,9 @@ from gguf import GGUFWriter
 from gguf_files import rows
 
 import headpursuit as hp
-from headpursuit.models import edit_gguf, undo_gguf, verify_gguf
+from headpursuit.models import edit_gguf, verify_gguf
 from headpursuit.models.checkpoints.gguf_file import read_gguf
+from headpursuit.models.export.gguf import undo_gguf
 from headpursuit.models.export.gguf.blocks import values_of
 from headpursuit.models.model_cache import cache_folder
 

@@ -8,8 +8,9 @@ import torch
 
 from headpursuit import CaptureConfig, Edit, Head, capture, rescale
 from headpursuit.analysis import capturing
-from headpursuit.models import every_within, free_memory, layer_sizes, replay
+from headpursuit.models import replay
 from headpursuit.models.batches import batches
+from headpursuit.models.replay_memory import every_within, free_memory, layer_sizes
 from headpursuit.models.text import read_logits
 from headpursuit.pursuit import Dictionary, Moments, Signals, pursue, pursue_each
 

@@ -113,6 +113,23 @@ def refuse_existing(path: Path) -> None:
         raise PermissionError(f"{path} cannot be made: {parent} is no folder that can be written to")
 
 
+def refuse_full(folder: Path, n_bytes: int, what: str) -> None:
+    """Refuse a disk that is too full before anything is written.
+
+    Args:
+        folder: The folder to write in; need not exist yet.
+        n_bytes: Bytes that are needed.
+        what: What needs them, such as `the weights take`.
+
+    Raises:
+        OSError: Naming both sizes.
+    """
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
+    if n_bytes > free:
+        raise OSError(f"{what} {n_bytes / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free at {there}")
+
+
 @contextmanager
 def new_folder(
     path: Path, kind: str, description: dict[str, Any], known: Mapping[str, str] | None = None

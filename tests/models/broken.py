@@ -7,6 +7,7 @@ import tiny_vision
 import torch
 import transformers as hf
 from gguf import GGUFWriter
+from gguf_files import finish
 from safetensors.torch import load_file, save_file
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 538090408\n"
@@ -110,10 +111,7 @@ def gguf(file, change=lambda stored: stored, layers=3, **fields):
     for name, array in change(found).items():
         values, kind = array if isinstance(array, tuple) else (array, None)
         writer.add_tensor(name, values, raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
     return file
 
 

@@ -12,6 +12,14 @@ BY_256 = (Kind.Q2_K, Kind.Q3_K, Kind.Q4_K, Kind.Q5_K, Kind.Q6_K)
 _HALVES = {Kind.IQ4_NL: (0,), Kind.Q2_K: (80, 82), Kind.Q3_K: (108,), Kind.Q4_K: (0, 2), Kind.Q5_K: (0, 2)}
 
 
+def finish(writer):
+    """Write what a GGUFWriter was given."""
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def rows(kind, n_rows=6, width=512, seed=0):
     """Rows of a kind, random: (n_rows, bytes of a row); of kinds that gguf cannot quantise to, random blocks."""
     generator = np.random.default_rng(seed)
@@ -44,10 +52,7 @@ def small(path, kind=Kind.Q4_1, n_heads=4, width=512, n_layers=3, more=(), **fie
         writer.add_tensor(f"blk.{layer}.attn_output.weight", rows(kind, width=width, seed=layer), raw_dtype=kind)
     for name, values in more:
         writer.add_tensor(name, values)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer)
     return path
 
 

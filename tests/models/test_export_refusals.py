@@ -166,7 +166,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, form):
 
 def test_a_disk_that_is_too_small_is_told_beforehand(tmp_path, monkeypatch):
     usage = type("usage", (), {"free": 1000})
-    monkeypatch.setattr(weights.shutil, "disk_usage", lambda _: usage)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     with pytest.raises(OSError, match="the weights take .* GB, but only 0.0 GB are free"):
         hp.export(tiny.language_model("llama"), EDIT, tmp_path / "out")
     assert nothing_left(tmp_path)

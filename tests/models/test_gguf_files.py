@@ -244,7 +244,7 @@ def test_a_full_disk_leaves_the_original_and_nothing_else(tmp_path):
 
 def test_a_disk_that_is_too_small_is_told_beforehand(tmp_path, monkeypatch):
     path = small(tmp_path / "m.gguf")
-    monkeypatch.setattr(editing.shutil, "disk_usage", lambda _: type("usage", (), {"free": 1000}))
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("usage", (), {"free": 1000}))
     with pytest.raises(OSError, match=r"the file takes 0\.0 GB, but only 0\.0 GB are free"):
         edit_gguf(path, FLIP, tmp_path / "e.gguf")
 

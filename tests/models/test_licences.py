@@ -4,6 +4,7 @@ import numpy
 import pytest
 import tiny
 from gguf import GGUFWriter
+from gguf_files import finish
 
 import headpursuit as hp
 from headpursuit.models.export import licence
@@ -21,13 +22,7 @@ def gguf(path, **metadata):
     for key, value in metadata.items():
         writer.add_string(f"general.{key.replace('_', '.')}", value)
     writer.add_tensor("one", numpy.zeros(32, dtype=numpy.float32))
-    for write in (
-        writer.write_header_to_file,
-        writer.write_kv_data_to_file,
-        writer.write_tensors_to_file,
-        writer.close,
-    ):
-        write()
+    finish(writer)
     return str(path)
 
 

@@ -7,8 +7,9 @@ import torch
 from tiny import CONFIGS, FLAGGED, text_of, word_model
 
 import headpursuit as hp
-from headpursuit.models import Continuation, every_within, free_memory, layer_sizes, likelihoods, neutral_text, replay
+from headpursuit.models import Continuation, likelihoods, neutral_text, replay
 from headpursuit.models.batches import batches
+from headpursuit.models.replay_memory import every_within, free_memory, layer_sizes
 
 ASKED = [Continuation(text_of([5, 6, 7]), ((20,), (21,))), Continuation(text_of([8, 9]), ((22,),))]
 

@@ -6,6 +6,7 @@ import torch
 from fetch_models import MODELS, fetch_model
 from gguf import GGUFReader, GGUFWriter
 from gguf.quants import dequantize
+from gguf_files import finish
 
 import headpursuit as hp
 from headpursuit.models.export.gguf import edit_gguf
@@ -57,13 +58,7 @@ def adapter_with_a_rank_for_each_module(base, file, heads, alpha):
         picked[numpy.arange(len(columns)), columns] = 1
         writer.add_tensor(f"{name}.lora_a", picked)
         writer.add_tensor(f"{name}.lora_b", numpy.ascontiguousarray(-2 * weight[:, columns]))
-    for write in (
-        writer.write_header_to_file,
-        writer.write_kv_data_to_file,
-        writer.write_tensors_to_file,
-        writer.close,
-    ):
-        write()
+    finish(writer)
 
 
 def last_logits(file, lora=None):

@@ -19,7 +19,7 @@ from headpursuit.models.export import (
     verify,
     verify_export,
 )
-from headpursuit.models.export.gguf import check_unembedding, edit_gguf, gguf_path, undo_gguf, verify_gguf
+from headpursuit.models.export.gguf import check_unembedding, edit_gguf, gguf_path, verify_gguf
 from headpursuit.models.facts import (
     TokenizerFacts,
     UnembeddingFacts,
@@ -37,7 +37,7 @@ from headpursuit.models.load import load, quiet
 from headpursuit.models.neutral import NeutralText, neutral_text
 from headpursuit.models.patching import counterparts, patched_losses
 from headpursuit.models.replay import Replay, replay, replay_refusal
-from headpursuit.models.replay_memory import every_within, free_memory, layer_sizes, replay_memory
+from headpursuit.models.replay_memory import every_within, layer_sizes, replay_memory
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import is_sharded

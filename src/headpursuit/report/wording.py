@@ -66,6 +66,11 @@ def number(value: float) -> str:
     return f"{value:g}".replace("-", "−")
 
 
+def edited(scales: Mapping[Any, float]) -> str:
+    """Heads and their scales: L29H2 × −1, L23H4 × 0.5."""
+    return ", ".join(f"{head} × {number(scale)}" for head, scale in scales.items())
+
+
 def share(part: int, whole: int) -> str:
     """A percentage with one decimal."""
     return f"{100 * part / whole:.1f} %" if whole else "none"
@@ -110,6 +115,20 @@ def _visible(character: str) -> str:
 
 FILTERS: Mapping[str, Callable[..., Any]] = {
     each.__name__: each
-    for each in (rate, change, interval, score, z_score, amount, p_value, number, token, answer, mean, short_name)
+    for each in (
+        rate,
+        change,
+        interval,
+        score,
+        z_score,
+        amount,
+        p_value,
+        number,
+        edited,
+        token,
+        answer,
+        mean,
+        short_name,
+    )
 } | {"words": WORDS.__getitem__}
 """Filters of templates, by name; `words` is how a direction is spoken of."""

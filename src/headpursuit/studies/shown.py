@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from headpursuit.analysis import Ranking
-from headpursuit.heads import Edit
+from headpursuit.heads import edit_in_words
 from headpursuit.studies.kernel import Line, Shown, Table
 from headpursuit.studies.results import Balance, DoseCell, DoseSheet, DoseWord, Grown, HeadNote
 
@@ -92,11 +92,6 @@ def promised_shown(grown: Grown, promised: Balance, found: Balance) -> Table:
     columns = ("", ">by margins, grown on", ">by answers, selection", ">by answers, held out")
     title = "promised and found: the edit on the questions it was grown on, chosen on, and judged on"
     return Table(title, columns, tuple((name, *(f"{value:.2f}" for value in values)) for name, *values in rows))
-
-
-def edit_in_words(edit: Edit) -> str:
-    """Each head with its scale: `L17H7 x -1, L24H4 x -2`."""
-    return ", ".join(f"{head} x {scale:g}" for head, scale in edit.items())
 
 
 def sheet_shown(sheet: DoseSheet[Any], title: str, rates: Callable[[Any], str]) -> Iterator[Shown]:

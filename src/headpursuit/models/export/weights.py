@@ -1,6 +1,5 @@
 """An edit as a plain checkpoint: the heads' columns of the output projections' weights are multiplied."""
 
-import shutil
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -16,7 +15,7 @@ from headpursuit.models.export.plan import ScaledProjection, check_in_range, inp
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.offloading import is_offloaded, weights_at_hand
 from headpursuit.models.vocabulary import sha256_of_values
-from headpursuit.storage import read_json, write_json
+from headpursuit.storage import read_json, refuse_full, write_json
 
 _SHARD = "5GB"
 """Size of one file: of an offloaded model, as much is in main memory at once."""
@@ -30,9 +29,7 @@ def write_checkpoint(model: LanguageModel, scaled: Sequence[ScaledProjection], f
     """
     network = model.network
     needed = sum(p.numel() * p.element_size() for p in network.parameters())
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise OSError(f"the weights take {needed / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free at the output")
+    refuse_full(folder, needed, "the weights take")
     with (
         _unquantised(network),
         _known_as_offloaded(network),

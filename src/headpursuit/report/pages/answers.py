@@ -12,7 +12,7 @@ from headpursuit.report.parts.arms import ArmDot, draw_panels
 from headpursuit.report.parts.confusions import MOST_CLASSES, class_rows, confusions
 from headpursuit.report.parts.study import TITLES, KeyFigure, arm_rows, study_page
 from headpursuit.report.parts.thumbnails import embedded
-from headpursuit.report.wording import number, rate
+from headpursuit.report.wording import edited, number, rate
 from headpursuit.studies import StudyResult
 from headpursuit.studies.results import ArmSummary
 from headpursuit.studies.text.metrics import METRICS
@@ -166,7 +166,7 @@ def _dose(result: StudyResult) -> str:
     edit = result.rescaled
     if len(set(edit.values())) == 1:
         return f"{len(edit)} {'head' if len(edit) == 1 else 'heads'} × {number(next(iter(edit.values())))}"
-    return ", ".join(f"{head} × {number(scale)}" for head, scale in edit.items())
+    return edited(edit)
 
 
 def _scale_note(scale: float, scope: str) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from headpursuit.concepts import Concept
-from headpursuit.studies.figures.phrasings import phrasings_of
+from headpursuit.studies.figures.breakdown import breakdown
 from headpursuit.studies.figures.statistics import bootstrap
 from headpursuit.studies.measures import counted
-from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary, SubjectScore
+from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary, Phrasing, SubjectScore
 from headpursuit.studies.tasks import Question, Task, accepted_answers
 from headpursuit.studies.text.metrics import contains, exact_match, f1, first_named, is_empty, repetition
 from headpursuit.studies.text.scoring import metric_of, score
@@ -131,16 +131,6 @@ def _summarise_group(
         n_distinct=len(said),
         commonest=commonest,
         commonest_share=n_commonest / len(answers),
-        phrasings=phrasings_of(questions, kept) if is_target else (),
-        subjects=_by_subject(questions, scores),
+        phrasings=breakdown([q.phrasing for q in questions], kept, Phrasing) if is_target else (),
+        subjects=breakdown([q.subject for q in questions], scores, SubjectScore),
     )
-
-
-def _by_subject(questions: Sequence[Question], scores: Sequence[float]) -> tuple[SubjectScore, ...]:
-    """The mean score of every subject, in the order of the questions; none where there is but one."""
-    found: dict[str, list[float]] = {}
-    for question, value in zip(questions, scores, strict=True):
-        found.setdefault(question.subject, []).append(value)
-    if len(found) < 2:
-        return ()
-    return tuple(SubjectScore(subject, len(each), float(np.mean(each))) for subject, each in found.items())

@@ -9,7 +9,6 @@ The model is not loaded. Memory is that of the header and of some rows, whatever
 """
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from headpursuit.models.export.gguf.columns import columns_of
 from headpursuit.models.export.gguf.comparing import Worst, check_columns
 from headpursuit.models.export.gguf.marks import KEY, NO_HASH, Mark
 from headpursuit.models.export.gguf.rewriting import Rewriting
-from headpursuit.storage import refuse_existing, replace_file, sha256_of, versions
+from headpursuit.storage import refuse_existing, refuse_full, replace_file, sha256_of, versions
 
 _ELSE = Kind.F16
 """The way a tensor is stored whose format cannot hold the edit."""
@@ -122,7 +121,7 @@ def edit_gguf(
         concept or (known.concept if known else ""),
         versions("gguf"),
     )
-    check_space(target, rewriting)
+    refuse_full(target.parent, rewriting.n_bytes, "the file takes")
     written: list[Mark] = []
 
     def write(part: Path) -> None:
@@ -139,20 +138,6 @@ def rewriting_of(file: GgufFile, columns: dict[str, Factors], left_out: tuple[st
     kinds = {name: _ELSE for name, tensor in tensors.items() if not _can_hold(file, tensor, columns[name])}
     pieces = {name: partial(_pieces, file, tensors[name], columns[name], kinds.get(name)) for name in columns}
     return Rewriting(file, pieces, kinds, left_out)
-
-
-def check_space(target: Path, rewriting: Rewriting) -> None:
-    """Refuse a disk that is too full before anything is written.
-
-    Raises:
-        OSError: Naming both sizes.
-    """
-    folder = next(folder for folder in target.absolute().parents if folder.exists())
-    free = shutil.disk_usage(folder).free
-    if rewriting.n_bytes > free:
-        raise OSError(
-            f"the file takes {rewriting.n_bytes / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free at {folder}"
-        )
 
 
 def _can_hold(file: GgufFile, tensor: StoredTensor, factors: Factors) -> bool:

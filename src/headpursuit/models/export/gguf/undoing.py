@@ -5,10 +5,10 @@ from pathlib import Path
 from headpursuit.heads import inverse_of
 from headpursuit.models.checkpoints.gguf_file import GgufFile, read_gguf
 from headpursuit.models.export.gguf.columns import columns_of
-from headpursuit.models.export.gguf.editing import check_space, rewriting_of, sha256_of_pieces
+from headpursuit.models.export.gguf.editing import rewriting_of, sha256_of_pieces
 from headpursuit.models.export.gguf.marks import KEY, Mark
 from headpursuit.models.export.gguf.rewriting import Rewriting
-from headpursuit.storage import refuse_existing, replace_file, sha256_of
+from headpursuit.storage import refuse_existing, refuse_full, replace_file, sha256_of
 
 
 def undo_gguf(source: Path | str, target: Path | str) -> bool:
@@ -27,7 +27,7 @@ def undo_gguf(source: Path | str, target: Path | str) -> bool:
     file, mark = edited(source)
     check_data(file, mark)
     rewriting = undone(file, mark)
-    check_space(target, rewriting)
+    refuse_full(target.parent, rewriting.n_bytes, "the file takes")
 
     def write(part: Path) -> None:
         with part.open("r+b") as written:
