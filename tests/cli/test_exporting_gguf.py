@@ -36,6 +36,7 @@ def test_a_file_alone_is_edited_proven_and_taken_back(file, flip, tmp_path, monk
     assert f"written: {out} (gguf, " in result.stdout
     assert "taken back it is m.gguf bit by bit" in run("verify-export", out).stdout
     assert "every tensor compared with" in run("verify-export", out, "--model", file).stdout
+    assert_refused(run("verify-export", flip), f"{flip} is no export: it has no manifest.json beside it; give")
     back = run("export", out, "--undo", "-o", tmp_path / "back.gguf")
     assert f"written: {tmp_path / 'back.gguf'}, the base bit by bit" in back.stdout
     assert (tmp_path / "back.gguf").read_bytes() == file.read_bytes()

@@ -35,6 +35,7 @@ def test_a_line_that_cannot_be_read(line, told):
 def test_a_value_that_cannot_be(given, flag):
     found = run("rank", "cap", "--concept", "x", *given.split())
     assert_refused(found, f"rank: invalid value for {flag}: ")
+    assert "Value error" not in found.output
     assert len(found.output.splitlines()) == 1
 
 

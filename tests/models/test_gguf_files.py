@@ -168,7 +168,7 @@ def test_a_mark_that_says_nonsense_is_one_line(tmp_path):
         (Edit({"L0H1": 1}), "the edit changes nothing: .* every scale is 1"),
         (Edit({}), "the edit changes nothing: it names no head"),
         (Edit({"L0H4": -1}), r"L0H4 does not exist: layer 0 of m\.gguf has 4 heads"),
-        (Edit({"L3H0": -1}), r"L3H0 does not exist in m\.gguf: .* it has them for layers 0, 1, 2, and only"),
+        (Edit({"L3H0": -1}), r"L3H0 does not exist in m\.gguf: .* it has them for layers 0-2, and only"),
         (Edit({"L0XH1": -1}), r"L0XH1 does not exist in m\.gguf"),
         (Edit({"L0H1": -1}, "prompt"), "an edit of scope 'prompt' cannot be exported"),
         (Edit({"L0H1": 1e9}), r"blk\.0\.attn_output\.weight: scaled by 1e\+09, .* more than float16 can hold"),

@@ -160,8 +160,13 @@ def verify_export(
 ) -> None:
     """Compare an exported folder with the live edit again; or a GGUF file with its own word, and with its base."""
     from headpursuit.models import Export, gguf_path, verify, verify_gguf
+    from headpursuit.storage import MANIFEST
 
     if path.is_file() and path.suffix.lower() != ".gguf":
+        if not (path.parent / MANIFEST).is_file():
+            raise ValueError(
+                f"{path} is no export: it has no {MANIFEST} beside it; give a folder written by `export`, or a GGUF file"
+            )
         path = path.parent  # a file of an export, which its manifest describes
     if path.is_file():
         if prompts is not None:

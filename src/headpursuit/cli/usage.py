@@ -51,7 +51,7 @@ def _reason(error: Any) -> str:
         missing = error.param
         name = missing.opts[0] if missing.param_type_name == "option" else missing.metavar or missing.name.upper()
         return f"{command or 'headpursuit'} needs {name}{more}"
-    told = error.format_message().rstrip(".")
+    told = error.format_message().rstrip(".").replace("Value error, ", "")
     return f"{command}{': ' if command else ''}{told[:1].lower()}{told[1:]}{more}"
 
 

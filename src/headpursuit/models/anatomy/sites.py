@@ -130,7 +130,7 @@ class Anatomy:
         for site in self.sites:
             shapes.setdefault((site.kind, site.n_heads, site.d_head), []).append(site.layer)
         parts = [
-            f"{_ranges(layers)} with {n_heads} {'cross-attention ' if kind == 'cross' else ''}heads of width {d_head}"
+            f"{layers_in_words(layers)} with {n_heads} {'cross-attention ' * (kind == 'cross')}heads of width {d_head}"
             for (kind, n_heads, d_head), layers in shapes.items()
         ]
         return f"{self.n_heads} heads: " + ", ".join(parts)
@@ -140,11 +140,11 @@ class Anatomy:
         kinds: dict[str, list[int]] = {}
         for layer, what in self.skipped:
             kinds.setdefault(what, []).append(layer)
-        return ", ".join(f"{_ranges(layers)} ({what})" for what, layers in kinds.items())
+        return ", ".join(f"{layers_in_words(layers)} ({what})" for what, layers in kinds.items())
 
 
-def _ranges(numbers: list[int]) -> str:
-    """`layers 0-3, 5`."""
+def layers_in_words(numbers: list[int]) -> str:
+    """Layers, such as `layers 0-3, 5`."""
     runs: list[list[int]] = []
     for number in sorted(numbers):
         if runs and number == runs[-1][1] + 1:

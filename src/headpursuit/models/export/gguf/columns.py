@@ -3,8 +3,8 @@
 import numpy as np
 
 from headpursuit.heads import Edit, Head
+from headpursuit.models.anatomy.sites import layers_in_words
 from headpursuit.models.checkpoints.gguf_file import GgufFile, StoredTensor
-from headpursuit.models.checkpoints.names import some
 from headpursuit.models.export.gguf.blocks import Factors
 
 
@@ -46,7 +46,7 @@ def projection_of(file: GgufFile, head: Head) -> StoredTensor:
     if head.kind == "self" and name in file.tensors and len(file.tensors[name].sizes) == 2:
         return file.tensors[name]
     layers = sorted(int(one.split(".")[1]) for one in file.tensors if one.endswith(".attn_output.weight"))
-    has = f"it has them for layers {some([str(layer) for layer in layers], 100)}" if layers else "it has none at all"
+    has = f"it has them for {layers_in_words(layers)}" if layers else "it has none at all"
     raise ValueError(
         f"{head} does not exist in {file.path.name}: there is no output projection {name}; {has}, and only those of "
         "self-attention in decoders can be edited in GGUF files"
