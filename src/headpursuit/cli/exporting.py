@@ -165,7 +165,7 @@ def verify_export(
     if path.is_file() and path.suffix.lower() != ".gguf":
         if not (path.parent / MANIFEST).is_file():
             raise ValueError(
-                f"{path} is no export: it has no {MANIFEST} beside it; give a folder written by `export`, or a GGUF file"
+                f"{path} is no export: it has no {MANIFEST} beside it; give an export's folder, or a GGUF file"
             )
         path = path.parent  # a file of an export, which its manifest describes
     if path.is_file():
