@@ -6,7 +6,7 @@ import random
 import pytest
 
 from headpursuit.heads import Edit, Head
-from headpursuit.pursuit.causal import Damage, Limits, Measured, Trial, causal_pursuit
+from headpursuit.pursuit.causal import Damage, Limits, Measured, causal_pursuit
 
 HEADS = [Head(layer, index) for layer in range(3) for index in range(3)]
 CANDIDATES = [(head, scale) for head in HEADS for scale in (-1.0, 0.0)]
@@ -85,6 +85,36 @@ def test_a_scale_is_changed_when_another_head_has_come():
     assert found.steps[-1].trial.edit == Edit({a: 0, b: found.steps[-1].trial.edit[b]})
 
 
+def test_a_head_that_uses_up_the_damage_does_not_hide_two_that_go_together():
+    greedy, first, second = HEADS[0], HEADS[4], HEADS[8]
+    effects = {(greedy, -1.0): 0.6, (first, -1.0): 0.3, (second, -1.0): 0.1}
+    losses = {(greedy, -1.0): 0.095, (first, -1.0): 0.04, (second, -1.0): 0.04}
+    made = Made(effects, losses, {frozenset({first, second}): 0.5})
+    found = causal_pursuit(made, CANDIDATES)
+    assert found.best[0].edit == Edit({first: -1, second: -1})
+    assert [step.trial.edit for step in found.steps] == [Edit({first: -1}), Edit({first: -1, second: -1})]
+    alone = causal_pursuit(made, CANDIDATES, Limits(rooms=(1.0,)))
+    assert alone.best[0].edit == Edit({greedy: -1})
+
+
+def test_no_other_start_is_tried_once_an_edit_does_enough():
+    a, b = HEADS[0], HEADS[4]
+    made = Made({(a, -1.0): 0.99, (b, -1.0): 0.9})
+    found = causal_pursuit(made, CANDIDATES)
+    assert found.steps[-1].trial.edit == Edit({a: -1})
+    assert not any(len(edit) == 2 for edit in made.asked)
+
+
+def test_additions_try_every_scale_of_the_heads_that_do_most_at_their_first():
+    a, likely, unlikely = HEADS[0], HEADS[4], HEADS[8]
+    effects = {(a, -1.0): 0.5, (likely, -1.0): 0.05, (likely, 0.0): 0.2, (unlikely, 0.0): 0.1}
+    made = Made(effects, {(unlikely, 0.0): 0.09})
+    found = causal_pursuit(made, CANDIDATES, Limits(n_refined=1, most_heads=2, rooms=(1.0,)))
+    assert found.best[0].edit == Edit({a: -1, likely: 0})
+    assert Edit({a: -1, unlikely: 0}) not in made.asked
+    assert Edit({a: -1, unlikely: -1}) in made.asked
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_never_worse_than_the_best_single_head_and_within_limits_always(seed):
     rng = random.Random(seed)
@@ -161,17 +191,3 @@ def _all_edits(most):
         for heads in itertools.combinations(HEADS, n):
             for scales in itertools.product((-1.0, 0.0), repeat=n):
                 yield Edit(dict(zip(heads, scales, strict=True)))
-
-
-def test_on_top_of_an_edit_each_head_is_tried_at_the_scale_that_promised_most():
-    first, second = HEADS[0], HEADS[4]
-    # Of the second head -1 does a trifle more than 0 by itself, and breaks more.
-    effects = {(first, -1.0): 0.6, (second, -1.0): 0.31, (second, 0.0): 0.3}
-    made = Made(effects, {(second, -1.0): 0.05, (second, 0.0): 0.01})
-    known = [Trial(Edit({second: s}), effects[second, s], made.damage(Edit({second: s}))) for s in (-1.0, 0.0)]
-    found = causal_pursuit(made, CANDIDATES, Limits(most_heads=2), known=known)
-    assert [edit[second] for edit in made.asked if set(edit) == {first, second} and edit[first] == -1][:1] == [0.0]
-    assert found.best[0].edit == Edit({first: -1, second: 0})
-    # Nine heads at two scales, but for the two that were known; then eight heads, the other two scales, and swaps.
-    pairs = [edit for edit in made.asked if len(edit) == 2 and first in edit]
-    assert len(pairs) < 2 * (len(HEADS) - 1)

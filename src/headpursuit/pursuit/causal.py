@@ -3,22 +3,24 @@
 Matching pursuit adds, step by step, the atom that explains most of what is left. Causal pursuit adds the head and scale
 whose edit *does* most, given the edit so far:
 
-1. *Add.* Every candidate (head, scale) is tried; on top of an edit S each head at one scale, that which promised most
-   by itself. The trial's value is E(S) - w U(S): the effect on the target minus the damage to everything else, which
-   must stay within its limits. The best trial becomes S if it gains enough.
-2. *Mend.* Each head of S is tried at its other scales, and left out; a head that no longer helps leaves.
-3. *Swap.* Where no addition gains enough, each head of S is tried for each other head, at its one scale. If a swap
-   gains enough, on with 1; else it ends.
+1. *Start.* Every candidate (head, scale) is tried by itself. Its value is E(S) - w U(S): the effect on the target minus
+   the damage to everything else, which must stay within its limits. The best is the first start; the best other head
+   within half of the limits the second; the best other head within a quarter the third. A head that uses up all the
+   damage that is allowed leaves no room for others, however much it does by itself.
+2. *Add.* On top of the edit S each head is tried at one scale, the first that is given of it; of the heads with the
+   largest effects then all scales. The best trial becomes S if it gains enough.
+3. *Mend.* Each head of S is tried at its other scales, and left out; a head that no longer helps leaves.
+4. *Swap.* Where no addition gains enough, each head of S is tried for each other head. If a swap gains enough, on
+   with 2; else this start ends. Once an edit does enough, no other start is tried.
 
 Only effects are measured of all trials. Damage, which costs more, is measured of those that could win if they did no
 more damage than S does; the most promising first, and after the first step of so many at most. What a head breaks by
 itself, where it is known, counts against its promise.
 
 Source: the step-wise choice of matching pursuit (Mallat and Zhang 1993) with removals (as in forward-backward greedy
-selection, Zhang 2011); effects of edits in place of inner products.
+selection, Zhang 2011) from several starts, as in a beam search; effects of edits in place of inner products.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -83,10 +85,14 @@ class Limits:
     enough: float = 0.98
     """An effect that nothing is added to any more."""
     most_heads: int = 6
-    n_swapped: int = 12
-    """Heads that are tried in a swap, the most promising by themselves."""
+    rooms: tuple[float, ...] = (1.0, 0.5, 0.25)
+    """Of each start the fraction of the damage that it may do."""
+    n_refined: int = 5
+    """Heads that an addition tries at every scale: those that did most at their first."""
+    n_swapped: int = 6
+    """Heads that are tried in a swap: those that did most by themselves."""
 
-    n_damages: int = 10
+    n_damages: int = 6
     """Trials of a step, after the first, whose damage is measured at most."""
 
     def __post_init__(self) -> None:
@@ -96,9 +102,9 @@ class Limits:
                 f"{self.least_gain}) and at least one head ({self.most_heads})"
             )
 
-    def allow(self, damage: Damage) -> bool:
-        """True if damage is within them."""
-        return damage.loss <= self.loss and damage.strain <= self.strain
+    def allow(self, damage: Damage, room: float = 1.0) -> bool:
+        """True if damage is within a fraction of them."""
+        return damage.loss <= self.loss * room and damage.strain <= self.strain * room
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ class Pursued:
     """The steps of a pursuit, and the best edits of each size."""
 
     steps: tuple[Step, ...]
-    """None where no edit within the limits does enough."""
+    """Those from the start that led to the best edit; none where no edit within the limits does enough."""
     best: tuple[Trial, ...]
     """Those within the limits, best first, a few of each number of heads; equal ones are not told apart by more."""
     n_effects: int
@@ -139,7 +145,7 @@ def causal_pursuit(
 
     Args:
         measured: What measures edits.
-        candidates: Heads and scales, the most promising first.
+        candidates: Heads and scales, the most promising first; of each head first the scale that additions try.
         limits: What it may do, and when it ends.
         scope: Which tokens the edits act on.
         known: Edits that were tried before.
@@ -164,66 +170,104 @@ class _Pursuit:
     nothing: Edit
     effects: dict[Edit, float] = field(default_factory=dict)
     trials: dict[Edit, Trial] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
 
     def run(self, most_kept: int) -> Pursued:
-        """Go on until no step gains enough."""
-        now: Trial | None = None
-        while (found := self._added(now) or self._swapped(now)) is not None:
-            now = self._mended(found)
-            if now.effect >= self.limits.enough:
+        """Go on from each start until no step gains enough, or an edit does enough."""
+        paths: list[list[Step]] = []
+        for start in self._starts():
+            paths.append(self._path(start))
+            if self._last(paths[-1]).effect >= self.limits.enough:
                 break
-        return Pursued(tuple(self.steps), self._best(most_kept), len(self.effects), len(self.trials))
+        best = max(paths, key=lambda path: self._last(path).value(self.limits.weight), default=[])
+        return Pursued(tuple(best), self._best(most_kept), len(self.effects), len(self.trials))
 
-    def _added(self, now: Trial | None) -> Trial | None:
-        edit = now.edit if now else self.nothing
-        if len(edit) >= self.limits.most_heads:
+    def _starts(self) -> Iterator[Step]:
+        """Heads by themselves that leave more and more room for others."""
+        taken = set[Head]()
+        for room in self.limits.rooms:
+            alone = [_with(self.nothing, c) for c in self.candidates if c[0] not in taken]
+            if (start := self._step("add", None, alone, room=room)) is not None:
+                taken |= set(start.trial.edit)
+                yield start
+
+    def _path(self, start: Step) -> list[Step]:
+        """The steps from a start."""
+        steps = [start, *self._mended(start.trial)]
+        while self._last(steps).effect < self.limits.enough:
+            now = self._last(steps)
+            if (found := self._added(now) or self._swapped(now)) is None:
+                break
+            steps += [found, *self._mended(found.trial)]
+        return steps
+
+    @staticmethod
+    def _last(steps: Sequence[Step]) -> Trial:
+        return steps[-1].trial
+
+    def _added(self, now: Trial) -> Step | None:
+        if len(now.edit) >= self.limits.most_heads:
             return None
-        candidates = self._likeliest() if edit else self.candidates
-        return self._step("add", now, (_with(edit, c) for c in candidates if c[0] not in edit), edit)
+        others = [c for c in self.candidates if c[0] not in now.edit]
+        firsts = [_with(now.edit, c) for c in _firsts(others)]
+        before = len(self.effects)
+        self._measure(firsts, now.edit)
+        most = sorted(firsts, key=lambda edit: -self.effects[edit])[: self.limits.n_refined]
+        refined = {head for edit in most for head in edit if head not in now.edit}
+        every = [_with(now.edit, c) for c in others if c[0] in refined]
+        return self._step("add", now, [*firsts, *every], before=before)
 
-    def _mended(self, now: Trial) -> Trial:
+    def _mended(self, now: Trial) -> list[Step]:
         """Other scales, and heads left out, as long as that helps."""
+        steps: list[Step] = []
         while True:
-            scales = (_with(now.edit, c) for c in self.candidates if now.edit.get(c[0], c[1]) != c[1])
-            if (better := self._step("scale", now, scales, now.edit)) is not None:
-                now = better
-                continue
+            scales = [_with(now.edit, c) for c in self.candidates if now.edit.get(c[0], c[1]) != c[1]]
             without = [_without(now.edit, head) for head in now.edit] if len(now.edit) > 1 else []
             # What a head adds must be worth half of what it had to gain when it came, or it leaves.
-            left = self._step("remove", now, without, now.edit, least=-self.limits.least_gain / 2)
-            if left is None:
-                return now
-            now = left
+            better = self._step("scale", now, scales) or self._step(
+                "remove", now, without, least=-self.limits.least_gain / 2
+            )
+            if better is None:
+                return steps
+            steps.append(better)
+            now = better.trial
 
-    def _swapped(self, now: Trial | None) -> Trial | None:
-        if now is None:
-            return None
-        others = [c for c in self._likeliest() if c[0] not in now.edit][: self.limits.n_swapped]
-        return self._step("swap", now, (_with(_without(now.edit, h), c) for h in now.edit for c in others), now.edit)
+    def _swapped(self, now: Trial) -> Step | None:
+        alone = sorted(_firsts(self.candidates), key=lambda c: -self.effects[_with(self.nothing, c)])
+        others = [c for c in alone if c[0] not in now.edit][: self.limits.n_swapped]
+        return self._step("swap", now, [_with(_without(now.edit, h), c) for h in now.edit for c in others])
 
     def _step(
-        self, what: str, now: Trial | None, edits: Iterable[Edit], base: Edit, least: float | None = None
-    ) -> Trial | None:
+        self,
+        what: str,
+        now: Trial | None,
+        edits: Sequence[Edit],
+        *,
+        least: float | None = None,
+        room: float = 1.0,
+        before: int | None = None,
+    ) -> Step | None:
         """The best of some edits, if it gains enough."""
-        before = len(self.effects)
-        asked = (now.value(self.limits.weight) if now else 0.0) + (self.limits.least_gain if least is None else least)
-        best = None
-        least_cost = self.limits.weight * max(now.damage.loss, 0.0) if now and what == "add" else 0.0
-        for trial in self._tried(list(dict.fromkeys(edits)), base, asked, least_cost):
-            if best is None or trial.value(self.limits.weight) > best.value(self.limits.weight):
-                best = trial
-        if best is None or best.value(self.limits.weight) < asked:
+        weight, before = self.limits.weight, len(self.effects) if before is None else before
+        asked = (now.value(weight) if now else 0.0) + (self.limits.least_gain if least is None else least)
+        cost = weight * max(now.damage.loss, 0.0) if now and what == "add" else 0.0
+        base = now.edit if now else self.nothing
+        tried = list(self._tried(list(dict.fromkeys(edits)), base, asked, cost, room))
+        best = max(tried, key=lambda trial: trial.value(weight), default=None)
+        if best is None or best.value(weight) < asked:
             return None
-        self.steps.append(Step(what, best, len(self.effects) - before))
-        return best
+        return Step(what, best, len(self.effects) - before)
 
-    def _tried(self, edits: Sequence[Edit], base: Edit, best: float, cost: float) -> Iterator[Trial]:
-        """Trials within the limits, the most promising first, as long as one could win."""
+    def _measure(self, edits: Sequence[Edit], base: Edit) -> Measured:
+        """Measure the effects of those edits that are not known yet."""
         measured = self.measured.upon(base) if any(edit not in self.effects for edit in edits) else self.measured
         for edit in edits:
             if edit not in self.effects:
                 self.effects[edit] = measured.effect(edit)
+        return measured
+
+    def _tried(self, edits: Sequence[Edit], base: Edit, best: float, cost: float, room: float) -> Iterator[Trial]:
+        """Trials within the limits, the most promising first, as long as one could win."""
+        measured = self._measure(edits, base)
         left = self.limits.n_damages if base else len(edits)
         for edit in sorted(edits, key=lambda e: self._broken_alone(e, base) - self.effects[e]):
             if self.effects[edit] < best + cost or (edit not in self.trials and left == 0):
@@ -232,35 +276,9 @@ class _Pursuit:
                 left -= 1
                 self.trials[edit] = Trial(edit, self.effects[edit], measured.damage(edit))
             trial = self.trials[edit]
-            if self.limits.allow(trial.damage):
+            if self.limits.allow(trial.damage, room):
                 best = max(best, trial.value(self.limits.weight))
                 yield trial
-
-    def _likeliest(self) -> list[Candidate]:
-        """Each head at the scale that promises most by itself, the most promising first.
-
-        Damage is known at some scales; at another one it is taken to be as that of the nearest, in proportion to
-        |scale - 1|.
-        """
-        promises: dict[Head, tuple[float, float]] = {}
-        for head, scale in self.candidates:
-            promise = self.effects[_with(self.nothing, (head, scale))] - self.limits.weight * self._expected(
-                head, scale
-            )
-            promises[head] = max(promises.get(head, (-math.inf, scale)), (promise, scale), key=lambda p: p[0])
-        return [(head, promises[head][1]) for head in sorted(promises, key=lambda head: -promises[head][0])]
-
-    def _expected(self, head: Head, scale: float) -> float:
-        """The loss by a head alone, as far as it can be told from what was measured of it."""
-        known = {
-            s: self.trials[edit].damage.loss
-            for h, s in self.candidates
-            if h == head and (edit := _with(self.nothing, (h, s))) in self.trials
-        }
-        if not known:
-            return 0.0
-        nearest = min(known, key=lambda s: abs(s - scale))
-        return max(known[nearest], 0.0) * abs(scale - 1) / (abs(nearest - 1) or 1.0)
 
     def _broken_alone(self, edit: Edit, base: Edit) -> float:
         """The cost of what the heads that an edit has beyond its base break by themselves, as far as it is known."""
@@ -275,6 +293,14 @@ class _Pursuit:
         sizes = {len(trial.edit) for trial in allowed}
         kept = {id(t) for n in sizes for t in [trial for trial in allowed if len(trial.edit) == n][:most]}
         return tuple(trial for trial in allowed if id(trial) in kept)
+
+
+def _firsts(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Of each head the scale that is given first."""
+    found = dict[Head, float]()
+    for head, scale in candidates:
+        found.setdefault(head, scale)
+    return list(found.items())
 
 
 def _with(edit: Edit, candidate: Candidate) -> Edit:

@@ -95,7 +95,8 @@ class _Judging:
             after = self._figures(self._base, arm)
             effect, damage = self._measure.effect(before, after), self._measure.damage(before, after)
             finalists.append(one.measured(after, effect, damage))
-        return grown.chosen_among(before, tuple(finalists), _TIE)
+        n_facts = len({question.fact for question in self._questions if question.group == "target"})
+        return grown.chosen_among(before, tuple(finalists), _TIE, n_facts)
 
     def _figures(self, *of: Arm) -> ArmSummary:
         return summarise(self._run.task, self._run.concept, of, self._run.config.seed, self._questions)[-1]

@@ -19,10 +19,10 @@ from headpursuit.studies.tasks import Task
 MOST_QUESTIONS = 80
 """Questions of each group that an edit is grown on, at most."""
 
-TRIED = 48
+TRIED = 40
 """Heads whose damage is measured, those with the largest effects."""
 
-CANDIDATES = 24
+CANDIDATES = 20
 """Heads that an edit is grown from."""
 
 FINALISTS = 5
@@ -36,8 +36,10 @@ def most_heads(n_heads: int) -> int:
 
 def most_tried(n_heads: int, n_scales: int) -> tuple[int, int]:
     """About the most effects and damages that growing an edit of so many heads measures, heads alone not counted."""
-    n_effects = CANDIDATES * n_scales + n_heads * (CANDIDATES + Limits.n_swapped)
-    return n_effects, TRIED + 2 * n_heads * Limits.n_damages
+    starts = len(Limits.rooms)
+    added = CANDIDATES + Limits.n_refined * (n_scales - 1)
+    n_effects = CANDIDATES * n_scales + starts * n_heads * (added + Limits.n_swapped)
+    return n_effects, TRIED + starts * 2 * n_heads * Limits.n_damages
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,8 @@ class Growing:
         """
         tried = self._tried(among, {each.edit: each for each in known})
         alone = tried[:CANDIDATES]
-        candidates = [(head, scale) for trial in alone for head in trial.edit for scale in self.config.scales]
+        scales = sorted(self.config.scales, key=lambda scale: scale != self._first_scale)
+        candidates = [(head, scale) for trial in alone for head in trial.edit for scale in scales]
         self.progress("grow", 0, 1)
         scope = parse_scope(self.config.scope)
         pursued = Pursued((), (), 0, 0)
@@ -93,6 +96,7 @@ class Growing:
         self.progress("grow", 1, 1)
         return Grown(
             what=self.measured.followed[0].what,
+            n_facts=len(set(self.measured.followed[0].facts)),
             n_left_out=self.measured.followed[0].n_left_out,
             n_screened=len(among),
             n_effects=len(among) + pursued.n_effects - len(alone),
@@ -118,10 +122,13 @@ class Growing:
     def _effects_of(self, heads: Sequence[Head]) -> dict[str, float]:
         return {str(head): self.measured.effect(self._alone(head)) for head in heads}
 
+    @property
+    def _first_scale(self) -> float:
+        """The scale that heads are screened at."""
+        return -1.0 if -1.0 in self.config.scales else self.config.scales[0]
+
     def _alone(self, head: Head) -> Edit:
-        """A head at the scale that heads are screened at."""
-        scales = self.config.scales
-        return Edit({head: -1.0 if -1.0 in scales else scales[0]}, parse_scope(self.config.scope))
+        return Edit({head: self._first_scale}, parse_scope(self.config.scope))
 
     def _tried(self, among: Sequence[Head], known: dict[Edit, Tried]) -> list[Trial]:
         """Of heads alone those with the largest effects; first those that do most beyond what they break."""

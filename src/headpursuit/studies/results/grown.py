@@ -73,6 +73,8 @@ class Grown:
     steps: tuple[Tried, ...]
     finalists: tuple[Finalist, ...]
     """Best first by margins."""
+    n_facts: int = 0
+    """Target facts that it was grown on; 0 in results of older versions."""
     n_left_out: int = 0
     """Questions without a right answer to follow."""
     plain: str = ""
@@ -98,13 +100,24 @@ class Grown:
         """Its edit."""
         return self.taken.edit
 
-    def chosen_among(self, base: ArmSummary | None, finalists: tuple[Finalist, ...], tie: float) -> "Grown":
+    def chosen_among(
+        self, base: ArmSummary | None, finalists: tuple[Finalist, ...], tie: float, n_facts: int
+    ) -> "Grown":
         """With finalists that were measured, one of which is taken.
 
-        Of those that break nothing, that with the largest effect by answers is taken; of several within a tie the
-        smallest edit. Where all break something, it is the one that breaks least.
+        Of those that break nothing, that with the largest effect is taken; of several within a tie the smallest edit.
+        Where all break something, it is the one that breaks least. The effect is the mean of that by margins, on the
+        facts that the edit was grown on, and that by answers, weighted by the numbers of facts: the selection
+        questions of a small task are too few to choose by alone.
+
+        Args:
+            base: The unedited model on the selection questions.
+            finalists: Those measured.
+            tie: The difference of effects that counts as none.
+            n_facts: Target facts that their answers were measured on.
         """
-        effects = [one.effect or 0.0 for one in finalists]
+        share = self.n_facts / (self.n_facts + n_facts)
+        effects = [share * one.promised + (1 - share) * (one.effect or 0.0) for one in finalists]
         damages = [one.damage or 0.0 for one in finalists]
         sound = [i for i, damage in enumerate(damages) if damage <= 1]
         if not sound:
