@@ -150,6 +150,8 @@ def test_a_result_says_what_it_is_of(finished, model):
     assert [note.head for note in result.notes] == [str(head) for head in model.anatomy.heads]
     assert (result.metric, result.direction) == ("contains", "suppress")
     assert result.verdict.outcome in ("specific", "not specific", "over-intervened", "no effect")
+    useless = result.verdict.outcome in ("over-intervened", "no effect")
+    assert any("`--by effect`" in remark for remark in result.remarks) == useless
 
 
 def test_progress_names_every_stage(model, config, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 from arm_figures import exactly
 
 from headpursuit.records import from_record, to_record
-from headpursuit.studies.judging import decide, verdict_of
+from headpursuit.studies.judging import decide, sentences, verdict_of
 from headpursuit.studies.judging.terms import percent
 from headpursuit.studies.measures import AnswerMeasure, Thresholds, effects
 from headpursuit.studies.results import ArmSummary, Damage, Estimate, GroupSummary, Phrasing, Verdict
@@ -141,6 +141,17 @@ def test_a_small_fall_is_no_effect_however_certain():
     small = arm("edit", 0.55, 0.5)
     certain = replace(small.target, score_change=Estimate(-0.05, -0.06, -0.04))
     assert verdict(edit=replace(small, target=certain)).outcome == "no effect"
+
+
+def test_where_heads_that_write_the_concept_are_no_use_those_that_do_most_are_named():
+    measure = AnswerMeasure(METRICS["contains"], "suppress", Thresholds())
+
+    def said(*arms):
+        return sentences.another_way(decide(measure, [*arms, *CONTROLS, OTHER]))
+
+    assert said(BASE, EDIT) == ""
+    for useless in (arm("edit", 0.58, 0.5), arm("edit", 0.06, 0.2)):
+        assert "`--by effect` grows an edit" in said(BASE, useless)
 
 
 def test_an_uncertain_fall_is_no_effect():

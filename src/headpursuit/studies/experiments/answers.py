@@ -69,6 +69,7 @@ def study_answers(
     decision = decide(measure, summaries)
     promised, found = _promised(measure, sheet, grown), measure.balance(decision.base, decision.edit)
     kept = sentences.reproduced(promised, found, config.effect) if promised else ""
+    another = sentences.another_way(decision) if config.by == "writing" else ""
     result = StudyResult(
         **run.described(),
         arms=summaries,
@@ -79,7 +80,9 @@ def study_answers(
         grown=grown,
         promised=promised,
         found=found if promised else None,
-        remarks=tuple(filter(None, (*task.remarks, kept, remark, left_out, whole, _worn(model, task, config)))),
+        remarks=tuple(
+            filter(None, (*task.remarks, kept, another, remark, left_out, whole, _worn(model, task, config)))
+        ),
         metric=measure.metric.name,
         direction=task.direction,
     )

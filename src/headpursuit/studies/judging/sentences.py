@@ -121,6 +121,16 @@ def reproduced(promised: Balance, found: Balance, asked: float) -> str:
     )
 
 
+def another_way(decision: Decision[Figures]) -> str:
+    """That heads can be chosen by what they do, where those that write the concept were no use; else empty."""
+    if decision.outcome not in (Outcome.NO_EFFECT, Outcome.OVER_INTERVENED):
+        return ""
+    return (
+        "These heads were chosen by what they write. That a head writes a concept's words does not mean that the model "
+        "needs it: `--by effect` grows an edit from the heads that do most."
+    )
+
+
 def _sign(found: Break) -> str:
     if found.kind == BreakKind.UNRELATED:
         return f"unrelated questions lose {found.figure:.0%} of their correct answers"
