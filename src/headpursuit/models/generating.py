@@ -96,8 +96,9 @@ class _Watch:
         @wraps(original)
         def expand(*args: Any, **kwargs: Any) -> Any:
             input_ids, others = original(*args, **kwargs)
+            copies = named_arguments(original, args, kwargs).get("expand_size", 1)
             for tracker in self.trackers:
-                tracker.set_prompts(_prompts(self._model, input_ids, others))
+                tracker.set_prompts(_prompts(self._model, input_ids, others), copies)
             return input_ids, others
 
         return expand

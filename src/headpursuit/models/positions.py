@@ -14,7 +14,7 @@ from threading import local
 from typing import Any
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from headpursuit.heads import Scope
@@ -29,6 +29,8 @@ class _Generation:
     width: int
     """Slots in the caller's attention mask, which also counts what is in a cache already; 0 without."""
     prompts: Prompts | None = None
+    copies: int = 1
+    """Rows of each prompt, side by side: its beams, or the answers that are returned for it."""
     seen: int = 0
     """Slots read so far."""
 
@@ -49,8 +51,15 @@ class PositionTracker(local):
     Each thread has its own state, since several may run one model at a time.
     """
 
-    def __init__(self, scope: Scope, prompt_length: int | None = None, images: ImagePositions | None = None) -> None:
-        self.scope, self._prompt_length, self._images = scope, prompt_length, images
+    def __init__(
+        self,
+        scope: Scope,
+        prompt_length: int | None = None,
+        images: ImagePositions | None = None,
+        n_rows: int | None = None,
+    ) -> None:
+        """Nothing runs yet; `n_rows` is the number of edits where each row has its own, else None."""
+        self.scope, self._prompt_length, self._images, self._n_rows = scope, prompt_length, images, n_rows
         self._generations: list[_Generation] = []
         self._mask: Any = None
         """The attention mask as the whole network got it; the decoder may get it in another form."""
@@ -65,11 +74,12 @@ class PositionTracker(local):
         """`generate` was called, with an attention mask of so many columns."""
         self._generations.append(_Generation(width))
 
-    def set_prompts(self, prompts: Prompts) -> None:
-        """`generate` has made out what the prompts are."""
+    def set_prompts(self, prompts: Prompts, copies: int = 1) -> None:
+        """`generate` has made out what the prompts are, and how many rows each has."""
         if self._generations:
             running = self._generations[-1]
             running.prompts, running.seen = Prompts(max(prompts.length, running.width), prompts.real), 0
+            running.copies = copies
 
     def end_generate(self) -> None:
         """`generate` has returned, or failed."""
@@ -87,10 +97,13 @@ class PositionTracker(local):
 
     def enter_decoder(self, decoder: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Forward pre-hook of the decoder: the cache tells its length now, and no longer later."""
+        given = named_arguments(decoder.forward, args, kwargs) if self.scope != "all" or self._n_rows else {}
+        if self._n_rows:
+            self._check_rows(len(_tokens(given)))
         if self.scope == "all":
-            self._forward = _Forward((0, 0), True)
+            shape = _tokens(given).shape if self._n_rows else (0, 0)
+            self._forward = _Forward((shape[0], shape[1]), True)
             return
-        given = named_arguments(decoder.forward, args, kwargs)
         slots = _slots(given)
         prompts = self._prompts(slots, given.get("attention_mask"))
         of_image = self._of_image(given, slots, prompts) if self.scope in ("image", "text") else None
@@ -126,6 +139,37 @@ class PositionTracker(local):
             return chosen.flatten()
         raise ValueError(f"attention writes {tuple(shape)} positions for {expected} rows and tokens, where {_UNKNOWN}")
 
+    def spread(
+        self, factor: Float[Tensor, "n_edits width"], shape: torch.Size
+    ) -> Float[Tensor, "1 width"] | Float[Tensor, "n_rows 1 width"] | Float[Tensor, "n_positions width"]:
+        """Factors of each edit, for values of a shape (all axes but the last): those of its row at all its positions.
+
+        Raises:
+            ValueError: If the values' rows cannot be told.
+        """
+        if self._n_rows is None:
+            return factor
+        if self._forward is None:
+            raise ValueError(f"attention ran outside the decoder, where {_UNTOLD}")
+        n_rows, n_tokens = self._forward.shape
+        by_row = factor.repeat_interleave(n_rows // self._n_rows, dim=0)
+        if shape == (n_rows, n_tokens):
+            return by_row[:, None]
+        if shape == (n_rows * n_tokens,):
+            return by_row.repeat_interleave(n_tokens, dim=0)
+        raise ValueError(
+            f"attention writes {tuple(shape)} positions for {(n_rows, n_tokens)} rows and tokens, where {_UNTOLD}"
+        )
+
+    def _check_rows(self, n_rows: int) -> None:
+        copies = self._generations[-1].copies if self._generations else 1
+        if n_rows != (self._n_rows or 0) * copies:
+            beams = f", {copies} for each prompt" if copies > 1 else ""
+            raise ValueError(
+                f"there are {self._n_rows} edits and {n_rows} rows{beams}; give one edit for each prompt of the "
+                "batch, or one alone"
+            )
+
     def _prompts(self, slots: Slots, mask: Any) -> Prompts:
         generation = self._generations[-1] if self._generations else None
         if generation is not None and generation.prompts is not None:
@@ -160,6 +204,7 @@ class PositionTracker(local):
         return flat[:, : slots.end].bool().cpu()
 
 
+_UNTOLD = "rows cannot be told; give one edit for all of them"
 _UNKNOWN = 'positions cannot be told; give the edit the scope "all"'
 
 
@@ -168,10 +213,16 @@ def named_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     return dict(zip(inspect.signature(function).parameters, args, strict=False)) | kwargs if args else kwargs
 
 
-def _slots(given: dict[str, Any]) -> Slots:
+def _tokens(given: dict[str, Any]) -> Tensor:
+    """What the decoder reads: (n_rows, n_tokens), or embedded."""
     tokens = next((given[n] for n in ("input_ids", "inputs_embeds") if isinstance(given.get(n), Tensor)), None)
     if tokens is None:
         raise ValueError(f"the decoder got neither input_ids nor inputs_embeds, where {_UNKNOWN}")
+    return tokens
+
+
+def _slots(given: dict[str, Any]) -> Slots:
+    tokens = _tokens(given)
     cache = given.get("past_key_values")
     if cache is not None and not hasattr(cache, "get_seq_length"):
         raise ValueError(f"a cache of type {type(cache).__name__} does not tell its length, where {_UNKNOWN}")

@@ -1,15 +1,16 @@
 """The hook that multiplies heads, and the count of what it touched."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from headpursuit.heads import Edit
+from headpursuit.heads import Edit, Scope
 from headpursuit.models.anatomy.sites import Anatomy, HeadSite, side_by_side
 from headpursuit.models.compiled import plain_network, uncompiled
 from headpursuit.models.generating import watched_generate
@@ -36,29 +37,65 @@ class Applied:
 def rescale_sites(
     network: nn.Module, anatomy: Anatomy, edit: Edit, prompt_length: int | None = None
 ) -> Iterator[Applied]:
-    """`rescale` for a network whose anatomy is known, certified or not."""
-    factors: dict[HeadSite, Tensor] = {}
-    for head, scale in edit.items():
-        site = anatomy.site_of(head)
-        factor = factors.setdefault(site, torch.ones(site.n_heads * site.d_head))
-        factor[site.slice_of(head.index)] = scale
-    applied = Applied(Counter(dict.fromkeys((site.name for site in factors), 0)))
-    if not factors:
+    """`rescale` of all rows alike, for a network whose anatomy is known, certified or not."""
+    with _placed(network, anatomy, (edit,), None, prompt_length) as (applied,):
         yield applied
-        return
-    images = ImagePositions.of(network) if edit.scope in ("image", "text") else None
-    tracker = PositionTracker(edit.scope, prompt_length, images)
-    paths = dict.fromkeys(site.path for site in factors)
+
+
+@contextmanager
+def rescale_rows(
+    network: nn.Module, anatomy: Anatomy, edits: Sequence[Edit], prompt_length: int | None = None
+) -> Iterator[tuple[Applied, ...]]:
+    """`rescale` of each row by its own edit, for a network whose anatomy is known."""
+    with _placed(network, anatomy, edits, len(edits), prompt_length) as applied:
+        yield applied
+
+
+@contextmanager
+def _placed(
+    network: nn.Module, anatomy: Anatomy, edits: Sequence[Edit], n_rows: int | None, prompt_length: int | None
+) -> Iterator[tuple[Applied, ...]]:
+    """Edits in place, those of each scope with a tracker of their own; `n_rows` is None for one edit of all rows."""
+    scaled: dict[Scope, dict[HeadSite, _Scaled]] = {}
+    applied = tuple(Applied() for _ in edits)
+    for number, (edit, own) in enumerate(zip(edits, applied, strict=True)):
+        for head, scale in edit.items():
+            site = anatomy.site_of(head)
+            at = scaled.setdefault(edit.scope, {}).setdefault(site, _Scaled.nothing(site, len(edits)))
+            at.factor[number, site.slice_of(head.index)] = scale
+            at.applied[number] = own
+            own.calls[site.name] = 0
     with ExitStack() as stack:
-        stack.enter_context(uncompiled())
-        stack.enter_context(watched_generate(network, tracker))
-        for handle in _follow(network, _decoder_with(network, list(paths)), tracker):
-            stack.callback(handle.remove)
-        for path in paths:
-            by_run = {site.call: (site, factor) for site, factor in factors.items() if site.path == path}
-            hook = _Multiply(path, by_run, tracker, applied)
-            stack.callback(network.get_submodule(path).register_forward_pre_hook(hook).remove)
+        if scaled:
+            stack.enter_context(uncompiled())
+        for scope, at_sites in scaled.items():
+            images = ImagePositions.of(network) if scope in ("image", "text") else None
+            tracker = PositionTracker(scope, prompt_length, images, n_rows)
+            stack.enter_context(watched_generate(network, tracker))
+            paths = dict.fromkeys(site.path for site in at_sites)
+            for handle in _follow(network, _decoder_with(network, list(paths)), tracker):
+                stack.callback(handle.remove)
+            for path in paths:
+                by_run = {site.call: at for site, at in at_sites.items() if site.path == path}
+                hook = _Multiply(path, by_run, tracker)
+                stack.callback(network.get_submodule(path).register_forward_pre_hook(hook).remove)
         yield applied
+
+
+@dataclass(eq=False)
+class _Scaled:
+    """A site whose heads are rescaled."""
+
+    site: HeadSite
+    factor: Float[Tensor, "n_edits width"]
+    """1 outside the edited slices."""
+    applied: dict[int, Applied] = field(default_factory=dict)
+    """Of the edits that rescale heads here, by number."""
+
+    @classmethod
+    def nothing(cls, site: HeadSite, n_edits: int) -> "_Scaled":
+        """No head is rescaled yet."""
+        return cls(site, torch.ones(n_edits, site.n_heads * site.d_head))
 
 
 def _decoder_with(network: Any, paths: list[str]) -> nn.Module:
@@ -81,12 +118,10 @@ def _follow(network: nn.Module, decoder: nn.Module, tracker: PositionTracker) ->
 
 
 class _Multiply:
-    """The hook: one multiplication by a vector that is 1 outside the edited slices, at the positions in scope."""
+    """The hook: one multiplication by factors that are 1 outside the edited slices, at the positions in scope."""
 
-    def __init__(
-        self, path: str, by_run: dict[int, tuple[HeadSite, Tensor]], tracker: PositionTracker, applied: Applied
-    ) -> None:
-        self._path, self._by_run, self._tracker, self._applied = path, by_run, tracker, applied
+    def __init__(self, path: str, by_run: dict[int, _Scaled], tracker: PositionTracker) -> None:
+        self._path, self._by_run, self._tracker = path, by_run, tracker
 
     def __call__(self, _: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
         mixed, run = args[0], self._tracker.next_run(self._path)
@@ -94,15 +129,21 @@ class _Multiply:
             raise ValueError(f"{self._path} ran outside the decoder, where its runs cannot be told apart")
         if (run or 0) not in self._by_run:
             return None
-        site, factor = self._by_run[run or 0]
-        values = side_by_side(mixed, site)
+        scaled = self._by_run[run or 0]
+        values = side_by_side(mixed, scaled.site)
         chosen = self._tracker.chosen(values.shape[:-1])
         if chosen is False:
             return None
-        factor = own_part(factor, values.shape[-1]).to(values)
-        self._by_run[run or 0] = site, factor
-        self._applied.calls[site.name] += 1
-        edited = values * factor
+        scaled.factor = own_part(scaled.factor, values.shape[-1]).to(values)
+        self._count(scaled, chosen)
+        edited = values * self._tracker.spread(scaled.factor, values.shape[:-1])
         if isinstance(chosen, Tensor):
             edited = torch.where(chosen.to(values.device)[..., None], edited, values)
         return edited.reshape(mixed.shape), *args[1:]
+
+    def _count(self, scaled: _Scaled, chosen: bool | Tensor) -> None:
+        """Count the pass for every edit that has a position in scope here."""
+        n_edits = len(scaled.factor)
+        touched = chosen.reshape(n_edits, -1).any(1).tolist() if isinstance(chosen, Tensor) else [True] * n_edits
+        for number, applied in scaled.applied.items():
+            applied.calls[scaled.site.name] += touched[number]
