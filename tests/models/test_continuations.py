@@ -81,6 +81,8 @@ def test_undefined_log_probabilities_are_refused():
         likelihoods(model, [Continuation(text_of([5]), ((6,),))])
     with pytest.raises(ValueError, match="undefined"):
         neutral_text(model, [text_of([5, 6])]).under(Edit({}))
+    with pytest.raises(ValueError, match="undefined"):
+        neutral_text(model, [text_of([5, 6])]).loss_under(Edit({}))
 
 
 def test_a_neutral_text_of_one_token_says_nothing():
@@ -125,6 +127,7 @@ def test_neutral_text_as_by_hand():
     edit = hp.Edit({"L1H0": -1})
     for which in (edit, hp.Edit({})):
         kl, loss = found.under(which)
+        assert torch.allclose(found.loss_under(which), loss, atol=1e-5)
         for row, ids in enumerate(texts):
             before = model.network(torch.tensor([ids])).logits[0, :-1].log_softmax(-1)
             with hp.rescale(model, which):

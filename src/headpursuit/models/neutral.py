@@ -31,8 +31,16 @@ class _Part:
         after = _log_probabilities(logits)
         kl = (self.unedited.exp() * (self.unedited - after)).sum(-1)
         loss = -after.gather(-1, self.tokens[..., None])[..., 0]
+        return torch.stack([self._mean(kl), self._mean(loss)])
+
+    def loss(self, logits: Float[Tensor, "n_rows n_tokens vocab"]) -> Float[Tensor, " n_rows"]:
+        """Of each text the mean negative log-probability alone: no probability of any other token is needed."""
+        said = logits[:, :-1].gather(-1, self.tokens[..., None])[..., 0].float()
+        return self._mean(torch.stack([row[:-1].float().logsumexp(-1) for row in logits]) - said)
+
+    def _mean(self, values: Float[Tensor, "n_rows n_predictions"]) -> Float[Tensor, " n_rows"]:
         # A text of a single token predicts nothing.
-        return torch.stack([(values * self.real).sum(1) / self.real.sum(1).clamp_min(1) for values in (kl, loss)])
+        return (values * self.real).sum(1) / self.real.sum(1).clamp_min(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,16 +55,29 @@ class NeutralText:
         Raises:
             ValueError: If the edit names a head that the model does not have, or a log-probability is undefined.
         """
-        found = torch.zeros(2, sum(len(part.numbers) for part in self.parts))
+        found = torch.zeros(2, self._n_texts)
         for part in self.parts:
             found[:, list(part.numbers)] = part.of(part.replay.logits(edit)).cpu()
-        if found.isnan().any():
-            raise ValueError(UNDEFINED)
-        return found[0], found[1]
+        return _defined(found[0]), _defined(found[1])
+
+    def loss_under(self, edit: Edit) -> Float[Tensor, " n_texts"]:
+        """The loss of each text alone, in nats per token, on the CPU.
+
+        Raises:
+            ValueError: As `under`.
+        """
+        found = torch.zeros(self._n_texts)
+        for part in self.parts:
+            found[list(part.numbers)] = part.loss(part.replay.logits(edit)).cpu()
+        return _defined(found)
 
     def upon(self, edit: Edit) -> "NeutralText":
         """The same texts with another base edit for replays; divergence is still from the unedited model."""
         return NeutralText(tuple(replace(part, replay=part.replay.under(edit)) for part in self.parts))
+
+    @property
+    def _n_texts(self) -> int:
+        return sum(len(part.numbers) for part in self.parts)
 
     @property
     def n_bytes(self) -> int:
@@ -100,6 +121,12 @@ def neutral_text(
         real = (mask[:, 1:] * mask[:, :-1]).float()
         parts.append(_Part(batch.indices, batch.input_ids[:, 1:], real, made, _log_probabilities(made.base)))
     return NeutralText(tuple(parts))
+
+
+def _defined(values: Tensor) -> Tensor:
+    if values.isnan().any():
+        raise ValueError(UNDEFINED)
+    return values
 
 
 def _log_probabilities(logits: Tensor) -> Tensor:

@@ -98,8 +98,8 @@ class Probabilities(Measured):
 
     def damage(self, edit: Edit) -> Damage:
         """Upper end of the loss of right unrelated answers, and the rise of perplexity."""
-        _, loss = self.neutral.under(edit)
-        return Damage(self.loss_of(self._unrelated(edit)), self.strain_of(loss.tolist()))
+        strain = self.strain_of(self.neutral.loss_under(edit).tolist())
+        return Damage(self.loss_of(self._unrelated(edit)), strain)
 
     def upon(self, edit: Edit) -> "Probabilities":
         """The same, with what edits share with this one kept."""
