@@ -1,6 +1,6 @@
 """Between words and token ids: every way to write a concept's words, and the tokens that stand for them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -87,7 +87,12 @@ def spell(model: LanguageModel, concept: Concept, multi_token: MultiToken = "dro
     """`tokens_of`, also for a concept that no token stands for."""
     if multi_token not in get_args(MultiToken):
         raise ValueError(f"unknown multi-token policy {multi_token!r}; choose {' or '.join(get_args(MultiToken))}")
-    spellings = tuple(_spell(model, word, text, multi_token) for word in concept.words for text in _spellings_of(word))
+    forms = [(word, text) for word in concept.words for text in _spellings_of(word)]
+    encoded = _encoded(model, [text for _, text in forms])
+    spellings = tuple(
+        Spelling(word, text, ids, pieces, _reason_to_drop(model, ids, pieces, multi_token))
+        for (word, text), (ids, pieces) in zip(forms, encoded, strict=True)
+    )
     return ConceptTokens(concept, spellings, tuple(sorted({s.token_ids[0] for s in spellings if not s.dropped})))
 
 
@@ -111,7 +116,7 @@ def spelled(model: LanguageModel, word: str, *, spaced: bool) -> tuple[int, ...]
         word: Such as an accepted answer to a question.
         spaced: Whether a space comes before it.
     """
-    ids = _encoded(model, f" {word}" if spaced else word)
+    ((ids, _),) = _encoded(model, [f" {word}" if spaced else word])
     return () if _unusable(model, ids) else ids
 
 
@@ -132,17 +137,12 @@ def _spellings_of(word: str) -> list[str]:
     return [space + form for form in forms for space in (" ", "")]
 
 
-def _spell(model: LanguageModel, word: str, text: str, multi_token: MultiToken) -> Spelling:
-    ids = _encoded(model, text)
-    pieces = token_texts(model, ids)
-    return Spelling(word, text, ids, pieces, _reason_to_drop(model, ids, pieces, multi_token))
-
-
-def _encoded(model: LanguageModel, text: str) -> tuple[int, ...]:
-    """The tokens of a text, without lone space pieces before it: they say nothing about it."""
-    ids = tuple(model.tokenizer.encode(text, add_special_tokens=False))
-    n_spaces = next((i for i, token in enumerate(ids) if token_text(model, token).strip()), 0)
-    return ids[n_spaces:]
+def _encoded(model: LanguageModel, texts: Sequence[str]) -> Iterator[tuple[tuple[int, ...], tuple[str, ...]]]:
+    """The tokens of each text, and these as text, without lone space pieces before it: they say nothing about it."""
+    for ids in model.tokenizer(list(texts), add_special_tokens=False)["input_ids"]:
+        pieces = token_texts(model, ids)
+        n_spaces = next((i for i, piece in enumerate(pieces) if piece.strip()), 0)
+        yield tuple(ids[n_spaces:]), pieces[n_spaces:]
 
 
 def _reason_to_drop(
