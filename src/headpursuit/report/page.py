@@ -7,7 +7,7 @@ it shows.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ class Page:
             "style": own_file("style.css") + self.style,
             "script": self.script,
             "data": self.data,
-            "picture": lambda name: pictures.embedded(self.figures[name]()),
+            "picture": lambda name: pictures.data_address(self._vectors[name], "svg+xml"),
         }
         return templates("report").get_template(self.template).render(shown | dict(self.content))
 
@@ -59,14 +59,19 @@ class Page:
         """
         # Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark.
         content = self.text().encode("utf-8", "replace")
-        drawn = {name: draw() for name, draw in self.figures.items()}
-        if drawn:
+        raster = {name: pictures.saved(draw(), ".png") for name, draw in self.figures.items()}
+        if self.figures:
             (folder / FIGURES).mkdir(exist_ok=True)
-        for name, figure in drawn.items():
-            for ending in ("png", "svg"):
-                pictures.write(figure, folder / FIGURES / f"{name}.{ending}")
+        for ending, images in (("svg", self._vectors), ("png", raster)):
+            for name, image in images.items():
+                write_bytes(folder / FIGURES / f"{name}.{ending}", image)
         write_bytes(folder / self.name, content)
         return folder / self.name
+
+    @cached_property
+    def _vectors(self) -> dict[str, bytes]:
+        """The pictures as SVG: what the page shows lies beside it, too."""
+        return {name: pictures.saved(draw(), ".svg") for name, draw in self.figures.items()}
 
 
 @cache

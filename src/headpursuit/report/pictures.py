@@ -71,13 +71,8 @@ def write(drawn: Any, path: Path) -> Path:
         ValueError: If the format is unknown.
     """
     check_format(path)
-    write_bytes(path, _saved(drawn, path.suffix.lower()))
+    write_bytes(path, saved(drawn, path.suffix.lower()))
     return path
-
-
-def embedded(drawn: Any) -> str:
-    """A figure as the address of an SVG that holds it."""
-    return data_address(_saved(drawn, ".svg"), "svg+xml")
 
 
 def data_address(image: bytes, kind: str) -> str:
@@ -86,7 +81,8 @@ def data_address(image: bytes, kind: str) -> str:
 
 
 @style()
-def _saved(drawn: Any, ending: str) -> bytes:
+def saved(drawn: Any, ending: str) -> bytes:
+    """A figure as a file of a format holds it; `ending` is .png, .svg or .pdf."""
     buffer = io.BytesIO()
     drawn.savefig(buffer, format=ending[1:], dpi=160, metadata=_METADATA[ending])
     return buffer.getvalue()
