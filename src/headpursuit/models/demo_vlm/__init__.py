@@ -4,6 +4,6 @@ SmolLM2-135M-Instruct is used as it is; a vision tower and a projector of 2.4 mi
 beside this file, were trained against it. See MODEL_CARD.md.
 """
 
-from headpursuit.models.demo_vlm.ready import DEMO_VLM, demo_vlm_folder, demo_vlm_is_cached
+from headpursuit.models.demo_vlm.ready import DEMO_VLM, demo_vlm_folder
 
-__all__ = ["DEMO_VLM", "demo_vlm_folder", "demo_vlm_is_cached"]
+__all__ = ["DEMO_VLM", "demo_vlm_folder"]

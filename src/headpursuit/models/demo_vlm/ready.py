@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlavaForConditiona
 from headpursuit.models.checkpoints import whole_network
 from headpursuit.models.demo_vlm.parts import IMAGE_TOKEN, assemble, processor_for
 from headpursuit.models.embedded import EMBEDDED, embedded_folder
-from headpursuit.models.model_cache import is_kept, kept_model
+from headpursuit.models.model_cache import kept_model
 
 DEMO_VLM = "smollava-135m"
 
@@ -27,11 +27,6 @@ def demo_vlm_folder() -> Path:
         OSError: If the language model is neither in the cache nor to be had from the package index.
     """
     return kept_model(_kept_name(), {"source": TRAINED}, _ready)
-
-
-def demo_vlm_is_cached() -> bool:
-    """True if the demo model is ready."""
-    return is_kept(_kept_name())
 
 
 def put_together(dtype: torch.dtype) -> tuple[LlavaForConditionalGeneration, LlavaProcessor]:
