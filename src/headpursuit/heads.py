@@ -211,7 +211,7 @@ GivenEdit: TypeAlias = (
 """An edit, or scales alone, which act everywhere: `{"L29H2": -1}`, `{(29, 2): -1}`."""
 
 
-def edit_in_words(edit: Edit) -> str:
+def edit_in_words(edit: Mapping[Any, float]) -> str:
     """Heads and scales, such as `L29H2 × -1, L23H4 × 0.5`."""
     return ", ".join(f"{head} × {scale:g}" for head, scale in edit.items())
 

@@ -43,7 +43,7 @@ def test_damage_of_an_edit(saved, edit, short, tmp_path):
     words = ("lm-eval", saved, "--edit", edit, "--tasks", "tiny_choose,tiny_finish", "--include-path", short)
     result = run(*words, "--controls", 1, "--limit", 20, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "L0H0 x 0.7 L2H1 x 0.5: figures of lm-eval" in result.stdout
+    assert "L0H0 × 0.7, L2H1 × 0.5: figures of lm-eval" in result.stdout
     found = json.loads((tmp_path / "out" / "result.json").read_text())
     assert found["sentence"] in result.stdout
     assert found["sentence"] in (tmp_path / "out" / "report.html").read_text()

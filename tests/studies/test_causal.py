@@ -261,7 +261,7 @@ def test_a_screened_site_that_is_not_whole_is_refused(model, measured, tmp_path)
         whole | {"L0H1": whole["L0H1"] | {"-1": whole["L0H1"]["-1"] | shorter}},
     ):
         write_json(tmp_path / "heads" / "L0.json", damaged)
-        with pytest.raises(ValueError, match=r"L0\.json lacks L0H1 x -1( and 1 more)?; remove the file"):
+        with pytest.raises(ValueError, match=r"L0\.json lacks L0H1 × -1( and 1 more)?; remove the file"):
             screened()
 
 
@@ -316,17 +316,6 @@ def interrupted_at_finalists(self, name, kind, edit, *, run=ArmRunner.run):
     if kind == "dose":
         raise KeyboardInterrupt
     return run(self, name, kind, edit)
-
-
-def test_what_was_grown_is_not_grown_again(begun, tmp_path, monkeypatch):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ArmRunner, "run", interrupted_at_finalists)
-        with pytest.raises(KeyboardInterrupt):
-            grown(begun(tmp_path))
-    monkeypatch.setattr(growing, "causal_pursuit", None)
-    resumed = grown(begun(tmp_path))
-    monkeypatch.undo()
-    assert resumed == grown(begun(tmp_path / "anew"))
 
 
 def test_heads_are_tried_among_the_best_of_the_ranking(begun, tmp_path, ranking):
@@ -384,7 +373,7 @@ def test_most_heads():
     assert [most_heads(n) for n in (12, 72, 270, 1024)] == [3, 3, 5, 20]
 
 
-def test_a_screen_that_was_interrupted_goes_on(begun, tmp_path):
+def test_what_was_screened_and_grown_is_not_measured_again(begun, tmp_path, monkeypatch):
     run, told = begun(tmp_path), []
 
     def stop(stage, done, total):
@@ -397,5 +386,12 @@ def test_a_screen_that_was_interrupted_goes_on(begun, tmp_path):
     kept = sorted(file.name for file in (tmp_path / "screen").iterdir())
     assert kept == ["L0.json", "L1.json"]
     before = [(tmp_path / "screen" / name).stat().st_mtime_ns for name in kept]
-    assert grown(run) == grown(begun(tmp_path / "anew"))
+    with monkeypatch.context() as patch:
+        patch.setattr(ArmRunner, "run", interrupted_at_finalists)
+        with pytest.raises(KeyboardInterrupt):
+            grown(begun(tmp_path))
     assert before == [(tmp_path / "screen" / name).stat().st_mtime_ns for name in kept]
+    with monkeypatch.context() as patch:
+        patch.setattr(growing, "causal_pursuit", None)
+        resumed = grown(begun(tmp_path))
+    assert resumed == grown(begun(tmp_path / "anew"))

@@ -106,13 +106,13 @@ def _edits(
 ) -> "tuple[SavedEdit, tuple[str, ...]]":
     """The edit that the options name, and what is to be said if it is made of several."""
     from headpursuit.analysis import SavedEdit
+    from headpursuit.heads import edit_in_words
 
     if not edits or len(edits) == 1 or ranking:
         return edit_from(edits[0] if edits else None, ranking, heads, scale), ()
     several = [edit_from(one, None, heads, scale) for one in edits]
     named = [
-        f"{one.concept or path.name} ({', '.join(f'{head} × {by:g}' for head, by in one.edit.items())})"
-        for path, one in zip(edits, several, strict=True)
+        f"{one.concept or path.name} ({edit_in_words(one.edit)})" for path, one in zip(edits, several, strict=True)
     ]
     remark = f"made of {len(several)} edits, whose scales are multiplied where they name one head: {'; '.join(named)}"
     return SavedEdit.of_several(several), (remark,)

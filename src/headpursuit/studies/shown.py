@@ -104,7 +104,7 @@ def sheet_shown(sheet: DoseSheet[Any], title: str, rates: Callable[[Any], str]) 
         return f"{'> ' if cell == sheet.chosen else ''}{rates(cell.arm)}{mark}"
 
     rows = [(str(n_heads), *map(text, cells)) for n_heads, cells in sheet.rows]
-    columns = (">heads", *(f">x {scale:g}" for scale in sheet.scales))
+    columns = (">heads", *(f">× {scale:g}" for scale in sheet.scales))
     yield Table(f"{title}; > chosen, * on the Pareto front", columns, tuple(rows))
     yield Line(sheet.sentence)
     if sheet.not_run:

@@ -104,9 +104,9 @@ def screen_heads(
             return {str(head): {f"{s:g}": measured.read(Edit({head: s}, scope)) for s in scales} for head in chosen}
 
         def lacks(readings: SiteReadings, chosen: Sequence[Head] = chosen) -> str:
-            sizes = {f"{head} x {s}": _sizes(r) for head, found in readings.items() for s, r in found.items()}
+            sizes = {f"{head} × {s}": _sizes(r) for head, found in readings.items() for s, r in found.items()}
             whole = {name for name, size in sizes.items() if size == _sizes(measured.base)}
-            return lacking([f"{head} x {s:g}" for head in chosen for s in scales], whole)
+            return lacking([f"{head} × {s:g}" for head in chosen for s in scales], whole)
 
         readings = parts.part(site.name, read, lacks)
         found += [effect_of(measured, head, s, readings[str(head)][f"{s:g}"]) for head in chosen for s in scales]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from headpursuit.heads import edit_in_words
 from headpursuit.studies.experiments.lm_eval.result import HarnessResult, HarnessRow
 from headpursuit.studies.kernel import Line, Shown, Table
 
@@ -55,9 +56,8 @@ def _beside(row: HarnessRow) -> str:
 
 def shown(result: HarnessResult) -> Iterator[Shown]:
     """Every figure in every arm, warnings, and what was found."""
-    scales = " ".join(f"{head} x {scale:g}" for head, scale in result.arms[1].scales.items())
     columns = ("task", "metric", ">items", ">base", ">edit", ">change", ">95 %, sign test", ">random heads")
-    title = f"{scales}: figures of lm-eval (standard errors in brackets)"
+    title = f"{edit_in_words(result.arms[1].scales)}: figures of lm-eval (standard errors in brackets)"
     yield Table(title, columns, tuple(map(_cells, result.rows)))
     yield from (Line(f"lm-eval warned: {warning}") for warning in result.warnings)
     yield Line(result.sentence, strong=True)

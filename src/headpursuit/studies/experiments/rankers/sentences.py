@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from headpursuit.analysis.rankers import DEFAULT
+from headpursuit.heads import edit_in_words
 from headpursuit.studies.experiments.rankers.oracle import kind_of
 from headpursuit.studies.experiments.rankers.result import (
     Contrast,
@@ -49,7 +50,7 @@ def _ceiling(rows: Sequence[RankerRow], ceiling: GrownFigure, shortlists: Sequen
     """The reach of an edit grown by what it does, and the share of it that each kind of score finds."""
     if ceiling.edit is None or ceiling.effect.value <= 0:
         return "No edit grown by what it does changes the target without damage: there is no ceiling to compare with."
-    heads = ", ".join(f"{head} x {scale:g}" for head, scale in ceiling.edit.items())
+    heads = edit_in_words(ceiling.edit)
     shares = {row.ranker: row.share for row in rows if row.share is not None and is_compared(row.ranker)}
     best = max(shares, key=lambda name: shares[name])
     screened = next((row.share for row in rows if row.ranker == "screen"), None)

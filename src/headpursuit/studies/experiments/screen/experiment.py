@@ -209,7 +209,7 @@ def _sentences(effects: Sequence[HeadEffect], writes: Sequence[HeadWrites], task
     )
     best = max(effects, key=lambda e: e.value)
     most = (
-        f"{best.head} x {best.scale:g} does most beyond its damage: it can {verb} {what} by "
+        f"{best.head} × {best.scale:g} does most beyond its damage: it can {verb} {what} by "
         f"{percent(best.effect.value)} ({percent(best.effect.low)} to {percent(best.effect.high)}), at a loss of "
         f"{percent(best.loss.value)} of the unrelated ones (up to {percent(best.loss.high)})."
     )

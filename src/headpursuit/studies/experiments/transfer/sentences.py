@@ -138,7 +138,7 @@ def _matrix(result: TransferResult) -> Table:
     )
     rows.append(("score, unedited", *(f"{column.base.value:.2f}" for column in result.columns)))
     title = (
-        f"fraction of the score lost: heads of the row x {result.config.scale:g}, questions of the column; * more than "
+        f"fraction of the score lost: heads of the row × {result.config.scale:g}, questions of the column; * more than "
         "random heads; broken: the model falls apart; -: nothing to lose"
     )
     return Table(title, ("heads of", *(f">{name}" for name in names)), tuple(rows))
