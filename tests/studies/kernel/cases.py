@@ -164,3 +164,31 @@ BEGINNINGS = {
     "lm_eval": [(HarnessConfig("a model", ("arc_easy", "m.yaml"), EDIT), {"model", "tasks", "edit"})],
 }
 """Of every experiment some settings, and the fields that cannot be anything else here."""
+
+WRITTEN = {
+    "heads": "3",
+    "scope": "0,-1",
+    "doses": ("1", "2%"),
+    "scales": (0.0, -4.0),
+    "enhance_scales": (1.5, 4.0),
+    "also": ("3", "4"),
+    "other_concept": "numbers",
+    "concept": "shapes",
+    "ranker": "alignment",
+    "rankers": ("logit-lens", "random"),
+    "shortlists": ("logit-lens",),
+    "fractions": (20.0, 40.0),
+    "additions": (30.0,),
+    "tops": ("2", "10%"),
+    "dtype": "bfloat16",
+    "device": "cpu",
+    "revision": "a branch",
+    "data": "a folder/with spaces",
+    "ask": "What's this?",
+    "scorer": "vader",
+    "synonyms": "some words.txt",
+    "include_path": "tasks of mine",
+    "template_args": '{"enable_thinking": false, "tone": "dry, short"}',
+    "date": "2020-02-29",
+}
+"""Text that has a grammar of its own."""
