@@ -1,4 +1,5 @@
 import functools
+import gc
 import os
 
 import examples  # noqa: F401 - the profiles of hypothesis
@@ -14,6 +15,12 @@ shape_checks.install()
 typer.testing._get_command = functools.cache(typer.testing._get_command)
 
 _THREADS = max(1, torch.get_num_threads() // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def pytest_collection_finish():
+    """What was imported stays: it need not be looked through again for what may go."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -33,3 +40,15 @@ def _certificates_of_this_run(tmp_path_factory, monkeypatch):
     """Certificates of tiny models do not belong into the user's cache."""
     folder = tmp_path_factory.getbasetemp() / "certificates"
     monkeypatch.setattr("headpursuit.models.certified.certificates_folder", lambda: folder)
+
+
+@pytest.fixture(scope="module")
+def blank_pictures():
+    """Pictures are drawn but saved as empty ones, in a fraction of the time: for tests of what stands around them."""
+    from headpursuit.report import pictures
+
+    saved = pictures.saved
+    blank = functools.cache(lambda ending: saved(pictures.figure(1.0, 1.0), ending))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pictures, "saved", lambda _, ending: blank(ending))
+        yield

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import sys
 import headpursuit, headpursuit.cli.exporting, headpursuit.models, headpursuit.report
@@ -14,6 +16,7 @@ print(sorted({"matplotlib.pyplot", "matplotlib.backends.backend_agg"} & set(sys.
 """
 
 
+@pytest.mark.engines
 def test_importing_draws_in_no_optional_library_and_drawing_no_window_system(tmp_path):
     command, environment = [sys.executable, "-c", PROGRAM, tmp_path / "map.png"], {"PYTHONPATH": ":".join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)

@@ -227,6 +227,7 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.engines
 def test_the_example_of_the_guide_works_as_an_installed_package(tmp_path):
     target, folder, model = tmp_path / "installed", tmp_path / "task", tmp_path / "tiny"
     build = tmp_path / "example"

@@ -56,9 +56,8 @@ def check(n_planted, n_seeds):
     assert false.mean() <= 2 * LEVEL + 3 * error
 
 
-@pytest.mark.parametrize("n_planted", [0, 3])
-def test_few_pairs_of_overlapping_concepts_are_found_falsely(n_planted):
-    check(n_planted, 3)
+def test_few_pairs_of_overlapping_concepts_are_found_falsely():
+    check(3, 2)
 
 
 @pytest.mark.slow

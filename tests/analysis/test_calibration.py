@@ -75,13 +75,13 @@ def simulated(seed, n_planted, n_draws=24, n_heads=40, n_tokens=6, n_atoms=300):
 @pytest.mark.parametrize("n_planted", [0, 3, 12])
 def test_the_false_discovery_rate_is_what_was_asked_for(n_planted):
     power, false = [], []
-    for seed in range(50):
+    for seed in range(25):
         found = simulated(seed, n_planted) <= LEVEL
         power.append(found[:n_planted].double().mean().item() if n_planted else 1)
         false.append(found[n_planted:].sum().item() / max(1, found.sum().item()))
     stdout.write(f"\n{n_planted} of 40 heads planted: found {np.mean(power):.3f}, false {np.mean(false):.3f}\n")
     assert np.mean(power) > 0.99
-    assert np.mean(false) <= LEVEL + three_errors(LEVEL, 50)
+    assert np.mean(false) <= LEVEL + three_errors(LEVEL, 25)
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def assert_uniform(rankings):
 
 @pytest.mark.parametrize("null", ["any", "matched"])
 def test_p_values_of_shuffled_word_lists_are_uniform_for_each_head(random_model, null):
-    assert_uniform(shuffled_rankings(random_model, 50, null))
+    assert_uniform(shuffled_rankings(random_model, 25, null))
 
 
 @pytest.mark.slow

@@ -142,6 +142,7 @@ def killed(state, *arguments):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
+@pytest.mark.engines
 def test_a_capture_killed_at_any_moment_ends_with_the_same_bytes(tmp_path):
     saved, file, output = tmp_path / "model", tmp_path / "prompts.txt", tmp_path / "resumed" / "cap"
     model = tiny.word_model()

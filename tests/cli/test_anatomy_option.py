@@ -1,7 +1,6 @@
 """`headpursuit --anatomy FILE` on a model whose heads cannot be found."""
 
 import shlex
-from pathlib import Path
 
 import pytest
 import tiny
@@ -9,6 +8,7 @@ import unseen
 from typed import assert_refused, run
 
 from headpursuit.analysis import Ranking
+from headpursuit.cli import running
 from headpursuit.storage import read_json
 from headpursuit.studies import load_result
 
@@ -53,9 +53,12 @@ def test_the_command_that_repeats_a_run_has_it(folder, tmp_path, monkeypatch):
     command = shlex.split(load_result(tmp_path / "first").command)
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
+    asked = []
+    monkeypatch.setattr(running, "run_experiment", lambda _, config, *rest, **more: asked.append(config))
     again = run(*command[1:])
     assert again.exit_code == 0, again.output
-    assert load_result(Path("first")).config == load_result(tmp_path / "first").config
+    assert asked == [load_result(tmp_path / "first").config]
+    assert asked[0].anatomy == str(folder / "right.yaml")
 
 
 def test_of_two_files_the_command_s_own_holds(folder):

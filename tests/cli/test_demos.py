@@ -1,10 +1,14 @@
 import pytest
-from finished_study import save, study_result
+from finished_study import ranking, save, study_result
 from typer.testing import CliRunner
 
 from headpursuit.cli import demos
 from headpursuit.cli.app import app
 from headpursuit.models import DEMO_VLM, EMBEDDED
+
+
+def small_result():
+    return study_result(ranking((4,) * 4), n_controls=1)
 
 
 @pytest.fixture
@@ -15,7 +19,7 @@ def ran(monkeypatch):
     def run_study(config, output, *, resume):
         configs.append((config, output.name, resume))
         output.parent.mkdir(exist_ok=True)
-        save(study_result(), output)
+        save(small_result(), output)
 
     monkeypatch.setattr(demos, "run_study", run_study)
     return configs
@@ -45,7 +49,7 @@ def test_vision_runs_both_image_studies_on_the_demo_model_and_puts_them_into_one
 
 
 def test_a_finished_part_is_shown_not_run_again(ran, tmp_path):
-    save(study_result(), tmp_path / "digits")
+    save(small_result(), tmp_path / "digits")
     assert "remove it to run it again" in run("--vision", "-o", tmp_path).output
     assert [name for _, name, _ in ran] == ["colours"]
 

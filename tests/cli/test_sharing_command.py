@@ -107,6 +107,7 @@ def test_the_token_is_never_shown(hub, ranking):
     assert (WRITER in {token for _, _, token in hub.requests}) and WRITER not in pushed.output + refused.output + stored
 
 
+@pytest.mark.engines
 def test_the_environment_names_hub_and_token(hub, tmp_path):
     (tmp_path / "e.json").write_text('{"L0H1": -1}')
     given = {"HF_ENDPOINT": hub.url, "HF_TOKEN": WRITER, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}

@@ -21,6 +21,8 @@ from headpursuit.studies import image_classification, load_result
 from headpursuit.studies.experiments.captions import study as captioning_study
 from headpursuit.studies.tasks import declared
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 
 @pytest.fixture
 def config(tmp_path):

@@ -84,9 +84,15 @@ def edited(model, family, edits, prompts):
     return model
 
 
-@torch.no_grad()
 def answer(model, family, edits, ids, n_new):
     """Greedy answer to one prompt, a whole forward pass per token: all tokens, and the new ones' logits."""
+    return _answer(model, family, tuple(edits), tuple(ids), n_new)
+
+
+@cache
+@torch.no_grad()
+def _answer(model, family, edits, ids, n_new):
+    """However it is generated, the answer by hand is one."""
     by_hand = edited(model, family, edits, [(0, len(ids))])
     ids, logits = list(ids), []
     for _ in range(n_new):

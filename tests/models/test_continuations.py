@@ -52,8 +52,15 @@ def test_as_by_hand(family, batch_size):
     assert torch.equal(upon.log_probability, found.under(edit).log_probability)
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", *FLAGGED])
-@pytest.mark.parametrize("scope", ["prompt", "generated", (0, -1), (1,)])
+SCOPES = ["prompt", "generated", (0, -1), (1,)]
+ALL_SCOPES = [
+    *(("llama", scope) for scope in SCOPES),
+    *((family, (0, -1)) for family in ("gpt2", *FLAGGED)),
+    *(pytest.param(f, s, marks=pytest.mark.slow) for f in ("gpt2", *FLAGGED) for s in SCOPES if s != (0, -1)),
+]
+
+
+@pytest.mark.parametrize(("family", "scope"), ALL_SCOPES)
 def test_scopes_and_models_that_do_not_pad(family, scope):
     model = word_model(family)
     found = likelihoods(model, [Continuation(text_of(p), s, b) for p, b, s in CASES])

@@ -82,8 +82,14 @@ def test_a_sharded_checkpoint_becomes_one(tmp_path, monkeypatch):
     torch.testing.assert_close(logits(again), live(model, EDIT), atol=1e-5, rtol=1e-4)
 
 
-@pytest.mark.parametrize("family", ["llama_bias", "gpt2"])
-@pytest.mark.parametrize("form", FORMATS)
+OFFLOADED = [
+    *(("llama_bias", form) for form in FORMATS),
+    ("gpt2", "weights"),
+    *(pytest.param("gpt2", form, marks=pytest.mark.slow) for form in FORMATS if form != "weights"),
+]
+
+
+@pytest.mark.parametrize(("family", "form"), OFFLOADED)
 def test_an_offloaded_model_is_exported_and_stays_offloaded(tmp_path, family, form):
     saved(tmp_path / "model", family)
     plain, model = tiny.network(family), mapped(family, tmp_path)

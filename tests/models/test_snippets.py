@@ -46,6 +46,7 @@ def assert_acts_like_the_live_edit(tmp_path, family, form):
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
 def test_transformers(tmp_path, family):
     assert_acts_like_the_live_edit(tmp_path, family, "transformers")

@@ -108,7 +108,11 @@ def saved(model, path):
 
 
 @pytest.mark.parametrize(
-    "family", ["llava", "llava_next", "gemma3", "paligemma", "idefics3", "mllama", "chameleon", "janus"]
+    "family",
+    [
+        *("llava", "gemma3", "idefics3", "mllama"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("llava_next", "paligemma", "chameleon", "janus")),
+    ],
 )
 def test_a_saved_model_is_loaded_with_its_processor(models, family, tmp_path):
     model = models(family)

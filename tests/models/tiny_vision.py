@@ -4,6 +4,7 @@ from contextlib import ExitStack
 from functools import cache
 from types import SimpleNamespace
 
+import pytest
 import torch
 import transformers as hf
 from exceptions import CHANGES
@@ -188,6 +189,9 @@ PROCESSORS = {
 """SmolVLM's own processor needs num2words; it makes the tensors that Idefics3's makes."""
 
 FAMILIES = tuple(PROCESSORS)
+_OFTEN = {"llava_next", "qwen2_5_vl", "gemma3", "mllama"}
+SOME_FAMILIES = [name if name in _OFTEN else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
+"""One of each way to take pictures in on every run, the others under `make fuzz`."""
 IN_THE_TEXT = [family for family in FAMILIES if family != "mllama"]
 
 _TOKENS = {"image_token_id": IMAGE_ID, "image_token_index": IMAGE_ID, "video_token_id": VIDEO_ID}

@@ -19,6 +19,8 @@ from headpursuit.studies.judging.sentences import choice
 from headpursuit.studies.measures import CaptionMeasure
 from headpursuit.studies.results import CaptionArm, Damage, DoseSheet, Estimate, Outcome, Verdict
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 BASE_FREQUENCY = 0.8
 COLOURS = ("red", "dark blue", "green")
 

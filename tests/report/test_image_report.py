@@ -12,6 +12,8 @@ from headpursuit.report.parts.confusions import class_rows, confusions
 from headpursuit.report.parts.examples import examples_of
 from headpursuit.studies import StudyResult
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 
 @pytest.fixture(scope="module")
 def rendered(tmp_path_factory):

@@ -34,15 +34,9 @@ def test_the_page_says_what_was_found(finished):
         "headpursuit sensitivity cap --concept planted",
     ):
         assert expected in text
-    assert len(re.findall(r'<tr(?: class="edit")?><th scope="row">', text)) == len(result.agreements)
-
-
-def test_the_page_loads_nothing_and_is_the_same_every_time(finished):
-    _, folder = finished
-    first = render(folder).read_bytes()
-    assert render(folder).read_bytes() == first
-    assert not re.findall(rb'(?:src|href)="https?://(?!arxiv)', first)
+    assert not re.findall(r'(?:src|href)="https?://(?!arxiv)', text)
     assert {f.name for f in (folder / "figures").iterdir()} == {"completeness.png", "completeness.svg"}
+    assert len(re.findall(r'<tr(?: class="edit")?><th scope="row">', text)) == len(result.agreements)
 
 
 def test_an_unknown_picture_format_is_refused(finished, tmp_path):

@@ -84,16 +84,8 @@ def test_the_page_says_everything_and_loads_nothing(folder):
     assert page.count('src="data:image/svg+xml;base64,') == 2
     assert not re.search(r'(src|href)="(?!data:|#|https://arxiv\.org)', page)
     assert "<script" not in page
-
-
-def test_pictures_are_the_same_every_time(folder):
-    render(folder)
-    names = [f"{kind}.{ending}" for kind in ("effects", "overlaps") for ending in ("png", "svg")]
-    before = {name: (folder / "figures" / name).read_bytes() for name in names}
-    page = (folder / "report.html").read_bytes()
-    render(folder)
-    assert before == {name: (folder / "figures" / name).read_bytes() for name in names}
-    assert page == (folder / "report.html").read_bytes()
+    names = {f"{kind}.{ending}" for kind in ("effects", "overlaps") for ending in ("png", "svg")}
+    assert {file.name for file in (folder / "figures").iterdir()} == names
 
 
 def test_pictures_follow_the_tree(folder, monkeypatch):

@@ -24,6 +24,8 @@ from headpursuit.studies.results import SubjectScore
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.steps.arms import ArmRunner
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 
 def config_of(folder, **changes):
     tiny_study.declare_task(folder)
@@ -33,11 +35,28 @@ def config_of(folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    place = tmp_path_factory.mktemp("by effect")
-    config, task = config_of(place), causal_task.task_of()
-    result = hp.study(causal_task.model_of(), config, place / "out", task=task)
-    return result, place / "out"
+def watched(tmp_path_factory):
+    """A study, its folder, the prompts that the edit was grown on, and those of each arm."""
+    place, grown_on, asked, ran = tmp_path_factory.mktemp("by effect"), [], {}, ArmRunner.run
+
+    def measured(model, task, *groups):
+        grown_on.extend(q.prompt for of in groups[:2] for q in of)
+        return probabilities(model, task, *groups)
+
+    def run_arm(self, name, *rest):
+        asked[name] = set(self._prompts)
+        return ran(self, name, *rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(growing, "probabilities", measured)
+        patch.setattr(ArmRunner, "run", run_arm)
+        result = hp.study(causal_task.model_of(), config_of(place), place / "out", task=causal_task.task_of())
+    return result, place / "out", set(grown_on), asked
+
+
+@pytest.fixture(scope="module")
+def finished(watched):
+    return watched[:2]
 
 
 def test_the_grown_edit_is_judged_beside_random_heads_with_its_scales(finished):
@@ -54,25 +73,14 @@ def test_the_grown_edit_is_judged_beside_random_heads_with_its_scales(finished):
     assert any("The dose was chosen for an effect of" in remark for remark in result.remarks)
 
 
-def test_no_question_that_grew_or_chose_the_edit_judges_it(tmp_path, monkeypatch):
-    grown_on, asked, ran = [], {}, ArmRunner.run
-    monkeypatch.setattr(
-        growing,
-        "probabilities",
-        lambda model, task, *groups: (
-            grown_on.extend(q.prompt for of in groups[:2] for q in of) or probabilities(model, task, *groups)
-        ),
-    )
-    monkeypatch.setattr(
-        ArmRunner, "run", lambda self, name, *rest: asked.update({name: set(self._prompts)}) or ran(self, name, *rest)
-    )
-    hp.study(causal_task.model_of(), config_of(tmp_path), tmp_path / "out", task=causal_task.task_of())
+def test_no_question_that_grew_or_chose_the_edit_judges_it(watched):
+    _, _, grown_on, asked = watched
     chose, judged = asked["finalist-1"], asked["edit"]
     for group, n in (("target", 8), ("unrelated", 10)):
         of_group = {q.prompt for q in causal_task.task_of().questions if q.group == group}
-        assert len(of_group & set(grown_on)) == n
+        assert len(of_group & grown_on) == n
         assert of_group & chose and of_group & judged
-    assert not set(grown_on) & chose and not set(grown_on) & judged and not chose & judged
+    assert not grown_on & chose and not grown_on & judged and not chose & judged
 
 
 def rate(examples, arm):

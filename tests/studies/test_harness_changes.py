@@ -97,12 +97,12 @@ def test_graded_scores_have_no_sign_test():
 
 def test_intervals_cover():
     rng, held = np.random.default_rng(2), 0
-    for seed in range(150):
+    for seed in range(75):
         before = rng.random(80) < 0.6
         after = before & (rng.random(80) < 0.8)  # the true change is -0.12
         found = change_of(mean_figure(before), mean_figure(after), seed)
         held += found.low <= -0.12 <= found.high
-    assert 0.89 <= held / 150 <= 0.99
+    assert 0.89 <= held / 75 <= 0.99
 
 
 def row(change, low, high, better=True, controls=(-0.01, 0.03), **fields):

@@ -73,7 +73,7 @@ def studies(draw):
     return AnswerMeasure(METRICS[metric], direction), arms
 
 
-@examples(40)
+@examples(15)
 @given(studies())
 def test_outcomes_are_those_of_the_rules_written_out(given_study):
     measure, arms = given_study
@@ -92,7 +92,7 @@ def test_outcomes_are_those_of_the_rules_written_out(given_study):
         )
 
 
-@examples(40)
+@examples(15)
 @given(studies())
 def test_doses_are_those_of_the_rules_written_out(given_study):
     measure, (base, *arms), *_ = given_study

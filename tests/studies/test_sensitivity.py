@@ -155,14 +155,9 @@ def test_left_out_words_are_looked_for_among_the_suggestions(finished, model):
     assert not {s.word for s in result.suggestions} & set(CONCEPT.words)
 
 
-def test_it_comes_back_from_disk_and_two_runs_are_identical(finished, model, captured, tmp_path):
-    result, folder = finished
-    assert SensitivityResult.load(folder) == result
-    assert Ranking.load(folder / "ranking.json") == rank(model, captured, CONCEPT, CONFIG.ranking)
-    study_sensitivity(model, captured, CONFIG, tmp_path / "out", concept=CONCEPT)
-    assert (tmp_path / "out" / "result.json").read_bytes() == (folder / "result.json").read_bytes()
-    other = study_sensitivity(model, captured, replace(CONFIG, seed=3), tmp_path / "other", concept=CONCEPT)
-    assert other.draws != result.draws
+def test_the_ranking_of_the_full_list_is_kept(finished, model, captured):
+    kept = Ranking.load(finished[1] / "ranking.json")
+    assert kept == rank(model, captured, CONCEPT, CONFIG.ranking)
 
 
 def second_breaks(rank_some):
@@ -178,18 +173,18 @@ def second_breaks(rank_some):
     return some
 
 
-def test_an_interrupted_one_goes_on_with_what_is_kept(finished, model, captured, tmp_path, monkeypatch):
-    out = tmp_path / "out"
+def test_an_interrupted_one_goes_on_with_what_is_kept(model, captured, tmp_path, monkeypatch):
+    out, few = tmp_path / "out", replace(CONFIG, additions=(), suggestions=0)
     with monkeypatch.context() as patch:
         patch.setattr(Comparison, "some", second_breaks(Comparison.some))
         with pytest.raises(KeyboardInterrupt):
-            study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT)
+            study_sensitivity(model, captured, few, out, concept=CONCEPT)
     assert [file.name for file in (out / "draws").iterdir()] == ["1.json"]
     words = replace(CONCEPT, words=(*CONCEPT.words, "w21"))
     with pytest.raises(ValueError, match="begun with other words .inputs.json.; give the same, or choose"):
-        study_sensitivity(model, captured, CONFIG, out, concept=words, resume=True)
+        study_sensitivity(model, captured, few, out, concept=words, resume=True)
     begun = (out / "draws" / "1.json").stat().st_mtime_ns
-    assert study_sensitivity(model, captured, CONFIG, out, concept=CONCEPT, resume=True) == finished[0]
+    study_sensitivity(model, captured, few, out, concept=CONCEPT, resume=True)
     assert (out / "draws" / "1.json").stat().st_mtime_ns == begun
 
 

@@ -20,6 +20,10 @@ from headpursuit.studies.tasks import declared
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+def contents(folder):
+    return {name: path.read_bytes() for name, path in files_in(folder).items()}
+
+
 def files_in(folder):
     return {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
 
@@ -92,7 +96,7 @@ def test_what_is_finished_is_not_overwritten(made):
     assert {name: path.stat().st_mtime_ns for name, path in files_in(folder).items()} == before
 
 
-@pytest.mark.parametrize("share", [0.3, 0.7])
+@pytest.mark.parametrize("share", [0.3, pytest.param(0.7, marks=pytest.mark.slow)])
 def test_what_was_interrupted_is_refused_and_goes_on(made, tmp_path, share):
     case, result, folder, n_told = made
     again = tmp_path / "out"
@@ -182,14 +186,14 @@ def test_a_damaged_part_is_refused_by_name(copied):
 
 def test_the_page_is_written_and_loads_nothing(made, copied):
     page = render(copied)
-    text = page.read_text()
+    text, files = page.read_text(), contents(copied)
     assert page.parent == copied
     assert text.lower().startswith("<!doctype html>")
     assert "default-src 'none'" in text
     result = run("report", copied)
     assert result.exit_code == 0, result.output
     assert str(page) in result.stdout
-    assert page.read_text() == text
+    assert contents(copied) == files  # page and pictures are the same every time
 
 
 def test_a_terminal_shows_tables_and_what_was_found(made, capsys):
