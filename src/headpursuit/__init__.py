@@ -37,7 +37,18 @@ if TYPE_CHECKING:
     from headpursuit.analysis.rankers import register_ranker
     from headpursuit.concepts import Concept, load_concept
     from headpursuit.heads import Edit, Head
-    from headpursuit.models import Chat, Export, LanguageModel, answer, export, load, rescale, verify_export
+    from headpursuit.models import (
+        Chat,
+        Export,
+        LanguageModel,
+        answer,
+        difference_of_means,
+        export,
+        load,
+        rescale,
+        steer,
+        verify_export,
+    )
     from headpursuit.registry import load_result
     from headpursuit.report import draw_arms, draw_heatmap
     from headpursuit.sharing import pull, push
@@ -66,6 +77,7 @@ __all__ = [
     "build_atlas",
     "capture",
     "diff_atlases",
+    "difference_of_means",
     "draw_arms",
     "draw_heatmap",
     "effects",
@@ -82,6 +94,7 @@ __all__ = [
     "register_ranker",
     "register_scorer",
     "rescale",
+    "steer",
     "study",
     "verify_export",
 ]

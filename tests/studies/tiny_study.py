@@ -54,6 +54,7 @@ def tiny_config(folder, **changes):
         ranking=RankConfig(n_draws=4),
         max_new_tokens=N_NEW,
         batch_size=5,
+        baselines=False,
     )
     return replace(usual, **changes)
 

@@ -33,7 +33,7 @@ def demo(
     from headpursuit.studies import StudyConfig
 
     if not vision:
-        _run_or_show(StudyConfig("countries-qa", EMBEDDED, controls=5), output or Path("demo"))
+        _run_or_show(StudyConfig("countries-qa", EMBEDDED, controls=5, baselines=False), output or Path("demo"))
         return
     folder = output or Path("demo-vision")
     parts = {name: folder / name for name in _VISION}
@@ -65,7 +65,7 @@ _VISION: dict[str, dict[str, object]] = {
 }
 """Smaller than the studies' defaults, to be done in minutes."""
 
-_FEW = {"controls": 3, "sweep_questions": 40}
+_FEW = {"controls": 3, "sweep_questions": 40, "baselines": False}
 
 
 def _vision_config(settings: dict[str, object]) -> "StudyConfig":

@@ -80,7 +80,8 @@ def study_config(bench: Workbench, name: str, concept: str = "", **settings: Any
         settings["data"] = data
     if task == CAPTIONING:
         settings["concept"] = _read_for(concept, settings)
-    return usual_config(task, bench.model.name, anatomy=bench.model.handed_file, **settings)
+    # A visitor waits for it, and choosing what to compare with takes a while.
+    return usual_config(task, bench.model.name, anatomy=bench.model.handed_file, **{"baselines": False} | settings)
 
 
 def _read_for(concept: str, settings: dict[str, Any]) -> str:

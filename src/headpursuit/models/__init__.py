@@ -51,6 +51,8 @@ from headpursuit.models.spelling import (
     tokens_of,
     why_no_token,
 )
+from headpursuit.models.steering import steer
+from headpursuit.models.stream import difference_of_means
 from headpursuit.models.text import answer, answer_ids, log_probabilities, stream_answer
 from headpursuit.models.tokens import token_text
 from headpursuit.models.twins import twin

@@ -6,7 +6,6 @@ not compute: they hand on what is kept. The rest is the model's own code, so the
 a whole one.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -18,14 +17,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.heads import Edit, GivenEdit, Head, edit_of
-from headpursuit.models.anatomy import AnatomyError
+from headpursuit.models.anatomy import AnatomyError, decoder_layers
 from headpursuit.models.batches import Batch
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.rescale import rescale
 from headpursuit.models.sharding import is_sharded
 from headpursuit.models.text import read_logits
-
-_LAYER = re.compile(r"(.*?)\.(\d+)\.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -179,15 +176,7 @@ def _layers(model: LanguageModel) -> _Layers:
     Raises:
         AnatomyError: If they are no list of modules that each run once.
     """
-    sites = model.anatomy.sites
-    found = {site.name: _LAYER.match(site.path) for site in sites}
-    lists = {match[1] for match in found.values() if match}
-    if any(site.call for site in sites) or len(lists) != 1 or not all(found.values()):
-        raise AnatomyError("its layers are not one list of modules that each run once")
-    modules = model.network.get_submodule(lists.pop())
-    if not isinstance(modules, nn.ModuleList):
-        raise AnatomyError("its layers are not one list of modules that each run once")
-    return _Layers(tuple(modules), {name: int(match[2]) for name, match in found.items() if match})
+    return _Layers(*decoder_layers(model.network, model.anatomy.sites))
 
 
 def _tried(model: LanguageModel) -> str:

@@ -71,6 +71,9 @@ class StudyConfig(ChatSettings, RunSettings):
     """Draws of random heads, of the same layers and of any layer; p over draws is at least 1 / (1 + draws)."""
     near: Annotated[int, Flag(least=0)] = 0
     """Layers on either side of the edit's that draws of the same layers may take heads from too."""
+    baselines: Annotated[bool, Flag(usual="on, but for captioning", part_of="one direction")] = False
+    """Compare the edit with an instruction in the prompt and with directions in the residual stream, chosen within the
+    same damage."""
     other_concept: Annotated[str, Flag(usual="months, shapes for captioning")] = "months"
     """A concept whose best heads are a further control."""
     ranker: Annotated[str, Flag(usual="the score")] = ""

@@ -4,6 +4,7 @@ from headpursuit.models.anatomy.flags import with_flags
 from headpursuit.models.anatomy.flow import same_values
 from headpursuit.models.anatomy.handed import GivenAnatomy, handed_anatomy, read_description
 from headpursuit.models.anatomy.hooks import site_hooks
+from headpursuit.models.anatomy.layers import decoder_layers
 from headpursuit.models.anatomy.locate import locate
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import (

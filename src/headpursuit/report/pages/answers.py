@@ -122,7 +122,9 @@ def _top(rows: Sequence[ArmDot]) -> float:
 
 
 def _arm_title(arm: ArmSummary, result: StudyResult) -> str:
-    """An arm's edit, in words."""
+    """An arm's edit, in words; or what was done in place of one."""
+    if arm.baseline is not None:
+        return str(arm.baseline)
     drawn = "random heads, same layers" if arm.name.endswith("-matched") else "ranked heads"
     return {
         **TITLES,

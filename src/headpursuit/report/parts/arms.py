@@ -19,6 +19,9 @@ _LOOK = {
     "matched": ("o", CONTROL, CONTROL),
     "random": ("o", CONTROL, SOFT),
     "other": ("D", OTHER, OTHER),
+    "prompt": ("X", INK, INK),
+    "direction": ("P", INK, INK),
+    "ablated": ("P", INK, "white"),
 }
 
 

@@ -1,15 +1,17 @@
 """The study of answers: heads ranked on some questions; base, edit and controls measured on others, and judged."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.causal.choosing import check_choosing, grow
+from headpursuit.studies.figures.comparing import further
 from headpursuit.studies.figures.summaries import summarise
-from headpursuit.studies.judging import check_base, decide, sentences, verdict_of
+from headpursuit.studies.judging import check_base, compare, decide, sentences, verdict_of
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import AnswerMeasure, answer_measure
@@ -18,6 +20,7 @@ from headpursuit.studies.results import (
     Arm,
     ArmSummary,
     Balance,
+    Estimate,
     Example,
     Grown,
     StudyConfig,
@@ -28,6 +31,7 @@ from headpursuit.studies.settings import command, find_task
 from headpursuit.studies.settings import prepare as prepared_task
 from headpursuit.studies.shown import grown_shown, heads_shown, promised_shown, ranking_shown, sheet_shown
 from headpursuit.studies.steps.arms import BASE, ArmRunner, all_there_are, image_scopes, plan_arms
+from headpursuit.studies.steps.baselines import baseline_arms
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.study_run import StudyRun, begin_study
 from headpursuit.studies.steps.sweep import doses_left_out, sweep
@@ -63,7 +67,10 @@ def study_answers(
     unedited = runner.measured(planned[:1], run.folder)
     check_base(summarise(task, run.concept, unedited, config.seed)[0], measure)
     arms = runner.measured(planned, run.folder)
+    beside, lacking = baseline_arms(run, measure) if config.baselines else ([], ())
+    arms = [*arms, *beside]
     summaries = summarise(task, run.concept, arms, config.seed)
+    compared = compare(measure, summaries, partial(_further, run, arms))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
     whole = all_there_are(config, planned)
     decision = decide(measure, summaries)
@@ -74,19 +81,28 @@ def study_answers(
         **run.described(),
         arms=summaries,
         examples=_examples(task, run.concept, arms, run.thumbnails),
-        verdict=verdict_of(decision),
+        verdict=verdict_of(decision, compared),
         classes=dict(task.classes),
         sheet=sheet,
         grown=grown,
         promised=promised,
         found=found if promised else None,
         remarks=tuple(
-            filter(None, (*task.remarks, kept, another, remark, left_out, whole, _worn(model, task, config)))
+            filter(
+                None, (*task.remarks, kept, another, remark, left_out, whole, *lacking, _worn(model, task, config))
+            )
         ),
         metric=measure.metric.name,
         direction=task.direction,
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
+
+
+def _further(run: StudyRun, arms: Sequence[Arm], name: str) -> Estimate:
+    """How much further the edit moves the target score than the arm of a name."""
+    base, edit = (next(arm for arm in arms if arm.kind == kind) for kind in ("base", "edit"))
+    other = next(arm for arm in arms if arm.name == name)
+    return further(run.task, run.concept, edit, other, base, run.config.seed)
 
 
 def _grown(run: StudyRun, measure: AnswerMeasure) -> Grown:

@@ -68,6 +68,7 @@ def _summarise_arm(
         arm.damage,
         arm.n_forwards,
         confusion(task, questions, arm.answers),
+        arm.baseline,
     )
 
 

@@ -13,6 +13,7 @@ from headpursuit.studies.results import (
     ArmKind,
     ArmSummary,
     Balance,
+    Compared,
     DoseCell,
     DoseWord,
     Figures,
@@ -30,13 +31,20 @@ _BESIDE: Mapping[ArmKind, str] = {
     "dose": "The paper's dose",
 }
 
+_OTHERS: Mapping[ArmKind, str] = {
+    "prompt": "a prompt",
+    "direction": "a direction added to the stream",
+    "ablated": "an ablated direction",
+}
+
 _OUTPUTS = {"target": "target answers", "unrelated": "unrelated answers", "captions": "captions"}
 
 
-def verdict_of(decision: Decision[Figures]) -> Verdict:
-    """A decision with its sentence and the measurements behind it."""
+def verdict_of(decision: Decision[Figures], compared: Sequence[Compared] = ()) -> Verdict:
+    """A decision with its sentence and the measurements behind it, and how the edit stands beside other ways."""
     beside = tuple(controls.beside() for controls in decision.controls)
-    return Verdict(decision.outcome, _sentence(decision), tuple(_reasons(decision)), decision.why, beside)
+    reasons = (*_reasons(decision), *_beside_others(decision, compared))
+    return Verdict(decision.outcome, _sentence(decision), reasons, decision.why, beside, tuple(compared))
 
 
 def signs_of(breaks: Sequence[Break]) -> tuple[str, ...]:
@@ -192,6 +200,19 @@ def _reasons(decision: Decision[Figures]) -> Iterator[str]:
     yield f"All damage together: {damage} times what is tolerated{beyond}."
     ratio = edit.damage.perplexity / base.damage.perplexity
     yield f"Neutral text: perplexity {ratio:.2f} times the base's, KL {edit.damage.kl:.3f} nats per token."
+
+
+def _beside_others(decision: Decision[Any], compared: Sequence[Compared]) -> Iterator[str]:
+    """The edit beside a prompt and directions, in one sentence."""
+    arms = {arm.name: arm for arm in decision.arms}
+    found = []
+    for one in compared:
+        arm = arms[one.name]
+        level = f"{arm.baseline}: {terms_of(decision.measure).beside(arm)}, difference {one.difference}"
+        harm = f"damage {decision.measure.damage(decision.base, arm):.2f}" + ", which breaks the model" * one.breaks
+        found.append(f"{one.word} {_OTHERS[arm.kind]} ({level}; {harm})")
+    if found:
+        yield f"Beside other ways, each chosen within the same tolerated damage, the edit is {'; '.join(found)}."
 
 
 def _of_draws(controls: Controls[Figures], measure: Measure[Figures], terms: Terms[Any]) -> str:

@@ -5,6 +5,7 @@ from headpursuit.studies.results.figures import (
     Arm,
     ArmKind,
     ArmSummary,
+    Baseline,
     CaptionArm,
     Confusion,
     Damage,
@@ -17,7 +18,7 @@ from headpursuit.studies.results.figures import (
 from headpursuit.studies.results.grown import Balance, Finalist, Grown, Tried
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult
-from headpursuit.studies.results.verdict import Beside, Outcome, Verdict, Why
+from headpursuit.studies.results.verdict import Beside, Compared, Outcome, Verdict, Why, Word
 
 __all__ = [
     "AnswerSheet",
@@ -25,9 +26,11 @@ __all__ = [
     "ArmKind",
     "ArmSummary",
     "Balance",
+    "Baseline",
     "Beside",
     "CaptionArm",
     "CaptionSheet",
+    "Compared",
     "Confusion",
     "Damage",
     "DoseCell",
@@ -48,5 +51,6 @@ __all__ = [
     "Tried",
     "Verdict",
     "Why",
+    "Word",
     "size_of",
 ]

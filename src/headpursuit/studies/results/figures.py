@@ -6,9 +6,12 @@ from typing import Literal, TypeVar
 from headpursuit.heads import Edit
 from headpursuit.studies.tasks.task import Direction
 
-ArmKind = Literal["base", "edit", "image", "text", "dose", "matched", "random", "other"]
+ArmKind = Literal[
+    "base", "edit", "image", "text", "dose", "matched", "random", "other", "prompt", "direction", "ablated"
+]
 """Unedited; the ranked heads; the same at image positions only; at all others; other numbers of ranked heads; random
-heads of the same layers; random heads of any layer; heads of another concept."""
+heads of the same layers; random heads of any layer; heads of another concept. And what is no edit of heads: an
+instruction before each question; a direction added to the stream; a direction taken out of it."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,28 @@ class Damage:
     perplexity: float
     kl: float
     """Mean divergence KL(base || arm) of the next-token distributions, nats; 0 for the base."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Another way to the same end than an edit of heads: an instruction, or a direction in the residual stream."""
+
+    instruction: str = ""
+    """Text before each question."""
+    chat: bool = False
+    """The question is put into the chat template with it, though the study's are not."""
+    layer: int | None = None
+    """The decoder layer, from zero, at whose output the direction was read, and is added."""
+    strength: float = 0.0
+    """The factor on the direction; of one that is ablated, which is taken out after every layer, 1."""
+    ablate: bool = False
+
+    def __str__(self) -> str:
+        if self.instruction:
+            return f'"{self.instruction}"{" in the chat template" if self.chat else ""}'
+        if self.ablate:
+            return f"direction of layer {self.layer} taken out"
+        return f"direction of layer {self.layer} × {self.strength:g}"
 
 
 @dataclass(frozen=True)
@@ -33,6 +58,8 @@ class Arm:
     damage: Damage
     n_forwards: int
     """Forward passes the edit touched, counted at the hooks."""
+    baseline: Baseline | None = None
+    """What was done in place of an edit; None for the unedited model and for edits."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +166,8 @@ class ArmSummary:
     n_forwards: int
     confusion: Confusion | None = None
     """In a classification: which classes were named."""
+    baseline: Baseline | None = None
+    """What was done in place of an edit of heads."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from headpursuit.studies.results.figures import ArmKind
+from headpursuit.studies.results.figures import ArmKind, Estimate
 
 
 class Outcome(StrEnum):
@@ -61,6 +61,29 @@ class Beside:
     """The same if effects of draws are normally distributed."""
 
 
+class Word(StrEnum):
+    """How an edit stands beside another way to the same end."""
+
+    BETTER = "better than"
+    AS_GOOD = "as good as"
+    WORSE = "worse than"
+    NEITHER = "no better and no worse than"
+    """Both break the model."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An edit beside a prompt or a direction, which were given the same tolerated damage."""
+
+    name: str
+    """The arm's."""
+    word: Word
+    difference: Estimate
+    """How much further the edit moves the target score, paired by question; 95 % interval over facts."""
+    breaks: bool
+    """The arm breaks the model on held-out questions."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """A study's verdict, in plain words."""
@@ -74,6 +97,8 @@ class Verdict:
     """The obstacle; None if there is none, and in results of older versions."""
     beside: tuple[Beside, ...] = ()
     """The edit among random heads of each kind; none in results of older versions."""
+    compared: tuple[Compared, ...] = ()
+    """The edit beside a prompt and directions; none where they were left out, and in results of older versions."""
 
     @classmethod
     def upgraded(cls, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from headpursuit.studies.tasks.declarations import (
     is_declaration,
     read_declaration,
 )
-from headpursuit.studies.tasks.declared import declared_task
+from headpursuit.studies.tasks.declared import declared_task, further_unrelated
 from headpursuit.studies.tasks.images import captioning, image_classification
 from headpursuit.studies.tasks.task import Direction, Question, Task, accepted_answers, drawn
 
@@ -45,8 +45,8 @@ def usual_settings(name: str) -> dict[str, Any]:
             return {}
         declared = read_declaration(file)
         enhancing = {"sweep": True, "scales": "1.5,2,3,5"} if declared.get("direction") == "enhance" else {}
-        return enhancing | dict(declared.get("settings", {}))
-    usual: dict[str, Any] = {"chat": True, "positions": "generated", "sweep": True}
+        return {"baselines": True} | enhancing | dict(declared.get("settings", {}))
+    usual: dict[str, Any] = {"chat": True, "positions": "generated", "sweep": True, "baselines": name != CAPTIONING}
     if name == CAPTIONING:
         usual |= {
             "max_new_tokens": 32,
@@ -135,6 +135,7 @@ __all__ = [
     "captioning",
     "drawn",
     "file_settings",
+    "further_unrelated",
     "image_classification",
     "is_declaration",
     "is_image_task",

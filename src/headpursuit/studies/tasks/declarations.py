@@ -12,6 +12,7 @@ _KEYS = (
     "name",
     "task",
     "concept",
+    "called",
     "metric",
     "direction",
     "scorer",

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from headpursuit.concepts import load_concept
+from headpursuit.concepts import Concept, load_concept
 from headpursuit.files import read_text
 from headpursuit.studies.tasks.declarations import one_of, read_declaration
 from headpursuit.studies.tasks.groups import concept_beside, questions_of
@@ -65,7 +65,15 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
         metric=metric,
         direction=direction,
         scorer=scorer or str(declared.get("scorer", "words")),
+        called=_called(declared.get("called", ""), file),
     )
+
+
+def _called(given: Any, file: Path) -> str:
+    """What belongs to the concept, in an instruction's words."""
+    if not isinstance(given, str):
+        raise ValueError(f"{file}, called: expected a few words, like `names of countries`, not {given!r:.60}")
+    return given.strip()
 
 
 def _neutral(given: Any, file: Path) -> tuple[str, ...]:
@@ -121,15 +129,22 @@ def _unrelated(given: Any, concept: str, task: str, file: Path, seed: int, wide:
     if given == "none":
         return ()
     if given == "common":
-        words = load_concept(concept).words
-        common, further = (
-            tuple(q for q in questions if not any(contains(answer, words) for answer in q.answers))
-            for questions in (common_questions(), further_questions() if wide else ())
-        )
-        return every_other_selects(common) + further if wide else common
+        words = load_concept(concept)
+        common = _without(words, common_questions())
+        return every_other_selects(common) + further_unrelated(words) if wide else common
     if not isinstance(given, Mapping):
         raise ValueError(f"{file}, unrelated: expected `common`, `none`, or a group like target, not {given!r}")
     return tuple(questions_of(given, "unrelated", task, file, seed))
+
+
+def _without(concept: Concept, questions: Sequence[Question]) -> tuple[Question, ...]:
+    """The questions that no word of a concept answers."""
+    return tuple(q for q in questions if not any(contains(answer, concept.words) for answer in q.answers))
+
+
+def further_unrelated(concept: Concept) -> tuple[Question, ...]:
+    """The further questions that no word of a concept answers."""
+    return _without(concept, further_questions())
 
 
 def common_questions() -> tuple[Question, ...]:

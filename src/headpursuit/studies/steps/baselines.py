@@ -1,0 +1,225 @@
+"""Other ways to the same end than an edit of heads, as arms of a study: an instruction, and directions in the stream.
+
+Each is chosen as an edit is: on questions that are not held out, the one that goes furthest of those within the damage
+that is tolerated. An instruction has three wordings (twice as many where the model has a chat template that the study
+does not use); a direction is the difference of mean streams between questions that ask for the concept and others, at
+one of five depths, added at one of four strengths, or taken out after every layer.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import cached_property, partial
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from headpursuit.concepts import Concept
+from headpursuit.heads import Edit
+from headpursuit.models import AnatomyError, LanguageModel, answer, difference_of_means, log_probabilities, steer
+from headpursuit.settings import Chat
+from headpursuit.studies.figures.summaries import summarise
+from headpursuit.studies.kernel import Parts
+from headpursuit.studies.measures import AnswerMeasure
+from headpursuit.studies.results import Arm, ArmKind, Baseline, Damage
+from headpursuit.studies.steps.study_run import StudyRun
+from headpursuit.studies.tasks import Question, Task, drawn, further_unrelated
+from headpursuit.studies.text.instructions import instructed, instructions
+
+STRENGTHS = (0.5, 1.0, 2.0, 4.0)
+"""Factors on a direction, mild first; where one breaks the model, stronger ones at its layer are not tried."""
+
+DEPTHS = 5
+"""Layers whose directions are tried, evenly spaced."""
+
+QUESTIONS = 24
+"""Questions of each group that candidates answer, at most."""
+
+TEXTS = 4
+"""Neutral texts that candidates are measured on."""
+
+_NAMES: dict[ArmKind, str] = {"prompt": "prompt", "direction": "direction", "ablated": "ablated-direction"}
+
+_TOO_FEW = "No prompt and no direction was compared: to choose them, target questions about two facts are needed."
+
+Candidate = tuple[str, Baseline]
+"""Its name, and what is done."""
+
+
+def candidates(
+    model: LanguageModel, wordings: Sequence[str], n_layers: int, *, chat: bool = False, suppress: bool = True
+) -> dict[ArmKind, list[list[Candidate]]]:
+    """Everything that is tried, by kind of arm; in each list milder ones come first.
+
+    Args:
+        model: Its chat template is tried too, unless that writes the date.
+        wordings: Instructions.
+        n_layers: Layers of the decoder; 0 to try no direction.
+        chat: The study's questions are in the chat template anyway.
+        suppress: The concept is to become rarer; else no direction is taken out.
+    """
+    frames = [False]
+    if not chat and model.has_chat_template:
+        frame = model.dated(True)
+        frames += [True] * (frame is not None and not frame.date)
+    prompts = [
+        [(f"prompt-{number}{'-chat' * framed}", Baseline(text, framed))]
+        for framed in frames
+        for number, text in enumerate(wordings, start=1)
+    ]
+    depths = sorted({n_layers * (i + 1) // (DEPTHS + 1) for i in range(DEPTHS)}) if n_layers else []
+    sign = -1 if suppress else 1
+    directions = [
+        [(f"direction-{layer}x{sign * s:g}", Baseline(layer=layer, strength=sign * s)) for s in STRENGTHS]
+        for layer in depths
+    ]
+    ablated = [[(f"ablated-{layer}", Baseline(layer=layer, strength=1.0, ablate=True))] for layer in depths]
+    return {"prompt": prompts, "direction": directions, "ablated": ablated if suppress else []}
+
+
+def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> tuple[list[Arm], tuple[str, ...]]:
+    """The best of each kind on held-out questions, and what there is none of, in sentences.
+
+    Candidates are kept in the study's folder under `baselines`, and the arms with the others, each as it finishes.
+    """
+    chosen_on = choosing_task(run.task, run.concept)
+    if len({q.fact for q in chosen_on.questions if q.group == "target"}) < 2:
+        return [], (_TOO_FEW,)
+    task, remarks = chosen_on.split_for(sweep=True, grow=True), list[str]()
+    wordings: tuple[str, ...] = ()
+    try:
+        wordings = instructions(run.task, run.concept)
+    except ValueError as error:
+        remarks.append(f"No prompt was compared: {error}.")
+    directions = torch.zeros(0, 0)
+    try:
+        directions = _directions(run, task)
+    except AnatomyError as error:
+        remarks.append(f"No direction was compared: {error}.")
+    suppress = run.task.direction == "suppress"
+    tried = candidates(run.model, wordings, len(directions), chat=run.config.chat, suppress=suppress)
+    chooser = _Chooser(run, task, measure, directions, sum(len(way) for kind in tried.values() for way in kind))
+    chosen = {kind: chooser.best(kind, ways) for kind, ways in tried.items() if ways}
+    judged = BaselineRunner(run, run.task.heldout, run.task.neutral_texts, directions)
+    parts = Parts(run.folder / "arms", Arm, run.progress, "baselines", len(chosen))
+    return [judged.kept(parts, _NAMES[kind], kind, one) for kind, one in chosen.items()], tuple(remarks)
+
+
+def choosing_task(task: Task, concept: Concept) -> Task:
+    """The task without held-out questions; where no unrelated ones are left, with others that no study holds out."""
+    own = tuple(q for q in task.questions if q.split != "heldout")
+    if not any(q.group == "unrelated" for q in own):
+        own += tuple(replace(q, split="selection") for q in further_unrelated(concept) if q.split != "heldout")
+    return replace(task, questions=own)
+
+
+def _directions(run: StudyRun, task: Task) -> Float[Tensor, "n_layers d_model"]:
+    """Of every layer, the direction from other ranking questions to those that ask for the concept."""
+    others = [q.prompt for q in task.questions if q.split == "ranking" and q.group == "unrelated"]
+    how = {"batch_size": run.config.batch_size, "chat": run.config.frame}
+    return difference_of_means(run.model, task.ranking_prompts, others, **how)
+
+
+class BaselineRunner:
+    """Runs instructions and directions on some questions and texts; damage is against the unedited model."""
+
+    def __init__(
+        self,
+        run: StudyRun,
+        questions: Sequence[Question],
+        texts: Sequence[str],
+        directions: Float[Tensor, "n_layers d_model"],
+    ) -> None:
+        self._run, self._directions, self._texts = run, directions, tuple(texts)
+        self._prompts = [question.prompt for question in questions]
+
+    def kept(self, parts: Parts[Arm], name: str, kind: ArmKind, baseline: Baseline | None) -> Arm:
+        """Run one, or read it back; what was done in another way, or answered other questions, is refused."""
+
+        def lacks(arm: Arm) -> str:
+            if len(arm.answers) != len(self._prompts):
+                return f"has {len(arm.answers)} answers to {len(self._prompts)} questions"
+            return "" if arm.baseline == baseline else f"is of {arm.baseline}, not of {baseline}"
+
+        return parts.part(name, partial(self.run, name, kind, baseline), lacks)
+
+    def run(self, name: str, kind: ArmKind, baseline: Baseline | None) -> Arm:
+        """Answer the questions, and read the texts; without a baseline unedited."""
+        config, done = self._run.config, baseline or Baseline()
+        prompts = [instructed(p, done.instruction) if done.instruction else p for p in self._prompts]
+        with self._under(done):
+            answers = answer(
+                self._run.model,
+                prompts,
+                max_new_tokens=config.max_new_tokens,
+                batch_size=config.batch_size,
+                chat=Chat() if done.chat else config.frame,
+                progress=lambda done, total: self._run.progress(f"arm {name}", done, total),
+            )
+            damage = self._damage(done)
+        return Arm(name, kind, Edit({}), tuple(answers), damage, 0, baseline)
+
+    def _under(self, baseline: Baseline) -> AbstractContextManager[None]:
+        if baseline.layer is None:
+            return nullcontext()
+        layer = None if baseline.ablate else baseline.layer
+        direction = self._directions[baseline.layer]
+        return steer(self._run.model, direction, layer=layer, strength=baseline.strength, ablate=baseline.ablate)
+
+    def _damage(self, baseline: Baseline) -> Damage:
+        """On the texts themselves, also where an instruction stands before them; tokens that it splits count nowhere."""
+        instruction, losses, divergences = baseline.instruction, [], []
+        texts = [str(instructed(text, instruction)) if instruction else text for text in self._texts]
+        for (before, wanted), (after, tokens) in zip(self._unedited, self._read(texts), strict=True):
+            n = min(len(wanted), len(tokens))
+            alike = wanted[-n:] == tokens[-n:]
+            old, new = before[-n:][alike], after[-n:][alike]
+            losses.append(-new.gather(1, wanted[-n:][alike][:, None])[:, 0])
+            divergences.append((old.exp() * (old - new)).sum(1))
+        return Damage(float(torch.cat(losses).mean().exp()), float(torch.cat(divergences).mean().clamp_min(0)))
+
+    @cached_property
+    def _unedited(self) -> list[tuple[Tensor, Tensor]]:
+        """Log-probabilities of the unedited model on each text, and its tokens; first asked for by the base."""
+        return list(self._read(self._texts))
+
+    def _read(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
+        return log_probabilities(self._run.model, texts, batch_size=1)
+
+
+class _Chooser:
+    """Measures candidates on selection questions, and takes the one that goes furthest within the damage allowed."""
+
+    def __init__(
+        self,
+        run: StudyRun,
+        task: Task,
+        measure: AnswerMeasure,
+        directions: Float[Tensor, "n_layers d_model"],
+        n_candidates: int,
+    ) -> None:
+        self._task, self._concept, self._measure, self._seed = task, run.concept, measure, run.config.seed
+        self._questions = drawn(task.selection, QUESTIONS, self._seed)
+        self._runner = BaselineRunner(run, self._questions, task.neutral_texts[:TEXTS], directions)
+        self._parts = Parts(run.folder / "baselines", Arm, run.progress, "choose baselines", 1 + n_candidates)
+        self._base = self._runner.kept(self._parts, "base", "base", None)
+
+    def best(self, kind: ArmKind, ways: Sequence[Sequence[Candidate]]) -> Baseline:
+        """The candidate of a kind that goes furthest within the damage; where none is within it, the least harmful."""
+        found = []
+        for way in ways:
+            enough = False
+            for name, baseline in way:
+                if enough:
+                    self._parts.skip()
+                    continue
+                effect, damage = self._measured(self._runner.kept(self._parts, name, kind, baseline))
+                found.append(((damage <= 1, effect if damage <= 1 else -damage, -damage), baseline))
+                enough = damage > 1
+        return max(found, key=lambda each: each[0])[1]
+
+    def _measured(self, arm: Arm) -> tuple[float, float]:
+        """Effect, and damage in units of what is tolerated."""
+        base, edited = summarise(self._task, self._concept, (self._base, arm), self._seed, self._questions)
+        return self._measure.effect(base, edited), self._measure.damage(base, edited)
