@@ -26,6 +26,7 @@ from headpursuit.studies.causal.measuring import BATCH, COPIES, TEXTS
 from headpursuit.studies.causal.screening import choosing_questions
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.steps.baselines import candidates, choosing_task, selection_of
 from headpursuit.studies.steps.ranked import capture_config
 from headpursuit.studies.steps.study_run import NOTE_ATOMS
 from headpursuit.studies.steps.sweep import sweep_questions
@@ -33,6 +34,9 @@ from headpursuit.studies.tasks import Task
 
 BATCHES = 2
 """Batches that are timed, after one that warms up."""
+
+_WORDINGS = ("",) * 3
+"""As many as there are instructions."""
 
 _LONG = 10
 """Minutes that trying heads may take before a shortlist is advised."""
@@ -119,6 +123,22 @@ class Meter:
         seconds = _seconds(lambda: list(log_probabilities(self._model, texts)))
         found = batches(self._model, texts, 8)
         return Part("neutral", 1, len(found), sum(int(b.attention_mask.sum()) for b in found), seconds / 60)
+
+    def baselines(self, task: Task) -> Part:
+        """Choosing an instruction and directions, and running them: as if every strength were tried."""
+        chosen_on = choosing_task(task, task.words)
+        if chosen_on is None:
+            return Part("baselines", 0, 0, 0, 0.0)
+        config, n_layers = self._config, len(self._model.anatomy.sites)
+        tried = candidates(self._model, _WORDINGS, n_layers, chat=config.chat, suppress=task.direction == "suppress")
+        n_tried = 1 + sum(len(way) for ways in tried.values() for way in ways)
+        some = self.answers([q.prompt for q in selection_of(chosen_on, config.seed)])
+        choosing = together("choose", some, self.neutral(task.neutral_texts[:TEXTS])).times(n_tried)
+        whole = self.answers([q.prompt for q in task.heldout])
+        arms = together("judge", whole, self.neutral(task.neutral_texts)).times(
+            sum(bool(ways) for ways in tried.values())
+        )
+        return replace(together("baselines", choosing, arms), runs=choosing.runs + arms.runs)
 
     def growth(self, task: Task) -> list[Part]:
         """Screening heads, growing an edit from the best, and finalists that answer selection questions.

@@ -17,8 +17,8 @@ RULE = (
 
 
 def columns(result: StudyResult) -> tuple[str, ...]:
-    """The arms set side by side: base, edit, and the first draw of each kind of random heads."""
-    found = (result.arms_of(kind) for kind in ("base", "edit", "matched", "random"))
+    """The arms set side by side: base, edit, the first draw of each kind of random heads, and others if there are."""
+    found = (result.arms_of(kind) for kind in ("base", "edit", "matched", "random", "prompt", "direction"))
     return tuple(arms[0].name for arms in found if arms)
 
 

@@ -19,6 +19,7 @@ from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
 from headpursuit.models import AnatomyError, LanguageModel, answer, difference_of_means, log_probabilities, steer
 from headpursuit.settings import Chat
+from headpursuit.studies.causal.measuring import TEXTS
 from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.measures import AnswerMeasure
@@ -35,9 +36,6 @@ DEPTHS = 5
 
 QUESTIONS = 24
 """Questions of each group that candidates answer, at most."""
-
-TEXTS = 4
-"""Neutral texts that candidates are measured on."""
 
 _NAMES: dict[ArmKind, str] = {"prompt": "prompt", "direction": "direction", "ablated": "ablated-direction"}
 
@@ -83,10 +81,9 @@ def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> tuple[list[Arm], tup
 
     Candidates are kept in the study's folder under `baselines`, and the arms with the others, each as it finishes.
     """
-    chosen_on = choosing_task(run.task, run.concept)
-    if len({q.fact for q in chosen_on.questions if q.group == "target"}) < 2:
+    task, remarks = choosing_task(run.task, run.concept), list[str]()
+    if task is None:
         return [], (_TOO_FEW,)
-    task, remarks = chosen_on.split_for(sweep=True, grow=True), list[str]()
     wordings: tuple[str, ...] = ()
     try:
         wordings = instructions(run.task, run.concept)
@@ -106,19 +103,29 @@ def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> tuple[list[Arm], tup
     return [judged.kept(parts, _NAMES[kind], kind, one) for kind, one in chosen.items()], tuple(remarks)
 
 
-def choosing_task(task: Task, concept: Concept) -> Task:
-    """The task without held-out questions; where no unrelated ones are left, with others that no study holds out."""
+def choosing_task(task: Task, concept: Concept) -> Task | None:
+    """The task without held-out questions: ranking ones, which make directions, and selection ones, which choose.
+
+    Where it has no other unrelated questions, those that edits are grown on are asked. None where facts are too few.
+    """
     own = tuple(q for q in task.questions if q.split != "heldout")
     if not any(q.group == "unrelated" for q in own):
         own += tuple(replace(q, split="selection") for q in further_unrelated(concept) if q.split != "heldout")
-    return replace(task, questions=own)
+    if len({q.fact for q in own if q.group == "target"}) < 2:
+        return None
+    return replace(task, questions=own).split_for(sweep=True, grow=True)
+
+
+def selection_of(task: Task, seed: int) -> tuple[Question, ...]:
+    """The selection questions that candidates answer, of what `choosing_task` gave."""
+    return drawn(task.selection, QUESTIONS, seed)
 
 
 def _directions(run: StudyRun, task: Task) -> Float[Tensor, "n_layers d_model"]:
     """Of every layer, the direction from other ranking questions to those that ask for the concept."""
     others = [q.prompt for q in task.questions if q.split == "ranking" and q.group == "unrelated"]
-    how = {"batch_size": run.config.batch_size, "chat": run.config.frame}
-    return difference_of_means(run.model, task.ranking_prompts, others, **how)
+    size, frame = run.config.batch_size, run.config.frame
+    return difference_of_means(run.model, task.ranking_prompts, others, batch_size=size, chat=frame)
 
 
 class BaselineRunner:
@@ -148,6 +155,7 @@ class BaselineRunner:
         """Answer the questions, and read the texts; without a baseline unedited."""
         config, done = self._run.config, baseline or Baseline()
         prompts = [instructed(p, done.instruction) if done.instruction else p for p in self._prompts]
+        unedited = self._unedited  # read before anything is steered
         with self._under(done):
             answers = answer(
                 self._run.model,
@@ -157,7 +165,7 @@ class BaselineRunner:
                 chat=Chat() if done.chat else config.frame,
                 progress=lambda done, total: self._run.progress(f"arm {name}", done, total),
             )
-            damage = self._damage(done)
+            damage = self._damage(done, unedited)
         return Arm(name, kind, Edit({}), tuple(answers), damage, 0, baseline)
 
     def _under(self, baseline: Baseline) -> AbstractContextManager[None]:
@@ -167,11 +175,11 @@ class BaselineRunner:
         direction = self._directions[baseline.layer]
         return steer(self._run.model, direction, layer=layer, strength=baseline.strength, ablate=baseline.ablate)
 
-    def _damage(self, baseline: Baseline) -> Damage:
-        """On the texts themselves, also where an instruction stands before them; tokens that it splits count nowhere."""
+    def _damage(self, baseline: Baseline, unedited: Sequence[tuple[Tensor, Tensor]]) -> Damage:
+        """On the texts themselves, also where an instruction stands before them; tokens it splits count nowhere."""
         instruction, losses, divergences = baseline.instruction, [], []
         texts = [str(instructed(text, instruction)) if instruction else text for text in self._texts]
-        for (before, wanted), (after, tokens) in zip(self._unedited, self._read(texts), strict=True):
+        for (before, wanted), (after, tokens) in zip(unedited, self._read(texts), strict=True):
             n = min(len(wanted), len(tokens))
             alike = wanted[-n:] == tokens[-n:]
             old, new = before[-n:][alike], after[-n:][alike]
@@ -181,7 +189,7 @@ class BaselineRunner:
 
     @cached_property
     def _unedited(self) -> list[tuple[Tensor, Tensor]]:
-        """Log-probabilities of the unedited model on each text, and its tokens; first asked for by the base."""
+        """Log-probabilities of the unedited model on each text, and its tokens."""
         return list(self._read(self._texts))
 
     def _read(self, texts: Sequence[str]) -> Iterator[tuple[Tensor, Tensor]]:
@@ -200,7 +208,7 @@ class _Chooser:
         n_candidates: int,
     ) -> None:
         self._task, self._concept, self._measure, self._seed = task, run.concept, measure, run.config.seed
-        self._questions = drawn(task.selection, QUESTIONS, self._seed)
+        self._questions = selection_of(task, self._seed)
         self._runner = BaselineRunner(run, self._questions, task.neutral_texts[:TEXTS], directions)
         self._parts = Parts(run.folder / "baselines", Arm, run.progress, "choose baselines", 1 + n_candidates)
         self._base = self._runner.kept(self._parts, "base", "base", None)
