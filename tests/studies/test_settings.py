@@ -27,6 +27,18 @@ def test_image_tasks_have_defaults_of_their_own():
     assert usual_config("countries-qa", "m") == StudyConfig("countries-qa", "m")
 
 
+def test_every_task_with_answers_is_compared_with_other_ways_unless_that_is_left_out(declare):
+    assert [usual_config(task, "m").baselines for task in ("months", IMAGES, "captioning")] == [True, True, False]
+    assert not usual_config("months", "m", baselines=False).baselines
+    assert "--no-baselines" in command(usual_config("months", "m", baselines=False), Path("x"))
+    older = to_record(usual_config("months", "m"))
+    del older["baselines"]  # studies from before there were any ran none
+    assert not from_record(StudyConfig, older).baselines
+    assert not usual_config(declare("task: months\nsettings: {model: m, baselines: false}\n")).baselines
+    with pytest.raises(ValueError, match="`baselines` belongs to tasks with one direction; leave it out"):
+        find_task(usual_config("captioning", "m", data="scenes", concept="colours", baselines=True))
+
+
 @pytest.mark.parametrize("given", [{"heads": "2"}, {"scale": -2.0}])
 def test_heads_or_scale_switch_the_sweep_off(given):
     assert not usual_config(IMAGES, "m", **given).sweep
@@ -210,7 +222,7 @@ def test_a_study_needs_a_model_from_somewhere(declare):
         ("{max-new-token: 3}", "settings: there is no setting 'max-new-token'; did you mean max_new_tokens?"),
         (
             "{qqqq: 3}",
-            "settings: there is no setting 'qqqq'; there is also, among, anatomy, ask, batch_size, by, ",
+            "settings: there is no setting 'qqqq'; there is also, among, anatomy, ask, baselines, batch_size, by, ",
         ),
         ("{task: other}", "settings: there is no setting 'task'"),
         ("{controls: many}", "settings, controls: expected int, found 'many'"),
