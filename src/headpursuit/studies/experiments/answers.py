@@ -88,9 +88,7 @@ def study_answers(
         promised=promised,
         found=found if promised else None,
         remarks=tuple(
-            filter(
-                None, (*task.remarks, kept, another, remark, left_out, whole, *lacking, _worn(model, task, config))
-            )
+            filter(None, (*task.remarks, kept, another, remark, left_out, whole, *lacking, _worn(model, task, config)))
         ),
         metric=measure.metric.name,
         direction=task.direction,
