@@ -20,6 +20,7 @@ NAMES = {
     "lm-eval run": "lm_eval",
     "agreement": "agreement",
     "screen": "screen",
+    "stability card": "stability",
 }
 """By what manifests call their folders."""
 

@@ -37,7 +37,8 @@ def study_within(config: Any, task: str, **settings: Any) -> StudyConfig:
         FileNotFoundError, ValueError: As `usual_config`.
     """
     shared = ("revision", "scope", "ranking", "batch_size", "seed", "device", "dtype", "anatomy")
-    found = usual_config(task, config.model, **{name: getattr(config, name) for name in shared}, **settings)
+    given = {name: getattr(config, name) for name in shared if hasattr(config, name)}
+    found = usual_config(task, config.model, **given, **settings)
     return replace(found, date=config.date) if found.chat else found
 
 

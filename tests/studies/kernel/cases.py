@@ -8,6 +8,7 @@ import causal_task
 import planted_words
 import pytest
 import test_rankers
+import test_stability
 import tiny
 import tiny_captions
 import tiny_study
@@ -23,6 +24,7 @@ from headpursuit.studies.experiments.lm_eval import HarnessConfig, evaluating
 from headpursuit.studies.experiments.rankers import RankersConfig
 from headpursuit.studies.experiments.screen import ScreenConfig
 from headpursuit.studies.experiments.sensitivity import SensitivityConfig
+from headpursuit.studies.experiments.stability import StabilityConfig
 from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask
 from headpursuit.studies.tasks import load_task
 
@@ -116,6 +118,12 @@ def _screen(place):
     return Case("screen", tiny.word_model(), config, replace(config, questions=9), {"task": causal_task.task_of()})
 
 
+def _stability(_):
+    config = replace(test_stability.CONFIG, bootstraps=2, null_lists=1)
+    given = {"task": test_stability.task_of(8)}
+    return Case("stability", planted_words.planted_model(), config, replace(config, bootstraps=3), given)
+
+
 CASES: dict[str, Callable[..., Case]] = {
     "answers": _answers,
     "captions": _captions,
@@ -125,6 +133,7 @@ CASES: dict[str, Callable[..., Case]] = {
     "lm_eval": _lm_eval,
     "agreement": _agreement,
     "screen": _screen,
+    "stability": _stability,
 }
 
 
@@ -161,6 +170,7 @@ BEGINNINGS = {
     ],
     "agreement": [(AgreementConfig("one.json", "a folder/other"), {"one", "other"})],
     "screen": [(ScreenConfig("countries-qa", "a model"), {"task", "model"})],
+    "stability": [(StabilityConfig("countries-qa", "a model"), {"task", "model"})],
     "lm_eval": [(HarnessConfig("a model", ("arc_easy", "m.yaml"), EDIT), {"model", "tasks", "edit"})],
 }
 """Of every experiment some settings, and the fields that cannot be anything else here."""
