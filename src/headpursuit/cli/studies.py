@@ -18,16 +18,33 @@ OutputOption = Annotated[
 ]
 PlanOption = Annotated[bool, typer.Option("--plan", help="Only say what it will cost, measured on a few batches.")]
 
+RegisterOption = Annotated[
+    bool,
+    typer.Option(
+        "--register",
+        help="Only write settings, splits, thresholds and their hash; --resume then carries the plan out.",
+    ),
+]
+
 STUDY = with_settings("studies.config:StudyConfig")
 SWEEP = with_settings("studies.config:StudyConfig", without=("sweep",))
 
 
 @one_line_errors
 def study(
-    ctx: typer.Context, output: OutputOption = None, resume: options.ResumeOption = False, plan: PlanOption = False
+    ctx: typer.Context,
+    output: OutputOption = None,
+    resume: options.ResumeOption = False,
+    plan: PlanOption = False,
+    register: RegisterOption = False,
 ) -> None:
     """Rank heads, rescale the best ones, compare with random heads on held-out questions, and judge."""
-    _study(given_in(ctx), output, resume=resume, plan=plan)
+    if register and (resume or plan):
+        raise ValueError("--register begins a study and measures nothing; leave --resume and --plan out")
+    if register:
+        _register(given_in(ctx), output)
+    else:
+        _study(given_in(ctx), output, resume=resume, plan=plan)
 
 
 @one_line_errors
@@ -56,6 +73,19 @@ def _study(settings: dict[str, Any], output: Path | None, *, resume: bool, plan:
         show_plan(config)
     else:
         run_study(config, output or usual_folder(settings["task"], config.model), resume=resume)
+
+
+def _register(settings: dict[str, Any], output: Path | None) -> None:
+    from headpursuit.studies import StudyConfig, register_study
+    from headpursuit.studies.running import usual_folder
+
+    config = StudyConfig(**settings)
+    folder = output or usual_folder(settings["task"], config.model)
+    plan = register_study(config, folder)
+    splits = ", ".join(f"{one.n_questions} {name}" for name, one in plan.splits.items())
+    say(f"registered: {folder / 'registration.json'} ({splits} questions)")
+    say(f"SHA-256 {plan.sha256}")
+    say("nothing was measured; the same command with --resume in place of --register carries it out")
 
 
 @one_line_errors

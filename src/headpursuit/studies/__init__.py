@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from headpursuit.studies.experiments.captions import CaptioningResult, study_captions
     from headpursuit.studies.kernel.progress import Progress
     from headpursuit.studies.results import StudyResult
-    from headpursuit.studies.running import study
+    from headpursuit.studies.running import register_study, study
     from headpursuit.studies.settings import find_task, usual_config
     from headpursuit.studies.tasks import CAPTIONING, Task, image_classification, load_task, task_names, usual_settings
     from headpursuit.studies.text.metrics import contains
@@ -27,6 +27,7 @@ __all__ = [
     "image_classification",
     "load_result",
     "load_task",
+    "register_study",
     "study",
     "study_captions",
     "task_names",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headpursuit.models import GivenModel
     from headpursuit.studies.experiments.captions import CaptioningResult
     from headpursuit.studies.results import StudyResult
+    from headpursuit.studies.steps.registration import Registration
 
 
 def study(
@@ -67,6 +68,28 @@ def study(
         model, config, folder, task=task, resume=resume, progress=progress
     )
     return found
+
+
+def register_study(config: StudyConfig, path: Path | str, *, task: Task | None = None) -> "Registration":
+    """Begin a study with its plan alone: settings, splits, thresholds and their hash, before anything is measured.
+
+    `study` with `resume=True` then carries it out, and its result says whether the plan was followed.
+
+    Args:
+        config: The study.
+        path: Its folder.
+        task: A task of one's own, which the config then only names.
+
+    Raises:
+        FileExistsError: If the folder exists.
+        FileNotFoundError, ValueError: If the task lacks something, or a setting would do nothing.
+    """
+    from headpursuit.studies.steps.registration import register
+
+    found, folder = experiment_of(config), Path(path)
+    found.kind.check(folder, config, resume=False)
+    task = task or found.prepare(config)["task"]
+    return register(task, config, found.kind.begin(folder, config))
 
 
 def experiment_of(config: StudyConfig) -> Any:

@@ -33,6 +33,7 @@ from headpursuit.studies.shown import grown_shown, heads_shown, promised_shown, 
 from headpursuit.studies.steps.arms import BASE, ArmRunner, all_there_are, image_scopes, plan_arms
 from headpursuit.studies.steps.baselines import baseline_arms
 from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.registration import followed
 from headpursuit.studies.steps.study_run import StudyRun, begin_study
 from headpursuit.studies.steps.sweep import doses_left_out, sweep
 from headpursuit.studies.tasks import Task
@@ -72,7 +73,7 @@ def study_answers(
     summaries = summarise(task, run.concept, arms, config.seed)
     compared = compare(measure, summaries, partial(_further, run, arms))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
-    whole = all_there_are(config, planned)
+    whole, plan = all_there_are(config, planned), followed(task, config, run.folder)
     decision = decide(measure, summaries)
     promised, found = _promised(measure, sheet, grown), measure.balance(decision.base, decision.edit)
     kept = sentences.reproduced(promised, found, config.effect) if promised else ""
@@ -88,7 +89,10 @@ def study_answers(
         promised=promised,
         found=found if promised else None,
         remarks=tuple(
-            filter(None, (*task.remarks, kept, another, remark, left_out, whole, *lacking, _worn(model, task, config)))
+            filter(
+                None,
+                (*task.remarks, plan, kept, another, remark, left_out, whole, *lacking, _worn(model, task, config)),
+            )
         ),
         metric=measure.metric.name,
         direction=task.direction,

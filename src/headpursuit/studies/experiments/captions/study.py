@@ -18,6 +18,7 @@ from headpursuit.studies.results import Arm, ArmKind, CaptionArm, CaptionSheet, 
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.steps.arms import ArmRunner, PlannedArm, all_there_are, image_scopes, plan_arms
 from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.registration import followed
 from headpursuit.studies.steps.study_run import StudyRun, begin_study
 from headpursuit.studies.steps.sweep import DoseRunner, dose_edits, doses_left_out, sweep_questions
 from headpursuit.studies.tasks import Direction, Task
@@ -68,7 +69,7 @@ def study_captions(
             for direction, own in figures.items()
         },
         examples=_examples(task, arms, run.thumbnails),
-        remarks=tuple(filter(None, (*task.remarks, remark, left_out, *whole))),
+        remarks=tuple(filter(None, (*task.remarks, followed(task, config, run.folder), remark, left_out, *whole))),
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
 
