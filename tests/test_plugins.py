@@ -243,7 +243,8 @@ def test_the_example_of_the_guide_works_as_an_installed_package(tmp_path):
     tiny_study.declare_task(folder)
     declared = folder / "tiny-qa.yaml"
     declared.write_text(
-        f"{declared.read_text()}metric: begins-right\nneutral: [w11 w12 w13 w14]\nsettings: {{max_new_tokens: 4}}\n"
+        f"{declared.read_text()}metric: begins-right\nneutral: [w11 w12 w13 w14]\n"
+        "settings: {max_new_tokens: 4, baselines: false}\n"
     )
     rude = folder / "rude.yaml"
     rude.write_text(f"{declared.read_text()}scorer: capitals\n".replace("begins-right", "toxicity"))

@@ -33,7 +33,7 @@ def declared(tmp_path_factory):
     tiny_study.declare_task(folder)
     lines = [json.dumps(asdict(question)) + "\n" for question in causal_task.task_of().questions]
     (folder / "questions.jsonl").write_text("".join(lines))
-    settings = {"other-concept": "shapes.txt", "max-new-tokens": tiny_study.N_NEW}
+    settings = {"other-concept": "shapes.txt", "max-new-tokens": tiny_study.N_NEW, "baselines": False}
     lines = [
         *(folder / "tiny-qa.yaml").read_text().splitlines(),
         f"neutral: {json.dumps(tiny_study.NEUTRAL)}",

@@ -62,6 +62,7 @@ def declare(tmp_path, model, rows):
                 "max_new_tokens": N_NEW,
                 "batch-size": 5,
                 "controls": 2,
+                "baselines": False,
                 "n_draws": 3,
                 "null": "any",
             }

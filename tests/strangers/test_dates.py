@@ -156,7 +156,17 @@ def typed_in(dated, monkeypatch):
 
 def test_commands_keep_the_date_and_go_on_at_it(typed_in, monkeypatch):
     common = ("study", "tiny-qa.yaml", "model", "--chat", "--heads", "2", "--scale", "-20", "--controls", "2")
-    common += ("--other-concept", "shapes.txt", "--n-draws", "4", "--max-new-tokens", "4", "-o", "study")
+    common += (
+        "--other-concept",
+        "shapes.txt",
+        "--n-draws",
+        "4",
+        "--max-new-tokens",
+        "4",
+        "--no-baselines",
+        "-o",
+        "study",
+    )
     with tiny_study.breaking_in("edit"):
         assert run(*common).exit_code == 130
     on(monkeypatch, LATER)

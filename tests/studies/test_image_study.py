@@ -47,6 +47,7 @@ def made(model, tmp_path_factory):
         "tiny",
         data="drawings",
         chat=False,
+        baselines=False,
         sweep_questions=3,
         doses="1",
         scales="-20",

@@ -101,7 +101,7 @@ def study_answers(
 
 
 def _further(run: StudyRun, arms: Sequence[Arm], name: str) -> Estimate:
-    """How much further the edit moves the target score than the arm of a name."""
+    """The edit's lead over the arm of a name, in target score."""
     base, edit = (next(arm for arm in arms if arm.kind == kind) for kind in ("base", "edit"))
     other = next(arm for arm in arms if arm.name == name)
     return further(run.task, run.concept, edit, other, base, run.config.seed)

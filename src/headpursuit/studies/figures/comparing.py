@@ -11,7 +11,7 @@ from headpursuit.studies.text.scoring import score
 
 
 def further(task: Task, concept: Concept, arm: Arm, other: Arm, base: Arm, seed: int) -> Estimate:
-    """How much further one arm moves the target score than another, in the direction of the task.
+    """The lead of one arm over another: how much further it moves the target score in the direction of the task.
 
     Args:
         task: Its held-out target questions are compared.

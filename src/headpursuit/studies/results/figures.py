@@ -59,7 +59,7 @@ class Arm:
     n_forwards: int
     """Forward passes the edit touched, counted at the hooks."""
     baseline: Baseline | None = None
-    """What was done in place of an edit; None for the unedited model and for edits."""
+    """Done in place of an edit; None for the unedited model and for edits."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class ArmSummary:
     confusion: Confusion | None = None
     """In a classification: which classes were named."""
     baseline: Baseline | None = None
-    """What was done in place of an edit of heads."""
+    """Done in place of an edit of heads."""
 
 
 @dataclass(frozen=True)

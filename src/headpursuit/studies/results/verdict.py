@@ -62,7 +62,7 @@ class Beside:
 
 
 class Word(StrEnum):
-    """How an edit stands beside another way to the same end."""
+    """The standing of an edit beside another way to the same end."""
 
     BETTER = "better than"
     AS_GOOD = "as good as"
@@ -79,7 +79,7 @@ class Compared:
     """The arm's."""
     word: Word
     difference: Estimate
-    """How much further the edit moves the target score, paired by question; 95 % interval over facts."""
+    """The distance by which the edit moves the target score further, paired by question; 95 % interval over facts."""
     breaks: bool
     """The arm breaks the model on held-out questions."""
 

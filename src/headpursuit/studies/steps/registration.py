@@ -67,7 +67,7 @@ def register(task: Task, config: StudyConfig, folder: Path) -> Registration:
 
 
 def followed(task: Task, config: StudyConfig, folder: Path) -> str:
-    """Whether a study did what it was registered with, in a sentence; empty if it was not registered.
+    """The sentence that says whether a study followed its plan; empty if it was not registered.
 
     Raises:
         ValueError: If the registration was changed after it was written.

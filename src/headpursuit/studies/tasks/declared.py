@@ -70,7 +70,7 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
 
 
 def _called(given: Any, file: Path) -> str:
-    """What belongs to the concept, in an instruction's words."""
+    """The concept's words in an instruction."""
     if not isinstance(given, str):
         raise ValueError(f"{file}, called: expected a few words, like `names of countries`, not {given!r:.60}")
     return given.strip()

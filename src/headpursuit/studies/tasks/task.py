@@ -67,7 +67,7 @@ class Task:
     scorer: str = "words"
     """The scorer of outputs where the metric is toxicity or sentiment."""
     called: str = ""
-    """What belongs to the concept, as an instruction names it: `names of countries`; empty for the concept's name."""
+    """The concept as an instruction names it: `names of countries`; empty for the concept's name."""
 
     @property
     def words(self) -> Concept:
