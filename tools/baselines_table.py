@@ -29,7 +29,7 @@ def main() -> int:
 def rows_of(name: str, result: StudyResult) -> list[tuple[str, ...]]:
     """The unedited model, the edit, what it is compared with, and the means of random heads."""
     compared = {one.name: one for one in result.verdict.compared}
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for arm in result.arms:
         if arm.kind in ("base", "edit") or arm.baseline is not None:
             done = str(arm.baseline or " ".join(arm.heads) or "nothing")
