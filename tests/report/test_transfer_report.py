@@ -1,6 +1,7 @@
 """The page of a transfer, from a result on disk made by hand."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -18,7 +19,10 @@ from headpursuit.studies.experiments.transfer import (
     by_effect,
     by_overlap,
 )
+from headpursuit.studies.experiments.transfer.isolating import isolations
 from headpursuit.studies.experiments.transfer.result import KIND
+from headpursuit.studies.experiments.transfer.sentences import shown
+from headpursuit.studies.kernel import Table
 from headpursuit.studies.results import Estimate
 
 NAMES = ["digits", "counting", "words"]
@@ -86,6 +90,32 @@ def test_the_page_says_everything_and_loads_nothing(folder):
     assert "<script" not in page
     names = {f"{kind}.{ending}" for kind in ("effects", "overlaps") for ending in ("png", "svg")}
     assert {file.name for file in (folder / "figures").iterdir()} == names
+
+
+def test_what_each_edit_isolates_is_on_the_page(folder):
+    digits, counting = result().isolations  # the heads of words break the model
+    assert (digits.row, digits.cause, digits.most, digits.loss.value) == ("digits", 0.9, "counting", 0.62)
+    assert digits.isolate == pytest.approx((0.38 + 0.98) / 2)
+    assert counting.disentangled == pytest.approx((0.02 + 0.98) / 2)
+    text = " ".join(re.sub(r"<[^>]+>", " ", render(folder).read_text(encoding="utf-8")).split())
+    assert "digits 0.90 0.68 0.79 counting 0.62 0.61 to 0.63" in text
+    tables = [part for part in shown(result()) if isinstance(part, Table)]
+    assert ("digits", "0.90", "0.68", "0.79", "counting 0.62 (0.61-0.63)") in tables[-1].rows
+
+
+def test_rows_without_a_score_at_home_or_elsewhere_isolate_nothing():
+    def cells(**words):
+        found = {
+            (cell.row, cell.column): cell
+            for cell in result().cells
+            if {cell.row, cell.column} <= {"digits", "counting"}
+        }
+        return [replace(cell, word=words.get(f"{row}_{column}", cell.word)) for (row, column), cell in found.items()]
+
+    assert [each.row for each in isolations(cells())] == ["digits", "counting"]
+    assert [each.row for each in isolations(cells(digits_digits="nothing to lose"))] == ["counting"]
+    assert [each.row for each in isolations(cells(digits_counting="nothing to lose"))] == ["counting"]
+    assert [each.row for each in isolations(cells(counting_digits="breaks"))] == ["digits"]
 
 
 def test_pictures_follow_the_tree(folder, monkeypatch):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from headpursuit.studies.experiments.transfer.clustering import Clustering
 from headpursuit.studies.experiments.transfer.config import TransferConfig
 from headpursuit.studies.experiments.transfer.effects import Column, EffectCell
+from headpursuit.studies.experiments.transfer.isolating import Isolation, isolations
 from headpursuit.studies.experiments.transfer.overlap import Overlap
 from headpursuit.studies.kernel import Loadable, ResultKind
 
@@ -53,6 +54,11 @@ class TransferResult(Loadable):
     """Remarks for readers of the figures."""
     versions: dict[str, str]
     """Packages, device and dtype it ran with."""
+
+    @property
+    def isolations(self) -> tuple[Isolation, ...]:
+        """The cause and isolate scores of every edit that breaks nothing."""
+        return isolations(self.cells)
 
     def cell(self, row: str, column: str) -> EffectCell:
         """The effect of the heads of `row` on the questions of `column`."""

@@ -108,6 +108,8 @@ def shown(result: TransferResult) -> Iterator[Shown]:
     yield Table(f"best heads of every task, of {result.n_heads}", columns, tuple(rows))
     yield _overlaps(result)
     yield _matrix(result)
+    if result.isolations:
+        yield _isolations(result)
     first, *others = result.sentences
     yield Line(f"\n{first}", strong=True)
     yield from (Line(f"  {text}") for text in (*others, *result.remarks))
@@ -142,6 +144,21 @@ def _matrix(result: TransferResult) -> Table:
         "random heads; broken: the model falls apart; -: nothing to lose"
     )
     return Table(title, ("heads of", *(f">{name}" for name in names)), tuple(rows))
+
+
+def _isolations(result: TransferResult) -> Table:
+    rows = tuple(
+        (
+            each.row,
+            f"{each.cause:.2f}",
+            f"{each.isolate:.2f}",
+            f"{each.disentangled:.2f}",
+            f"{each.most} {each.loss.value:.2f} ({each.loss.low:.2f}-{each.loss.high:.2f})",
+        )
+        for each in result.isolations
+    )
+    columns = ("heads of", ">cause", ">isolate", ">mean of both", "other task that loses most")
+    return Table("what an edit isolates: taken of its own task, left of the others", columns, rows)
 
 
 def _cell(cell: EffectCell) -> str:
