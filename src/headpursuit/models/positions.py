@@ -214,7 +214,7 @@ def named_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def _tokens(given: dict[str, Any]) -> Tensor:
-    """What the decoder reads: (n_rows, n_tokens), or embedded."""
+    """The input of the decoder: (n_rows, n_tokens), or embedded."""
     tokens = next((given[n] for n in ("input_ids", "inputs_embeds") if isinstance(given.get(n), Tensor)), None)
     if tokens is None:
         raise ValueError(f"the decoder got neither input_ids nor inputs_embeds, where {_UNKNOWN}")

@@ -1,4 +1,4 @@
-"""What each edit isolates: how much of its own task it takes, and how much of the others' it leaves."""
+"""Edits and what they isolate: how much of its own task it takes, and how much of the others' it leaves."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
