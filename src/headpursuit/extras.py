@@ -7,6 +7,8 @@ _EXTRAS = {
     "datasets": ("data sets of the Hugging Face hub", "datasets", "data"),
     "pyarrow": ("Parquet files", "pyarrow", "data"),
     "pyarrow.parquet": ("Parquet files", "pyarrow", "data"),
+    "soundfile": ("sound files", "soundfile", "audio"),
+    "soxr": ("sounds of another rate than the model's", "soxr", "audio"),
     "peft": ("adapters", "peft", "export"),
     "lm_eval": ("tasks of lm-evaluation-harness", "lm-eval", "lm-eval"),
     "gradio": ("live pages", "gradio", "explore"),

@@ -10,8 +10,9 @@ from typing import Any, Literal, SupportsIndex, TypeAlias, get_args
 from headpursuit.files import shown
 from headpursuit.given import listed
 
-Kind: TypeAlias = Literal["self", "cross"]
-"""The sequence a head attends to: the text it is part of, or something else (an encoder's output, an image)."""
+Kind: TypeAlias = Literal["self", "cross", "encoder"]
+"""The sequence a head attends to: the text it is part of, or something else (an encoder's output, an image); or, in the
+encoder of an encoder-decoder, what that encodes."""
 
 NamedScope: TypeAlias = Literal["all", "prompt", "generated", "image", "text"]
 
@@ -25,14 +26,14 @@ _PROVENANCE = ("kind", "version", "model", "revision", "unembedding_sha256", "co
 _LARGEST = 1e30
 """No scale is larger: numbers must stay finite."""
 
-_HEAD = re.compile(r"L(\d+)(X?)H(\d+)", re.IGNORECASE)
+_HEAD = re.compile(r"(?:L(\d+)(X?)|E(\d+))H(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, order=True)
 class Head:
     """One attention head, written `L12H3`: head 3 of layer 12, both counted from zero.
 
-    A cross-attention head is written `L12XH3`.
+    A cross-attention head is written `L12XH3`, and a head of an encoder-decoder's encoder `E12H3`.
     """
 
     layer: int
@@ -41,7 +42,7 @@ class Head:
 
     @classmethod
     def parse(cls, text: str) -> "Head":
-        """Read `L12H3` or `L12XH3`.
+        """Read `L12H3`, `L12XH3` or `E12H3`.
 
         Raises:
             ValueError: If the text is not of that form.
@@ -49,11 +50,13 @@ class Head:
         match = _HEAD.fullmatch(text.strip())
         if match is None:
             raise ValueError(f"{text!r} is not a head; write the layer and the head from zero, like L12H3")
-        return cls(int(match[1]), int(match[3]), "cross" if match[2] else "self")
+        if match[3]:
+            return cls(int(match[3]), int(match[4]), "encoder")
+        return cls(int(match[1]), int(match[4]), "cross" if match[2] else "self")
 
     @property
     def site(self) -> str:
-        """The heads it sits among, such as `L12`, or `L12X` for cross-attention."""
+        """The heads it sits among, such as `L12`, `L12X` for cross-attention, or `E12` of an encoder."""
         return site_name(self.layer, self.kind)
 
     def __str__(self) -> str:
@@ -68,13 +71,13 @@ GivenHead: TypeAlias = Head | str | tuple[SupportsIndex, SupportsIndex]
 
 
 def site_name(layer: int, kind: Kind = "self") -> str:
-    """Name of all heads of one attention together: `L12`, or `L12X` for cross-attention."""
-    return f"L{layer}X" if kind == "cross" else f"L{layer}"
+    """Name of all heads of one attention together: `L12`, `L12X` for cross-attention, or `E12` of an encoder."""
+    return {"self": f"L{layer}", "cross": f"L{layer}X", "encoder": f"E{layer}"}[kind]
 
 
-def site_order(name: str) -> tuple[int, str]:
-    """Sorts names of sites by layer, cross-attention after self-attention."""
-    return int(name[1:].rstrip("X")), name[-1:] if name.endswith("X") else ""
+def site_order(name: str) -> tuple[bool, int, str]:
+    """Sorts names of sites by layer, cross-attention after self-attention, and an encoder's last."""
+    return name.startswith("E"), int(name[1:].rstrip("X")), name[-1:] if name.endswith("X") else ""
 
 
 def heads_of(given: Iterable[GivenHead] | GivenHead) -> tuple[Head, ...]:

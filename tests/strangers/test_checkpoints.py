@@ -4,7 +4,6 @@ import broken
 import numpy as np
 import pytest
 import tiny
-import transformers as hf
 from safetensors.torch import load_file, save_file
 
 import headpursuit as hp
@@ -20,15 +19,6 @@ def _sharded(folder):
     stored = load_file(second)
     del stored[next(iter(stored))]
     save_file(stored, second, {"format": "pt"})
-    return folder
-
-
-def _bart(folder):
-    sizes = dict(d_model=32, decoder_layers=1, encoder_layers=1, decoder_ffn_dim=48, encoder_ffn_dim=48)
-    heads = dict(decoder_attention_heads=4, encoder_attention_heads=4, max_position_embeddings=64, pad_token_id=0)
-    network = hf.BartForConditionalGeneration(hf.BartConfig(vocab_size=300, **sizes, **heads))
-    network.save_pretrained(folder)
-    tiny.word_tokenizer().save_pretrained(folder)
     return folder
 
 
@@ -116,7 +106,6 @@ REFUSED = {
         broken.seeing(lambda stored: {n: v for n, v in stored.items() if "vision" not in n}),
         r"missing.*vision_tower",
     ),
-    "a shared embedding": (_bart, r"BartForCausalLM missing.*bart is an encoder-decoder, BartForCausalLM its decoder"),
     "GGUF: a projection": (
         broken.as_gguf(broken.without("1.attn_output.weight")),
         rf"1 of the 30 .*\({O_PROJ}\).*random",

@@ -43,13 +43,15 @@ def test_doctor_and_capture_refuse_it_in_one_line(case, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "p.txt"]
 
 
-def test_doctor_refuses_models_that_listen_by_name(tmp_path):
+def test_doctor_refuses_models_that_listen_without_what_prepares_sound(tmp_path):
     sizes = dict(d_model=32, decoder_layers=1, encoder_layers=1, decoder_ffn_dim=48, encoder_ffn_dim=48)
     heads = dict(decoder_attention_heads=4, encoder_attention_heads=4, pad_token_id=0, decoder_start_token_id=1)
     config = hf.WhisperConfig(vocab_size=300, eos_token_id=2, bos_token_id=1, **sizes, **heads)
     hf.WhisperForConditionalGeneration(config).save_pretrained(tmp_path)
     tiny.word_tokenizer().save_pretrained(tmp_path)
-    assert_refused(run("doctor", tmp_path, "--device", "cpu"), "whisper listens, and headpursuit has no ears yet")
+    assert_refused(
+        run("doctor", tmp_path, "--device", "cpu"), "whisper listens, but what prepares sound for it is missing"
+    )
 
 
 def test_doctor_says_what_files_hold_beside(tmp_path):

@@ -7,11 +7,14 @@ import torch
 
 from headpursuit.models import (
     Certificate,
+    HearingFacts,
     LanguageModel,
     TokenizerFacts,
     UnembeddingFacts,
     VisionFacts,
-    log_probabilities,
+    batches,
+    hearing_facts,
+    read_logits,
     tokenizer_facts,
     unembedding,
     unembedding_facts,
@@ -19,10 +22,14 @@ from headpursuit.models import (
     write_weights,
 )
 from headpursuit.pursuit import PURSUIT_BYTES, Dictionary, Moments, Signals, pursue
+from headpursuit.sounds import AudioPrompt, Sound
 from headpursuit.storage import versions
 
 _TEXT = "The quick brown fox jumps over the lazy dog while the slow red hen looks on from the garden wall. " * 2
 """Read once to estimate how long a capture takes."""
+
+_SECONDS, _RATE = 5.0, 16000
+"""Sound that is heard for the same estimate."""
 
 _N_ATOMS, _N_TIMED = 20, 5
 
@@ -33,7 +40,7 @@ class Estimate:
 
     model_bytes: int
     tokens_per_second: float
-    """Read in batches of 8."""
+    """Read in batches of 8; of a model that hears, seconds of sound."""
     capture_bytes: int
     """Moments of all heads, whatever the number of prompts."""
     sample_bytes: int
@@ -63,7 +70,9 @@ class Diagnosis:
     tokenizer: TokenizerFacts
     unembedding: UnembeddingFacts
     vision: VisionFacts | None
-    """None for a text model."""
+    """None for a model that sees nothing."""
+    hearing: HearingFacts | None
+    """None for a model that hears nothing."""
     estimate: Estimate
     versions: dict[str, str]
 
@@ -77,9 +86,10 @@ class Diagnosis:
             ("certificate", str(replace(self.certificate, flags={}, skipped="")).removeprefix("certified: ")),
             *((f"flag {flag}", self._meaning(flag)) for flag in sorted(self.flags)),
             *([("vision", _vision(self.vision))] if self.vision else []),
+            *([("hearing", _hearing(self.hearing))] if self.hearing else []),
             ("tokenizer", _tokenizer(self.tokenizer)),
             ("unembedding", _unembedding(self.unembedding)),
-            ("capture", _capture(self.estimate)),
+            ("capture", _capture(self.estimate, "seconds of sound" if self.hearing else "tokens")),
             ("pursuit", _pursuit(self.estimate)),
             ("versions", " ".join(f"{name} {number}" for name, number in self.versions.items())),
         ]
@@ -110,6 +120,7 @@ def diagnose(model: LanguageModel) -> Diagnosis:
         tokenizer=tokenizer_facts(model),
         unembedding=facts,
         vision=vision_facts(model),
+        hearing=hearing_facts(model),
         estimate=estimate(model, facts),
         versions=versions(),
     )
@@ -118,9 +129,12 @@ def diagnose(model: LanguageModel) -> Diagnosis:
 def estimate(model: LanguageModel, facts: UnembeddingFacts) -> Estimate:
     """Estimate the cost of captures and pursuits from one short run of each kind of work."""
     sites = model.anatomy.sites
-    start, n_read = time.perf_counter(), 0
-    for _, tokens in log_probabilities(model, [_fitting(model)] * 8):
-        n_read += len(tokens)
+    start, n_read = time.perf_counter(), 0.0
+    for batch in batches(model, [_sound() if model.hears else _fitting(model)] * 8, 8):
+        with torch.no_grad():
+            read_logits(model, batch)
+        read = batch.source.get("attention_mask", batch.attention_mask)
+        n_read += 8 * _SECONDS if model.hears else float(read.sum())
     seconds = time.perf_counter() - start
     signals = sum(site.width for site in sites) * facts.d_model * 4
     return Estimate(
@@ -131,6 +145,12 @@ def estimate(model: LanguageModel, facts: UnembeddingFacts) -> Estimate:
         pursuit_bytes=signals + PURSUIT_BYTES,
         pursuit_seconds=_pursuit_seconds(model),
     )
+
+
+def _sound() -> AudioPrompt:
+    """Faint noise."""
+    values = 0.01 * torch.randn(int(_SECONDS * _RATE), generator=torch.Generator().manual_seed(0))
+    return AudioPrompt(Sound(values.numpy(), _RATE))
 
 
 def _fitting(model: LanguageModel) -> str:
@@ -188,9 +208,14 @@ def _unembedding(facts: UnembeddingFacts) -> str:
     )
 
 
-def _capture(e: Estimate) -> str:
+def _hearing(facts: HearingFacts) -> str:
+    length = "any length" if facts.longest is None else f"{facts.longest:g} s at once"
+    return f"{facts.processor}, one channel at {facts.rate:,} Hz, {length}; its encoder hears, prompts are sound"
+
+
+def _capture(e: Estimate, of_what: str) -> str:
     return (
-        f"model {_size(e.model_bytes)}; about {e.tokens_per_second:,.0f} tokens a second; a capture takes "
+        f"model {_size(e.model_bytes)}; about {e.tokens_per_second:,.0f} {of_what} a second; a capture takes "
         f"{_size(e.capture_bytes)} and {_size(e.sample_bytes * 1000)} for 1,000 samples, for any number of prompts"
     )
 

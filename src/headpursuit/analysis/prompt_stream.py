@@ -1,4 +1,4 @@
-"""A stream of prompts as a whole: what tells it from others, and those of its images that cannot be read."""
+"""A stream of prompts as a whole: what tells it from others, and the images and sounds of it that cannot be read."""
 
 import hashlib
 import json
@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headpursuit.conversations import Conversation
-from headpursuit.images import ImagePrompt, Prompt, StoredImage, checked
+from headpursuit.images import ImagePrompt, ImageSource, Prompt, StoredImage, checked
 from headpursuit.images.opening import open_image
+from headpursuit.sounds import AudioPrompt, Sound, SoundSource, open_sound
+
+_ANY_RATE = 16000
+"""A rate that sounds are read at, to see whether they can be."""
 
 _READ = 1 << 16
-"""Bytes of an image file that are hashed, beside its size: enough to tell files apart, cheap for a million of them."""
+"""Bytes of a file that are hashed, beside its size: enough to tell files apart, cheap for a million of them."""
 
 
 def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
-    """Hash of all prompts in order, and of what their images hold.
+    """Hash of all prompts in order, and of what their images and sounds hold.
 
     Raises:
         TypeError: If one is no prompt; the text has its number.
@@ -24,39 +28,51 @@ def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
     for prompt in checked(prompts):
         if isinstance(prompt, str):
             digest.update(f"{len(prompt)} {prompt}".encode(errors="surrogatepass"))
+        elif isinstance(prompt, AudioPrompt):
+            digest.update(b"sound ")
+            digest.update(_content_of(prompt.audio))
         elif isinstance(prompt, Conversation):
             digest.update(f"messages {json.dumps(prompt.to_json())} ".encode())
         else:
             digest.update(f"image {len(prompt.text)} {prompt.text} ".encode())
-            digest.update(_content(prompt))
+            digest.update(_content_of(prompt.image))
     return digest.hexdigest()
 
 
-def _content(prompt: ImagePrompt) -> bytes:
-    """Bytes that tell an image from others; a file that is not there is told by its name."""
-    image = prompt.image
-    if isinstance(image, StoredImage):
-        content = image.read()
-        return f"{image.name} {len(content)} ".encode() + hashlib.sha256(content[:_READ]).digest()
-    if not isinstance(image, Path):
-        return f"{image.mode} {image.size} ".encode() + hashlib.sha256(image.tobytes()).digest()
-    if not image.is_file():
-        return image.name.encode()
-    with image.open("rb") as file:
-        return f"{image.name} {image.stat().st_size} ".encode() + hashlib.sha256(file.read(_READ)).digest()
+def _content_of(source: ImageSource | SoundSource) -> bytes:
+    """Bytes that tell an image or a sound from others; a file that is not there is told by its name."""
+    if isinstance(source, StoredImage):
+        content = source.read()
+        return f"{source.name} {len(content)} ".encode() + hashlib.sha256(content[:_READ]).digest()
+    if isinstance(source, Sound):
+        return f"{source.rate} {source.values.shape} ".encode() + hashlib.sha256(source.values.tobytes()).digest()
+    if not isinstance(source, Path):
+        return f"{source.mode} {source.size} ".encode() + hashlib.sha256(source.tobytes()).digest()
+    if not source.is_file():
+        return source.name.encode()
+    with source.open("rb") as file:
+        return f"{source.name} {source.stat().st_size} ".encode() + hashlib.sha256(file.read(_READ)).digest()
 
 
 def check_files(prompts: Iterable[Prompt]) -> None:
-    """Find image files that are missing before a model is loaded.
+    """Find files of images and sounds that are missing before a model is loaded.
 
     Raises:
         FileNotFoundError: If one is; the text names the prompt and the file.
     """
     for number, prompt in enumerate(prompts, start=1):
-        if isinstance(prompt, ImagePrompt) and isinstance(prompt.image, Path) and not prompt.image.is_file():
-            raise FileNotFoundError(
-                f"prompt {number}: there is no image {prompt.image}; mend the path, or `skip_bad=True`"
-            )
+        what, file = _file_of(prompt)
+        if file is not None and not file.is_file():
+            raise FileNotFoundError(f"prompt {number}: there is no {what} {file}; mend the path, or `skip_bad=True`")
+
+
+def _file_of(prompt: Prompt) -> tuple[str, Path | None]:
+    """The file beside a prompt's text, and what it is of; None if there is none."""
+    if isinstance(prompt, AudioPrompt):
+        return "sound file", prompt.audio if isinstance(prompt.audio, Path) else None
+    if isinstance(prompt, ImagePrompt):
+        return "image", prompt.image if isinstance(prompt.image, Path) else None
+    return "", None
 
 
 def check_chat(prompts: Iterable[Prompt], chat: bool) -> None:
@@ -89,23 +105,25 @@ class Readable(Collection[Prompt]):
 
 
 def readable(prompts: Collection[Prompt], skipped: Callable[[str], None]) -> Collection[Prompt]:
-    """Leave out prompts whose images are missing or cannot be decoded; every image is opened once for that.
+    """Leave out prompts whose images or sounds are missing or cannot be decoded; each is opened once for that.
 
     Args:
-        prompts: Texts, and texts with an image.
-        skipped: Told about each prompt that is left out, in one line that names the prompt and the image.
+        prompts: Texts, texts with an image, and sounds.
+        skipped: Told about each prompt that is left out, in one line that names the prompt and the file.
 
     Raises:
         ValueError: If none is left.
     """
     left_out = set()
     for number, prompt in enumerate(prompts):
-        if isinstance(prompt, ImagePrompt):
-            try:
+        try:
+            if isinstance(prompt, ImagePrompt):
                 open_image(prompt.image)
-            except (OSError, ValueError) as error:
-                left_out.add(number)
-                skipped(f"prompt {number + 1} is skipped: {error}")
+            elif isinstance(prompt, AudioPrompt):
+                open_sound(prompt.audio, _ANY_RATE)
+        except (OSError, ValueError) as error:
+            left_out.add(number)
+            skipped(f"prompt {number + 1} is skipped: {error}")
     if len(left_out) == len(prompts):
-        raise ValueError("no prompt is left: none of the images can be read")
+        raise ValueError("no prompt is left: none of the images or sounds can be read")
     return Readable(prompts, frozenset(left_out)) if left_out else prompts

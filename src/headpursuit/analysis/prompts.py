@@ -1,4 +1,4 @@
-"""Read prompts from a file as it is gone through, so that a million need no more memory than one; or from images."""
+"""Read prompts from a file as it is gone through, so that a million need no more memory than one; or from media."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,8 +8,9 @@ from typing import Any
 from headpursuit.conversations import Conversation
 from headpursuit.files import TABLES, Row, check_text, column, is_blank, lines_of, rows_of
 from headpursuit.images import ImagePrompt, ImageSource, Prompt, image_sources
+from headpursuit.sounds import AudioPrompt
 
-PROMPT, MESSAGES, IMAGE = "prompt", "messages", "image_path"
+PROMPT, MESSAGES, IMAGE, AUDIO = "prompt", "messages", "image_path", "audio_path"
 """The columns that are read."""
 
 
@@ -37,8 +38,9 @@ def read_prompts(path: Path | str, column: str | None = None) -> PromptFile:
 
     Their column is `prompt`; rows without one may have `messages`, a list of `{"role": ..., "content": ...}` that ends
     before the model's turn, for `chat`. A column `image_path` that is not empty names the image a prompt is about: a
-    path, or one that starts in the file's own folder. Images are not opened here. Blank lines are skipped. Other
-    columns, such as `label`, are ignored.
+    path, or one that starts in the file's own folder. A row with `audio_path` instead of a prompt is sound, for a model
+    that hears. Images and sounds are not opened here. Blank lines are skipped. Other columns, such as `label`, are
+    ignored.
 
     Args:
         path: The file.
@@ -112,7 +114,12 @@ def _prompts(file: Path, name: str | None) -> Iterator[Prompt]:
 
 def _prompt(row: Row, name: str | None, folder: Path) -> Prompt:
     asked = name or (MESSAGES if MESSAGES in row and PROMPT not in row else PROMPT)
-    given, image = _asked(row, asked, named=name is not None), _image(row)
+    sound = _path(row, AUDIO)
+    if sound and is_blank(str(row.get(asked) or "")):
+        return AudioPrompt(folder / sound)
+    given, image = _asked(row, asked, named=name is not None), _path(row, IMAGE)
+    if sound:
+        raise ValueError(f"{row.where}: it has {AUDIO} and {asked}, but models that hear take no text; leave one out")
     if isinstance(given, str):
         check_text(given, f"{row.where}, {asked}")
         if not is_blank(given):
@@ -134,10 +141,10 @@ def _asked(row: Mapping[str, Any], asked: str, *, named: bool) -> Any:
         raise ValueError(f"{error}" if named else f"{error}; name the column with the prompts (`column`)") from error
 
 
-def _image(row: Row) -> str:
-    """The path of a row's image, or nothing."""
-    image = row.get(IMAGE)
-    if not isinstance(image, str | None):
-        raise ValueError(f"{row.where}: {IMAGE} is {image!r:.60}, not a path")
-    check_text(image or "", f"{row.where}, {IMAGE}")
-    return image if image and image.strip() else ""
+def _path(row: Row, name: str) -> str:
+    """The path of a row's image or sound, or nothing."""
+    found = row.get(name)
+    if not isinstance(found, str | None):
+        raise ValueError(f"{row.where}: {name} is {found!r:.60}, not a path")
+    check_text(found or "", f"{row.where}, {name}")
+    return found if found and found.strip() else ""

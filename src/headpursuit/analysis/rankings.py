@@ -40,6 +40,16 @@ class RankedHead:
     """Of the ranker that sorted the heads, where that is another one."""
 
 
+def _check_kind(kind: str) -> None:
+    if kind == "encoder":
+        raise ValueError(
+            "heads of an encoder write into a stream that no unembedding reads, so that no token explains them and "
+            "they are not ranked; rescale them and see what that does"
+        )
+    if kind not in get_args(Kind):
+        raise ValueError(f"there are no heads of kind {kind!r}; choose self or cross")
+
+
 @dataclass(frozen=True)
 class Ranking:
     """All heads of a model, best first."""
@@ -74,6 +84,18 @@ class Ranking:
             ValueError: If that is none, or more than the model has.
         """
         return tuple(entry.head for entry in self.entries[: count_of(heads, len(self.entries))])
+
+    def of_kind(self, kind: Kind) -> "Ranking":
+        """The heads of one kind alone, in the same order and with the same figures.
+
+        Raises:
+            ValueError: If the model has none of them, or they are an encoder's, which are not ranked.
+        """
+        _check_kind(kind)
+        entries = tuple(entry for entry in self.entries if entry.head.kind == kind)
+        if not entries:
+            raise ValueError(f"the model has no heads of kind {kind!r}; leave the kind out")
+        return replace(self, entries=entries)
 
     def sorted_by(self, ranker: str, scores: Mapping[Head, float]) -> "Ranking":
         """The same heads with the scores of another ranker, the highest first; equal scores in the order of heads.
@@ -129,8 +151,7 @@ class Ranking:
         Raises:
             ValueError: If there is no such score, or no such kind.
         """
-        if kind not in get_args(Kind):
-            raise ValueError(f"there are no heads of kind {kind!r}; choose {' or '.join(get_args(Kind))}")
+        _check_kind(kind)
         shape = [1 + max((getattr(e.head, axis) for e in self.entries), default=-1) for axis in ("layer", "index")]
         table = torch.full(shape, torch.nan, dtype=torch.float64)
         for head, value in self.by_head(score).items():

@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from headpursuit.analysis import Ranking
+    from headpursuit.heads import Kind
     from headpursuit.images import Prompt
 
 CAPTURE = with_settings("settings:CaptureConfig")
@@ -30,7 +31,7 @@ def capture(
     prompts: Annotated[
         str,
         typer.Option(
-            help=f"{options.PROMPTS_HELP} image_path: their images. Or, with --ask, a folder of images or hf:NAME."
+            help=f"{options.PROMPTS_HELP} image_path: their images; audio_path: sounds instead. Or, with --ask, a folder of images or hf:NAME."
         ),
     ],
     output: options.OutputOption,
@@ -148,6 +149,9 @@ def rank(
         typer.Option("--output", "-o", help="Folder for ranking.json, heatmap.png and heatmap.svg."),
     ] = None,
     top: Annotated[int, typer.Option(help="Heads to print.")] = 10,
+    sites: Annotated[
+        str | None, typer.Option(help="Heads of one kind alone: self, or cross for cross-attention.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     model: options.CapturedModelOption = None,
     device: options.DeviceOption = "auto",
@@ -167,6 +171,8 @@ def rank(
     config = RankConfig(**given_in(ctx))
     captured, loaded = open_captured(capture, model, device, dtype, device_map)
     ranking = run(loaded, captured, words, config)
+    if sites is not None:
+        ranking = ranking.of_kind(cast("Kind", sites))
     if as_json:
         typer.echo(json.dumps(ranking.to_json(), ensure_ascii=False, indent=1))
     else:

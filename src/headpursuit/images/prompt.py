@@ -1,4 +1,4 @@
-"""A prompt about an image."""
+"""A prompt about an image, and all that may be a prompt."""
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from PIL.Image import Image
 
 from headpursuit.conversations import Conversation
 from headpursuit.given import collected, each, listed
+from headpursuit.sounds.prompt import AudioPrompt
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,13 @@ class ImagePrompt:
             object.__setattr__(self, "image", Path(self.image))
 
 
-Prompt: TypeAlias = str | ImagePrompt | Conversation
-"""Text, text with an image, or the messages of a chat: all that a model reads."""
+Prompt: TypeAlias = str | ImagePrompt | AudioPrompt | Conversation
+"""Text, text with an image, sound, or the messages of a chat: all that a model reads."""
 
-GivenPrompts: TypeAlias = Iterable[Prompt] | ImagePrompt | Conversation
+GivenPrompts: TypeAlias = Iterable[Prompt] | ImagePrompt | AudioPrompt | Conversation
 """Prompts in any iterable; one alone, such as a text, is one prompt."""
 
-_GIVEN = ("prompt", Prompt, "a text, an ImagePrompt, a Conversation, or a list of these")
+_GIVEN = ("prompt", Prompt, "a text, an ImagePrompt, an AudioPrompt, a Conversation, or a list of these")
 
 
 def prompts_of(given: GivenPrompts) -> tuple[Prompt, ...]:

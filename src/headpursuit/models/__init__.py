@@ -21,9 +21,11 @@ from headpursuit.models.export import (
 )
 from headpursuit.models.export.gguf import check_unembedding, edit_gguf, gguf_path, verify_gguf
 from headpursuit.models.facts import (
+    HearingFacts,
     TokenizerFacts,
     UnembeddingFacts,
     VisionFacts,
+    hearing_facts,
     tokenizer_facts,
     unembedding_facts,
     vision_facts,
@@ -53,7 +55,7 @@ from headpursuit.models.spelling import (
 )
 from headpursuit.models.steering import steer
 from headpursuit.models.stream import difference_of_means
-from headpursuit.models.text import answer, answer_ids, log_probabilities, stream_answer
+from headpursuit.models.text import answer, answer_ids, log_probabilities, read_logits, stream_answer
 from headpursuit.models.tokens import token_text
 from headpursuit.models.twins import twin
 from headpursuit.models.values import input_rows, value_weights

@@ -18,17 +18,23 @@ from headpursuit.models.image_batches import check_pictures, read_pictures, text
 from headpursuit.models.image_positions import image_token_id, numbers_positions, with_answers
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import placeholder_of
+from headpursuit.models.sound_batches import check_sounds, read_sounds, size_of_sound
+from headpursuit.models.starting import start_ids
 from headpursuit.settings import Chat
+from headpursuit.sounds import AudioPrompt
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Prompts side by side, padded on the left."""
+    """Prompts side by side, padded on the left; of an encoder-decoder, what its decoder is given."""
 
     indices: tuple[int, ...]
     """Numbers of its prompts."""
     input_ids: Int[Tensor, "n_prompts n_tokens"]
     attention_mask: Int[Tensor, "n_prompts n_tokens"]
+    source: Mapping[str, Tensor] = field(default_factory=dict)
+    """What the encoder of an encoder-decoder reads, padded on the right if it is text; the tokens are its decoder's
+    then, and begin with a start that nobody wrote."""
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
     """The model's other inputs about images: pixels, their layout, and which tokens are theirs."""
     numbers_positions: bool = False
@@ -42,12 +48,14 @@ class Batch:
     @property
     def given(self) -> dict[str, Tensor]:
         """The inputs of `generate`."""
+        if self.source:  # nothing is masked in front of what the decoder writes
+            return {"decoder_input_ids": self.input_ids, **self.source}
         return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, **self.pictures}
 
     @property
     def inputs(self) -> dict[str, Tensor]:
         """The inputs of a forward pass; a model numbers positions itself where nothing shifts them."""
-        if self.numbers_positions or self.attention_mask[:, 0].all():
+        if self.source or self.numbers_positions or self.attention_mask[:, 0].all():
             return self.given
         return self.given | {"position_ids": self.position_ids}
 
@@ -86,7 +94,7 @@ def batches(
 
     Args:
         model: The model.
-        prompts: Texts, and texts with an image.
+        prompts: Texts, texts with an image, and sounds.
         batch_size: Prompts per batch.
         chat: Put each prompt as a user's message into the model's chat template; a `Chat` also has its system prompt
             and settings. Special tokens that the tokenizer or the template writes anyway stand there once.
@@ -104,15 +112,22 @@ def batches(
         raise ValueError(f"the batch size is {batch_size}; it must be at least 1")
     frame = Framing.of(model, chat)
     seen = {i: prompt for i, prompt in enumerate(prompts) if isinstance(prompt, ImagePrompt)}
+    sounds = {i: prompt for i, prompt in enumerate(prompts) if isinstance(prompt, AudioPrompt)}
     ids = {
-        i: encode(frame, first + i, prompt) for i, prompt in enumerate(prompts) if not isinstance(prompt, ImagePrompt)
+        i: encode(frame, first + i, prompt)
+        for i, prompt in enumerate(prompts)
+        if not isinstance(prompt, ImagePrompt | AudioPrompt)
     }
     check_pictures(frame, {first + i: prompt for i, prompt in seen.items()})
+    check_sounds(frame, {first + i: prompt for i, prompt in sounds.items()})
     for i, tokens in ids.items():
-        check_length(model, first + i, len(tokens), room)
+        check_length(model, first + i, len(tokens), 0 if model.has_encoder else room)
     makers: list[Callable[[], Batch]] = []
     for part in _parts(model, {i: (len(tokens),) for i, tokens in ids.items()}, batch_size):
-        makers.append(lambda part=part: _pad(model, part, ids, first))  # type: ignore[misc]
+        makers.append(lambda part=part: _pad(model, part, ids, first, room))  # type: ignore[misc]
+    lengths = {i: (size_of_sound(model, prompt),) for i, prompt in sounds.items()}
+    for part in _parts(model, lengths, batch_size):
+        makers.append(lambda part=part: _hear(frame, part, sounds, first, room))  # type: ignore[misc]
     sizes = {i: (_n_words(frame, prompt), *image_size(prompt.image)) for i, prompt in seen.items()}
     for part in _parts(model, sizes, batch_size):
         makers.append(lambda part=part: _open(frame, part, seen, first, room))  # type: ignore[misc]
@@ -136,7 +151,8 @@ def _n_words(frame: Framing, prompt: ImagePrompt) -> int:
 def context_length(model: LanguageModel) -> int:
     """Tokens the model can read at once; unlimited where its config names no limit."""
     config = model.network.config.get_text_config(decoder=True)
-    return getattr(config, "max_position_embeddings", None) or 2**31
+    names = ("max_position_embeddings", "max_target_positions")  # the latter of models that hear
+    return next((n for name in names if (n := getattr(config, name, None))), 2**31)
 
 
 def check_length(model: LanguageModel, number: int, n_tokens: int, room: int) -> None:
@@ -163,9 +179,13 @@ def encode(frame: Framing, number: int, prompt: str | Conversation) -> list[int]
         raise ValueError(f"prompt {number + 1} is empty; write it, or leave it out")
     try:
         model, text = frame.model, frame.text(prompt)
+        if model.hears:
+            raise ValueError(f"it is text, but {model.name or 'this model'} hears; give sound (audio_path)")
     except ValueError as error:
         raise ValueError(f"prompt {number + 1}: {error}") from error
-    if frame.adds_special(text):
+    if model.has_encoder:
+        ids = model.tokenizer.encode(text, add_special_tokens=frame.adds_special(text))
+    elif frame.adds_special(text):
         ids = _without_end(model, text)
     else:
         ids = model.tokenizer.encode(text, add_special_tokens=False)
@@ -201,15 +221,33 @@ def embedding_rows(model: LanguageModel) -> int:
     return embedding.weight.shape[0]
 
 
-def _pad(model: LanguageModel, indices: list[int], ids: dict[int, list[int]], first: int) -> Batch:
+def _pad(model: LanguageModel, indices: list[int], ids: dict[int, list[int]], first: int, room: int) -> Batch:
     longest = max(len(ids[i]) for i in indices)
     pad = model.tokenizer.pad_token_id
     if pad is None or pad >= embedding_rows(model):
         pad = 0  # masked, so any token serves
-    rows = [[pad] * (longest - len(ids[i])) + ids[i] for i in indices]
-    masks = [[0] * (longest - len(ids[i])) + [1] * len(ids[i]) for i in indices]
-    numbers = tuple(first + i for i in indices)
+    numbers, gaps = tuple(first + i for i in indices), [longest - len(ids[i]) for i in indices]
+    if model.has_encoder:
+        rows = [ids[i] + [pad] * gap for i, gap in zip(indices, gaps, strict=True)]
+        masks = [[1] * len(ids[i]) + [0] * gap for i, gap in zip(indices, gaps, strict=True)]
+        source = {"input_ids": torch.tensor(rows), "attention_mask": torch.tensor(masks)}
+        return _begun(model, numbers, {name: value.to(model.device) for name, value in source.items()}, room)
+    rows = [[pad] * gap + ids[i] for i, gap in zip(indices, gaps, strict=True)]
+    masks = [[0] * gap + [1] * len(ids[i]) for i, gap in zip(indices, gaps, strict=True)]
     return Batch(numbers, torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device))
+
+
+def _hear(frame: Framing, indices: list[int], prompts: dict[int, AudioPrompt], first: int, room: int) -> Batch:
+    """Open the recordings of some prompts, and make what the model is given."""
+    numbers = tuple(first + i for i in indices)
+    return _begun(frame.model, numbers, read_sounds(frame, {first + i: prompts[i] for i in indices}), room)
+
+
+def _begun(model: LanguageModel, numbers: tuple[int, ...], source: dict[str, Tensor], room: int) -> Batch:
+    """What an encoder reads, and the beginning of the decoder's answers."""
+    start = start_ids(model, source, len(numbers))
+    check_length(model, numbers[0], start.shape[1], room)
+    return Batch(numbers, start, torch.ones_like(start), source)
 
 
 def _open(frame: Framing, indices: list[int], prompts: dict[int, ImagePrompt], first: int, room: int) -> Batch:
@@ -221,7 +259,7 @@ def _open(frame: Framing, indices: list[int], prompts: dict[int, ImagePrompt], f
     for number, n_tokens in zip(numbers, mask.sum(1).tolist(), strict=True):
         check_length(model, number, n_tokens, room)
     # With rotary positions for height and width, a model counts from where the images are.
-    return Batch(numbers, ids, mask, given, numbers_positions=numbers_positions(model.network))
+    return Batch(numbers, ids, mask, pictures=given, numbers_positions=numbers_positions(model.network))
 
 
 def followed_by(

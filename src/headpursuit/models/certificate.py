@@ -35,6 +35,7 @@ class Certificate:
     n_attentions: int
     """More than layers, where some have cross-attention too."""
     n_heads: int
+    """Heads that write into the stream that the unembedding reads."""
     conservation: float
     """|sum over heads of z W + bias - projection's output| / |output|."""
     isolation: bool
@@ -57,18 +58,35 @@ class Certificate:
     """Number of attentions that carry each flag."""
     skipped: str = ""
     """Layers without heads."""
+    sound: bool = False
+    """True if an encoder heard something in the passes."""
+    n_encoder_heads: int = 0
+    """Heads of an encoder-decoder's encoder, all of them measured in the same way; they run once per answer."""
+
+    @property
+    def beyond_text(self) -> bool:
+        """True if the passes held more than text."""
+        return self.image or self.sound
 
     def __str__(self) -> str:
+        encoder = f", and {self.n_encoder_heads} of its encoder" if self.n_encoder_heads else ""
         fired = "" if self.firing is None else f", each runs once per generated token ({self.firing} of {N_GENERATED})"
         flags = ", ".join(f"{name} ({n} of {self.n_attentions})" for name, n in self.flags.items())
         return (
-            f"certified: {self.n_heads} heads in {self.n_layers} layers; heads + bias = projection to "
+            f"certified: {self.n_heads} heads in {self.n_layers} layers{encoder}; heads + bias = projection to "
             f"{self.conservation:.0e}, each head reaches only its slice, scale 0 leaves bias to {self.silence:.0e}, "
-            f"scale 1 changes nothing{fired}{', with an image in the prompt' if self.image else ''}"
-            + ("" if self.padding else "; padding changes what it writes, so batches hold prompts of one length")
+            f"scale 1 changes nothing{fired}{', with an image in the prompt' * self.image}"
+            f"{', while it hears' * self.sound}"
+            + ("" if self.padding else f"; {_alone(self.sound)}")
             + (f"; flags: {flags}" if flags else "")
             + (f"; without heads: {self.skipped}" if self.skipped else "")
         )
+
+
+def _alone(sound: bool) -> str:
+    if sound:
+        return "sounds that it is given at one length share a batch"
+    return "padding changes what it writes, so batches hold prompts of one length"
 
 
 @dataclass(eq=False)
@@ -100,22 +118,25 @@ def certify(
     tolerance = TOLERANCE.get(network.dtype, 3e-2)
     _check_isolation(network, anatomy, poisonings or poison_all(network, probe), probe)
     clean = _forward(network, anatomy, probe)
-    with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 1.0)):
+    heads = [head for site in anatomy.every_site for head in site.heads]
+    with rescale_sites(network, anatomy, Edit.uniform(heads, 1.0)):
         identity = torch.equal(_forward(network, anatomy, probe).logits, clean.logits)
     if not identity:
         raise AnatomyError("rescaling all heads by 1 changed the logits; is the model in training mode?")
-    with rescale_sites(network, anatomy, Edit.uniform(anatomy.heads, 0.0)):
+    with rescale_sites(network, anatomy, Edit.uniform(heads, 0.0)):
         silent = _forward(network, anatomy, probe)
     return Certificate(
         n_layers=len({site.layer for site in anatomy.sites}),
         n_attentions=len(anatomy.sites),
         n_heads=anatomy.n_heads,
+        n_encoder_heads=sum(site.n_heads for site in anatomy.encoder),
         conservation=_worst(anatomy, tolerance, lambda s: _conservation(network, s, clean), _NOT_CONSERVED),
         isolation=True,
         silence=_worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT),
         identity=identity,
         firing=_firing(network, anatomy, probe),
         image="pixel_values" in probe,
+        sound=bool({"input_features", "input_values"} & probe.keys()),
         padding=_padding(network, probe, beside, clean.logits, tolerance),
         tolerance=tolerance,
         flags=anatomy.flags,
@@ -129,7 +150,7 @@ _NOT_SILENT = "with all heads at scale 0 the projection does not leave its bias"
 
 def _worst(anatomy: Anatomy, tolerance: float, measure: Callable[[HeadSite], float], failure: str) -> float:
     worst = 0.0
-    for site in anatomy.sites:
+    for site in anatomy.every_site:
         error = measure(site)
         if not error <= tolerance:  # also refuses NaN
             raise AnatomyError(f"{failure}: relative error {error:.1e} at {site.path}, allowed {tolerance:.0e}")
@@ -138,7 +159,7 @@ def _worst(anatomy: Anatomy, tolerance: float, measure: Callable[[HeadSite], flo
 
 
 def _check_isolation(network: PreTrainedModel, anatomy: Anatomy, poisonings: Poisonings, probe: Probe) -> None:
-    for site in anatomy.sites:
+    for site in anatomy.every_site:
         found, _ = poisonings.n_slices(site.path, site.call)
         width = poisonings.width(site.path, site.call)
         if not width and queries_reach_slices(network, site, probe):
@@ -184,7 +205,7 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
         options["decoder_start_token_id"] = network.generation_config.decoder_start_token_id or 0
     with ExitStack() as stack:
         stack.enter_context(plainly_greedy(network))
-        for path in {site.path for site in anatomy.sites}:
+        for path in {site.path for site in anatomy.every_site}:
             hook = network.get_submodule(path).register_forward_pre_hook(lambda _, __, p=path: counted.update([p]))
             stack.callback(hook.remove)
         try:
@@ -196,6 +217,9 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
             return None
     runs = Counter(site.path for site in anatomy.sites)
     wrong = {path: counted[path] / n for path, n in runs.items() if counted[path] != N_GENERATED * n}
+    again = next((site.path for site in anatomy.encoder if counted[site.path] != 1), None)
+    if again:
+        raise AnatomyError(f"{again} ran {counted[again]} times for one answer, where an encoder runs once")
     if wrong:
         path, fired = next(iter(wrong.items()))
         raise AnatomyError(
@@ -207,6 +231,10 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
 def _padding(network: PreTrainedModel, probe: Probe, beside: Probe | None, alone: Tensor, tolerance: float) -> bool:
     """True if a prompt that is padded on the left is read as it is alone."""
     padded = beside
+    if set(probe) == {"input_ids", "attention_mask", "decoder_input_ids"}:
+        ids, mask = probe["input_ids"], probe["attention_mask"]  # an encoder's source is padded on the right
+        wider = {"input_ids": torch.cat([ids, ids[:, :3]], 1), "attention_mask": torch.cat([mask, 0 * mask[:, :3]], 1)}
+        return _reads_alike(network, probe | wider, alone, tolerance)
     if set(probe) == {"input_ids", "attention_mask"}:
         ids = probe["input_ids"]
         mask = torch.cat([torch.zeros_like(ids[:, :3]), torch.ones_like(ids)], dim=1)
@@ -215,6 +243,10 @@ def _padding(network: PreTrainedModel, probe: Probe, beside: Probe | None, alone
         return False
     if beside is None or not numbers_positions(network):
         padded = padded | {"position_ids": (padded["attention_mask"].cumsum(1) - 1).clamp_min(0)}
+    return _reads_alike(network, padded, alone, tolerance)
+
+
+def _reads_alike(network: PreTrainedModel, padded: Probe, alone: Tensor, tolerance: float) -> bool:
     try:
         found = _logits(run_probe(network, padded))
     except AnatomyError:
@@ -233,7 +265,7 @@ def _forward(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> _Recor
     def leave(site: HeadSite, output: Tensor) -> None:
         record.written[site] = whole_tensor(output).flatten(0, -2).clone()
 
-    with site_hooks(network, anatomy.sites, enter, leave):
+    with site_hooks(network, anatomy.every_site, enter, leave):
         record.logits = _logits(run_probe(network, probe))
     return record
 

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from headpursuit.models.anatomy import (
     Anatomy,
     AnatomyError,
+    HeadSite,
     Poisonings,
     Probe,
     locate,
@@ -49,7 +50,7 @@ def known_anatomy(network: PreTrainedModel) -> Anatomy | None:
 
 def certified(
     network: PreTrainedModel,
-    probe: Probe | Callable[[], tuple[Probe, Probe]] | None = None,
+    probe: Probe | Callable[[], tuple[Probe, ...]] | None = None,
     *,
     handed: Anatomy | None = None,
     keep: bool = False,
@@ -72,7 +73,8 @@ def certified(
     network = plain_network(network)
     before, known = (handed, None) if fresh else _known.get(network, (handed, None))
     same = handed is None or handed == before
-    if known and same and (known[1].image or not callable(probe)):  # found with text alone may lack cross-attention
+    # What was found with text alone may lack cross-attention.
+    if known and same and (known[1].beyond_text or not callable(probe)):
         return known
     handed = handed or before
     probes = () if probe is None else probe() if callable(probe) else (probe,)
@@ -92,7 +94,7 @@ def _measure(
 ) -> Known:
     inputs = probe_input(network) if probe is None else probe
     try:
-        poisonings = poison_all(network, inputs, [site.path for site in handed.sites] if handed else ())
+        poisonings = poison_all(network, inputs, [site.path for site in handed.every_site] if handed else ())
         found = _behind_norms(handed, poisonings) if handed else locate(network, inputs, poisonings)
         anatomy = with_flags(network, found, inputs)
         return anatomy, certify(network, anatomy, inputs, poisonings, beside)
@@ -105,9 +107,12 @@ def _measure(
 
 def _behind_norms(handed: Anatomy, poisonings: Poisonings) -> Anatomy:
     """The anatomy with the flag of a norm over all heads before the projection, which `locate` sees by itself."""
-    joint = [poisonings.n_slices(site.path, site.call)[1] for site in handed.sites]
-    sites = zip(handed.sites, joint, strict=True)
-    return replace(handed, sites=tuple(replace(s, flags=(*s.flags, "joint_norm")) if j else s for s, j in sites))
+
+    def seen(site: HeadSite) -> HeadSite:
+        joint = poisonings.n_slices(site.path, site.call)[1]
+        return replace(site, flags=(*site.flags, "joint_norm")) if joint else site
+
+    return replace(handed, sites=tuple(map(seen, handed.sites)), encoder=tuple(map(seen, handed.encoder)))
 
 
 def _not_finite(network: PreTrainedModel, probe: Probe) -> str:

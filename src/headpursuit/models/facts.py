@@ -6,11 +6,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from headpursuit.models.anatomy import TOLERANCE, AnatomyError, probe_input, run_probe, text_decoder
+from headpursuit.models.anatomy import TOLERANCE, AnatomyError, run_probe, text_decoder
 from headpursuit.models.batches import context_length
 from headpursuit.models.image_positions import ImagePositions, image_token_id
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.processors import placeholder_of
+from headpursuit.models.processors import longest_sound, placeholder_of, rate_of
 from headpursuit.models.sharding import whole_tensor
 from headpursuit.models.tokens import token_ids
 from headpursuit.models.vocabulary import final_gain, final_norm, output_embedding
@@ -45,6 +45,26 @@ class UnembeddingFacts:
     """Smallest and largest gain of that norm."""
     logits: str
     """The change of its output to logits: `unchanged`, `times 0.125`, `soft cap 30`, or `transformed`."""
+
+
+@dataclass(frozen=True)
+class HearingFacts:
+    """The hearing of a model whose encoder reads sound."""
+
+    processor: str
+    """Class of its processor."""
+    rate: int
+    """Frames of sound a second."""
+    longest: float | None
+    """Seconds that it hears at once, to which shorter sound is filled up; None where any length is taken."""
+
+
+def hearing_facts(model: LanguageModel) -> HearingFacts | None:
+    """Look at how a model hears; None for one that does not."""
+    if not model.hears:
+        return None
+    processor = model.processor
+    return HearingFacts(type(processor).__name__, rate_of(processor), longest_sound(processor))
 
 
 @dataclass(frozen=True)
@@ -135,7 +155,7 @@ def _after(model: LanguageModel) -> str:
     left: list[Tensor] = []
     hook = output_embedding(model).register_forward_hook(lambda _, __, output: left.append(whole_tensor(output)))
     try:
-        logits = whole_tensor(run_probe(model.network, probe_input(model.network)).logits).double().flatten()
+        logits = whole_tensor(run_probe(model.network, model.probe).logits).double().flatten()
     finally:
         hook.remove()
     raw = left[-1].double().flatten()

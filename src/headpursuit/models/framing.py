@@ -9,6 +9,7 @@ from headpursuit.conversations import Conversation
 from headpursuit.images import ImagePrompt, Prompt
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.settings import Chat
+from headpursuit.sounds import AudioPrompt
 from headpursuit.user_errors import Note
 
 _NEUTRAL = "neutral"
@@ -80,6 +81,8 @@ class Framing:
         n_first = n_prompts = 0
         for prompt in prompts:
             n_prompts += 1
+            if isinstance(prompt, AudioPrompt):
+                continue
             text = prompt.text if isinstance(prompt, ImagePrompt) else str(prompt)
             n_first += bool(self.first) and text.startswith(self.first)
             mark = next((mark for mark in self._marks if mark in text.removeprefix(self.first)), None)

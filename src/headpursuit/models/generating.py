@@ -145,12 +145,17 @@ def _prompts(model: Any, input_ids: Any, others: dict[str, Any]) -> Prompts:
 
 @contextmanager
 def plainly_greedy(network: Any) -> Iterator[None]:
-    """Set aside what the checkpoint says about generating: penalties, sampling, static caches, compilation."""
+    """Set aside what the checkpoint says about generating: penalties, sampling, static caches, compilation.
+
+    Tokens that it never says stay unsaid: Whisper's signs for music and noise.
+    """
     kept = network.generation_config
     network.generation_config = GenerationConfig(
         bos_token_id=kept.bos_token_id,
         eos_token_id=kept.eos_token_id,
         decoder_start_token_id=kept.decoder_start_token_id,
+        suppress_tokens=kept.suppress_tokens,
+        begin_suppress_tokens=kept.begin_suppress_tokens,
         do_sample=False,
         disable_compile=True,
     )

@@ -1,7 +1,6 @@
 """Prompts with an image: what a model's processor makes of them, and what becomes of it when a text grows."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from headpursuit.models.compiled import uncompiled
 from headpursuit.models.framing import Framing
 from headpursuit.models.image_positions import ImagePositions
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.naming import naming_prompt
 from headpursuit.models.processors import placeholder_of, processed
 
 
@@ -28,25 +28,15 @@ def check_pictures(frame: Framing, prompts: Mapping[int, ImagePrompt]) -> None:
     """
     model = frame.model
     for number, prompt in prompts.items():
-        if model.processor is None:
+        if not model.sees_images:
             raise ValueError(
                 f"prompt {number + 1} has an image, but {model.name or 'this model'} was loaded without an image "
                 "processor; give a vision-language model"
             )
-        with _naming(number):
+        with naming_prompt(number):
             if not isinstance(prompt.image, Image):
                 check_image(prompt.image)
             text_of(frame, prompt)
-
-
-@contextmanager
-def _naming(number: int) -> Iterator[None]:
-    """Say in an error which prompt it is about."""
-    try:
-        yield
-    except (OSError, ValueError) as error:
-        kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-        raise kind(f"prompt {number + 1}: {error}") from error
 
 
 def text_of(frame: Framing, prompt: ImagePrompt) -> str:
@@ -80,7 +70,7 @@ def read_pictures(frame: Framing, prompts: Mapping[int, ImagePrompt]) -> dict[st
     """
     images = []
     for number, prompt in prompts.items():
-        with _naming(number):
+        with naming_prompt(number):
             images.append(open_image(prompt.image))
     texts, model = [text_of(frame, prompt) for prompt in prompts.values()], frame.model
     return processed(model.processor, model.network, texts, images, special=frame.adds_special(texts[0]))

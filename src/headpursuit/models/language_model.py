@@ -9,23 +9,35 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from headpursuit.conversations import Conversation
-from headpursuit.models.anatomy import FLAGS, Anatomy, GivenAnatomy, Probe, handed_anatomy, input_device
+from headpursuit.models.anatomy import (
+    FLAGS,
+    Anatomy,
+    GivenAnatomy,
+    Probe,
+    handed_anatomy,
+    input_device,
+    probe_input,
+)
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.certified import certified, known_anatomy
 from headpursuit.models.compiled import OptimizedModule, plain_network
-from headpursuit.models.processors import image_probe
+from headpursuit.models.processors import hearing_probe, image_probe
 from headpursuit.models.templates import Message, today, writes_date, written
 from headpursuit.notebook import html_table
 from headpursuit.settings import Chat
 
 _PLAIN = Chat()
 
+_PREPARERS = ("image_processor", "feature_extractor")
+"""Parts of a processor: one prepares pictures, the other sound."""
+
 
 @dataclass(frozen=True, init=False)
 class LanguageModel:
     """A model with its tokenizer, as `load` returns it; build it yourself around a transformers model that you have.
 
-    The network is put into eval mode, and the tokenizer pads on the left, with the end token if it has none of its own.
+    The network is put into eval mode, and the tokenizer pads on the left (of an encoder-decoder, on the right), with
+    the end token if it has none of its own.
     Whether every weight came from a file cannot be told of a network that is there already: `load` asks transformers
     and refuses what is not whole, and a network of your own needs that from you (`output_loading_info=True`).
 
@@ -42,7 +54,7 @@ class LanguageModel:
     revision: str | None = None
     """Commit of a hub model."""
     processor: Any = None
-    """Of a vision-language model: transformers' processor, of which the tokenizer is a part."""
+    """Of a model that sees or hears: transformers' processor, of which the tokenizer is a part."""
     file_flags: tuple[tuple[str, str], ...] = ()
     """Flags of the files it was loaded from, and what each means here: tensors left out, an adapter merged."""
 
@@ -71,7 +83,7 @@ class LanguageModel:
         self.network.eval()
         # A processor that was loaded by itself has a tokenizer of its own.
         for tokenizer in (self.tokenizer, getattr(self.processor, "tokenizer", self.tokenizer)):
-            tokenizer.padding_side = "left"
+            tokenizer.padding_side = "right" if self.has_encoder else "left"
             if tokenizer.pad_token_id is None:
                 tokenizer.pad_token = tokenizer.eos_token or tokenizer.unk_token
 
@@ -104,7 +116,7 @@ class LanguageModel:
         rows = {
             "class": type(plain_network(self.network)).__name__,
             "computes in": f"{self.dtype} on {self.device}",
-            "reads": "text and images" if self.sees_images else "text",
+            "reads": "sound" if self.hears else "text and images" if self.sees_images else "text",
             "heads": found.summary() if found else "not looked for yet",
         }
         return html_table(self.name or "a model without a name", rows.items())
@@ -119,17 +131,34 @@ class LanguageModel:
         return replace(certificate, flags=certificate.flags | flags) if flags else certificate
 
     def _certified(self, fresh: bool = False) -> tuple[Anatomy, Certificate]:
-        probe = self._probe if self.sees_images else None
+        probe = self._probe if self.sees_images or self.hears else None
         return certified(self.network, probe, handed=self.handed, keep=bool(self.name), fresh=fresh)
 
-    def _probe(self) -> tuple[Probe, Probe]:
-        """A short text about a picture, alone and behind padding."""
+    def _probe(self) -> tuple[Probe, ...]:
+        """A short text about a picture, alone and behind padding; or a short sound."""
+        if self.hears:
+            return hearing_probe(self.processor, self.network)
         return image_probe(self.processor, self.network)
 
     @property
     def sees_images(self) -> bool:
         """True if prompts may hold images."""
-        return self.processor is not None
+        return self.processor is not None and not self.hears
+
+    @property
+    def hears(self) -> bool:
+        """True if prompts are sound, which an encoder reads."""
+        return self.has_encoder and hasattr(self.processor, "feature_extractor")
+
+    @property
+    def probe(self) -> Probe:
+        """Inputs of a short forward pass: text, or a sound for a model that hears."""
+        return hearing_probe(self.processor, self.network)[0] if self.hears else probe_input(self.network)
+
+    @property
+    def has_encoder(self) -> bool:
+        """True of an encoder-decoder: its encoder reads the prompt, and its decoder begins with a start of its own."""
+        return bool(getattr(self.network.config, "is_encoder_decoder", False))
 
     def as_message(self, prompt: str | Conversation, with_image: bool = False, chat: Chat = _PLAIN) -> str:
         """A text as a user's message in the chat template, behind its image if it has one; or all of a conversation.
@@ -215,7 +244,7 @@ def model_of(given: GivenModel, tokenizer: Any = None) -> LanguageModel:
 
     Args:
         given: A `LanguageModel`, or a transformers model; of a compiled one, the plain one inside is run.
-        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images or sound.
 
     Raises:
         TypeError: If it is something else, or a transformers model without a tokenizer, or another with one.
@@ -227,7 +256,7 @@ def model_of(given: GivenModel, tokenizer: Any = None) -> LanguageModel:
             )
         return given
     network = network_of(given)
-    processor = tokenizer if hasattr(tokenizer, "image_processor") else None
+    processor = tokenizer if any(hasattr(tokenizer, name) for name in _PREPARERS) else None
     tokenizer = processor.tokenizer if processor else tokenizer
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise TypeError(

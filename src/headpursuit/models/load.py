@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import transformers
 from huggingface_hub.utils import logging as hub_logging
-from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, modeling_gguf_pytorch_utils
+from transformers import AutoConfig, AutoModelForCausalLM, modeling_gguf_pytorch_utils
 from transformers.utils import logging
 
 from headpursuit.extras import optional
@@ -18,7 +18,7 @@ from headpursuit.models.anatomy import GivenAnatomy, read_description
 from headpursuit.models.checkpoints import (
     Loaded,
     Place,
-    check_kind,
+    auto_class,
     check_read_in_silence,
     check_tokenizer,
     check_whole,
@@ -51,11 +51,12 @@ def load(
     tp_plan: str | None = None,
     anatomy: GivenAnatomy | None = None,
 ) -> LanguageModel:
-    """Load a language model and its tokenizer, or a vision-language model and its processor.
+    """Load a language model and its tokenizer, or a model that sees or hears and its processor.
 
     A checkpoint that transformers knows as an image-text-to-text model is loaded as one if its image processor is
-    there; GGUF files are text models. The base of a PEFT adapter is loaded, and the adapter merged into it. The heads
-    are located and certified when they are first needed.
+    there; encoder-decoders are loaded whole, with the encoder that reads a text (T5, BART) or hears (Whisper); GGUF
+    files are text models. What no class opens whole is refused by its family's name. The base of a PEFT adapter is
+    loaded, and the adapter merged into it. The heads are located and certified when they are first needed.
 
     Every weight comes from the files, or the checkpoint is refused; what the files hold beside is in `file_flags`.
 
@@ -109,10 +110,10 @@ def load(
         config = None if place.gguf and weights else AutoConfig.from_pretrained(place.source, **options)
         processor = None
         if config is not None and not place.gguf:
-            check_kind(config)
+            auto_class(config)  # refused before anything else is read
             processor = find_processor(config, place.source, options)
         tokenizer = processor.tokenizer if processor else read_tokenizer(place.source, options)
-        kind = AutoModelForImageTextToText if processor else AutoModelForCausalLM
+        kind = AutoModelForCausalLM if config is None else auto_class(config, processor)
         if not weights:
             with torch.device("meta"):
                 loaded = Loaded(kind.from_config(config))

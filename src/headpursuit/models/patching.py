@@ -78,6 +78,8 @@ def patched_losses(
     """
     if is_sharded(model.network):
         raise AnatomyError("several processes hold the model; heads are patched in one")
+    if model.has_encoder:
+        raise AnatomyError("the prompt is read by an encoder, so that no last token of it holds what heads mix")
     sites = model.anatomy.sites
     found = {site.name: torch.zeros(len(prompts), site.n_heads) for site in sites}
     taken = _last_mixed(model, others, batch_size, chat)

@@ -153,8 +153,8 @@ class PositionTracker(local):
             raise ValueError(f"attention ran outside the decoder, where {_UNTOLD}")
         n_rows, n_tokens = self._forward.shape
         by_row = factor.repeat_interleave(n_rows // self._n_rows, dim=0)
-        if shape == (n_rows, n_tokens):
-            return by_row[:, None]
+        if shape == (n_rows, n_tokens) or (self.scope == "all" and shape[0] == n_rows and len(shape) == 2):
+            return by_row[:, None]  # an encoder of sound or pictures makes other positions of what it reads
         if shape == (n_rows * n_tokens,):
             return by_row.repeat_interleave(n_tokens, dim=0)
         raise ValueError(
@@ -204,6 +204,7 @@ class PositionTracker(local):
         return flat[:, : slots.end].bool().cpu()
 
 
+_READ = ("input_ids", "inputs_embeds", "input_features", "input_values", "pixel_values", "flattened_patches")
 _UNTOLD = "rows cannot be told; give one edit for all of them"
 _UNKNOWN = 'positions cannot be told; give the edit the scope "all"'
 
@@ -214,8 +215,8 @@ def named_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def _tokens(given: dict[str, Any]) -> Tensor:
-    """The input of the decoder: (n_rows, n_tokens), or embedded."""
-    tokens = next((given[n] for n in ("input_ids", "inputs_embeds") if isinstance(given.get(n), Tensor)), None)
+    """What the decoder reads: (n_rows, n_tokens), or embedded; or what an encoder of sound or pictures does."""
+    tokens = next((given[n] for n in _READ if isinstance(given.get(n), Tensor)), None)
     if tokens is None:
         raise ValueError(f"the decoder got neither input_ids nor inputs_embeds, where {_UNKNOWN}")
     return tokens

@@ -1,15 +1,17 @@
-"""A checkpoint's processor: what turns pictures and text into what a vision-language model reads."""
+"""A checkpoint's processor: what turns pictures, sound and text into what a model reads."""
 
 import inspect
 from typing import Any
 
+import numpy as np
 from PIL import Image
 from torch import Tensor
 from transformers import AutoProcessor, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.utils import cached_file
 
-from headpursuit.models.anatomy import Probe, input_device
+from headpursuit.models.anatomy import Probe, decoder_probe, input_device
+from headpursuit.models.checkpoints import hears
 
 _FILES = ("processor_config.json", "preprocessor_config.json")
 
@@ -17,11 +19,13 @@ _PROBE_SIZES, _PROBE_TEXT = ((84, 56), (56, 84)), "a probe of seven words or mor
 
 
 def find_processor(config: PreTrainedConfig, source: str, options: dict[str, Any]) -> Any:
-    """The processor of a vision-language model; None if the checkpoint is to be loaded as a text model.
+    """The processor of a model that sees or hears; None if the checkpoint is to be loaded as a text model.
 
     Raises:
-        ValueError: If it is a vision-language model whose processor is missing or reads no images.
+        ValueError: If it is such a model, and its processor is missing or reads no images, or no sound.
     """
+    if hears(config):
+        return _hearing(config, source, options)
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         return None
     if not any(_is_there(source, name, options) for name in _FILES):
@@ -34,6 +38,19 @@ def find_processor(config: PreTrainedConfig, source: str, options: dict[str, Any
     processor = AutoProcessor.from_pretrained(source, **options)
     if not hasattr(processor, "image_processor"):
         raise ValueError(f"its processor, a {type(processor).__name__}, reads no images")
+    return processor
+
+
+def _hearing(config: PreTrainedConfig, source: str, options: dict[str, Any]) -> Any:
+    """The processor of a model that hears."""
+    if not any(_is_there(source, name, options) for name in _FILES):
+        raise ValueError(
+            f"{config.model_type} listens, but what prepares sound for it is missing; put the file {_FILES[1]} (or "
+            f"{_FILES[0]}) that it was published with beside config.json"
+        )
+    processor = AutoProcessor.from_pretrained(source, **options)
+    if not hasattr(processor, "feature_extractor") or not hasattr(processor, "tokenizer"):
+        raise ValueError(f"its processor, a {type(processor).__name__}, prepares no sound, or has no tokenizer")
     return processor
 
 
@@ -74,6 +91,42 @@ def image_probe(processor: Any, network: PreTrainedModel) -> tuple[Probe, Probe]
     return alone, processed(processor, network, texts, pictures, special=True)
 
 
+_PROBE_SECONDS = 0.5
+
+
+def hearing_probe(processor: Any, network: PreTrainedModel) -> tuple[Probe, ...]:
+    """A short tone, and a few tokens for the decoder, for the forward passes that heads are looked for in."""
+    rate = rate_of(processor)
+    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(int(_PROBE_SECONDS * rate)) / rate)
+    return ({**heard(processor, network, [tone.astype(np.float32)]), "decoder_input_ids": decoder_probe(network)},)
+
+
+def rate_of(processor: Any) -> int:
+    """Frames of sound a second that a model hears."""
+    return int(processor.feature_extractor.sampling_rate)
+
+
+def longest_sound(processor: Any) -> float | None:
+    """Seconds that are heard at once, where shorter sound is filled up to that; None where any length is taken."""
+    length = getattr(processor.feature_extractor, "n_samples", None)
+    return None if length is None else length / rate_of(processor)
+
+
+def heard(processor: Any, network: PreTrainedModel, waves: list[np.ndarray]) -> dict[str, Tensor]:
+    """What a model is given for recordings at its rate, which are of one length unless it fills them up.
+
+    Raises:
+        ValueError: If they cannot be prepared; the text says why.
+    """
+    prepare = processor.feature_extractor
+    try:
+        made = prepare(waves, sampling_rate=rate_of(processor), return_tensors="pt")
+    except (ValueError, TypeError, RuntimeError, IndexError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{type(prepare).__name__} cannot prepare the sound: {reason}") from error
+    return _taken(made, network)
+
+
 def processed(
     processor: Any, network: PreTrainedModel, texts: list[str], images: list[Image.Image], special: bool
 ) -> dict[str, Tensor]:
@@ -96,6 +149,11 @@ def processed(
     except (ValueError, TypeError, KeyError, IndexError, RuntimeError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(f"{type(processor).__name__} cannot read text and image together: {reason}") from error
+    return _taken(made, network)
+
+
+def _taken(made: Any, network: PreTrainedModel) -> dict[str, Tensor]:
+    """Of what a processor made, what the network takes, where and as it computes."""
     takes, device = inspect.signature(network.forward).parameters, input_device(network)
     kept = {n: v for n, v in made.items() if n in takes and n != "labels" and isinstance(v, Tensor)}
     return {n: v.to(device, network.dtype if v.is_floating_point() else v.dtype) for n, v in kept.items()}

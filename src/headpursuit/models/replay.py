@@ -182,6 +182,8 @@ def _layers(model: LanguageModel) -> _Layers:
 def _tried(model: LanguageModel) -> str:
     if is_sharded(model.network):
         return "several processes hold it"
+    if model.has_encoder:
+        return "its decoder reads what an encoder gives, too"
     try:
         layers = _layers(model)
     except AnatomyError as error:

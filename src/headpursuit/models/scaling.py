@@ -55,25 +55,34 @@ def rescale_rows(
 def _placed(
     network: nn.Module, anatomy: Anatomy, edits: Sequence[Edit], n_rows: int | None, prompt_length: int | None
 ) -> Iterator[tuple[Applied, ...]]:
-    """Edits in place, those of each scope with a tracker of their own; `n_rows` is None for one edit of all rows."""
-    scaled: dict[Scope, dict[HeadSite, _Scaled]] = {}
+    """Edits in place, those of each scope with a tracker of their own; `n_rows` is None for one edit of all rows.
+
+    An encoder reads all of its source in one pass of its own, so that its heads are followed apart.
+    """
+    scaled: dict[tuple[Scope, bool], dict[HeadSite, _Scaled]] = {}
     applied = tuple(Applied() for _ in edits)
     for number, (edit, own) in enumerate(zip(edits, applied, strict=True)):
         for head, scale in edit.items():
-            site = anatomy.site_of(head)
-            at = scaled.setdefault(edit.scope, {}).setdefault(site, _Scaled.nothing(site, len(edits)))
+            site, encodes = anatomy.site_of(head), head.kind == "encoder"
+            if encodes and edit.scope != "all":
+                raise ValueError(
+                    f"{head} is in the encoder, which reads its whole source before anything is written, and the edit "
+                    f'has the scope {edit.scope!r}; give heads of the encoder the scope "all"'
+                )
+            at = scaled.setdefault((edit.scope, encodes), {}).setdefault(site, _Scaled.nothing(site, len(edits)))
             at.factor[number, site.slice_of(head.index)] = scale
             at.applied[number] = own
             own.calls[site.name] = 0
     with ExitStack() as stack:
         if scaled:
             stack.enter_context(uncompiled())
-        for scope, at_sites in scaled.items():
+        for (scope, encodes), at_sites in scaled.items():
             images = ImagePositions.of(network) if scope in ("image", "text") else None
             tracker = PositionTracker(scope, prompt_length, images, n_rows)
             stack.enter_context(watched_generate(network, tracker))
             paths = dict.fromkeys(site.path for site in at_sites)
-            for handle in _follow(network, _decoder_with(network, list(paths)), tracker):
+            part = network.get_encoder() if encodes else _decoder_with(network, list(paths))
+            for handle in _follow(network, plain_network(part), tracker):
                 stack.callback(handle.remove)
             for path in paths:
                 by_run = {site.call: at for site, at in at_sites.items() if site.path == path}

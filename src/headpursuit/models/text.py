@@ -1,11 +1,13 @@
 """Answers to prompts, whole or told as they grow, and how likely a text is."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from transformers import GenerationMixin
 from transformers.generation.streamers import BaseStreamer
 
 from headpursuit.images import GivenPrompts, Prompt, prompts_of
@@ -32,8 +34,10 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> B
 def _generated(model: LanguageModel, batch: Batch, max_new_tokens: int, **options: Any) -> Tensor:
     network: Any = model.network
     pad = model.tokenizer.pad_token_id or 0
+    # Models that hear have a `generate` of their own, which cuts sound up and takes no start of the answer.
+    generate = partial(GenerationMixin.generate, network) if model.hears else network.generate
     with plainly_greedy(network):
-        found: Tensor = network.generate(**batch.given, max_new_tokens=max_new_tokens, pad_token_id=pad, **options)
+        found: Tensor = generate(**batch.given, max_new_tokens=max_new_tokens, pad_token_id=pad, **options)
     return found
 
 
@@ -166,6 +170,9 @@ class _Heard(BaseStreamer):
 @torch.no_grad()
 def read_logits(model: LanguageModel, batch: Batch, **options: Any) -> Float[Tensor, "n_prompts n_read vocab"]:
     """One forward pass over a batch, without cache; options go to the network."""
+    if model.has_encoder:  # its decoder gives logits of all positions, whatever it is asked for
+        kept = options.pop("logits_to_keep", 0)
+        return whole_tensor(model.network(**batch.inputs, use_cache=False, **options).logits)[:, -kept:]
     return whole_tensor(model.network(**batch.inputs, use_cache=False, **options).logits)
 
 

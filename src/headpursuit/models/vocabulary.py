@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headpursuit.models.anatomy import AnatomyError, probe_input, run_probe, same_values
+from headpursuit.models.anatomy import AnatomyError, run_probe, same_values
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.norms import norm_gain
 from headpursuit.models.offloading import weights_at_hand
@@ -124,7 +124,7 @@ def final_norm(model: LanguageModel) -> nn.Module:
         stack.callback(norm.register_forward_hook(lambda _, __, output: outputs.append(output)).remove)
         head = output_embedding(model)
         stack.callback(head.register_forward_pre_hook(lambda _, args: entered.append(args[0])).remove)
-        run_probe(model.network, probe_input(model.network))
+        run_probe(model.network, model.probe)
     if not entered or not same_values(outputs[found[1]], entered[-1]):
         raise AnatomyError(f"the unembedding does not read the output of the final norm ({found[0]}) itself")
     return norm

@@ -9,6 +9,8 @@ from headpursuit.models.anatomy.locate import locate
 from headpursuit.models.anatomy.poisoning import Poisonings, poison_all
 from headpursuit.models.anatomy.probe import (
     Probe,
+    decoder_probe,
+    encoder_modules,
     input_device,
     is_norm,
     overflow_in,

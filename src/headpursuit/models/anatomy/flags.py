@@ -14,10 +14,17 @@ from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, HeadSite
 
 @torch.no_grad()
 def with_flags(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> Anatomy:
-    """The anatomy with every site's flags, post-norm and multiplier."""
-    notes, shared = follow_writes(network, anatomy.sites, probe), _shared(network, anatomy.sites)
+    """The anatomy with every site's flags, post-norm and multiplier.
+
+    What an encoder writes is not followed: it is read by the decoder's attentions, not by an unembedding.
+    """
+    notes, shared = follow_writes(network, anatomy.sites, probe), _shared(network, anatomy.every_site)
     sites = (_flagged(site, i, notes, site.path in shared) for i, site in enumerate(anatomy.sites))
-    return replace(anatomy, sites=tuple(sites), final_norm=notes.final_norm)
+    encoder = (
+        replace(site, flags=(*site.flags, "shared_weights")) if site.path in shared else site
+        for site in anatomy.encoder
+    )
+    return replace(anatomy, sites=tuple(sites), encoder=tuple(encoder), final_norm=notes.final_norm)
 
 
 def _shared(network: PreTrainedModel, sites: tuple[HeadSite, ...]) -> set[str]:

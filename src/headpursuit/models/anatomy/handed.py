@@ -16,8 +16,8 @@ from headpursuit.models.anatomy.sites import Anatomy, HeadSite
 
 GivenAnatomy: TypeAlias = Anatomy | Mapping[str, Mapping[str, Any]] | Path | str
 """An `Anatomy`; or output projections by name, `*` for a layer's number, with what their heads are:
-`{"model.layers.*.mixer.out": {"n_heads": 8, "d_head": 64}}`, and `"kind": "cross"` for cross-attention; or a YAML file
-of that."""
+`{"model.layers.*.mixer.out": {"n_heads": 8, "d_head": 64}}`, and `"kind": "cross"` for cross-attention, `"encoder"` in
+an encoder; or a YAML file of that."""
 
 _EXAMPLE = "{'model.layers.*.mixer.out': {'n_heads': 8, 'd_head': 64}}"
 
@@ -31,14 +31,17 @@ def handed_anatomy(network: PreTrainedModel, given: GivenAnatomy) -> Anatomy:
             as its heads are wide.
     """
     if isinstance(given, Anatomy):
-        return replace(given, sites=tuple(map(_bare, given.sites)), final_norm=None)
+        sites, encoder = (tuple(map(_bare, part)) for part in (given.sites, given.encoder))
+        return replace(given, sites=sites, encoder=encoder, final_norm=None)
     where, described = read_description(given)
-    sites = [site for name, how in described.items() for site in _sites(network, name, how, where)]
-    twice = next((site.path for site in sites if [other.path for other in sites].count(site.path) > 1), None)
+    found = [site for name, how in described.items() for site in _sites(network, name, how, where)]
+    twice = next((site.path for site in found if [other.path for other in found].count(site.path) > 1), None)
     if twice:
         raise ValueError(f"{where} names {twice} twice")
-    numbered = sorted(with_layers(sites), key=lambda site: (site.layer, site.kind != "self"))
-    return Anatomy(tuple(numbered), skipped_layers(network, numbered))
+    numbered = sorted(with_layers(found), key=lambda site: (site.layer, site.kind != "self"))
+    sites = [site for site in numbered if site.kind != "encoder"]
+    encoder = tuple(site for site in numbered if site.kind == "encoder")
+    return Anatomy(tuple(sites), skipped_layers(network, sites), encoder=encoder)
 
 
 def read_description(given: GivenAnatomy) -> tuple[str, Mapping[str, Any]]:
@@ -72,7 +75,7 @@ def _sites(network: nn.Module, name: Any, how: Any, where: str) -> Iterator[Head
     if unknown or kind not in get_args(Kind) or not all(type(n) is int and n > 0 for n in (n_heads, d_head)):
         raise ValueError(
             f"{where}, {name}: expected n_heads and d_head, whole numbers above 0, and for cross-attention "
-            f"kind: cross; found {dict(how)!r:.120}"
+            f"kind: cross, in an encoder kind: encoder; found {dict(how)!r:.120}"
         )
     pattern = re.compile(re.escape(name).replace(r"\*", r"\d+"))
     paths = [path for path, _ in network.named_modules() if path and pattern.fullmatch(path)]

@@ -7,12 +7,14 @@ So no name, no config and no shape is trusted; `certificate` then adds what numb
 
 import re
 from dataclasses import replace
+from typing import get_args
 
 from torch import nn
 from transformers import PreTrainedModel
 
+from headpursuit.heads import Kind
 from headpursuit.models.anatomy.poisoning import Poisonings, Reached, poison_all
-from headpursuit.models.anatomy.probe import Probe, is_norm, probe_input
+from headpursuit.models.anatomy.probe import Probe, encoder_modules, is_norm, probe_input
 from headpursuit.models.anatomy.sites import Anatomy, AnatomyError, HeadSite
 from headpursuit.models.sharding import n_shards
 
@@ -49,11 +51,31 @@ def locate(network: PreTrainedModel, probe: Probe | None = None, poisonings: Poi
             f"no attention heads were seen in a forward pass of {type(network).__name__}: no softmax attention "
             "followed by a linear output projection"
         )
-    found = [_site(network, reached, poisonings) for reached in poisonings.reached]
+    within = set(encoder_modules(network).values())
+    found = [_site(network, reached, poisonings) for reached in poisonings.reached if reached.path not in within]
+    if not found:
+        raise AnatomyError(f"no attention heads were seen in the decoder of {type(network).__name__}")
     sites = with_layers(found)
+    encoder, no_encoder = _encoder(network, [r for r in poisonings.reached if r.path in within], poisonings)
     return Anatomy(
-        tuple(sorted(sites, key=lambda site: (site.layer, site.kind != "self"))), skipped_layers(network, sites)
+        tuple(sorted(sites, key=lambda site: (site.layer, site.kind != "self"))),
+        skipped_layers(network, sites),
+        encoder=encoder,
+        no_encoder=no_encoder if within else "",
     )
+
+
+def _encoder(
+    network: PreTrainedModel, reached: list[Reached], poisonings: Poisonings
+) -> tuple[tuple[HeadSite, ...], str]:
+    """The sites of an encoder, or the reason why there are none; the decoder's heads are what they are without."""
+    if not reached:
+        return (), "no heads were seen in it"
+    try:
+        sites = [replace(_site(network, one, poisonings), kind="encoder") for one in reached]
+    except AnatomyError as error:
+        return (), str(error)
+    return tuple(sorted(with_layers(sites), key=lambda site: site.layer)), ""
 
 
 def _site(network: PreTrainedModel, reached: Reached, poisonings: Poisonings) -> HeadSite:
@@ -81,7 +103,7 @@ def with_layers(sites: list[HeadSite]) -> list[HeadSite]:
     """Number the sites as their paths do, or in the order they ran where that does not tell them apart."""
     numbers = [_layer_number(site.path) for site in sites]
     if len(set(zip(numbers, (s.kind for s in sites), strict=True))) < len(sites) or -1 in numbers:
-        orders = {"self": iter(range(len(sites))), "cross": iter(range(len(sites)))}
+        orders = {kind: iter(range(len(sites))) for kind in get_args(Kind)}
         numbers = [next(orders[site.kind]) for site in sites]
     looped = {site.path for site in sites if site.call > 0}
     return [

@@ -17,7 +17,15 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from headpursuit.models.anatomy.probe import Probe, is_linear, is_norm, n_tokens, run_probe, text_modules
+from headpursuit.models.anatomy.probe import (
+    Probe,
+    encoder_modules,
+    is_linear,
+    is_norm,
+    n_tokens,
+    run_probe,
+    text_modules,
+)
 from headpursuit.models.anatomy.watch import Attended, Poisoned, Watch
 
 
@@ -94,10 +102,11 @@ def poison_all(network: PreTrainedModel, probe: Probe, projections: Iterable[str
     Args:
         network: The model, in eval mode.
         probe: Inputs of a short forward pass of one prompt.
-        projections: Modules that are looked at beside those of the text decoder that are linear.
+        projections: Modules that are looked at beside those of the text decoder, and of an encoder-decoder's encoder,
+            that are linear.
     """
     named = {network.get_submodule(path): path for path in projections}
-    names = text_modules(network) | named
+    names = encoder_modules(network) | text_modules(network) | named
     everything = _poison(network, probe, names, named, lambda _: True)
     n_bits = max(((r.attended.n_heads - 1).bit_length() for r in everything.reached.values()), default=0)
     chosen = (partial(_has_bit, bit, value) for bit in range(n_bits) for value in (0, 1))

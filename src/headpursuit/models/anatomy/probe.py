@@ -39,6 +39,11 @@ def probe_input(network: PreTrainedModel) -> Probe:
     return {"input_ids": ids, "attention_mask": torch.ones_like(ids)}
 
 
+def decoder_probe(network: PreTrainedModel) -> Tensor:
+    """A few token ids for a decoder whose encoder reads something else than text."""
+    return _ids(network, N_TOKENS)
+
+
 def n_tokens(probe: Probe) -> int:
     """Number of tokens of text in a probe."""
     ids = probe.get("decoder_input_ids", probe.get("input_ids"))
@@ -49,7 +54,8 @@ def n_tokens(probe: Probe) -> int:
 
 def _ids(network: PreTrainedModel, length: int) -> Tensor:
     embedding: Any = network.get_input_embeddings()
-    rows = embedding.weight.shape[0]
+    weight = getattr(embedding, "weight", None)
+    rows = network.config.get_text_config(decoder=True).vocab_size if weight is None else weight.shape[0]
     return (torch.arange(length, device=input_device(network))[None] + rows // 2) % rows
 
 
@@ -121,6 +127,15 @@ def text_modules(network: PreTrainedModel) -> dict[nn.Module, str]:
         if not _NOT_TEXT.search(name.removeprefix(root)) and not _is_encoder(name, names.values()):
             found[module] = name
     return found
+
+
+def encoder_modules(network: PreTrainedModel) -> dict[nn.Module, str]:
+    """Modules of an encoder-decoder's encoder and their names within the network; none of other networks."""
+    encoder = network.get_encoder() if network.config.is_encoder_decoder else network
+    if encoder is network:
+        return {}
+    inside = set(encoder.modules()) - set(text_decoder(network).modules())
+    return {module: name for name, module in network.named_modules() if module in inside}
 
 
 def _is_encoder(name: str, names: Collection[str]) -> bool:

@@ -19,7 +19,7 @@ class HeadSite:
     """One attention's heads: where its output projection is, how its input is divided, and where its output goes."""
 
     layer: int
-    """Number of the decoder layer, from zero."""
+    """Number of the decoder's layer, or of the encoder's, from zero."""
     path: str
     """Name of the output projection within the network, for `get_submodule`."""
     n_heads: int
@@ -92,26 +92,36 @@ class Anatomy:
     """Every head of a model."""
 
     sites: tuple[HeadSite, ...]
-    """One entry per attention, in order of layers."""
+    """One entry per attention of what writes the text, in order of layers."""
     skipped: tuple[tuple[int, str], ...] = ()
     """Layers without heads, by number and by what is there instead."""
     final_norm: tuple[str, int] | None = None
     """The norm between the residual stream and the unembedding, and which of its runs in a forward pass it is."""
+    encoder: tuple[HeadSite, ...] = ()
+    """One entry per attention of an encoder-decoder's encoder. Its heads write into another stream, which no
+    unembedding reads: they are rescaled and exported like others, but not captured or ranked."""
+    no_encoder: str = ""
+    """The reason why an encoder-decoder's encoder has no heads here; empty if it has, or there is no encoder."""
+
+    @property
+    def every_site(self) -> tuple[HeadSite, ...]:
+        """Those of what writes the text, and the encoder's."""
+        return self.sites + self.encoder
 
     @property
     def heads(self) -> tuple[Head, ...]:
-        """All heads, layer by layer."""
+        """All heads that write into the stream that the unembedding reads, layer by layer."""
         return tuple(head for site in self.sites for head in site.heads)
 
     @property
     def n_heads(self) -> int:
-        """Number of heads in the whole model."""
+        """Number of those heads."""
         return sum(site.n_heads for site in self.sites)
 
     @property
     def flags(self) -> dict[str, int]:
         """Number of sites that carry each flag."""
-        return dict(Counter(flag for site in self.sites for flag in site.flags))
+        return dict(Counter(flag for site in self.every_site for flag in site.flags))
 
     def site_of(self, head: Head) -> HeadSite:
         """The site that holds a head.
@@ -119,21 +129,16 @@ class Anatomy:
         Raises:
             ValueError: If the model has no such head; the text says which there are.
         """
-        for site in self.sites:
+        for site in self.every_site:
             if site.name == head.site and 0 <= head.index < site.n_heads:
                 return site
         raise ValueError(f"{head} does not exist: the model has {self.summary()}")
 
     def summary(self) -> str:
         """Layers and heads in words, like `270 heads: layers 0-29 with 9 heads of width 64`."""
-        shapes: dict[tuple[str, int, int], list[int]] = {}
-        for site in self.sites:
-            shapes.setdefault((site.kind, site.n_heads, site.d_head), []).append(site.layer)
-        parts = [
-            f"{layers_in_words(layers)} with {n_heads} {'cross-attention ' * (kind == 'cross')}heads of width {d_head}"
-            for (kind, n_heads, d_head), layers in shapes.items()
-        ]
-        return f"{self.n_heads} heads: " + ", ".join(parts)
+        found = f"{self.n_heads} heads: {_shapes(self.sites)}"
+        of_encoder = self.no_encoder or (_shapes(self.encoder) if self.encoder else "")
+        return found + (f"; encoder: {of_encoder}" if of_encoder else "")
 
     def summary_of_skipped(self) -> str:
         """Layers without heads in words, like `layers 0-2, 4-6 (Mamba)`; empty if there are none."""
@@ -141,6 +146,16 @@ class Anatomy:
         for layer, what in self.skipped:
             kinds.setdefault(what, []).append(layer)
         return ", ".join(f"{layers_in_words(layers)} ({what})" for what, layers in kinds.items())
+
+
+def _shapes(sites: Sequence[HeadSite]) -> str:
+    shapes: dict[tuple[str, int, int], list[int]] = {}
+    for site in sites:
+        shapes.setdefault((site.kind, site.n_heads, site.d_head), []).append(site.layer)
+    return ", ".join(
+        f"{layers_in_words(layers)} with {n_heads} {'cross-attention ' * (kind == 'cross')}heads of width {d_head}"
+        for (kind, n_heads, d_head), layers in shapes.items()
+    )
 
 
 def layers_in_words(numbers: list[int]) -> str:

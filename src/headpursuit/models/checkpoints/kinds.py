@@ -1,8 +1,14 @@
-"""Families that transformers would open as something smaller than they are, or not at all."""
+"""The class that opens a checkpoint as all that it is; families that would be opened as less are refused."""
 
 from typing import Any
 
-from transformers import PreTrainedConfig
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoModelForSeq2SeqLM,
+    AutoModelForSpeechSeq2Seq,
+    PreTrainedConfig,
+)
 from transformers.models.auto.modeling_auto import (
     MODEL_FOR_CAUSAL_LM_MAPPING,
     MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
@@ -13,29 +19,42 @@ from transformers.models.auto.modeling_auto import (
 _ANYWAY = "`hp.rescale(network, edit)` takes the transformers model itself"
 
 
-def check_kind(config: PreTrainedConfig) -> None:
-    """Refuse models that listen, and encoder-decoders that no class for text opens.
+def auto_class(config: PreTrainedConfig, processor: Any = None) -> Any:
+    """The Auto class of transformers for a checkpoint, with its processor if it sees or hears.
 
-    Whisper as a causal language model is a decoder without ears: transformers drops the encoder without a word.
-    Encoder-decoders of text (BART and the like) have decoders that are language models by themselves, and stay.
+    Encoder-decoders are opened whole: Whisper with its ears, BART with what it reads. A decoder that was saved by
+    itself says so in its config, and is a causal language model.
 
     Raises:
-        ValueError: Naming the family.
+        ValueError: Naming the family, if no class opens all of it.
     """
-    kind, family = type(config), config.model_type
+    kind, family, translates = type(config), config.model_type, getattr(config, "is_encoder_decoder", False)
     if kind in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
-        return
-    if kind in MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING or _hears(config, kind):
-        raise ValueError(f"{family} listens, and headpursuit has no ears yet; {_ANYWAY}")
-    decodes, is_causal = getattr(config, "is_encoder_decoder", False), kind in MODEL_FOR_CAUSAL_LM_MAPPING
-    if decodes and is_causal and kind not in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+        return AutoModelForImageTextToText if processor is not None else AutoModelForCausalLM
+    if hears(config):
+        return AutoModelForSpeechSeq2Seq
+    if kind in MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING and translates:
+        return AutoModelForSeq2SeqLM  # it was saved as what translates text
+    if kind in MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING or _has_ears(config):
         raise ValueError(
-            f"{family} is an encoder-decoder that writes no text; only its decoder would be opened; {_ANYWAY}"
+            f"{family} listens, but not as an encoder-decoder that hears, like Whisper; only such models are opened "
+            f"with their ears; {_ANYWAY}"
         )
-    if decodes and not is_causal:
-        raise ValueError(f"{family} is an encoder-decoder, and headpursuit reads causal language models; {_ANYWAY}")
+    if not translates:
+        return AutoModelForCausalLM
+    if kind in MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING:
+        return AutoModelForSeq2SeqLM
+    raise ValueError(f"{family} is an encoder-decoder that writes no text; only its decoder would be opened; {_ANYWAY}")
 
 
-def _hears(config: PreTrainedConfig, kind: Any) -> bool:
+def hears(config: PreTrainedConfig) -> bool:
+    """True for an encoder-decoder that hears, and writes."""
+    if type(config) not in MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING or not getattr(config, "is_encoder_decoder", False):
+        return False
+    named = config.architectures or ()
+    return not any("TextToText" in name for name in named)
+
+
+def _has_ears(config: PreTrainedConfig) -> bool:
     """True for a config with an audio part that no causal language model of its family reads."""
-    return hasattr(config, "audio_config") and kind not in MODEL_FOR_CAUSAL_LM_MAPPING
+    return hasattr(config, "audio_config") and type(config) not in MODEL_FOR_CAUSAL_LM_MAPPING

@@ -111,16 +111,10 @@ def _cause(loaded: Loaded) -> str:
     renamed = renamed_in_words(loaded.missing, loaded.left_out)
     if renamed:
         return renamed
-    config = loaded.network.config
     if loaded.gguf and (part := one_of_parts(read_gguf(loaded.gguf))):
         return f"the file is {part}"
     if loaded.missing == ("lm_head.weight",):
         return "where the embedding serves as the unembedding too, set tie_word_embeddings to true in the config"
-    if any(".encoder." in one for one in loaded.left_out):
-        return (
-            f"{config.model_type} is an encoder-decoder, {type(loaded.network).__name__} its decoder alone, and the "
-            "file keeps elsewhere what both share; `hp.rescale(network, edit)` takes the whole model"
-        )
     return "save or fetch the whole checkpoint again"
 
 

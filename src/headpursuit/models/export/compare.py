@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.text import answer, batches, read_logits
+from headpursuit.sounds import AudioPrompt, Sound
 
 PROMPTS = (
     "The city of Osaka is located in the country of",
@@ -20,6 +22,18 @@ PROMPTS = (
     "Water boils at a temperature of",
 )
 """Prompts that are compared by default: short, so that they fit into every context."""
+
+_RATE = 16000
+
+
+def noises() -> tuple[AudioPrompt, ...]:
+    """Sounds that a model which hears is compared on: noise that grows louder and softer."""
+    seconds = np.arange(2 * _RATE) / _RATE
+    waves = (
+        np.random.default_rng(i).normal(0, 0.1, len(seconds)) * np.sin(np.pi * (i + 1) * seconds) for i in range(4)
+    )
+    return tuple(AudioPrompt(Sound(wave.astype(np.float32), _RATE)) for wave in waves)
+
 
 MOST_PROMPTS = 64
 """More prompts would take memory and tell nothing new."""
@@ -77,7 +91,7 @@ class Difference:
 
 
 @torch.no_grad()
-def outputs_of(model: LanguageModel, prompts: Sequence[str], *, answers: bool = True) -> Outputs:
+def outputs_of(model: LanguageModel, prompts: Sequence[str | AudioPrompt], *, answers: bool = True) -> Outputs:
     """Logits at the last positions of each prompt, and greedy answers."""
     logits = []
     for batch in batches(model, prompts, 8, room=NEW_TOKENS):

@@ -76,7 +76,7 @@ def plan(network: PreTrainedModel, anatomy: Anatomy, edit: Edit, form: Format) -
 
 def _factors(anatomy: Anatomy, edit: Edit) -> dict[HeadSite, Tensor]:
     """For every site, also those that are not edited."""
-    factors = {site: torch.ones(site.n_heads * site.d_head) for site in anatomy.sites}
+    factors = {site: torch.ones(site.n_heads * site.d_head) for site in anatomy.every_site}
     for head, scale in edit.items():
         site = anatomy.site_of(head)
         factors[site][site.slice_of(head.index)] = scale

@@ -48,5 +48,13 @@ def undo_export(path: Path | str, output: Path | str, *, device: str = "auto") -
     with scaled_weights(model.network, scaled):
         found = hashes_of(model.network, written.originals)
     remark = f"the edit in {path} taken back"
-    export(model, inverse, output, prompts=written.prompts, concept=written.concept, remarks=(remark,), again=True)
+    export(
+        model,
+        inverse,
+        output,
+        prompts=None if model.hears else written.prompts,
+        concept=written.concept,
+        remarks=(remark,),
+        again=True,
+    )
     return bool(found) and found == written.originals

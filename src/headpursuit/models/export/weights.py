@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers import AutoModelForCausalLM, AutoProcessor, AutoTokenizer, PreTrainedModel
 
 from headpursuit.models.checkpoints import whole_network
 from headpursuit.models.export.plan import ScaledProjection, check_in_range, input_axis
@@ -38,8 +38,11 @@ def write_checkpoint(model: LanguageModel, scaled: Sequence[ScaledProjection], f
     ):
         warnings.filterwarnings("ignore", "Attempting to save a model with offloaded modules")  # a shard fits
         network.save_pretrained(folder, max_shard_size=_SHARD)
-    model.tokenizer.save_pretrained(folder)
-    _pad_left(folder / "tokenizer_config.json")
+    if model.has_encoder:
+        (model.processor or model.tokenizer).save_pretrained(folder)
+    else:
+        model.tokenizer.save_pretrained(folder)
+        _pad_left(folder / "tokenizer_config.json")
 
 
 def _pad_left(file: Path) -> None:
@@ -52,12 +55,13 @@ def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
     network = model.network
     placed = {"device_map": network.hf_device_map} if hasattr(network, "hf_device_map") else {}
     how = {"dtype": network.dtype, "attn_implementation": network.config._attn_implementation}
-    again, flags = whole_network(AutoModelForCausalLM, str(folder), str(folder), **how, **placed)
+    kind = type(network) if model.has_encoder else AutoModelForCausalLM
+    again, flags = whole_network(kind, str(folder), str(folder), **how, **placed)
     if not placed:
         nn.Module.to(again, model.device)
-    return LanguageModel(
-        again, AutoTokenizer.from_pretrained(folder), str(folder), file_flags=flags, handed=model.handed
-    )
+    processor = AutoProcessor.from_pretrained(folder) if model.hears else None
+    tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(folder)
+    return LanguageModel(again, tokenizer, str(folder), processor=processor, file_flags=flags, handed=model.handed)
 
 
 @torch.no_grad()

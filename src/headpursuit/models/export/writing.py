@@ -7,7 +7,15 @@ from typing import Any
 from headpursuit.heads import Edit, GivenEdit, edit_of
 from headpursuit.images import texts_of
 from headpursuit.models.export.card import card
-from headpursuit.models.export.compare import MOST_PROMPTS, PROMPTS, Difference, Outputs, difference, outputs_of
+from headpursuit.models.export.compare import (
+    MOST_PROMPTS,
+    PROMPTS,
+    Difference,
+    Outputs,
+    difference,
+    noises,
+    outputs_of,
+)
 from headpursuit.models.export.licence import licence_of
 from headpursuit.models.export.manifest import KIND, Export
 from headpursuit.models.export.plan import Format, plan
@@ -17,6 +25,7 @@ from headpursuit.models.language_model import GivenModel, LanguageModel, model_o
 from headpursuit.models.load import load
 from headpursuit.models.rescale import rescale
 from headpursuit.records import to_record
+from headpursuit.sounds import AudioPrompt
 from headpursuit.storage import new_folder, refuse_existing, versions, write_text
 
 
@@ -46,7 +55,7 @@ def export(
             few KB, exact, also for quantised models. `lora`: a PEFT adapter, equal up to rounding. Of a model that was
             loaded from a GGUF file also `gguf`: that file with the heads' blocks rescaled, and `gguf-lora`: a LoRA for
             it, which llama.cpp loads.
-        prompts: Texts to compare on, the first 64; by default a few short ones.
+        prompts: Texts to compare on, the first 64; by default a few short ones. Models that hear are compared on noise.
         concept: What the edit is about, for the model card.
         study: What a study measured for it, Markdown, for the model card.
         tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
@@ -63,7 +72,7 @@ def export(
         OSError: If the disk is too full; nothing is left on it then.
     """
     model = model_of(model, tokenizer)
-    folder, edit, texts = Path(path), edit_of(edit), _chosen(prompts)
+    folder, edit, texts = Path(path), edit_of(edit), _chosen(model, prompts)
     refuse_existing(folder)
     scaled = plan(model.network, model.anatomy, edit, format)
     shipping = Shipping.of(model, edit, scaled, format, concept, rank, again)
@@ -79,7 +88,7 @@ def export(
             identify(model),
             tuple(one.path for one in scaled),
             found,
-            texts,
+            tuple(map(str, texts)),
             concept,
             shipped.ranks,
             versions(*PACKAGES[format]),
@@ -125,7 +134,7 @@ def verify(written: Export, path: Path | str, model: LanguageModel, prompts: Ite
     """`verify_export` for a manifest that was read and a model that was loaded."""
     written.check_base(model)
     plan(model.network, model.anatomy, written.edit, written.format)
-    texts = written.prompts if prompts is None else _chosen(prompts)
+    texts = _chosen(model, written.prompts if prompts is None and not model.hears else prompts)
     live, base = _live(model, written.edit, texts)
     with loaded_export(model, Path(path), written.format, written.edit, written.modules) as exported:
         return _judged(
@@ -133,11 +142,15 @@ def verify(written: Export, path: Path | str, model: LanguageModel, prompts: Ite
         )
 
 
-def _chosen(prompts: Iterable[str] | None) -> tuple[str, ...]:
+def _chosen(model: LanguageModel, prompts: Iterable[str] | None) -> tuple[str | AudioPrompt, ...]:
+    if model.hears:
+        if prompts is not None:
+            raise ValueError("a model that hears is compared on sounds made for that; leave the prompts out")
+        return noises()
     return PROMPTS if prompts is None else texts_of(prompts)[:MOST_PROMPTS]
 
 
-def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str]) -> tuple[Outputs, Outputs]:
+def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str | AudioPrompt]) -> tuple[Outputs, Outputs]:
     """Outputs under the live edit, and of the unedited model."""
     with rescale(model, edit):
         live = outputs_of(model, prompts)
