@@ -31,7 +31,8 @@ def capture(
     prompts: Annotated[
         str,
         typer.Option(
-            help=f"{options.PROMPTS_HELP} image_path: their images; audio_path: sounds instead. Or, with --ask, a folder of images or hf:NAME."
+            help=f"{options.PROMPTS_HELP} image_path: their images; audio_path: sounds instead. "
+            "Or, with --ask, a folder of images or hf:NAME."
         ),
     ],
     output: options.OutputOption,

@@ -23,11 +23,21 @@ def hand_in(anatomy: Path | None) -> Path | None:
 
 def open_model(name: str, *, anatomy: str = "", **options: Any) -> "LanguageModel":
     """`models.load` for a terminal: without transformers' own bars, and with a word before a long download."""
-    from headpursuit.models import DEMO_VLM, EMBEDDED, embedded_is_cached, load, quiet
+    from headpursuit.models import (
+        DEMO_VLM,
+        EMBEDDED,
+        WHISPER_BASE,
+        embedded_is_cached,
+        load,
+        quiet,
+        whisper_base_is_cached,
+    )
 
     quiet()
     if name in (EMBEDDED, DEMO_VLM) and not embedded_is_cached():
         notes.print(f"fetching {EMBEDDED} once (93 MB, then half a minute of unpacking)")
+    if name == WHISPER_BASE and not whisper_base_is_cached():
+        notes.print(f"fetching {WHISPER_BASE} once (150 MB)")
     return load(name, anatomy=anatomy or _anatomy, **options)
 
 

@@ -19,7 +19,8 @@ ModelArgument: TypeAlias = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="smollm2-135m, smollava-135m (sees), a hub id, a local folder (also of an adapter), or a GGUF file.",
+        help="smollm2-135m, smollava-135m (sees), whisper-base (hears), a hub id, a local folder (also of an adapter), "
+        "or a GGUF file.",
     ),
 ]
 CaptureArgument: TypeAlias = Annotated[Path, typer.Argument(metavar="CAPTURE", help="A folder written by `capture`.")]

@@ -62,4 +62,5 @@ from headpursuit.models.values import input_rows, value_weights
 from headpursuit.models.vocabulary import ids_without_token, readout, unembedding
 from headpursuit.models.vocabulary_words import VocabularyWord, VocabularyWords, WordKind, token_forms, vocabulary_words
 from headpursuit.models.weights import projection_weights, write_weights
+from headpursuit.models.whisper_base import WHISPER_BASE, whisper_base_is_cached
 from headpursuit.settings import Chat, ChatSettings, MultiToken, Positions, chat_of

@@ -33,6 +33,7 @@ from headpursuit.models.embedded import EMBEDDED, embedded_folder, forget_gguf
 from headpursuit.models.finite import unusable_weights
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.processors import find_processor
+from headpursuit.models.whisper_base import WHISPER_BASE, whisper_base_folder
 
 _TP_SINCE = (5, 20)
 """Before, layers were shared in other ways, which anatomy does not see through."""
@@ -61,8 +62,9 @@ def load(
     Every weight comes from the files, or the checkpoint is refused; what the files hold beside is in `file_flags`.
 
     Args:
-        name: `smollm2-135m` (the embedded model), `smollava-135m` (the demo model, which sees), a Hugging Face hub id,
-            a local folder (of a model, of one GGUF file, or of a PEFT adapter), or a GGUF file.
+        name: `smollm2-135m` (the embedded model), `smollava-135m` (the demo model, which sees), `whisper-base` (which
+            hears), a Hugging Face hub id, a local folder (of a model, of one GGUF file, or of a PEFT adapter), or a GGUF
+            file.
         device: `auto` takes a GPU if there is one, else the CPU; or any torch device.
         dtype: `auto` is float32 on a CPU and the checkpoint's own on a GPU; or float32, bfloat16, float16.
         revision: Branch, tag or commit of a hub model.
@@ -104,7 +106,7 @@ def load(
     if place.gguf:
         options["gguf_file"] = place.gguf
     wanted: Any = _DTYPES.get(dtype, torch.float32 if device == "cpu" or place.gguf else "auto")
-    with explained(name, place, revision, (EMBEDDED, DEMO_VLM)):
+    with explained(name, place, revision, (EMBEDDED, DEMO_VLM, WHISPER_BASE)):
         check_read_in_silence(place)
         # A GGUF file is parsed anew each time something is asked of it.
         config = None if place.gguf and weights else AutoConfig.from_pretrained(place.source, **options)
@@ -198,7 +200,7 @@ def _named(name: Any) -> str:
 
 def _place(name: str) -> Place:
     """The place of a model; our own are made at the first call."""
-    own = {EMBEDDED: embedded_folder, DEMO_VLM: demo_vlm_folder}
+    own = {EMBEDDED: embedded_folder, DEMO_VLM: demo_vlm_folder, WHISPER_BASE: whisper_base_folder}
     return Place(str(own[name]())) if name in own else place_of(name)
 
 

@@ -39,9 +39,9 @@ def handed_anatomy(network: PreTrainedModel, given: GivenAnatomy) -> Anatomy:
     if twice:
         raise ValueError(f"{where} names {twice} twice")
     numbered = sorted(with_layers(found), key=lambda site: (site.layer, site.kind != "self"))
-    sites = [site for site in numbered if site.kind != "encoder"]
+    writing = [site for site in numbered if site.kind != "encoder"]
     encoder = tuple(site for site in numbered if site.kind == "encoder")
-    return Anatomy(tuple(sites), skipped_layers(network, sites), encoder=encoder)
+    return Anatomy(tuple(writing), skipped_layers(network, writing), encoder=encoder)
 
 
 def read_description(given: GivenAnatomy) -> tuple[str, Mapping[str, Any]]:
@@ -75,7 +75,7 @@ def _sites(network: nn.Module, name: Any, how: Any, where: str) -> Iterator[Head
     if unknown or kind not in get_args(Kind) or not all(type(n) is int and n > 0 for n in (n_heads, d_head)):
         raise ValueError(
             f"{where}, {name}: expected n_heads and d_head, whole numbers above 0, and for cross-attention "
-            f"kind: cross, in an encoder kind: encoder; found {dict(how)!r:.120}"
+            f"kind: cross; found {dict(how)!r:.120}"
         )
     pattern = re.compile(re.escape(name).replace(r"\*", r"\d+"))
     paths = [path for path, _ in network.named_modules() if path and pattern.fullmatch(path)]

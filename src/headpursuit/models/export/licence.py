@@ -11,6 +11,7 @@ from headpursuit.models.checkpoints.gguf_file import read_gguf
 from headpursuit.models.demo_vlm import DEMO_VLM
 from headpursuit.models.embedded import EMBEDDED
 from headpursuit.models.identity import hub_id
+from headpursuit.models.whisper_base import WHISPER_BASE
 
 _SECONDS = 5.0
 """The time that the hub may take to say a licence."""
@@ -51,6 +52,8 @@ def licence_of(name: str, revision: str | None = None) -> Licence:
     """
     if name in (EMBEDDED, DEMO_VLM):
         return Licence("apache-2.0", source="its card")
+    if name == WHISPER_BASE:
+        return Licence("mit", source="the packages it comes in")
     try:
         path = Path(name).expanduser()
         if path.is_dir():

@@ -24,8 +24,13 @@ def check_model(model: LanguageModel, folder: Path, more: dict[str, tuple[str, s
     """Refuse to go on with another model, or other things that are given with a hash and a word for the error.
 
     Raises:
-        ValueError: If one differs.
+        ValueError: If one differs, or the model is an encoder-decoder, which no experiment asks.
     """
+    if model.has_encoder:
+        raise ValueError(
+            f"{model.name or 'the model'} is an encoder-decoder, and experiments ask causal language models; capture, "
+            "rank, rescale, answer and export take it"
+        )
     more = more or {}
     identity = {"unembedding_sha256": unembedding(model).sha256, "revision": model.revision, "dtype": model.dtype}
     named = {name: word for name, (_, word) in more.items()}
