@@ -226,7 +226,7 @@ def test_a_model_that_hears_without_what_prepares_sound_is_refused(tmp_path):
         load(str(tmp_path), device="cpu")
 
 
-def test_a_ranking_can_be_of_one_kind_of_heads(models):
+def test_a_ranking_can_be_of_one_kind_of_heads(models, as_users_run_it):
     model = models("bart")
     captured = capture(model, TEXTS, CaptureConfig(positions="generated", max_new_tokens=6))
     ranking = rank(model, captured, Concept("some", ("w5", "w6", "w7")), RankConfig(n_draws=4))

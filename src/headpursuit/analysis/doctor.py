@@ -29,7 +29,7 @@ _TEXT = "The quick brown fox jumps over the lazy dog while the slow red hen look
 """Read once to estimate how long a capture takes."""
 
 _SECONDS, _RATE = 5.0, 16000
-"""Sound that is heard for the same estimate."""
+"""Sound that is heard for the same estimate, at most so long."""
 
 _N_ATOMS, _N_TIMED = 20, 5
 
@@ -130,11 +130,13 @@ def estimate(model: LanguageModel, facts: UnembeddingFacts) -> Estimate:
     """Estimate the cost of captures and pursuits from one short run of each kind of work."""
     sites = model.anatomy.sites
     start, n_read = time.perf_counter(), 0.0
-    for batch in batches(model, [_sound() if model.hears else _fitting(model)] * 8, 8):
+    hearing = hearing_facts(model)
+    heard = min(hearing.longest or _SECONDS, _SECONDS) if hearing else 0
+    for batch in batches(model, [_sound(heard) if hearing else _fitting(model)] * 8, 8):
         with torch.no_grad():
             read_logits(model, batch)
         read = batch.source.get("attention_mask", batch.attention_mask)
-        n_read += 8 * _SECONDS if model.hears else float(read.sum())
+        n_read += 8 * heard if hearing else float(read.sum())
     seconds = time.perf_counter() - start
     signals = sum(site.width for site in sites) * facts.d_model * 4
     return Estimate(
@@ -147,9 +149,9 @@ def estimate(model: LanguageModel, facts: UnembeddingFacts) -> Estimate:
     )
 
 
-def _sound() -> AudioPrompt:
+def _sound(seconds: float) -> AudioPrompt:
     """Faint noise."""
-    values = 0.01 * torch.randn(int(_SECONDS * _RATE), generator=torch.Generator().manual_seed(0))
+    values = 0.01 * torch.randn(int(seconds * _RATE), generator=torch.Generator().manual_seed(0))
     return AudioPrompt(Sound(values.numpy(), _RATE))
 
 

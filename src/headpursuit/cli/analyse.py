@@ -32,7 +32,7 @@ def capture(
         str,
         typer.Option(
             help=f"{options.PROMPTS_HELP} image_path: their images; audio_path: sounds instead. "
-            "Or, with --ask, a folder of images or hf:NAME."
+            "Or a folder of sounds; or, with --ask, a folder of images or hf:NAME."
         ),
     ],
     output: options.OutputOption,
@@ -63,8 +63,12 @@ def capture(
     from headpursuit.analysis import capture as run
     from headpursuit.images import is_hub
     from headpursuit.images.folders import other_files
+    from headpursuit.sounds import AudioPrompt, sound_files
 
-    of_images = is_hub(prompts) or Path(prompts).is_dir()
+    sounds = sound_files(Path(prompts)) if ask is None and Path(prompts).is_dir() else []
+    of_images = not sounds and (is_hub(prompts) or Path(prompts).is_dir())
+    if sounds and column is not None:
+        raise ValueError("--column goes with a file of prompts; a folder of sounds has none")
     if of_images and ask is None:
         what = "a data set" if is_hub(prompts) else "a folder"
         raise ValueError(f'{prompts} is {what}; say what to ask about its images: --ask "What is this?"')
@@ -72,7 +76,11 @@ def capture(
         raise ValueError(f"--ask goes with a folder of images or hf:NAME, and {prompts} is neither")
     if ask is not None and column is not None:
         raise ValueError("--column goes with a file of prompts; the images of --ask have none")
-    texts: Collection[Prompt] = read_prompts(prompts, column) if ask is None else ask_about(prompts, ask)
+    texts: Collection[Prompt]
+    if sounds:
+        texts = tuple(map(AudioPrompt, sounds))
+    else:
+        texts = read_prompts(prompts, column) if ask is None else ask_about(prompts, ask)
     if ask is not None and not is_hub(prompts) and (others := other_files(Path(prompts))):
         notes.print(others, markup=False, soft_wrap=True)
     config = CaptureConfig(**given_in(ctx))

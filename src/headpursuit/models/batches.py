@@ -33,8 +33,8 @@ class Batch:
     input_ids: Int[Tensor, "n_prompts n_tokens"]
     attention_mask: Int[Tensor, "n_prompts n_tokens"]
     source: Mapping[str, Tensor] = field(default_factory=dict)
-    """What the encoder of an encoder-decoder reads, padded on the right if it is text; the tokens are its decoder's
-    then, and begin with a start that nobody wrote."""
+    """Inputs of an encoder-decoder's encoder, padded on the right if they are text; the tokens are its decoder's then,
+    and begin with a start that nobody wrote."""
     pictures: Mapping[str, Tensor] = field(default_factory=dict)
     """The model's other inputs about images: pixels, their layout, and which tokens are theirs."""
     numbers_positions: bool = False
@@ -244,7 +244,7 @@ def _hear(frame: Framing, indices: list[int], prompts: dict[int, AudioPrompt], f
 
 
 def _begun(model: LanguageModel, numbers: tuple[int, ...], source: dict[str, Tensor], room: int) -> Batch:
-    """What an encoder reads, and the beginning of the decoder's answers."""
+    """A batch of an encoder's inputs and of the beginning of the decoder's answers."""
     start = start_ids(model, source, len(numbers))
     check_length(model, numbers[0], start.shape[1], room)
     return Batch(numbers, start, torch.ones_like(start), source)

@@ -217,9 +217,10 @@ def _firing(network: PreTrainedModel, anatomy: Anatomy, probe: Probe) -> int | N
             return None
     runs = Counter(site.path for site in anatomy.sites)
     wrong = {path: counted[path] / n for path, n in runs.items() if counted[path] != N_GENERATED * n}
-    again = next((site.path for site in anatomy.encoder if counted[site.path] != 1), None)
+    once = Counter(site.path for site in anatomy.encoder)
+    again = next((path for path, n in once.items() if counted[path] != n), None)
     if again:
-        raise AnatomyError(f"{again} ran {counted[again]} times for one answer, where an encoder runs once")
+        raise AnatomyError(f"{again} ran {counted[again]} times for one answer, but {once[again]} in a forward pass")
     if wrong:
         path, fired = next(iter(wrong.items()))
         raise AnatomyError(

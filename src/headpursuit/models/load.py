@@ -63,8 +63,8 @@ def load(
 
     Args:
         name: `smollm2-135m` (the embedded model), `smollava-135m` (the demo model, which sees), `whisper-base` (which
-            hears), a Hugging Face hub id, a local folder (of a model, of one GGUF file, or of a PEFT adapter), or a GGUF
-            file.
+            hears), a Hugging Face hub id, a local folder (of a model, of one GGUF file, or of a PEFT adapter), or a
+            GGUF file.
         device: `auto` takes a GPU if there is one, else the CPU; or any torch device.
         dtype: `auto` is float32 on a CPU and the checkpoint's own on a GPU; or float32, bfloat16, float16.
         revision: Branch, tag or commit of a hub model.

@@ -215,7 +215,7 @@ def named_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 
 
 def _tokens(given: dict[str, Any]) -> Tensor:
-    """What the decoder reads: (n_rows, n_tokens), or embedded; or what an encoder of sound or pictures does."""
+    """The decoder's tokens (n_rows, n_tokens), also embedded; or the inputs of an encoder of sound or pictures."""
     tokens = next((given[n] for n in _READ if isinstance(given.get(n), Tensor)), None)
     if tokens is None:
         raise ValueError(f"the decoder got neither input_ids nor inputs_embeds, where {_UNKNOWN}")

@@ -113,7 +113,7 @@ def longest_sound(processor: Any) -> float | None:
 
 
 def heard(processor: Any, network: PreTrainedModel, waves: list[np.ndarray]) -> dict[str, Tensor]:
-    """What a model is given for recordings at its rate, which are of one length unless it fills them up.
+    """Inputs of a model for recordings at its rate, which are of one length unless it fills them up.
 
     Raises:
         ValueError: If they cannot be prepared; the text says why.

@@ -81,8 +81,9 @@ def _placed(
             tracker = PositionTracker(scope, prompt_length, images, n_rows)
             stack.enter_context(watched_generate(network, tracker))
             paths = dict.fromkeys(site.path for site in at_sites)
-            part = network.get_encoder() if encodes else _decoder_with(network, list(paths))
-            for handle in _follow(network, plain_network(part), tracker):
+            whole: Any = network
+            part = plain_network(whole.get_encoder()) if encodes else _decoder_with(network, list(paths))
+            for handle in _follow(network, part, tracker):
                 stack.callback(handle.remove)
             for path in paths:
                 by_run = {site.call: at for site, at in at_sites.items() if site.path == path}

@@ -34,7 +34,7 @@ def check_sounds(frame: Framing, prompts: Mapping[int, AudioPrompt]) -> None:
 
 
 def size_of_sound(model: LanguageModel, prompt: AudioPrompt) -> int:
-    """What prompts of one batch share: their length in frames, or nothing where all are filled up to one length."""
+    """The length in frames that prompts of one batch share; 0 where all are filled up to one length."""
     if longest_sound(model.processor) is not None:
         return 0
     return round(sound_seconds(prompt.audio) * rate_of(model.processor))

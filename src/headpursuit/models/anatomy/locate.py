@@ -6,6 +6,7 @@ So no name, no config and no shape is trusted; `certificate` then adds what numb
 """
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import get_args
 
@@ -75,6 +76,10 @@ def _encoder(
         sites = [replace(_site(network, one, poisonings), kind="encoder") for one in reached]
     except AnatomyError as error:
         return (), str(error)
+    seen = Counter(site.path for site in sites)
+    more = next((path for path, n in seen.items() if poisonings.n_runs(path) != n), None)
+    if more:
+        return (), f"{more} runs {poisonings.n_runs(more)} times, and heads are seen before {seen[more]} of them"
     return tuple(sorted(with_layers(sites), key=lambda site: site.layer)), ""
 
 

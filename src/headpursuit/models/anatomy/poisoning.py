@@ -69,6 +69,10 @@ class Poisonings:
         """The linear modules that attention outputs reach, in order."""
         return list(self.everything.reached.values())
 
+    def n_runs(self, path: str) -> int:
+        """Runs of a linear module in a forward pass."""
+        return self.everything.calls[path]
+
     def width(self, path: str, call: int) -> int:
         """Number of a projection's inputs that attention outputs can reach; 0 if those seen do not reach it."""
         reached = self.everything.reached.get((path, call))

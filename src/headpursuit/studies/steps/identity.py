@@ -20,17 +20,26 @@ _WORDS = {"unembedding_sha256": "another model", "revision": "another revision",
 _QUESTIONS = "other questions, images, neutral text, settings or concepts of the same name"
 
 
-def check_model(model: LanguageModel, folder: Path, more: dict[str, tuple[str, str]] | None = None) -> None:
-    """Refuse to go on with another model, or other things that are given with a hash and a word for the error.
+def check_is_causal(model: LanguageModel) -> None:
+    """Refuse an encoder-decoder, which no experiment asks.
 
     Raises:
-        ValueError: If one differs, or the model is an encoder-decoder, which no experiment asks.
+        ValueError: Naming it.
     """
     if model.has_encoder:
         raise ValueError(
             f"{model.name or 'the model'} is an encoder-decoder, and experiments ask causal language models; capture, "
             "rank, rescale, answer and export take it"
         )
+
+
+def check_model(model: LanguageModel, folder: Path, more: dict[str, tuple[str, str]] | None = None) -> None:
+    """Refuse to go on with another model, or other things that are given with a hash and a word for the error.
+
+    Raises:
+        ValueError: If one differs, or the model is an encoder-decoder, which no experiment asks.
+    """
+    check_is_causal(model)
     more = more or {}
     identity = {"unembedding_sha256": unembedding(model).sha256, "revision": model.revision, "dtype": model.dtype}
     named = {name: word for name, (_, word) in more.items()}

@@ -11,6 +11,7 @@ from headpursuit.models import LanguageModel, batches, first_tokens, tokens_of
 from headpursuit.studies.kernel import lacking, part
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.steps.identity import check_is_causal
 from headpursuit.studies.tasks import CAPTIONING, Task
 
 SAMPLES = 1000
@@ -96,6 +97,7 @@ def check_fits(
     Raises:
         ValueError: If they do not, or the ranker needs answers that the task does not have.
     """
+    check_is_causal(model)
     n_heads = model.anatomy.n_heads
     for wanted in counts:
         if 2 * wanted > n_heads:
