@@ -5,6 +5,7 @@ from dataclasses import replace
 from headpursuit.concepts import Concept
 from headpursuit.conversations import Conversation
 from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.sounds import AudioPrompt
 from headpursuit.studies.tasks.task import Task, accepted_answers
 from headpursuit.words import compared
 
@@ -44,12 +45,18 @@ def instructions(task: Task, concept: Concept) -> tuple[str, ...]:
 
 
 def instructed(prompt: Prompt, instruction: str) -> Prompt:
-    """A prompt with an instruction before it; of a conversation, before its last message."""
+    """A prompt with an instruction before it; of a conversation, before its last message.
+
+    Raises:
+        ValueError: If it is a sound.
+    """
     if isinstance(prompt, Conversation):
         *before, last = prompt.messages
         return Conversation((*before, replace(last, content=_joined(instruction, last.content))))
     if isinstance(prompt, ImagePrompt):
         return replace(prompt, text=_joined(instruction, prompt.text))
+    if isinstance(prompt, AudioPrompt):
+        raise ValueError("no instruction can be written before a sound")
     return _joined(instruction, prompt)
 
 
