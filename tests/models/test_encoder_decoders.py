@@ -9,7 +9,7 @@ import torch
 from headpursuit.analysis import capture, rank
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
-from headpursuit.models import answer, batches, export, load, read_mixed, rescale, verify_export
+from headpursuit.models import answer, batches, export, load, logit_changes, read_mixed, rescale, snippet, verify_export
 from headpursuit.models.text import read_logits
 from headpursuit.settings import CaptureConfig, RankConfig
 from headpursuit.sounds import AudioPrompt, Sound
@@ -237,3 +237,75 @@ def test_a_ranking_can_be_of_one_kind_of_heads(models, as_users_run_it):
         ranking.of_kind("encoder")
     with pytest.raises(ValueError, match="no heads of kind 'up'; choose self or cross"):
         ranking.of_kind("up")
+
+
+@pytest.mark.parametrize("family", ["t5", "whisper"])
+def test_the_effect_of_an_encoder_s_head_is_all_indirect(family, models):
+    model, prompts = models(family), prompts_for("t5" if family == "t5" else "whisper")[:2]
+    base = torch.stack([next_logits(model, prompts=[one]) for one in prompts])
+    edited = torch.stack([next_logits(model, {"E1H1": -2}, [one]) for one in prompts])
+    found = [
+        change for changes in logit_changes(model, [Edit({"E1H1": -2})], prompts, batch_size=1) for change in changes
+    ]
+    order = [number for batch in batches(model, prompts, 1) for number in batch.indices]
+    total = torch.cat([change.total for change in found])
+    torch.testing.assert_close(total, (edited - base)[order], rtol=1e-3, atol=1e-5)
+    assert total.abs().max() > 1e-3
+    assert all(not change.direct.any() for change in found)
+    ((crossing,),) = logit_changes(model, [Edit({"L2XH1": -2})], prompts[:1])
+    assert crossing.direct.any()
+
+
+def whisper_that_knows(**settings):
+    """A Whisper whose generation config has languages and tasks."""
+    model = translators.model("whisper")
+    known = dict(
+        lang_to_id={"<|de|>": 50, "<|en|>": 51}, task_to_id={"transcribe": 60, "translate": 61}, is_multilingual=True
+    )
+    for name, value in (known | {"no_timestamps_token_id": 70} | settings).items():
+        setattr(model.network.generation_config, name, value)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("settings", "start"),
+    [
+        ({"language": "en", "task": "transcribe"}, [2, 51, 60, 70]),
+        ({"language": "<|de|>", "task": "translate"}, [2, 50, 61, 70]),
+        ({"language": "de"}, [2, 50, 60, 70]),
+        ({"is_multilingual": False}, [2, 70]),
+    ],
+)
+def test_whisper_begins_with_language_and_task(settings, start):
+    (batch,) = batches(whisper_that_knows(**settings), [sound(0), sound(1)], 2)
+    assert batch.input_ids.tolist() == [start, start]
+
+
+def test_a_whisper_that_is_told_no_language_hears_which_one_it_is():
+    model = whisper_that_knows(task="transcribe")
+    (batch,) = batches(model, [sound(0), sound(1)], 2)
+    likelier = []
+    for i in batch.indices:
+        (alone,) = batches(model, [sound(i)], 1)
+        with torch.no_grad():
+            logits = model.network(**alone.source, decoder_input_ids=torch.tensor([[2]])).logits[0, -1]
+        likelier.append(50 if logits[50] > logits[51] else 51)
+    assert batch.input_ids[:, 1].tolist() == likelier
+
+
+def test_a_language_or_task_that_a_model_lacks_is_named():
+    with pytest.raises(ValueError, match="the model lacks the language 'xx' of its generation config; it has de, en"):
+        batches(whisper_that_knows(language="xx"), [sound()], 1)[0]
+    with pytest.raises(ValueError, match="the model lacks the task 'sing' of its generation config; it has transcribe"):
+        batches(whisper_that_knows(language="en", task="sing"), [sound()], 1)[0]
+
+
+def test_code_for_transformers_answers_as_the_live_edit_does(folder_of):
+    model, edit = load(str(folder_of("t5")), device="cpu"), Edit({"L1XH0": -2, "E0H1": 3})
+    found = {}
+    exec(snippet(model, edit, "transformers").replace("The capital of Kenya is", TEXTS[0]), found)
+    given = model.tokenizer(TEXTS[0], return_tensors="pt")
+    with rescale(model, edit):
+        assert torch.equal(model.network.generate(**given), found["ids"])
+    with pytest.raises(ValueError, match="nnsight is given a text to continue, and this is an encoder-decoder"):
+        snippet(model, edit, "nnsight")

@@ -55,7 +55,7 @@ def logit_changes(
     The direct part is the difference that the heads' changed writes at a prompt's last token make to the logits when
     they are added to the final residual stream of the unedited model. On models with the flag `post_norm` the change
     behind the norm is taken, exactly; where flags say that the stream is rescaled or normed on its way, the direct part
-    is an approximation (`is_approximate`).
+    is an approximation (`is_approximate`). Heads of an encoder write nothing into that stream: their direct part is 0.
 
     Args:
         model: The model.
@@ -71,7 +71,8 @@ def logit_changes(
         ValueError: If an edit names a head that the model does not have, or the prompts cannot be read.
         AnatomyError: If the heads' writes do not reach a final norm, or the model works on other positions than tokens.
     """
-    sites = {model.anatomy.site_of(head) for edit in edits for head in edit}
+    sites = {model.anatomy.site_of(head) for edit in edits for head in edit if head.kind != "encoder"}
+    sites = sites or {model.anatomy.sites[0]}  # of heads of an encoder all effect is indirect
     norm = _final_norm(model, sites)
     for batch in batches(model, prompts, batch_size, chat=chat):
         last = _LastTokens(model, sites)

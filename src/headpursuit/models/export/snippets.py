@@ -9,6 +9,7 @@ from headpursuit.heads import Edit, GivenEdit, edit_of
 from headpursuit.models.embedded import EMBEDDED, embedded_folder
 from headpursuit.models.export.plan import ScaledProjection, plan
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.whisper_base import WHISPER_BASE, whisper_base_folder
 
 Snippet = Literal["transformer-lens", "nnsight", "transformers"]
 """A library that code can be written for."""
@@ -25,16 +26,20 @@ def snippet(model: LanguageModel, edit: GivenEdit, form: Snippet) -> str:
 
     Raises:
         ValueError: If the library is none of these, or the edit is none that acts everywhere on whole projections (see
-            `plan`); cross-attention heads have no name in TransformerLens.
+            `plan`); cross-attention heads have no name in TransformerLens, and only `transformers` takes
+            encoder-decoders.
     """
     if form not in get_args(Snippet):
         raise ValueError(f"no code can be written for {form!r}; choose {', '.join(get_args(Snippet))}")
     edit = edit_of(edit)
     scaled = plan(model.network, model.anatomy, edit, "ia3")
+    if model.has_encoder and form != "transformers":
+        raise ValueError(f"{form} is given a text to continue, and this is an encoder-decoder; choose transformers")
     cross = next((head for head in edit if head.kind == "cross"), None)
     if form == "transformer-lens" and cross is not None:
         raise ValueError(f"{cross} is a cross-attention head, which TransformerLens has no hook for; choose another")
-    name = str(embedded_folder()) if model.name == EMBEDDED else model.name or "MODEL"
+    own = {EMBEDDED: embedded_folder, WHISPER_BASE: whisper_base_folder}
+    name = str(own[model.name]()) if model.name in own else model.name or "MODEL"
     if name.endswith(".gguf"):
         raise ValueError(
             f"{name} is a GGUF file, which {form} reads in a way of its own; give its checkpoint as `model`"
@@ -57,12 +62,19 @@ def _with_transformers(model: LanguageModel, edit: Edit, scaled: tuple[ScaledPro
     own = type(model.network)
     kind = own.__name__ if own.__module__.startswith("transformers.") else "AutoModelForCausalLM"
     parts = [f"    {one.path!r}: {list(_runs(one))!r}," for one in scaled]
+    reader, said = ("processor", "AutoProcessor") if model.hears else ("tokenizer", "AutoTokenizer")
+    given = 'tokenizer("The capital of Kenya is", return_tensors="pt")'
+    used = f"logits = model(**{given}).logits"
+    if model.has_encoder:
+        used = f"ids = model.generate(**{given})"
+    if model.hears:
+        used = "# ids = model.generate(**processor(SOUND, sampling_rate=16000, return_tensors='pt'))"
     return "\n".join(
         [
-            f"from transformers import AutoTokenizer, {kind}",
+            f"from transformers import {said}, {kind}",
             "",
             f"model = {kind}.from_pretrained({name!r}, dtype={model.dtype!r})",
-            f"tokenizer = AutoTokenizer.from_pretrained({name!r})",
+            f"{reader} = {said}.from_pretrained({name!r})",
             "# Output projection: the columns of its input (from, to) that belong to a head, and their scale.",
             "scales = {",
             *parts,
@@ -81,7 +93,7 @@ def _with_transformers(model: LanguageModel, edit: Edit, scaled: tuple[ScaledPro
             "",
             "hooks = [model.get_submodule(path).register_forward_pre_hook(scaled(parts)) for path, parts in "
             "scales.items()]",
-            'logits = model(**tokenizer("The capital of Kenya is", return_tensors="pt")).logits',
+            used,
             "# for hook in hooks: hook.remove()  # the model as it was",
         ]
     )
