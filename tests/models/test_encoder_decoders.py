@@ -1,6 +1,7 @@
 """Encoder-decoders that read text or hear: opened whole; heads of every kind certified, rescaled, captured."""
 
 import numpy as np
+import peft
 import pytest
 import tiny
 import tiny_translators as translators
@@ -200,7 +201,8 @@ def test_heads_are_ranked_with_their_kind(family, models):
 
 
 @pytest.mark.parametrize(
-    ("family", "form"), [("t5", "weights"), ("bart", "ia3"), ("bart", "lora"), ("whisper", "weights")]
+    ("family", "form"),
+    [("t5", "weights"), ("bart", "ia3"), ("bart", "lora"), ("whisper", "weights"), ("whisper", "ia3")],
 )
 def test_exports_do_what_the_edit_does(family, form, folder_of, tmp_path):
     model = load(str(folder_of(family)), device="cpu")
@@ -309,3 +311,15 @@ def test_code_for_transformers_answers_as_the_live_edit_does(folder_of):
         assert torch.equal(model.network.generate(**given), found["ids"])
     with pytest.raises(ValueError, match="nnsight is given a text to continue, and this is an encoder-decoder"):
         snippet(model, edit, "nnsight")
+
+
+@pytest.mark.parametrize("family", ["bart", "whisper"])
+def test_peft_puts_an_adapter_on_what_reads_or_hears(family, folder_of, tmp_path):
+    model, edit = load(str(folder_of(family)), device="cpu"), Edit({"L1XH0": -2, "E0H1": 3})
+    (batch,) = batches(model, prompts_for(family)[:1], 1)
+    export(model, edit, tmp_path / "e", "lora")
+    expected = next_logits(model, edit, prompts_for(family)[:1])
+    adapted = peft.PeftModel.from_pretrained(model.network, tmp_path / "e")
+    with torch.no_grad():
+        found = adapted(**batch.given, use_cache=False).logits[0, -1]
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

@@ -126,9 +126,10 @@ def _factors(module: Any, one: ScaledProjection) -> tuple[Float[Tensor, "rank wi
 
 def _settings(model: LanguageModel, paths: list[str]) -> dict[str, Any]:
     """Settings that both kinds of adapters have."""
-    seq2seq = getattr(model.network.config, "is_encoder_decoder", False)
+    # PEFT's tasks are of models that read text; without one, whatever a model is given is handed on.
+    task = None if model.hears else "SEQ_2_SEQ_LM" if model.has_encoder else "CAUSAL_LM"
     return {
-        "task_type": "SEQ_2_SEQ_LM" if seq2seq else "CAUSAL_LM",
+        "task_type": task,
         "target_modules": paths,
         "fan_in_fan_out": any(input_axis(model.network.get_submodule(path)) == 0 for path in paths),
         "base_model_name_or_path": model.name or None,
