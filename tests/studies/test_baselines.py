@@ -150,10 +150,10 @@ def test_what_breaks_the_model_reaches_nothing_and_else_the_interval_decides(bre
 def test_candidates_are_all_wordings_and_directions_at_depths_mild_first():
     tried = candidates(tiny.word_model(), ("one", "two"), 30)
     assert [way[0][1].instruction for way in tried["prompt"]] == ["one", "two"]
-    assert [[one.strength for _, one in way] for way in tried["direction"]] == [[-0.5, -1, -2, -4]] * 5
+    assert [[one.strength for _, one in way] for way in tried["direction"]] == [[-0.125, -0.25, -0.5, -1, -2]] * 5
     assert [way[0][1].layer for way in tried["ablated"]] == [5, 10, 15, 20, 25]
     enhancing = candidates(tiny.word_model(), ("one",), 30, suppress=False)
-    assert enhancing["direction"][0][0] == ("direction-5x0.5", Baseline(layer=5, strength=0.5))
+    assert enhancing["direction"][0][0] == ("direction-5x0.125", Baseline(layer=5, strength=0.125))
     assert not enhancing["ablated"]
     assert candidates(tiny.word_model(), (), 0) == {"prompt": [], "direction": [], "ablated": []}
 

@@ -174,7 +174,7 @@ def test_a_plan_without_a_sheet_has_none(model, task, config):
 def test_a_plan_counts_the_ways_that_are_compared(model, task, config):
     plan = plan_study(model, task, StudyConfig(**{**vars(config), "sweep": False, "baselines": True}))
     (part,) = (part for part in plan.parts if part.name == "baselines")
-    # The base, three wordings, four strengths and one ablation in each of three layers; and the best of each kind.
-    assert part.runs == 1 + 3 + 3 * 4 + 3 + 3
+    # The base, three wordings, five strengths and one ablation in each of three layers; and the best of each kind.
+    assert part.runs == 1 + 3 + 3 * 5 + 3 + 3
     alone = replace(task, questions=tuple(q for q in task.questions if q.split == "heldout" or q.fact == "fact 0"))
     assert meter.Meter(model, config, lambda *_: None).baselines(alone).runs == 0

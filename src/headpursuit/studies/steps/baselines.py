@@ -3,7 +3,7 @@
 Each is chosen as an edit is: on questions that are not held out, the one that goes furthest of those within the damage
 that is tolerated. An instruction has three wordings (twice as many where the model has a chat template that the study
 does not use); a direction is the difference of mean streams between questions that ask for the concept and others, at
-one of five depths, added at one of four strengths, or taken out after every layer.
+one of five depths, added at one of five strengths, or taken out after every layer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ from headpursuit.studies.steps.study_run import StudyRun
 from headpursuit.studies.tasks import Question, Task, drawn, further_unrelated
 from headpursuit.studies.text.instructions import instructed, instructions
 
-STRENGTHS = (0.5, 1.0, 2.0, 4.0)
+STRENGTHS = (0.125, 0.25, 0.5, 1.0, 2.0)
 """Factors on a direction, mild first; where one breaks the model, stronger ones at its layer are not tried."""
 
 DEPTHS = 5
