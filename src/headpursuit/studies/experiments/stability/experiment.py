@@ -265,8 +265,8 @@ def _sentences(
     )
     of_nulls = ", ".join(f"{row.null.value:.2f}" for row in rows)
     yield (
-        f"Lists of random tokens, each beside its own {which}, reach {of_nulls}: a set of heads that anything finds is "
-        "stable, too."
+        f"Lists of random tokens, each beside its own {which}, reach {of_nulls}: were they as stable, that would "
+        "say nothing about the concept."
     )
     never = [head for head in reference.heads if often.get(head, 0.0) < config.stable]
     if never:
