@@ -10,7 +10,7 @@ import tiny
 
 from headpursuit.analysis import RankConfig
 from headpursuit.concepts import Concept
-from headpursuit.models import answer
+from headpursuit.models import alike_refusal, answer, replay_refusal
 from headpursuit.studies import StudyConfig, meter, study
 from headpursuit.studies.causal.growing import most_tried
 from headpursuit.studies.planning import plan_study
@@ -81,8 +81,9 @@ def counting(model):
     hook = layer.register_forward_hook(lambda *_: forwards.update([part[0]]))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranked, "capture", during("capture", ranked.capture))
-        patch.setattr(arms, "answer", during("answers", arms.answer))
-        patch.setattr(arms.ArmRunner, "_base", during("base", arms.ArmRunner._base))
+        patch.setattr(arms, "answers_under", during("answers", arms.answers_under))
+        patch.setattr(arms.ArmRunner, "_neutral", during("base", arms.ArmRunner._neutral))
+        patch.setattr(arms.ArmRunner, "run", during("arms", arms.ArmRunner.run))
         try:
             yield runs, forwards
         finally:
@@ -96,14 +97,16 @@ def test_a_plan_counts_what_a_study_runs(model, task, config, tmp_path, position
     config = StudyConfig(**{**vars(config), "positions": positions, **changes})
     plan = plan_study(model, task, config)
     parts = {part.name: part for part in plan.parts}
+    _ = alike_refusal(model), replay_refusal(model)  # which are tried once
     with counting(model) as (runs, forwards):
         study(model, config, tmp_path / "study", task=task)
     of_runs = [parts[name] for name in ("dose sheet", "arms") if name in parts]
     assert parts["capture"].forwards == forwards["capture"]
-    assert sum(part.runs for part in of_runs) == runs["answers"] == (7 if sweep else 0) + 7
-    n_neutral = 1  # both texts are one batch
-    assert sum(part.forwards for part in of_runs) == forwards["answers"] + n_neutral * runs["answers"]
-    assert forwards["other"] == n_neutral * runs["answers"]
+    assert sum(part.runs for part in of_runs) == runs["arms"] == (7 if sweep else 0) + 7
+    assert runs["answers"] == (7 if sweep else 0) + 2  # doses of one size after the other; the base, and all other arms
+    assert forwards["arms"] == runs["arms"]  # both neutral texts are one batch
+    more = sum(part.forwards for part in of_runs) - forwards["answers"] - forwards["arms"]
+    assert 0 <= more <= 2 * N_NEW  # arms of equal edits answer once
 
 
 def test_a_plan_adds_its_parts_up_and_measures_time(model, task, config):

@@ -138,7 +138,10 @@ def test_rates_are_those_of_the_answers(finished, task):
 def test_the_counter_proves_which_arms_were_edited(finished):
     counts = [arm.n_forwards for arm in finished[0].arms]
     assert counts[0] == 0
-    assert set(counts[1:]) == {3 * N_NEW}  # three batches; the prompt and all tokens but the last
+    assert (
+        max(counts) == 14 * N_NEW
+    )  # of each question the prompt and all tokens but the last; fewer where it ends early
+    assert min(counts[1:]) >= 14
 
 
 def test_a_result_says_what_it_is_of(finished, model):
@@ -163,9 +166,12 @@ def test_progress_names_every_stage(model, config, tmp_path):
         "rank shapes",
         "name heads",
         "arms",
-        *(f"arm {name}" for name in ARMS),
+        "arm base",
+        "arm edit and 5 more",
     ]
-    assert [(done, total) for stage, done, total in told if stage == "arm edit"] == [(5, 14), (10, 14), (14, 14)]
+    assert [(done, total) for stage, done, total in told if stage == "arm base"] == [(5, 14), (10, 14), (14, 14)]
+    answered = [(done, total) for stage, done, total in told if stage == "arm edit and 5 more"]
+    assert answered == [(18, 84), (36, 84), (54, 84), (72, 84), (84, 84)]
 
 
 def test_the_l1_rule_captures_samples(model, words, tmp_path):

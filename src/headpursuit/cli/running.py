@@ -45,7 +45,12 @@ def run_experiment(experiment: "Experiment[Any]", config: Any, output: Path, *, 
         resume: Go on with what is unfinished there.
         given: What takes the place of what is prepared of the settings.
     """
+    from headpursuit.studies.kernel import alone_in
+
     experiment.kind.check(output, config, resume=resume)
+    if output.exists():
+        with alone_in(output):  # tried before a model is loaded
+            pass
     prepared = experiment.prepare(config) | given
     wanted, model = experiment.model(config, prepared), None
     if wanted is not None:

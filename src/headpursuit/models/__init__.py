@@ -1,6 +1,8 @@
 """The only room that knows transformers: loading, finding heads, words and tokens, reading and rescaling heads."""
 
+from headpursuit.models.alike import alike_refusal
 from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, GivenAnatomy, HeadSite
+from headpursuit.models.answers_under import AnswersUnder, answers_under
 from headpursuit.models.batches import batches
 from headpursuit.models.capture import MixedBatch, read_mixed
 from headpursuit.models.certificate import Certificate
@@ -30,6 +32,7 @@ from headpursuit.models.facts import (
     unembedding_facts,
     vision_facts,
 )
+from headpursuit.models.fitting import fitting
 from headpursuit.models.framing import Framing, tell_of_frames
 from headpursuit.models.gradients import HeadGradients, head_gradients, scale_gradients
 from headpursuit.models.harness import HarnessAnswers, HarnessFigure, HarnessTasks, ask_harness, harness_tasks

@@ -26,21 +26,30 @@ class _Part:
     unedited: Float[Tensor, "n_rows n_predictions vocab"]
     """Log-probabilities of every next token."""
 
-    def of(self, logits: Float[Tensor, "n_rows n_tokens vocab"]) -> Float[Tensor, "2 n_rows"]:
-        """Of each text: mean divergence from the unedited model, and mean negative log-probability."""
+    def sums(self, logits: Float[Tensor, "n_rows n_tokens vocab"]) -> Float[Tensor, "2 n_rows"]:
+        """Of each text: divergences from the unedited model, and negative log-probabilities, over its tokens."""
         after = _log_probabilities(logits)
         kl = (self.unedited.exp() * (self.unedited - after)).sum(-1)
         loss = -after.gather(-1, self.tokens[..., None])[..., 0]
-        return torch.stack([self._mean(kl), self._mean(loss)])
+        return torch.stack([self._sum(kl), self._sum(loss)])
+
+    def of(self, logits: Float[Tensor, "n_rows n_tokens vocab"]) -> Float[Tensor, "2 n_rows"]:
+        """Of each text: mean divergence from the unedited model, and mean negative log-probability."""
+        return self.sums(logits) / self._n_predictions
 
     def loss(self, logits: Float[Tensor, "n_rows n_tokens vocab"]) -> Float[Tensor, " n_rows"]:
         """Of each text the mean negative log-probability alone: no probability of any other token is needed."""
         said = logits[:, :-1].gather(-1, self.tokens[..., None])[..., 0].float()
-        return self._mean(torch.stack([row[:-1].float().logsumexp(-1) for row in logits]) - said)
+        likely = torch.stack([row[:-1].float().logsumexp(-1) for row in logits])
+        return self._sum(likely - said) / self._n_predictions
 
-    def _mean(self, values: Float[Tensor, "n_rows n_predictions"]) -> Float[Tensor, " n_rows"]:
+    def _sum(self, values: Float[Tensor, "n_rows n_predictions"]) -> Float[Tensor, " n_rows"]:
+        return values.where(self.real > 0, 0.0).sum(1)
+
+    @property
+    def _n_predictions(self) -> Float[Tensor, " n_rows"]:
         # A text of a single token predicts nothing.
-        return (values * self.real).sum(1) / self.real.sum(1).clamp_min(1)
+        return self.real.sum(1).clamp_min(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +79,17 @@ class NeutralText:
         for part in self.parts:
             found[list(part.numbers)] = part.loss(part.replay.logits(edit)).cpu()
         return _defined(found)
+
+    def over_all(self, edit: Edit) -> tuple[float, float]:
+        """Divergence and loss, nats per token over all texts; NaN where a log-probability is undefined.
+
+        Raises:
+            ValueError: If the edit names a head that the model does not have.
+        """
+        sums = torch.stack([part.sums(part.replay.logits(edit)).sum(1).cpu() for part in self.parts]).sum(0)
+        n_tokens = sum(float(part.real.sum()) for part in self.parts)
+        kl, loss = (sums / n_tokens).tolist()
+        return kl, loss
 
     def upon(self, edit: Edit) -> "NeutralText":
         """The same texts with another base edit for replays; divergence is still from the unedited model."""

@@ -9,6 +9,7 @@ told by the tokens that the network gets in each pass (see `image_positions`); n
 
 import inspect
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from threading import local
 from typing import Any
@@ -45,6 +46,16 @@ class _Forward:
     """Runs of each module in it."""
 
 
+@dataclass(eq=False)
+class RowsNow:
+    """The rows that a layer is given, where not all rows go through each."""
+
+    rows: tuple[int, ...] | None = None
+    """Those of the layer that runs now; None: all of them."""
+    over: Sequence[bool] = ()
+    """Of each row whether its answer is over, so that what is done to it does not count; none: nowhere."""
+
+
 class PositionTracker(local):
     """Follows the decoder, to tell which run of a module this is, and which of its positions are in scope.
 
@@ -57,9 +68,11 @@ class PositionTracker(local):
         prompt_length: int | None = None,
         images: ImagePositions | None = None,
         n_rows: int | None = None,
+        now: RowsNow | None = None,
     ) -> None:
         """Nothing runs yet; `n_rows` is the number of edits where each row has its own, else None."""
         self.scope, self._prompt_length, self._images, self._n_rows = scope, prompt_length, images, n_rows
+        self._now = now or RowsNow()
         self._generations: list[_Generation] = []
         self._mask: Any = None
         """The attention mask as the whole network got it; the decoder may get it in another form."""
@@ -133,11 +146,20 @@ class PositionTracker(local):
                 return True
             raise ValueError(f"attention ran outside the decoder, where {_UNKNOWN}")
         chosen, expected = self._forward.chosen, self._forward.shape
+        if isinstance(chosen, Tensor) and self._now.rows is not None:
+            chosen, expected = chosen[list(self._now.rows)], (len(self._now.rows), expected[1])
         if isinstance(chosen, bool) or shape == expected:
             return chosen
         if shape == (expected[0] * expected[1],):
             return chosen.flatten()
         raise ValueError(f"attention writes {tuple(shape)} positions for {expected} rows and tokens, where {_UNKNOWN}")
+
+    def touched(self, n_edits: int) -> list[bool]:
+        """Of each edit whether the running pass has a position in its scope."""
+        chosen = True if self._forward is None else self._forward.chosen
+        found = [chosen] * n_edits if isinstance(chosen, bool) else chosen.reshape(n_edits, -1).any(1).tolist()
+        over = self._now.over or [False] * n_edits
+        return [acts and not ended for acts, ended in zip(found, over, strict=True)]
 
     def spread(
         self, factor: Float[Tensor, "n_edits width"], shape: torch.Size
@@ -153,6 +175,8 @@ class PositionTracker(local):
             raise ValueError(f"attention ran outside the decoder, where {_UNTOLD}")
         n_rows, n_tokens = self._forward.shape
         by_row = factor.repeat_interleave(n_rows // self._n_rows, dim=0)
+        if self._now.rows is not None:
+            n_rows, by_row = len(self._now.rows), by_row[list(self._now.rows)]
         if shape == (n_rows, n_tokens) or (self.scope == "all" and shape[0] == n_rows and len(shape) == 2):
             return by_row[:, None]  # an encoder of sound or pictures makes other positions of what it reads
         if shape == (n_rows * n_tokens,):

@@ -6,9 +6,9 @@ not compute: they hand on what is kept. The rest is the model's own code, so the
 a whole one.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -16,26 +16,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headpursuit.heads import Edit, GivenEdit, Head, edit_of
-from headpursuit.models.anatomy import AnatomyError, decoder_layers
+from headpursuit.heads import Edit, GivenEdit, edit_of
+from headpursuit.models.anatomy import AnatomyError
 from headpursuit.models.batches import Batch
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.layers import Layers, layers_of
 from headpursuit.models.rescale import rescale
 from headpursuit.models.sharding import is_sharded
 from headpursuit.models.text import read_logits
-
-
-@dataclass(frozen=True, eq=False)
-class _Layers:
-    """The decoder's layers, in the order they run in; none where they cannot be replayed."""
-
-    modules: tuple[nn.Module, ...] = ()
-    number_of: dict[str, int] = field(default_factory=dict)
-    """By site (`L12`) the layer that holds it."""
-
-    def first_of(self, heads: Collection[Head]) -> int:
-        """The lowest layer that holds one of these heads; behind the last one for none."""
-        return min((self.number_of.get(head.site, 0) for head in heads), default=len(self.modules))
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +32,7 @@ class _Reader:
 
     model: LanguageModel
     batch: Batch
-    layers: _Layers
+    layers: Layers
     n_read: int = 1
     prompt_length: int | None = None
     every: int = 1
@@ -143,7 +131,7 @@ def replay(
     """
     if every < 0 or n_read < 0:
         raise ValueError(f"every is {every} and n_read {n_read}; neither can be below 0")
-    layers = _Layers() if replay_refusal(model) else _layers(model)
+    layers = Layers() if replay_refusal(model) else layers_of(model)
     return Replay(_Reader(model, batch, layers, n_read, prompt_length, every), edit_of(under or {}), {}, 0)
 
 
@@ -170,22 +158,13 @@ def replay_refusal(model: LanguageModel) -> str:
 _refusals: "WeakKeyDictionary[nn.Module, str]" = WeakKeyDictionary()
 
 
-def _layers(model: LanguageModel) -> _Layers:
-    """The layers that hold the heads, and those between them.
-
-    Raises:
-        AnatomyError: If they are no list of modules that each run once.
-    """
-    return _Layers(*decoder_layers(model.network, model.anatomy.sites))
-
-
 def _tried(model: LanguageModel) -> str:
     if is_sharded(model.network):
         return "several processes hold it"
     if model.has_encoder:
         return "its decoder reads what an encoder gives, too"
     try:
-        layers = _layers(model)
+        layers = layers_of(model)
     except AnatomyError as error:
         return str(error)
     ids = torch.arange(5, device=model.device)[None] + 5

@@ -15,7 +15,7 @@ from headpursuit.models.anatomy.sites import Anatomy, HeadSite, side_by_side
 from headpursuit.models.compiled import plain_network, uncompiled
 from headpursuit.models.generating import watched_generate
 from headpursuit.models.image_positions import ImagePositions
-from headpursuit.models.positions import PositionTracker
+from headpursuit.models.positions import PositionTracker, RowsNow
 from headpursuit.models.sharding import own_part
 
 
@@ -38,22 +38,34 @@ def rescale_sites(
     network: nn.Module, anatomy: Anatomy, edit: Edit, prompt_length: int | None = None
 ) -> Iterator[Applied]:
     """`rescale` of all rows alike, for a network whose anatomy is known, certified or not."""
-    with _placed(network, anatomy, (edit,), None, prompt_length) as (applied,):
+    with _placed(network, anatomy, (edit,), prompt_length) as (applied,):
         yield applied
 
 
 @contextmanager
 def rescale_rows(
-    network: nn.Module, anatomy: Anatomy, edits: Sequence[Edit], prompt_length: int | None = None
+    network: nn.Module,
+    anatomy: Anatomy,
+    edits: Sequence[Edit],
+    prompt_length: int | None = None,
+    now: RowsNow | None = None,
 ) -> Iterator[tuple[Applied, ...]]:
-    """`rescale` of each row by its own edit, for a network whose anatomy is known."""
-    with _placed(network, anatomy, edits, len(edits), prompt_length) as applied:
+    """`rescale` of each row by its own edit, for a network whose anatomy is known.
+
+    `now` says which rows a layer is given, where not all go through each.
+    """
+    with _placed(network, anatomy, edits, prompt_length, len(edits), now) as applied:
         yield applied
 
 
 @contextmanager
 def _placed(
-    network: nn.Module, anatomy: Anatomy, edits: Sequence[Edit], n_rows: int | None, prompt_length: int | None
+    network: nn.Module,
+    anatomy: Anatomy,
+    edits: Sequence[Edit],
+    prompt_length: int | None,
+    n_rows: int | None = None,
+    now: RowsNow | None = None,
 ) -> Iterator[tuple[Applied, ...]]:
     """Edits in place, those of each scope with a tracker of their own; `n_rows` is None for one edit of all rows.
 
@@ -78,7 +90,7 @@ def _placed(
             stack.enter_context(uncompiled())
         for (scope, encodes), at_sites in scaled.items():
             images = ImagePositions.of(network) if scope in ("image", "text") else None
-            tracker = PositionTracker(scope, prompt_length, images, n_rows)
+            tracker = PositionTracker(scope, prompt_length, images, n_rows, now)
             stack.enter_context(watched_generate(network, tracker))
             paths = dict.fromkeys(site.path for site in at_sites)
             whole: Any = network
@@ -145,15 +157,10 @@ class _Multiply:
         if chosen is False:
             return None
         scaled.factor = own_part(scaled.factor, values.shape[-1]).to(values)
-        self._count(scaled, chosen)
+        touched = self._tracker.touched(len(scaled.factor))
+        for number, applied in scaled.applied.items():
+            applied.calls[scaled.site.name] += touched[number]
         edited = values * self._tracker.spread(scaled.factor, values.shape[:-1])
         if isinstance(chosen, Tensor):
             edited = torch.where(chosen.to(values.device)[..., None], edited, values)
         return edited.reshape(mixed.shape), *args[1:]
-
-    def _count(self, scaled: _Scaled, chosen: bool | Tensor) -> None:
-        """Count the pass for every edit that has a position in scope here."""
-        n_edits = len(scaled.factor)
-        touched = chosen.reshape(n_edits, -1).any(1).tolist() if isinstance(chosen, Tensor) else [True] * n_edits
-        for number, applied in scaled.applied.items():
-            applied.calls[scaled.site.name] += touched[number]

@@ -25,7 +25,7 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> B
     """Answer greedily; the batch with the answers' tokens behind it, masked after the end of each answer."""
     output = _generated(model, batch, max_new_tokens)
     new = output[:, batch.input_ids.shape[1] :]
-    ends = torch.isin(new, torch.tensor(_end_ids(model), device=new.device))
+    ends = torch.isin(new, torch.tensor(end_ids(model), device=new.device))
     running = ends.cumsum(1) == 0
     # Read again, an image's token in the answer would be taken for a place of the image.
     return followed_by(model, batch, new * running if batch.pictures else new, running)
@@ -41,7 +41,7 @@ def _generated(model: LanguageModel, batch: Batch, max_new_tokens: int, **option
     return found
 
 
-def _end_ids(model: LanguageModel) -> list[int]:
+def end_ids(model: LanguageModel) -> list[int]:
     """Tokens that end an answer: the model's own, padding, and the token of an image, which no text can hold."""
     end = model.network.generation_config.eos_token_id
     ends = list(end) if isinstance(end, list | tuple) else [end]
@@ -142,7 +142,7 @@ class _Heard(BaseStreamer):
 
     def __init__(self, model: LanguageModel, tell: Callable[[str], None]) -> None:
         self._model, self._tell = model, tell
-        self._ends = frozenset(_end_ids(model))
+        self._ends = frozenset(end_ids(model))
         self._ids: list[int] | None = None
         self._ended = False
 

@@ -5,14 +5,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
+from random import Random
 from typing import Any
 
 from headpursuit.analysis import capture, count_of, explain, rank
+from headpursuit.heads import Edit
 from headpursuit.images import Prompt
 from headpursuit.models import (
     Continuation,
     LanguageModel,
-    answer,
+    answers_under,
     batches,
     every_within,
     layer_sizes,
@@ -26,6 +28,7 @@ from headpursuit.studies.causal.measuring import BATCH, COPIES, TEXTS
 from headpursuit.studies.causal.screening import choosing_questions
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.steps.arms import AT_ONCE, rows_of
 from headpursuit.studies.steps.baselines import candidates, choosing_task, selection_of
 from headpursuit.studies.steps.ranked import capture_config
 from headpursuit.studies.steps.study_run import NOTE_ATOMS
@@ -70,29 +73,55 @@ class Meter:
     def __init__(self, model: LanguageModel, config: StudyConfig, progress: Progress) -> None:
         """Nothing is timed yet."""
         self._model, self._config, self._progress = model, config, progress
-        self._seconds_each: float | None = None
+        self._answering: list[float] = []
         self.remarks: list[str] = []
         """Remarks on growing an edit, in sentences."""
 
-    def answers(self, prompts: Sequence[Prompt]) -> Part:
-        """Answering prompts once."""
+    def answers(self, prompts: Sequence[Prompt], groups: Sequence[int] = (1,)) -> Part:
+        """Answering prompts once, or under edits of which so many answer side by side in each group."""
+        sizes = [min(AT_ONCE, n - first) for n in groups for first in range(0, n, AT_ONCE)]
+        new, passes, seconds = self._config.max_new_tokens, 0, 0.0
+        for size in sizes:
+            repeated = [prompt for prompt in prompts for _ in range(size)]
+            rows = rows_of(size, self._config.batch_size)
+            passes += len(batches(self._model, repeated, rows, chat=self._config.frame, room=new)) * new
+            seconds += self._seconds_each(prompts, size) * len(repeated)
+        n_arms, tokens = sum(sizes), self._size(prompts)[1] + len(prompts) * (new - 1)
+        return Part("answers", n_arms, passes, n_arms * tokens, seconds / 60)
+
+    def _seconds_each(self, prompts: Sequence[Prompt], size: int) -> float:
+        """Seconds of one answer where so many edits answer side by side, from one alone and from as many as may be.
+
+        The heads of the edits are drawn at random: which ones will be edited is not known.
+        """
+        config, anatomy = self._config, self._model.anatomy
+        if not self._answering:
+            drawn, n_heads = Random(config.seed), count_of(config.heads, anatomy.n_heads)
+            edits = [Edit.uniform(drawn.sample(anatomy.heads, n_heads), config.scale) for _ in range(AT_ONCE)]
+            self._under(prompts[:2], edits[:1])  # warms up
+            for some in (edits[:1], edits):
+                few = prompts[: max(1, BATCHES * config.batch_size // len(some))]
+                seconds = _seconds(partial(self._under, few, some))
+                self._answering.append(seconds / (len(few) * len(some)))
+        alone, many = self._answering
+        return many + (alone - many) / size
+
+    def _under(self, prompts: Sequence[Prompt], edits: Sequence[Edit]) -> None:
         config = self._config
-        answer_some = partial(
-            answer,
+        answers_under(
             self._model,
+            prompts,
+            edits,
             max_new_tokens=config.max_new_tokens,
-            batch_size=config.batch_size,
+            batch_size=rows_of(len(edits), config.batch_size),
             chat=config.frame,
+            progress=partial(self._progress, "time answers"),
         )
-        if self._seconds_each is None:
-            some = list(prompts[: BATCHES * config.batch_size])
-            answer_some(some[:2])  # warms up
-            self._seconds_each = _seconds(lambda: answer_some(some, progress=partial(self._progress, "time answers")))
-            self._seconds_each /= len(some)
-        n_batches, tokens = self._size(prompts)
-        new = config.max_new_tokens
-        minutes = self._seconds_each * len(prompts) / 60
-        return Part("answers", 1, n_batches * new, tokens + len(prompts) * (new - 1), minutes)
+
+    def arms(self, name: str, prompts: Sequence[Prompt], neutral: Part, groups: Sequence[int]) -> Part:
+        """Arms that answer side by side, so many in each group, and read the neutral text one by one."""
+        answers = self.answers(prompts, groups)
+        return replace(together(name, answers, neutral.times(answers.runs)), runs=answers.runs)
 
     def capture(self, prompts: Sequence[Prompt]) -> Part:
         """Capturing the ranking prompts."""
@@ -158,8 +187,8 @@ class Meter:
         growing = replace(
             together("grow", target.times(n_effects), damages).shared("grow", share), runs=n_effects + n_damages
         )
-        chosen = self.answers([q.prompt for q in sweep_questions(task, config)])
-        finalists = together("finalists", chosen, self.neutral(task.neutral_texts)).times(1 + FINALISTS)
+        asked_again = [q.prompt for q in sweep_questions(task, config)]
+        finalists = self.arms("finalists", asked_again, self.neutral(task.neutral_texts), (1, FINALISTS))
         alone = 2 * together("alone", target, unrelated, neutral).minutes * anatomy.n_heads * share
         self.remarks += [*_shortlist(screening, n_heads), self._kept([*asked, texts])]
         self.remarks.append(f"`screen`, which measures damage of all heads, at two scales takes {alone:.1f} minutes.")

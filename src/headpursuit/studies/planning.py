@@ -6,9 +6,9 @@ from headpursuit.analysis import count_of
 from headpursuit.models import LanguageModel
 from headpursuit.studies.judging.doses import head_counts
 from headpursuit.studies.kernel.progress import Progress, silent
-from headpursuit.studies.meter import BATCHES, Meter, Part, together
+from headpursuit.studies.meter import BATCHES, Meter, Part
 from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.steps.sweep import MOST_DRAWN, sweep_questions
+from headpursuit.studies.steps.sweep import MOST_DRAWN, sweep_questions, waves
 from headpursuit.studies.tasks import CAPTIONING, Task
 
 
@@ -38,11 +38,11 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     meter = Meter(model, config, progress)
     ranking_prompts, heldout = task.ranking_prompts, [q.prompt for q in task.heldout]
     parts = [meter.capture(ranking_prompts), meter.ranking(task)]
-    neutral, whole = meter.neutral(task.neutral_texts), meter.answers(heldout)
+    neutral = meter.neutral(task.neutral_texts)
     if config.sweep:
         asked = [q.prompt for q in sweep_questions(task, config)]
-        parts.append(together("dose sheet", meter.answers(asked), neutral).times(_n_doses(model, config)))
-    parts.append(together("arms", whole, neutral).times(_n_arms(model, task, config)))
+        parts.append(meter.arms("dose sheet", asked, neutral, _doses_together(model, config)))
+    parts.append(meter.arms("arms", heldout, neutral, _arms_together(model, task, config)))
     timed = min(BATCHES * config.batch_size, len(heldout))
     how = f"Timed on {timed} of {len(heldout)} held-out questions, on {model.device.type} in {model.dtype}."
     early = (
@@ -56,11 +56,19 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     return Plan(tuple(parts), tuple(filter(None, (how, early, other, *meter.remarks))))
 
 
-def _n_doses(model: LanguageModel, config: StudyConfig) -> int:
-    """Runs of the dose sheet, or of both: the base, every dose, and the draws beside the best."""
-    sheets = [config.scales, *([config.enhance_scales] if config.task == CAPTIONING else [])]
-    counts = len(head_counts(config, model.anatomy.n_heads))
-    return 1 + sum(counts * len(scales) + min(MOST_DRAWN, counts * len(scales)) for scales in sheets)
+def _doses_together(model: LanguageModel, config: StudyConfig) -> list[int]:
+    """Runs of the dose sheet, or of both, that go side by side: the base, every dose, and the draws beside the best."""
+    counts, found = head_counts(config, model.anatomy.n_heads), [1]
+    for scales in [config.scales, *([config.enhance_scales] if config.task == CAPTIONING else [])]:
+        doses = [(count, scale) for count in counts for scale in scales]
+        found += [len(wave) for wave in waves(doses)] + [1] * min(MOST_DRAWN, len(doses))
+    return found
+
+
+def _arms_together(model: LanguageModel, task: Task, config: StudyConfig) -> tuple[int, ...]:
+    """Arms on the held-out questions, at most, that go side by side: where they are answers, the base by itself."""
+    n_arms = _n_arms(model, task, config)
+    return (n_arms,) if config.task == CAPTIONING else (1, n_arms - 1)
 
 
 def _n_arms(model: LanguageModel, task: Task, config: StudyConfig) -> int:

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 from cases import CASES, without_lm_eval
+from huggingface_hub.utils import WeakFileLock
 from tiny_study import NEUTRAL
 from typed import assert_refused, run
 
@@ -94,6 +95,14 @@ def test_what_is_finished_is_not_overwritten(made):
     with pytest.raises(FileExistsError, match=r"out is finished; see it with `headpursuit report .*out`"):
         case.run(folder, resume=True)
     assert {name: path.stat().st_mtime_ns for name, path in files_in(folder).items()} == before
+
+
+def test_a_folder_that_another_run_fills_is_refused_and_left_as_it_is(made, tmp_path):
+    refused = pytest.raises(FileExistsError, match="out is being filled by another run; wait until it ends, or choose")
+    with WeakFileLock(tmp_path / ".out.lock"), refused:
+        made[0].run(tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    assert [path.name for path in made[2].parent.iterdir() if path.name.endswith(".lock")] == []
 
 
 @pytest.mark.parametrize("share", [0.3, pytest.param(0.7, marks=pytest.mark.slow)])

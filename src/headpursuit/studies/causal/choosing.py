@@ -15,7 +15,7 @@ from headpursuit.studies.kernel import Parts, part
 from headpursuit.studies.kernel.progress import silent
 from headpursuit.studies.measures import AnswerMeasure
 from headpursuit.studies.results import Arm, ArmSummary, Grown
-from headpursuit.studies.steps.arms import BASE, ArmRunner
+from headpursuit.studies.steps.arms import BASE, ArmRunner, PlannedArm
 from headpursuit.studies.steps.study_run import StudyRun
 from headpursuit.studies.tasks import Task, drawn
 
@@ -89,9 +89,10 @@ class _Judging:
         """The finalists measured, and one chosen."""
         before, finalists = self._figures(self._base), []
         self._arms.total += len(grown.finalists)
-        for number, one in enumerate(grown.finalists, start=1):
-            name = f"finalist-{number}"
-            arm = self._runner.kept(self._arms, name, "dose", one.edit)
+        planned: list[PlannedArm] = [
+            (f"finalist-{number}", "dose", one.edit) for number, one in enumerate(grown.finalists, start=1)
+        ]
+        for one, arm in zip(grown.finalists, self._runner.all_kept(self._arms, planned), strict=True):
             after = self._figures(self._base, arm)
             effect, damage = self._measure.effect(before, after), self._measure.damage(before, after)
             finalists.append(one.measured(after, effect, damage))

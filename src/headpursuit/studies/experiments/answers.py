@@ -12,7 +12,7 @@ from headpursuit.studies.causal.choosing import check_choosing, grow
 from headpursuit.studies.figures.comparing import further
 from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, compare, decide, sentences, verdict_of
-from headpursuit.studies.kernel import Experiment, Line, Shown, Table
+from headpursuit.studies.kernel import Experiment, Line, Shown, Table, alone
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import AnswerMeasure, answer_measure
 from headpursuit.studies.results import (
@@ -41,6 +41,7 @@ from headpursuit.studies.text.metrics import METRICS
 from headpursuit.studies.text.scoring import check_metric, score
 
 
+@alone
 def study_answers(
     model: LanguageModel,
     config: StudyConfig,

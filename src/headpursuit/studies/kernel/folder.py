@@ -203,6 +203,10 @@ class Parts(Generic[T]):
         self.skip()
         return found
 
+    def has(self, name: str) -> bool:
+        """True if one of that name was finished before."""
+        return (self._folder / f"{name}.json").exists()
+
     def skip(self) -> None:
         """Leave one out."""
         self._done += 1

@@ -57,7 +57,8 @@ class Arm:
     """To the questions it was asked, in their order."""
     damage: Damage
     n_forwards: int
-    """Forward passes the edit touched, counted at the hooks."""
+    """Forward passes the edit touched, counted at the hooks: those of each question by themselves, in older results
+    those of batches."""
     baseline: Baseline | None = None
     """Done in place of an edit; None for the unedited model and for edits."""
 

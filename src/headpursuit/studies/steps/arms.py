@@ -1,15 +1,25 @@
 """The arms of a study, planned and run: questions and neutral text under an edit."""
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.models import Anatomy, LanguageModel, answer, log_probabilities, rescale
+from headpursuit.models import (
+    Anatomy,
+    AnswersUnder,
+    LanguageModel,
+    NeutralText,
+    answers_under,
+    fitting,
+    neutral_text,
+    replay_memory,
+    rescale,
+)
 from headpursuit.pursuit import random_heads
 from headpursuit.studies.judging import sentences
 from headpursuit.studies.kernel import Parts
@@ -108,6 +118,15 @@ def _other_dose(heads: int, config: StudyConfig, anatomy: Anatomy, ranking: Rank
     return arms if draw is None else [*arms, (f"edit-{heads}-matched", "dose", draw)]
 
 
+AT_ONCE = 16
+"""Arms that answer side by side."""
+
+
+def rows_of(n_arms: int, batch_size: int) -> int:
+    """Rows of a batch, prompts times arms: four times as many where arms share a batch, for they share much work."""
+    return batch_size if n_arms == 1 else max(1, 4 * batch_size // n_arms) * n_arms
+
+
 class ArmRunner:
     """Runs arms of one study; the base must be the first, every other arm is compared with it."""
 
@@ -121,12 +140,19 @@ class ArmRunner:
     ) -> None:
         self._model, self._task, self._config, self._progress = model, task, config, progress
         self._prompts = [q.prompt for q in (task.heldout if questions is None else questions)]
-        self._base_log_probabilities: list[Tensor] | None = None
+        self._waiting: list[Edit] = []
+        self._answered: dict[Edit, AnswersUnder] = {}
+        self._read: dict[bool, NeutralText] = {}
+        self._most_rows = sys.maxsize
 
     def measured(self, planned: Sequence[PlannedArm], folder: Path) -> list[Arm]:
         """Run every arm, or read it back; each is kept in the study's folder as it finishes."""
-        arms = Parts(folder / "arms", Arm, self._progress, "arms", len(planned))
-        return [self.kept(arms, name, kind, edit) for name, kind, edit in planned]
+        return self.all_kept(Parts(folder / "arms", Arm, self._progress, "arms", len(planned)), planned)
+
+    def all_kept(self, arms: Parts[Arm], planned: Sequence[PlannedArm], folder: str = "") -> list[Arm]:
+        """Run several arms side by side, or read them back, each as `kept`."""
+        self._waiting = list(dict.fromkeys(edit for name, _, edit in planned if not arms.has(folder + name)))
+        return [self.kept(arms, name, kind, edit, folder) for name, kind, edit in planned]
 
     def kept(self, arms: Parts[Arm], name: str, kind: ArmKind, edit: Edit, folder: str = "") -> Arm:
         """Run an arm, or read it back; one of another edit, or with another number of answers, is refused."""
@@ -139,39 +165,47 @@ class ArmRunner:
         return arms.part(folder + name, partial(self.run, name, kind, edit), lacks)
 
     def run(self, name: str, kind: ArmKind, edit: Edit) -> Arm:
-        """Answer the questions (the held-out ones unless others were given) and read the neutral text under an edit."""
-        with rescale(self._model, edit) as applied:
-            answers = answer(
-                self._model,
-                self._prompts,
-                max_new_tokens=self._config.max_new_tokens,
-                batch_size=self._config.batch_size,
-                chat=self._config.frame,
-                progress=lambda done, total: self._progress(f"arm {name}", done, total),
-            )
-            touched = applied.n_forwards
-        if edit and touched == 0:
+        """Answer the questions (the held-out ones unless others were given) and read the neutral text under an edit.
+
+        Arms that wait answer side by side with it.
+        """
+        if edit not in self._answered:
+            self._answer(name, edit)
+        answered = self._answered[edit]
+        if edit and answered.n_forwards == 0:
             if edit.scope != "all":
                 scope = ",".join(map(str, edit.scope)) if isinstance(edit.scope, tuple) else edit.scope
                 raise ValueError(f"no question or answer has a token in scope {scope!r}; choose another")
             raise RuntimeError(f"the edit of arm {name} touched no forward pass; its answers would be the base's")
-        return Arm(name, kind, edit, tuple(answers), self._damage(edit), touched)
+        return Arm(name, kind, edit, answered.texts, self._damage(edit), answered.n_forwards)
+
+    def _answer(self, name: str, edit: Edit) -> None:
+        """Answer the questions under an edit, and under those that wait behind it."""
+        first = self._waiting.index(edit) if edit in self._waiting else None
+        together = [edit] if first is None else self._waiting[first : first + AT_ONCE]
+        more = f" and {len(together) - 1} more" if len(together) > 1 else ""
+        ask = partial(
+            answers_under,
+            self._model,
+            self._prompts,
+            together,
+            max_new_tokens=self._config.max_new_tokens,
+            chat=self._config.frame,
+            progress=lambda done, total: self._progress(f"arm {name}{more}", done, total),
+        )
+        rows = rows_of(len(together), self._config.batch_size)
+        found, fitted = fitting(lambda size: ask(batch_size=size), min(rows, self._most_rows))
+        self._most_rows = fitted if fitted < rows else self._most_rows
+        self._answered = dict(zip(together, found, strict=True))
 
     def _damage(self, edit: Edit) -> Damage:
-        base = self._base()
-        losses, divergences = [], []
         # The text stands for what the model might write, so an edit of generated tokens acts on it too.
-        prompt_length = 0 if edit.scope == "generated" else None
-        with rescale(self._model, edit, prompt_length=prompt_length):
-            for before, (after, tokens) in zip(
-                base, log_probabilities(self._model, self._task.neutral_texts), strict=True
-            ):
-                losses.append(-after.gather(1, tokens[:, None])[:, 0])
-                divergences.append((before.exp() * (before - after)).sum(1))
-        return Damage(float(torch.cat(losses).mean().exp()), float(torch.cat(divergences).mean().clamp_min(0)))
+        kl, loss = self._neutral(of_answers=edit.scope == "generated").over_all(edit)
+        return Damage(float(torch.tensor(loss).exp()), max(kl, 0.0))
 
-    def _base(self) -> list[Tensor]:
-        """The unedited model's log-probabilities on the neutral text; read once."""
-        if self._base_log_probabilities is None:
-            self._base_log_probabilities = [p for p, _ in log_probabilities(self._model, self._task.neutral_texts)]
-        return self._base_log_probabilities
+    def _neutral(self, *, of_answers: bool) -> NeutralText:
+        """The neutral text as the unedited model reads it; read once."""
+        if of_answers not in self._read:
+            memory, texts = replay_memory(self._model), self._task.neutral_texts
+            self._read[of_answers] = neutral_text(self._model, texts, scope_of_answers=of_answers, memory=memory)
+        return self._read[of_answers]

@@ -1,6 +1,6 @@
 """The dose sheet is measured: numbers of heads by scales, on selection questions alone."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from headpursuit.analysis import Ranking
 from headpursuit.heads import Edit, parse_scope
@@ -29,7 +29,7 @@ from headpursuit.studies.results import (
     StudyConfig,
     size_of,
 )
-from headpursuit.studies.steps.arms import ArmRunner, matched_draw
+from headpursuit.studies.steps.arms import ArmRunner, PlannedArm, matched_draw
 from headpursuit.studies.steps.study_run import StudyRun
 from headpursuit.studies.tasks import Question, Task, drawn
 
@@ -61,6 +61,19 @@ def sweep(run: StudyRun) -> AnswerSheet:
 def _mild_first(doses: Collection[tuple[int, float]]) -> list[tuple[int, float]]:
     """Few heads and mild scales first, so that what breaks the model is met as early as possible."""
     return sorted(doses, key=lambda dose: (size_of(*dose), dose[0]))
+
+
+def waves(doses: Collection[tuple[int, float]]) -> Iterator[list[tuple[int, float]]]:
+    """Doses that are measured together, mild ones first.
+
+    None has as many heads and as hard a scale as another of its wave or of a later one, whose falling apart would spare
+    it.
+    """
+    waiting = _mild_first(doses)
+    while waiting:
+        wave = [dose for dose in waiting if not any(at_least(dose, other) for other in waiting if other != dose)]
+        yield wave
+        waiting = [dose for dose in waiting if dose not in wave]
 
 
 def sweep_questions(task: Task, config: StudyConfig) -> tuple[Question, ...]:
@@ -125,14 +138,17 @@ class DoseRunner:
         before = figures(self.base)
         cells: dict[tuple[int, float], DoseCell[Figures]] = {}
         apart: list[tuple[int, float]] = []
-        for dose in _mild_first(by_dose):
-            if any(at_least(dose, worse) for worse in apart):
+        for wave in waves(by_dose):
+            whole = [dose for dose in wave if not any(at_least(dose, worse) for worse in apart)]
+            for _ in range(len(wave) - len(whole)):
                 self._parts.skip()
-                continue
-            arm = figures(self.base, self._arm(dose_name(by_dose[dose]), "dose", by_dose[dose]))
-            cells[dose] = cell_of(measure, before, arm)
-            if fell_apart(measure, before, arm):
-                apart.append(dose)
+            planned: list[PlannedArm] = [(dose_name(by_dose[dose]), "dose", by_dose[dose]) for dose in whole]
+            for dose, measured in zip(whole, self._runner.all_kept(self._parts, planned), strict=True):
+                arm = figures(self.base, measured)
+                cells[dose] = cell_of(measure, before, arm)
+                if fell_apart(measure, before, arm):
+                    apart.append(dose)
+        cells = {dose: cells[dose] for dose in _mild_first(cells)}
         beside: set[tuple[int, float]] = set()
         while waiting := [
             c for c in by_preference(measure, before, tuple(cells.values()))[:MOST_DRAWN] if c.dose not in beside

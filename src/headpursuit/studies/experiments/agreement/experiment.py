@@ -9,7 +9,7 @@ from headpursuit.analysis import Ranking, versions
 from headpursuit.studies.experiments.agreement.config import AgreementConfig, command
 from headpursuit.studies.figures.overlap import chance_of
 from headpursuit.studies.figures.statistics import rank_correlation
-from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, check_identity
+from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, alone, check_identity
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.results import Estimate
 
@@ -99,6 +99,7 @@ def read_rankings(config: AgreementConfig) -> dict[str, Ranking]:
     return found
 
 
+@alone
 def compare_rankings(
     config: AgreementConfig,
     path: Path | str,

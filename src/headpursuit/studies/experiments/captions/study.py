@@ -12,6 +12,7 @@ from headpursuit.models import Anatomy, LanguageModel
 from headpursuit.studies.experiments.captions.result import KIND, CaptionExample, CaptioningResult
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.judging import decide, verdict_of
+from headpursuit.studies.kernel import alone
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import caption_measure
 from headpursuit.studies.results import Arm, ArmKind, CaptionArm, CaptionSheet, StudyConfig
@@ -30,6 +31,7 @@ PAPER_SCALES: Mapping[Direction, float] = {"suppress": -1.0, "enhance": 5.0}
 """The paper's factors, for 1 % of the heads."""
 
 
+@alone
 def study_captions(
     model: LanguageModel,
     config: StudyConfig,

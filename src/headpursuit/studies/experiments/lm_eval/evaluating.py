@@ -19,12 +19,13 @@ from headpursuit.studies.experiments.lm_eval.changes import change_of
 from headpursuit.studies.experiments.lm_eval.result import KIND, HarnessArm, HarnessResult, HarnessRow
 from headpursuit.studies.experiments.lm_eval.sentences import sentence_of
 from headpursuit.studies.experiments.lm_eval.settings import EDIT, HarnessConfig, command
-from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel import Parts, alone
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.identity import check_model
 
 
+@alone
 def harness_study(
     model: LanguageModel,
     saved: SavedEdit,

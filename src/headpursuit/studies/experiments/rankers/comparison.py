@@ -17,6 +17,7 @@ from headpursuit.studies.experiments.rankers.result import KIND, RankersResult, 
 from headpursuit.studies.experiments.rankers.sentences import over_tasks
 from headpursuit.studies.experiments.rankers.settings import RankersConfig, command
 from headpursuit.studies.figures.statistics import widened
+from headpursuit.studies.kernel import alone
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.results import Estimate, StudyConfig
 from headpursuit.studies.steps.dates import dated
@@ -25,6 +26,7 @@ from headpursuit.studies.steps.ranked import check_fits
 from headpursuit.studies.tasks import Task
 
 
+@alone
 def compare_rankers(
     model: LanguageModel,
     config: RankersConfig,

@@ -17,7 +17,7 @@ from headpursuit.studies.kernel import Parts
 from headpursuit.studies.kernel.progress import silent
 from headpursuit.studies.measures import Break, BreakKind, Thresholds, answer_measure, counted, effects
 from headpursuit.studies.results import Arm, Estimate
-from headpursuit.studies.steps.arms import ArmRunner
+from headpursuit.studies.steps.arms import ArmRunner, PlannedArm
 from headpursuit.studies.tasks import accepted_answers
 from headpursuit.studies.text.scoring import score
 
@@ -72,7 +72,8 @@ def by_answers(run: Run, edits: Collection[Edit]) -> Outcomes:
     runner = ArmRunner(run.model, run.task, run.study, silent, run.questions)
     parts = Parts(run.folder / "arms", Arm, run.progress, "edit", 1 + len(edits))
     base = runner.kept(parts, "base", "base", Edit({}))
-    arms = {edit: runner.kept(parts, name_of(edit), "dose", edit) for edit in edits}
+    planned: list[PlannedArm] = [(name_of(edit), "dose", edit) for edit in edits]
+    arms = dict(zip(edits, runner.all_kept(parts, planned), strict=True))
     before, *after = summarise(run.task, run.concept, [base, *arms.values()], run.config.seed, run.questions)
     measure = answer_measure(run.task, run.study)
     check_base(before, measure)

@@ -14,7 +14,7 @@ from headpursuit.studies.causal.measuring import probabilities
 from headpursuit.studies.causal.screening import MATTERS, HeadEffect, Role, choosing_questions, role_of, screen_heads
 from headpursuit.studies.experiments.screen.config import ScreenConfig, command
 from headpursuit.studies.judging.terms import WORDS, percent
-from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, lacking
+from headpursuit.studies.kernel import Experiment, Line, Loadable, ResultKind, Shown, Table, alone, lacking
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.settings import check_side, find_task
 from headpursuit.studies.steps.dates import dated
@@ -112,6 +112,7 @@ def _asked(task: Task, config: ScreenConfig) -> tuple[tuple[Question, ...], tupl
     return choosing_questions(task, config.questions, config.seed)
 
 
+@alone
 def screen(
     model: LanguageModel,
     config: ScreenConfig,

@@ -16,7 +16,7 @@ from headpursuit.studies.kernel import Parts
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import AnswerMeasure, answer_measure
 from headpursuit.studies.results import Arm, ArmSummary, StudyConfig
-from headpursuit.studies.steps.arms import ArmRunner
+from headpursuit.studies.steps.arms import ArmRunner, PlannedArm
 from headpursuit.studies.tasks import Question, Task, drawn
 from headpursuit.studies.text.scoring import metric_of
 
@@ -50,7 +50,8 @@ def measure(
     parts = Parts(folder / "arms", Arm, progress, "edits", 1 + len(edits))
     arms = [runner.kept(parts, "base", "base", Edit({}))]
     check_base(summarise(task, task.words, arms, config.seed, questions)[0], answer_measure(task, study))
-    arms += [runner.kept(parts, name, "edit", edit) for name, edit in edits.values()]
+    planned: list[PlannedArm] = [(name, "edit", edit) for name, edit in edits.values()]
+    arms += runner.all_kept(parts, planned)
     base, *edited = summarise(task, task.words, arms, config.seed, questions)
     by_heads = dict(zip(edits, edited, strict=True))
     judged = AnswerMeasure(metric_of(task), task.direction)

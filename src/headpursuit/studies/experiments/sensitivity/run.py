@@ -17,7 +17,7 @@ from headpursuit.studies.experiments.sensitivity.result import KIND, Sensitivity
 from headpursuit.studies.experiments.sensitivity.sentences import conclude
 from headpursuit.studies.experiments.sensitivity.synonyms import read_synonyms
 from headpursuit.studies.experiments.sensitivity.variants import plan_variants
-from headpursuit.studies.kernel import check_identity
+from headpursuit.studies.kernel import alone, check_identity
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.settings import check_side
 from headpursuit.studies.steps.dates import dated
@@ -29,6 +29,7 @@ MORE_HEADS = 10
 """The larger number of best heads that lists are compared by."""
 
 
+@alone
 def study_sensitivity(
     model: LanguageModel,
     capture: Capture,

@@ -15,12 +15,12 @@ from headpursuit.studies.experiments.transfer.effects import Answered, HeadSet, 
 from headpursuit.studies.experiments.transfer.overlap import overlaps
 from headpursuit.studies.experiments.transfer.result import KIND, RankedTask, TransferResult
 from headpursuit.studies.experiments.transfer.sentences import sentences_of
-from headpursuit.studies.kernel import Parts
+from headpursuit.studies.kernel import Parts, alone
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import answer_measure
 from headpursuit.studies.results import Arm, StudyConfig
 from headpursuit.studies.settings import find_task
-from headpursuit.studies.steps.arms import ArmRunner
+from headpursuit.studies.steps.arms import ArmRunner, PlannedArm
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.identity import check_asked
 from headpursuit.studies.steps.ranked import capture_config, captured, check_fits, ranked
@@ -32,6 +32,7 @@ _LONGEST = 80
 """Characters of a file's name before it is a hash."""
 
 
+@alone
 def transfer(
     model: LanguageModel,
     config: TransferConfig,
@@ -166,10 +167,8 @@ def _measured(
     arms: dict[str, dict[Edit, Arm]] = {}
     for name, task in tasks.items():
         runner = ArmRunner(model, task, studies[name], silent)
-        arms[name] = {
-            edit: runner.kept(parts, file, "edit" if edit else "base", edit, f"{name}/")
-            for edit, file in zip(edits, map(_file_of, edits), strict=True)
-        }
+        planned: list[PlannedArm] = [(_file_of(edit), "edit" if edit else "base", edit) for edit in edits]
+        arms[name] = dict(zip(edits, runner.all_kept(parts, planned, f"{name}/"), strict=True))
     return arms
 
 
