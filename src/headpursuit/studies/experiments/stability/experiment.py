@@ -27,7 +27,7 @@ from headpursuit.studies.experiments.stability.result import (
     VariantKind,
 )
 from headpursuit.studies.figures.statistics import bootstrap
-from headpursuit.studies.kernel import Experiment, Line, Parts, Shown, Table
+from headpursuit.studies.kernel import Experiment, Line, Parts, Shown, Table, alone
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.results import Estimate
 from headpursuit.studies.settings import find_task
@@ -66,6 +66,7 @@ def _check_facts(task: Task) -> None:
         )
 
 
+@alone
 def study_stability(
     model: LanguageModel,
     config: StabilityConfig,
