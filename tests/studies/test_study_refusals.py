@@ -1,6 +1,7 @@
 import inspect
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 
 import pytest
 import tiny
@@ -113,10 +114,10 @@ def test_prompts_that_do_not_fit_are_found_before_anything_is_written(model, con
 
 def test_an_edit_that_touches_nothing_is_not_taken_for_one(model, task, config, monkeypatch):
     @contextmanager
-    def idle(*_):
-        yield Applied()
+    def idle(_, edits, *__):
+        yield tuple(Applied() for _ in edits)
 
-    monkeypatch.setattr(running, "rescale", idle)
+    monkeypatch.setattr(import_module("headpursuit.models.answers_under"), "rescale_alike", idle)
     runner = running.ArmRunner(model, task, config, lambda *_: None)
     with pytest.raises(RuntimeError, match="the edit of arm edit touched no forward pass; its answers would be the"):
         runner.run("edit", "edit", Edit({Head(0, 0): -1}))
