@@ -48,7 +48,7 @@ class _Kinds:
 
 @dataclass(eq=False)
 class AlikeRows:
-    """Which rows of a batch are alike, in every pass of one `generate`."""
+    """The rows of a batch that are alike, in every pass of one `generate`."""
 
     layers: Layers
     edits: Sequence[Edit]

@@ -33,7 +33,7 @@ def answers_under(
     chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[AnswersUnder]:
-    """What `answer` gives under each edit, in the order of the edits.
+    """The answers that `answer` gives under each edit, in the order of the edits.
 
     All edits of a prompt share a batch; what they have in common is computed once (`alike`).
 
