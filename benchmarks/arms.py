@@ -3,7 +3,7 @@
 Thirteen arms of the demo (base, two heads, ten draws of random heads, another two) answer the same questions, once one
 after the other and once in full batches, without and with what arms share computed once.
 
-Run: python benchmarks/arms.py [questions] [--device cuda]
+Run: python benchmarks/arms.py [questions] [cuda]
 """
 
 import statistics
