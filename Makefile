@@ -57,7 +57,7 @@ chromium:
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || { echo "make browser needs Chromium: install your system's package chromium (Debian: apt-get install chromium)" >&2; exit 1; }
 
 bench: $(BENCH_STAMP)
-	for name in pursuit libraries ranking capturing rescaling certifying replaying; do $(BIN)/python benchmarks/$$name.py || exit 1; done
+	for name in pursuit libraries ranking capturing rescaling certifying replaying arms; do $(BIN)/python benchmarks/$$name.py || exit 1; done
 
 notebooks: $(VENV)/.installed-notebooks
 	$(BIN)/python -m pytest -m notebooks tests/docs

@@ -98,4 +98,4 @@ def by_row(model: LanguageModel, prompts: list[str], edit: hp.Edit) -> float:
 
 if __name__ == "__main__":
     given = [int(word) for word in sys.argv[1:] if word.isdigit()]
-    main(given[0] if given else 40, "cuda" if "cuda" in sys.argv else "cpu")
+    main(given[0] if given else 64, "cuda" if "cuda" in sys.argv else "cpu")
