@@ -260,7 +260,8 @@ def test_doses_at_least_as_large_as_one_that_the_model_fell_apart_at_are_not_run
     assert [cell.dose for cell in sheet.cells] == [dose for dose in every if dose not in harder]
     assert not {f"{count}x{scale:g}" for count, scale in harder} & {*begun, *(f.stem for f in folder.rglob("*.json"))}
     assert sheet.counts == (1, 2, 3)
-    (remark,) = result.remarks  # no number of heads was left out for want of controls
+    remark, another = result.remarks  # no number of heads was left out for want of controls
+    assert another.startswith("These heads were chosen by what they write.")
     base, edit = result.arms[0].target.score.value, result.edit.target.score.value
     assert f"on the held-out ones, which share no fact with them, it is {1 - edit / base:.0%}" in remark
     assert f"an effect of {sheet.chosen.effect:.0%} on the selection questions" in remark
@@ -346,7 +347,8 @@ def test_doses_that_leave_no_random_heads_in_a_layer_are_left_out_and_named(mode
     monkeypatch.setattr(sweeping, "matched_draw", lambda edit, *rest: None if len(edit) == 3 else drawn(edit, *rest))
     result = study(model, config, tmp_path / "study", task=task)
     assert {cell.n_heads for cell in result.sheet.cells} == {1, 2}
-    assert result.remarks[1:] == (
+    assert result.remarks[1].startswith("These heads were chosen by what they write.")
+    assert result.remarks[2:] == (
         "Doses of 3 heads were left out: they take so many of one layer that no random heads of it are left to compare "
         "with.",
     )
