@@ -153,3 +153,8 @@ def test_nothing_is_left_behind():
     answers_under(model, PROMPTS, EDITS, max_new_tokens=2)
     modules = list(model.network.modules())
     assert not any(m._forward_pre_hooks or m._forward_hooks for m in modules)
+
+
+def test_an_error_names_the_prompt_as_it_was_given():
+    with pytest.raises(ValueError, match="^prompt 3 is empty"):
+        answers_under(word_model(), [*PROMPTS[:2], " "], EDITS, max_new_tokens=2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from headpursuit.heads import Edit
 from headpursuit.images import Prompt
@@ -54,10 +55,9 @@ def answers_under(
     tell_of_frames(model, prompts, chat)
     found: list[list[str]] = [[""] * len(prompts) for _ in edits]
     touched, done = [0] * n_edits, 0
-    repeated = [prompt for prompt in prompts for _ in edits]
     rows = max(1, batch_size // n_edits) * n_edits
-    for batch in batches(model, repeated, rows, chat=chat, room=max_new_tokens):
-        of = [divmod(index, n_edits) for index in batch.indices]
+    for batch in batches(model, prompts, rows, chat=chat, room=max_new_tokens, times=n_edits):
+        of = list(zip(batch.indices, cycle(range(n_edits)), strict=False))
         start = batch.input_ids.shape[1]
         asked, under = [prompt for prompt, _ in of], [edits[edit] for _, edit in of]
         with rescale_alike(model, under, asked, frozenset(end_ids(model))) as applied:

@@ -87,6 +87,7 @@ def batches(
     chat: Chat | bool = False,
     room: int = 0,
     first: int = 0,
+    times: int = 1,
 ) -> Batches:
     """Tokenize prompts and batch those of similar length; prompts with an image go with others of their kind.
 
@@ -95,11 +96,13 @@ def batches(
     Args:
         model: The model.
         prompts: Texts, texts with an image, and sounds.
-        batch_size: Prompts per batch.
+        batch_size: Rows per batch.
         chat: Put each prompt as a user's message into the model's chat template; a `Chat` also has its system prompt
             and settings. Special tokens that the tokenizer or the template writes anyway stand there once.
         room: Tokens that must still fit into the context behind each prompt.
         first: Number of the first prompt, where these are some of many.
+        times: Rows of each prompt, side by side, each with its number; a batch size of as many times some has all of a
+            prompt in one batch.
 
     Raises:
         FileNotFoundError: If an image is missing.
@@ -123,20 +126,22 @@ def batches(
     for i, tokens in ids.items():
         check_length(model, first + i, len(tokens), 0 if model.has_encoder else room)
     makers: list[Callable[[], Batch]] = []
-    for part in _parts(model, {i: (len(tokens),) for i, tokens in ids.items()}, batch_size):
+    for part in _parts(model, {i: (len(tokens),) for i, tokens in ids.items()}, batch_size, times):
         makers.append(lambda part=part: _pad(model, part, ids, first, room))  # type: ignore[misc]
     lengths = {i: (size_of_sound(model, prompt),) for i, prompt in sounds.items()}
-    for part in _parts(model, lengths, batch_size):
+    for part in _parts(model, lengths, batch_size, times):
         makers.append(lambda part=part: _hear(frame, part, sounds, first, room))  # type: ignore[misc]
     sizes = {i: (_n_words(frame, prompt), *image_size(prompt.image)) for i, prompt in seen.items()}
-    for part in _parts(model, sizes, batch_size):
+    for part in _parts(model, sizes, batch_size, times):
         makers.append(lambda part=part: _open(frame, part, seen, first, room))  # type: ignore[misc]
     return Batches(makers)
 
 
-def _parts(model: LanguageModel, sizes: Mapping[int, tuple[int, ...]], batch_size: int) -> list[list[int]]:
+def _parts(
+    model: LanguageModel, sizes: Mapping[int, tuple[int, ...]], batch_size: int, times: int
+) -> list[list[int]]:
     """Numbers of prompts that share a batch, by what their length depends on."""
-    order = sorted(sizes, key=lambda i: sizes[i])
+    order = [i for i in sorted(sizes, key=lambda i: sizes[i]) for _ in range(times)]
     groups = [order]
     if sizes and not model.certificate.padding:  # then only prompts of one length go together
         groups = [list(group) for _, group in groupby(order, key=lambda i: sizes[i])]
@@ -240,7 +245,7 @@ def _pad(model: LanguageModel, indices: list[int], ids: dict[int, list[int]], fi
 def _hear(frame: Framing, indices: list[int], prompts: dict[int, AudioPrompt], first: int, room: int) -> Batch:
     """Open the recordings of some prompts, and make what the model is given."""
     numbers = tuple(first + i for i in indices)
-    return _begun(frame.model, numbers, read_sounds(frame, {first + i: prompts[i] for i in indices}), room)
+    return _begun(frame.model, numbers, read_sounds(frame, [(first + i, prompts[i]) for i in indices]), room)
 
 
 def _begun(model: LanguageModel, numbers: tuple[int, ...], source: dict[str, Tensor], room: int) -> Batch:
@@ -254,7 +259,7 @@ def _open(frame: Framing, indices: list[int], prompts: dict[int, ImagePrompt], f
     """Open the pictures of some prompts, and make what the model is given."""
     numbers = tuple(first + i for i in indices)
     model = frame.model
-    given = read_pictures(frame, {first + i: prompts[i] for i in indices})
+    given = read_pictures(frame, [(first + i, prompts[i]) for i in indices])
     ids, mask = given.pop("input_ids"), given.pop("attention_mask")
     for number, n_tokens in zip(numbers, mask.sum(1).tolist(), strict=True):
         check_length(model, number, n_tokens, room)

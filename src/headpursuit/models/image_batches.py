@@ -1,6 +1,6 @@
 """Prompts with an image: what a model's processor makes of them, and what becomes of it when a text grows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -61,18 +61,18 @@ def text_of(frame: Framing, prompt: ImagePrompt) -> str:
     return text
 
 
-def read_pictures(frame: Framing, prompts: Mapping[int, ImagePrompt]) -> dict[str, Tensor]:
-    """Open the images of some prompts; what the model is given for them, padded on the left.
+def read_pictures(frame: Framing, prompts: Sequence[tuple[int, ImagePrompt]]) -> dict[str, Tensor]:
+    """Open the images of some prompts, each with its number; what the model is given for them, padded on the left.
 
     Raises:
         FileNotFoundError: If an image is missing.
         ValueError: If an image cannot be read; the text names it and its prompt.
     """
     images = []
-    for number, prompt in prompts.items():
+    for number, prompt in prompts:
         with naming_prompt(number):
             images.append(open_image(prompt.image))
-    texts, model = [text_of(frame, prompt) for prompt in prompts.values()], frame.model
+    texts, model = [text_of(frame, prompt) for _, prompt in prompts], frame.model
     return processed(model.processor, model.network, texts, images, special=frame.adds_special(texts[0]))
 
 

@@ -1,6 +1,6 @@
 """Prompts that are heard: looked at before anything runs, and opened a batch at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -40,15 +40,15 @@ def size_of_sound(model: LanguageModel, prompt: AudioPrompt) -> int:
     return round(sound_seconds(prompt.audio) * rate_of(model.processor))
 
 
-def read_sounds(frame: Framing, prompts: Mapping[int, AudioPrompt]) -> dict[str, Tensor]:
-    """Open the recordings of some prompts; what the encoder is given for them.
+def read_sounds(frame: Framing, prompts: Sequence[tuple[int, AudioPrompt]]) -> dict[str, Tensor]:
+    """Open the recordings of some prompts, each with its number; what the encoder is given for them.
 
     Raises:
         FileNotFoundError: If a file is missing.
         ValueError: If one cannot be read; the text names it and its prompt.
     """
     model, waves = frame.model, []
-    for number, prompt in prompts.items():
+    for number, prompt in prompts:
         with naming_prompt(number):
             waves.append(open_sound(prompt.audio, rate_of(model.processor)))
     return heard(model.processor, model.network, waves)

@@ -82,10 +82,9 @@ class Meter:
         sizes = [min(AT_ONCE, n - first) for n in groups for first in range(0, n, AT_ONCE)]
         new, passes, seconds = self._config.max_new_tokens, 0, 0.0
         for size in sizes:
-            repeated = [prompt for prompt in prompts for _ in range(size)]
             rows = rows_of(size, self._config.batch_size)
-            passes += len(batches(self._model, repeated, rows, chat=self._config.frame, room=new)) * new
-            seconds += self._seconds_each(prompts, size) * len(repeated)
+            passes += len(batches(self._model, prompts, rows, chat=self._config.frame, room=new, times=size)) * new
+            seconds += self._seconds_each(prompts, size) * len(prompts) * size
         n_arms, tokens = sum(sizes), self._size(prompts)[1] + len(prompts) * (new - 1)
         return Part("answers", n_arms, passes, n_arms * tokens, seconds / 60)
 
