@@ -1,5 +1,7 @@
 """Rows that are alike are computed once, and every answer is what its edit gives alone."""
 
+from importlib import import_module
+
 import by_hand
 import pytest
 import tiny_vision
@@ -10,6 +12,7 @@ from tiny import language_model, text_of, word_model, word_tokenizer
 from headpursuit.heads import Edit, Head
 from headpursuit.models import LanguageModel, alike_refusal, answer, answers_under, rescale
 
+under = import_module("headpursuit.models.answers_under")
 EDITS = [
     Edit({}),
     Edit({Head(2, 3): 20.0}),
@@ -31,7 +34,7 @@ def alone(model, prompts, edits, **options):
 
 
 def texts(found):
-    return [under.texts for under in found]
+    return [one.texts for one in found]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -83,7 +86,7 @@ def test_batches_of_any_size_and_passes_without_a_cache(batch_size):
     )
     assert texts(found) == expected
     assert told[-1] == (20, 20)
-    assert [under.n_forwards for under in found] == [0, 16, 16, 16, 16]  # four prompts, each with four new tokens
+    assert [one.n_forwards for one in found] == [0, 16, 16, 16, 16]  # four prompts, each with four new tokens
     model.network.config.use_cache = False
     assert texts(answers_under(model, PROMPTS, EDITS, max_new_tokens=4)) == expected
 
@@ -158,3 +161,14 @@ def test_nothing_is_left_behind():
 def test_an_error_names_the_prompt_as_it_was_given():
     with pytest.raises(ValueError, match="^prompt 3 is empty"):
         answers_under(word_model(), [*PROMPTS[:2], " "], EDITS, max_new_tokens=2)
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 4, 5, 7, 11])
+def test_no_batch_has_more_rows_than_were_asked_for(batch_size, monkeypatch):
+    model, seen = word_model(), []
+    run = under.continue_batch
+    monkeypatch.setattr(under, "continue_batch", lambda m, b, n: seen.append(len(b.indices)) or run(m, b, n))
+    found = answers_under(model, PROMPTS, EDITS, max_new_tokens=2, batch_size=batch_size)
+    assert max(seen) == {7: 5, 11: 10}.get(batch_size, batch_size)
+    assert sum(seen) == len(PROMPTS) * len(EDITS)
+    assert texts(found) == alone(model, PROMPTS, EDITS, max_new_tokens=2)

@@ -126,6 +126,11 @@ def test_batches_are_halved_where_memory_runs_out_and_stay_so(finished, model, c
     assert answered == {name: arm.answers for name, arm in kept(finished[1]).items()}
 
 
+def test_small_batches_stay_small_where_arms_share_them():
+    assert [running.rows_of(16, size) for size in (1, 3, 4, 5, 64)] == [4, 12, 16, 16, 256]
+    assert [running.rows_of(n, 5) for n in (1, 3, 20, 21)] == [5, 18, 20, 20]
+
+
 def test_memory_for_not_a_single_row_ends_in_a_line_and_keeps_what_was_finished(model, config, monkeypatch, tmp_path):
     under = running.answers_under
 

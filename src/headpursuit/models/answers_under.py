@@ -36,14 +36,14 @@ def answers_under(
 ) -> list[AnswersUnder]:
     """The answers that `answer` gives under each edit, in the order of the edits.
 
-    All edits of a prompt share a batch; what they have in common is computed once (`alike`).
+    All edits of a prompt share a batch that has room for them; what they have in common is computed once (`alike`).
 
     Args:
         model: The model.
         prompts: Texts, and texts with an image.
         edits: The edits; `Edit({})` for the unedited model.
         max_new_tokens: Length of the answers.
-        batch_size: Rows per batch, prompts times edits; at least one prompt.
+        batch_size: Most rows of a batch, prompts times edits; with fewer rows than edits, so many edits share a batch.
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the answers done and all answers.
 
@@ -55,19 +55,21 @@ def answers_under(
     tell_of_frames(model, prompts, chat)
     found: list[list[str]] = [[""] * len(prompts) for _ in edits]
     touched, done = [0] * n_edits, 0
-    rows = max(1, batch_size // n_edits) * n_edits
-    for batch in batches(model, prompts, rows, chat=chat, room=max_new_tokens, times=n_edits):
-        of = list(zip(batch.indices, cycle(range(n_edits)), strict=False))
-        start = batch.input_ids.shape[1]
-        asked, under = [prompt for prompt, _ in of], [edits[edit] for _, edit in of]
-        with rescale_alike(model, under, asked, frozenset(end_ids(model))) as applied:
-            full = continue_batch(model, batch, max_new_tokens)
-        for (prompt, edit), ids, mask in zip(of, full.input_ids, full.attention_mask, strict=True):
-            kept = ids[start:][mask[start:].bool()].tolist()
-            found[edit][prompt] = str(model.tokenizer.decode(kept, skip_special_tokens=True))
-        for (_, edit), counter in zip(of, applied, strict=True):
-            touched[edit] += counter.n_forwards
-        done += len(of)
-        if progress:
-            progress(done, n_answers)
+    at_once = max(1, min(batch_size, n_edits))
+    for part in (range(n_edits)[i : i + at_once] for i in range(0, n_edits, at_once)):
+        rows = batch_size // len(part) * len(part)
+        for batch in batches(model, prompts, rows, chat=chat, room=max_new_tokens, times=len(part)):
+            of = list(zip(batch.indices, cycle(part), strict=False))
+            start = batch.input_ids.shape[1]
+            asked, under = [prompt for prompt, _ in of], [edits[edit] for _, edit in of]
+            with rescale_alike(model, under, asked, frozenset(end_ids(model))) as applied:
+                full = continue_batch(model, batch, max_new_tokens)
+            for (prompt, edit), ids, mask in zip(of, full.input_ids, full.attention_mask, strict=True):
+                kept = ids[start:][mask[start:].bool()].tolist()
+                found[edit][prompt] = str(model.tokenizer.decode(kept, skip_special_tokens=True))
+            for (_, edit), counter in zip(of, applied, strict=True):
+                touched[edit] += counter.n_forwards
+            done += len(of)
+            if progress:
+                progress(done, n_answers)
     return [AnswersUnder(tuple(texts), n) for texts, n in zip(found, touched, strict=True)]

@@ -137,9 +137,7 @@ def batches(
     return Batches(makers)
 
 
-def _parts(
-    model: LanguageModel, sizes: Mapping[int, tuple[int, ...]], batch_size: int, times: int
-) -> list[list[int]]:
+def _parts(model: LanguageModel, sizes: Mapping[int, tuple[int, ...]], batch_size: int, times: int) -> list[list[int]]:
     """Numbers of prompts that share a batch, by what their length depends on."""
     order = [i for i in sorted(sizes, key=lambda i: sizes[i]) for _ in range(times)]
     groups = [order]

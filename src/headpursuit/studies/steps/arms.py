@@ -124,7 +124,8 @@ AT_ONCE = 16
 
 def rows_of(n_arms: int, batch_size: int) -> int:
     """Rows of a batch, prompts times arms: four times as many where arms share a batch, for they share much work."""
-    return batch_size if n_arms == 1 else max(1, 4 * batch_size // n_arms) * n_arms
+    rows = batch_size if n_arms == 1 else 4 * batch_size
+    return rows if rows < n_arms else rows // n_arms * n_arms
 
 
 class ArmRunner:
