@@ -275,6 +275,7 @@ def whisper_that_knows(**settings):
         ({"language": "en", "task": "transcribe"}, [2, 51, 60, 70]),
         ({"language": "<|de|>", "task": "translate"}, [2, 50, 61, 70]),
         ({"language": "de"}, [2, 50, 60, 70]),
+        ({"language": "German"}, [2, 50, 60, 70]),
         ({"is_multilingual": False}, [2, 70]),
     ],
 )
@@ -298,6 +299,8 @@ def test_a_whisper_that_is_told_no_language_hears_which_one_it_is():
 def test_a_language_or_task_that_a_model_lacks_is_named():
     with pytest.raises(ValueError, match="the model lacks the language 'xx' of its generation config; it has de, en"):
         batches(whisper_that_knows(language="xx"), [sound()], 1)[0]
+    with pytest.raises(ValueError, match="it has none"):
+        batches(whisper_that_knows(language="en", lang_to_id={}), [sound()], 1)[0]
     with pytest.raises(ValueError, match="the model lacks the task 'sing' of its generation config; it has transcribe"):
         batches(whisper_that_knows(language="en", task="sing"), [sound()], 1)[0]
 

@@ -31,6 +31,11 @@ def test_files_of_every_kind_are_one_channel_at_the_rate_that_is_wanted(suffix, 
     assert 0.2 < np.abs(found[1000:3000]).max() < 0.3  # the mean of a tone of 0.5 and silence
 
 
+def test_sound_in_memory_is_never_empty():
+    with pytest.raises(ValueError, match="holds no frame"):
+        Sound(np.zeros((0, 2)), 16000)
+
+
 def test_eight_bits_are_read_as_what_they_are(tmp_path):
     found = open_sound(written(tmp_path / "a.wav", tone(16000), 16000, subtype="PCM_U8"), 16000)
     np.testing.assert_allclose(found, tone(16000), atol=0.01)

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from jaxtyping import Int
 from torch import Tensor
+from transformers.models.whisper.tokenization_whisper import TO_LANGUAGE_CODE
 
 from headpursuit.models.language_model import LanguageModel
 
@@ -34,7 +35,7 @@ def start_ids(model: LanguageModel, source: Mapping[str, Tensor], n_rows: int) -
         if not getattr(config, "is_multilingual", hasattr(config, "lang_to_id")):
             return torch.tensor([[*first, config.no_timestamps_token_id]], device=device).expand(n_rows, -1)
         language = _language(model, config, source, n_rows)
-        task = _known(config.task_to_id, getattr(config, "task", None) or TRANSCRIBE, "task")
+        task = _known(getattr(config, "task_to_id", {}), getattr(config, "task", None) or TRANSCRIBE, "task")
         columns = [torch.full((n_rows,), i, device=device) for i in (*first, task, config.no_timestamps_token_id)]
         return torch.stack([columns[0], language.to(device), *columns[1:]], dim=1)
     forced = getattr(config, "forced_bos_token_id", None)
@@ -58,13 +59,14 @@ def _language(model: LanguageModel, config: Any, source: Mapping[str, Tensor], n
     if language is None:
         network: Any = model.network
         return network.detect_language(input_features=source["input_features"], generation_config=config)
-    known = config.lang_to_id
-    named = language if language in known else f"<|{language}|>"
+    known = getattr(config, "lang_to_id", {})
+    code = TO_LANGUAGE_CODE.get(str(language).lower(), language)
+    named = language if language in known else f"<|{code}|>"
     return torch.full((n_rows,), _known(known, named, "language"))
 
 
 def _known(ids: Mapping[str, int], name: str, what: str) -> int:
     if name not in ids:
-        there = ", ".join(sorted(one.strip("<|>") for one in ids))
+        there = ", ".join(sorted(one.strip("<|>") for one in ids)) or "none"
         raise ValueError(f"the model lacks the {what} {name.strip('<|>')!r} of its generation config; it has {there}")
     return ids[name]

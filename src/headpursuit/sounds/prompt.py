@@ -9,12 +9,20 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Sound:
-    """Sound in memory."""
+    """Sound in memory.
+
+    Raises:
+        ValueError: If it holds no frame.
+    """
 
     values: np.ndarray
     """(n_frames,), or (n_frames, n_channels), between -1 and 1."""
     rate: int
     """Frames a second."""
+
+    def __post_init__(self) -> None:
+        if not self.values.size:
+            raise ValueError(f"a sound in memory holds no frame: its values have the shape {self.values.shape}")
 
 
 SoundSource: TypeAlias = Path | Sound

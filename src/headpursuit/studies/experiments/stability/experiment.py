@@ -138,13 +138,14 @@ class _Rankings:
     ) -> None:
         self._model, self._task, self._config, self._n_heads = model, task, config, n_heads
         self._folder, self._progress = folder, progress
-        self._capture = self._captured(config.study.positions, folder)
+        self._capture = self._captured(config.study.positions, folder, MOST_POSITIONS)
         self._lists = [tokens_of(model, task.words, config.ranking.multi_token)]
         self._lists += self._nulls(self._lists[0])
 
-    def _captured(self, positions: Positions, folder: Path) -> Capture:
+    def _captured(self, positions: Positions, folder: Path, samples: int | None = None) -> Capture:
+        """A capture of some positions; with samples, its prompts can be drawn again."""
         study = replace(self._config.study, positions=positions)
-        return captured(self._model, self._task, capture_config(study, MOST_POSITIONS), folder, self._progress)
+        return captured(self._model, self._task, capture_config(study, samples), folder, self._progress)
 
     def _nulls(self, concept: ConceptTokens) -> list[ConceptTokens]:
         """As many random tokens as the concept has; of other seeds than those that rankings compare with."""
@@ -195,7 +196,8 @@ def other_settings(how: RankConfig) -> Iterator[tuple[str, RankConfig]]:
             yield f"rule {rule}", replace(how, rule=rule)
     yield ("not centred" if how.centre else "centred"), replace(how, centre=not how.centre)
     yield ("without gain" if how.gain else "with gain"), replace(how, gain=not how.gain)
-    yield f"{max(1, how.n_atoms // 2)} atoms", replace(how, n_atoms=max(1, how.n_atoms // 2))
+    if how.n_atoms > 1:
+        yield f"{how.n_atoms // 2} atoms", replace(how, n_atoms=how.n_atoms // 2)
     for null in get_args(Null):
         if null != how.null:
             yield f"null {null}", replace(how, null=null)
