@@ -4,6 +4,7 @@ from importlib import import_module
 
 import by_hand
 import pytest
+import tiny_translators
 import tiny_vision
 import transformers as hf
 from by_hand import edit, ids
@@ -172,3 +173,10 @@ def test_no_batch_has_more_rows_than_were_asked_for(batch_size, monkeypatch):
     assert max(seen) == {7: 5, 11: 10}.get(batch_size, batch_size)
     assert sum(seen) == len(PROMPTS) * len(EDITS)
     assert texts(found) == alone(model, PROMPTS, EDITS, max_new_tokens=2)
+
+
+def test_encoder_decoders_share_nothing_and_answer_alike():
+    model = tiny_translators.model("bart")
+    edits = [Edit({}), Edit.uniform(model.anatomy.sites[-1].heads, -30.0)]
+    expected = alone(model, ["ab ac", "ad"], edits, max_new_tokens=3)
+    assert texts(answers_under(model, ["ab ac", "ad"], edits, max_new_tokens=3)) == expected

@@ -265,7 +265,8 @@ def _computed_once(model: LanguageModel, alike: AlikeRows) -> Iterator[tuple[App
     if modules:
         modules.append((modules[-1][0], network.get_output_embeddings()))
     with ExitStack() as stack:
-        stack.callback(network.register_forward_pre_hook(begin, with_kwargs=True).remove)
+        if modules:
+            stack.callback(network.register_forward_pre_hook(begin, with_kwargs=True).remove)
         for layer, module in modules:
             enter = partial(alike.enter, layer)
             stack.callback(module.register_forward_pre_hook(enter, with_kwargs=True).remove)
