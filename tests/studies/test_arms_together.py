@@ -105,6 +105,24 @@ def test_edits_that_are_equal_answer_once(model, config, monkeypatch, tmp_path):
     assert arms[1].answers == arms[2].answers and [arm.name for arm in arms] == ["base", "one", "same"]
 
 
+def test_an_edit_that_is_planned_in_two_groups_answers_once(model, config, monkeypatch, tmp_path):
+    runner = running.ArmRunner(model, find_task(config), config, lambda *_: None)
+    parts = running.Parts(tmp_path / "arms", Arm, lambda *_: None, "arms")
+    a, b, c = (Edit({f"L1H{n}": -2.0}) for n in range(3))
+    planned = [("base", "base", Edit({}))]
+    planned += [(str(n), "matched", edit) for n, edit in enumerate([a, b, c, a])]
+    asked, under = [], running.answers_under
+    monkeypatch.setattr(
+        running, "answers_under", lambda m, p, edits, **o: asked.append(edits) or under(m, p, edits, **o)
+    )
+    monkeypatch.setattr(running, "AT_ONCE", 2)
+    arms = runner.all_kept(parts, planned)
+    assert asked == [[Edit({}), a], [b, c]]
+    assert arms[1].answers == arms[4].answers
+    runner.all_kept(parts, [("again", "matched", a), ("new", "matched", Edit({"L0H0": -2.0}))])
+    assert asked[2:] == [[Edit({"L0H0": -2.0})]]
+
+
 FULL = "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to"
 
 

@@ -182,8 +182,9 @@ class ArmRunner:
 
     def _answer(self, name: str, edit: Edit) -> None:
         """Answer the questions under an edit, and under those that wait behind it."""
-        first = self._waiting.index(edit) if edit in self._waiting else None
-        together = [edit] if first is None else self._waiting[first : first + AT_ONCE]
+        waiting = [other for other in self._waiting if other not in self._answered]
+        first = waiting.index(edit) if edit in waiting else None
+        together = [edit] if first is None else waiting[first : first + AT_ONCE]
         more = f" and {len(together) - 1} more" if len(together) > 1 else ""
         ask = partial(
             answers_under,
@@ -197,7 +198,7 @@ class ArmRunner:
         rows = rows_of(len(together), self._config.batch_size)
         found, fitted = fitting(lambda size: ask(batch_size=size), min(rows, self._most_rows))
         self._most_rows = fitted if fitted < rows else self._most_rows
-        self._answered = dict(zip(together, found, strict=True))
+        self._answered |= zip(together, found, strict=True)
 
     def _damage(self, edit: Edit) -> Damage:
         # The text stands for what the model might write, so an edit of generated tokens acts on it too.
