@@ -181,3 +181,8 @@ def test_a_plan_counts_the_ways_that_are_compared(model, task, config):
     assert part.runs == 1 + 3 + 3 * 5 + 3 + 3
     alone = replace(task, questions=tuple(q for q in task.questions if q.split == "heldout" or q.fact == "fact 0"))
     assert meter.Meter(model, config, lambda *_: None).baselines(alone).runs == 0
+
+
+def test_growth_stands_before_the_arms_and_what_is_compared_behind_them(by_effect):
+    plan = plan_study(causal_task.model_of(), causal_task.task_of(), replace(by_effect, baselines=True))
+    assert [part.name for part in plan.parts][2:] == ["screen", "grow", "finalists", "arms", "baselines"]

@@ -48,10 +48,10 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     early = (
         "The dose sheet ends early where the model falls apart; small layers have fewer draws." if config.sweep else ""
     )
-    if config.baselines:
-        parts.append(meter.baselines(task))
     if config.by == "effect":
         parts[-1:-1] = meter.growth(task)
+    if config.baselines:
+        parts.append(meter.baselines(task))
     other = f"What {config.ranker} takes to score the heads is not counted." if config.ranker else ""
     return Plan(tuple(parts), tuple(filter(None, (how, early, other, *meter.remarks))))
 
