@@ -1,6 +1,7 @@
 """Prompts and directions beside an edit: chosen on other questions, run on the held-out ones, and compared."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -220,3 +221,14 @@ def test_what_cannot_be_compared_is_a_remark_and_the_study_goes_on(model, words,
     assert result.verdict.compared == ()
     assert "No prompt was compared: an instruction cannot say '--'." in result.remarks
     assert any(r.startswith("No direction was compared: its layers are not one list") for r in result.remarks)
+
+
+def damage_of(model, texts, baseline):
+    runner = object.__new__(baselines.BaselineRunner)
+    vars(runner).update(_run=SimpleNamespace(model=model), _texts=texts)
+    return runner._damage(baseline, runner._unedited)
+
+
+def test_a_neutral_text_of_one_token_predicts_nothing(model):
+    instruction = Baseline("w1 w2")
+    assert damage_of(model, ("w3", *NEUTRAL), instruction) == damage_of(model, NEUTRAL, instruction)

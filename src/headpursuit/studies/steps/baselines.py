@@ -180,10 +180,12 @@ class BaselineRunner:
         instruction, losses, divergences = baseline.instruction, [], []
         texts = [str(instructed(text, instruction)) if instruction else text for text in self._texts]
         for (before, wanted), (after, tokens) in zip(unedited, self._read(texts), strict=True):
-            n = min(len(wanted), len(tokens))
-            alike = wanted[-n:] == tokens[-n:]
-            old, new = before[-n:][alike], after[-n:][alike]
-            losses.append(-new.gather(1, wanted[-n:][alike][:, None])[:, 0])
+            n = min(len(wanted), len(tokens))  # 0 of a text of a single token
+            before, wanted = before[len(before) - n :], wanted[len(wanted) - n :]
+            after, tokens = after[len(after) - n :], tokens[len(tokens) - n :]
+            alike = wanted == tokens
+            old, new = before[alike], after[alike]
+            losses.append(-new.gather(1, wanted[alike][:, None])[:, 0])
             divergences.append((old.exp() * (old - new)).sum(1))
         return Damage(float(torch.cat(losses).mean().exp()), float(torch.cat(divergences).mean().clamp_min(0)))
 
