@@ -15,7 +15,7 @@ from typed import assert_refused, run
 import headpursuit as hp
 from headpursuit.analysis import check_place, merge
 from headpursuit.models import Chat, answer
-from headpursuit.studies import StudyResult, study
+from headpursuit.studies import StudyResult, register_study, study
 from headpursuit.studies.tasks import declared, load_task
 
 BEGUN, LATER = "2020-02-29", "2021-03-01"
@@ -140,6 +140,19 @@ def test_a_study_is_not_resumed_at_another_date(dated):
     other = tiny_study.tiny_config(place, chat=True, date=LATER)
     with pytest.raises(ValueError, match=f"begun with other settings .date was '{BEGUN}', is '{LATER}'"):
         study(model, other, place / "study", task=task, resume=True)
+
+
+def test_a_registered_study_takes_the_day_it_is_carried_out_and_keeps_it(dated, monkeypatch):
+    model, place = dated
+    config, task = tiny_study.tiny_config(place, chat=True, controls=1), load_task(str(place / "tiny-qa.yaml"))
+    register_study(config, place / "study", task=task)
+    assert json.loads((place / "study" / "config.json").read_text())["date"] == ""
+    with tiny_study.breaking_in("edit"), pytest.raises(KeyboardInterrupt):
+        study(model, config, place / "study", task=task, resume=True)
+    on(monkeypatch, LATER)
+    result = study(model, config, place / "study", task=task, resume=True)
+    assert result.config.date == json.loads((place / "study" / "config.json").read_text())["date"] == BEGUN
+    assert any(remark.endswith(": followed.") for remark in result.remarks)
 
 
 @pytest.fixture

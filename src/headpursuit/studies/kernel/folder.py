@@ -87,17 +87,21 @@ class ResultKind(Generic[R]):
         with understood(folder / _CONFIG, f"config of a {self.name}"):
             was = dict(_leaves(to_record(from_record(self.config, read_json(folder / _CONFIG)))))
         now = dict(_leaves(to_record(config)))
-        # Without a date of its own, it goes on at the one that it was begun at.
-        now |= {name: was.get(name) for name, value in now.items() if name.rpartition(".")[2] == "date" and not value}
-        changed = [f"{n} was {was.get(n)!r}, is {now.get(n)!r}" for n in was | now if was.get(n) != now.get(n)]
+        # Without a date of its own, it goes on at the one that it was begun at; begun without one, it takes its own.
+        now |= {n: was.get(n) for n, value in now.items() if _is_date(n) and not (value and was.get(n))}
+        changed = [_changed(n, was.get(n), now.get(n)) for n in was | now if was.get(n) != now.get(n)]
         if changed:
             raise ValueError(
                 f"{folder} was begun with other settings ({'; '.join(changed)}); give those, or choose another output"
             )
 
     def begin(self, folder: Path, config: Any) -> Path:
-        """Make the folder, with the settings in it from the first moment; one that is there is left as it is."""
-        if not folder.exists():
+        """Make the folder, with the settings in it from the first moment; one that is there at most gets its date."""
+        if folder.exists():
+            was, now = (dict(_leaves(each)) for each in (read_json(folder / _CONFIG), to_record(config)))
+            if any(_is_date(name) and value and not was.get(name) for name, value in now.items()):
+                write_json(folder / _CONFIG, to_record(config))
+        else:
             folder.parent.mkdir(parents=True, exist_ok=True)
             partial = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
             try:
@@ -234,6 +238,16 @@ def check_identity(file: Path, identity: Mapping[str, Any], words: Mapping[str, 
             f"{file.parent} was begun with {' and '.join(different)} ({file.name}); give the same, or choose another "
             "output"
         )
+
+
+def _is_date(name: str) -> bool:
+    return name.rpartition(".")[2] == "date"
+
+
+def _changed(name: str, was: Any, now: Any) -> str:
+    """The change of a setting in words; of one that is on or off, with the flag that takes it back."""
+    back = f": `--{'' if was else 'no-'}{name.rpartition('.')[2].replace('_', '-')}`" if isinstance(was, bool) else ""
+    return f"{name} was {was!r}, is {now!r}{back}"
 
 
 def _leaves(content: Any, path: str = "") -> Iterator[tuple[str, Any]]:
