@@ -130,3 +130,13 @@ def test_other_questions_or_words_cannot_go_on_with_a_study(model, config, task,
         ):
             study(model, config, tmp_path / "study", task=other, resume=True)
     study(model, config, tmp_path / "study", task=task, resume=True)
+
+
+def test_a_folder_begun_before_a_setting_existed_is_told_the_flag_that_goes_on_with_it(model, config, tmp_path):
+    folder = tmp_path / "study"
+    with breaking_in("base"), pytest.raises(KeyboardInterrupt):
+        study(model, config, folder)
+    saved = {name: value for name, value in read_json(folder / "config.json").items() if name != "baselines"}
+    write_json(folder / "config.json", saved)
+    with pytest.raises(ValueError, match="baselines was False, is True: `--no-baselines`.; give those"):
+        study(model, replace(config, baselines=True), folder, resume=True)
