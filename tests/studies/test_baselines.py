@@ -232,3 +232,38 @@ def damage_of(model, texts, baseline):
 def test_a_neutral_text_of_one_token_predicts_nothing(model):
     instruction = Baseline("w1 w2")
     assert damage_of(model, ("w3", *NEUTRAL), instruction) == damage_of(model, NEUTRAL, instruction)
+
+
+def test_what_cannot_be_run_is_a_remark_and_the_study_goes_on(model, words, tmp_path, monkeypatch):
+    def long(prompt, _):
+        raise ValueError(f"prompt {prompt!r} takes 9 tokens, but the context holds 8")
+
+    monkeypatch.setattr(baselines, "instructed", long)
+    monkeypatch.setattr(baselines, "difference_of_means", lambda *_, **__: torch.zeros(2, 24))
+    monkeypatch.setattr(baselines, "further_unrelated", others)
+    result = study(model, tiny_config(words, baselines=True, controls=1), tmp_path / "s")
+    assert result.verdict.compared == ()
+    for start in ("No prompt was compared: prompt ", "No direction was compared: ", "No ablated direction was "):
+        assert any(remark.startswith(start) for remark in result.remarks)
+
+
+def test_only_the_held_out_questions_leaving_no_room_costs_one_arm(model, words, tmp_path, monkeypatch):
+    def long(prompt, instruction):
+        if prompt in asked:
+            raise ValueError("prompt 1 takes 9 tokens, but the context holds 8")
+        return instructed(prompt, instruction)
+
+    asked = {q.prompt for q in load_task(str(words / "tiny-qa.yaml")).heldout}
+    monkeypatch.setattr(baselines, "instructed", long)
+    monkeypatch.setattr(baselines, "further_unrelated", others)
+    monkeypatch.setattr(baselines, "STRENGTHS", (2.0,))
+    monkeypatch.setattr(baselines, "DEPTHS", 1)
+    result = study(model, tiny_config(words, baselines=True, controls=1), tmp_path / "s")
+    assert [one.name for one in result.verdict.compared] == OTHERS[1:]
+    assert "No prompt was compared: prompt 1 takes 9 tokens, but the context holds 8." in result.remarks
+
+
+def test_no_directions_for_want_of_prompts_is_a_remark(model, words, tmp_path, monkeypatch):
+    monkeypatch.setattr(baselines, "further_unrelated", lambda _: ())
+    result = study(model, tiny_config(words, baselines=True, controls=1), tmp_path / "s")
+    assert any(remark.startswith("No direction was compared: ") for remark in result.remarks)

@@ -7,7 +7,7 @@ one of five depths, added at one of five strengths, or taken out after every lay
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property, partial
 
@@ -41,8 +41,14 @@ _NAMES: dict[ArmKind, str] = {"prompt": "prompt", "direction": "direction", "abl
 
 _TOO_FEW = "No prompt and no direction was compared: to choose them, target questions about two facts are needed."
 
+_WORDS: dict[ArmKind, str] = {"prompt": "prompt", "direction": "direction", "ablated": "ablated direction"}
+
 Candidate = tuple[str, Baseline]
 """Its name, and what is done."""
+
+
+class CannotRun(Exception):
+    """The reason that an instruction or a direction cannot be run."""
 
 
 def candidates(
@@ -92,15 +98,34 @@ def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> tuple[list[Arm], tup
     directions = torch.zeros(0, 0)
     try:
         directions = _directions(run, task)
-    except AnatomyError as error:
+    except (AnatomyError, ValueError) as error:
         remarks.append(f"No direction was compared: {error}.")
     suppress = run.task.direction == "suppress"
     tried = candidates(run.model, wordings, len(directions), chat=run.config.chat, suppress=suppress)
-    chooser = _Chooser(run, task, measure, directions, sum(len(way) for kind in tried.values() for way in kind))
-    chosen = {kind: chooser.best(kind, ways) for kind, ways in tried.items() if ways}
+    n_tried = sum(len(way) for kind in tried.values() for way in kind)
+    try:
+        chooser = _Chooser(run, task, measure, directions, n_tried)
+    except CannotRun as error:
+        return [], (f"No prompt and no direction was compared: {error}.",)
+    chosen, arms = dict[ArmKind, Baseline](), list[Arm]()
+    for kind in (kind for kind, ways in tried.items() if ways):
+        with _remarked(kind, remarks):
+            chosen[kind] = chooser.best(kind, tried[kind])
     judged = BaselineRunner(run, run.task.heldout, run.task.neutral_texts, directions)
     parts = Parts(run.folder / "arms", Arm, run.progress, "baselines", len(chosen))
-    return [judged.kept(parts, _NAMES[kind], kind, one) for kind, one in chosen.items()], tuple(remarks)
+    for kind, one in chosen.items():
+        with _remarked(kind, remarks):
+            arms.append(judged.kept(parts, _NAMES[kind], kind, one))
+    return arms, tuple(remarks)
+
+
+@contextmanager
+def _remarked(kind: ArmKind, remarks: list[str]) -> Iterator[None]:
+    """A kind that cannot be run costs a remark, and not the study."""
+    try:
+        yield
+    except CannotRun as error:
+        remarks.append(f"No {_WORDS[kind]} was compared: {error}.")
 
 
 def choosing_task(task: Task, concept: Concept) -> Task | None:
@@ -152,7 +177,17 @@ class BaselineRunner:
         return parts.part(name, partial(self.run, name, kind, baseline), lacks)
 
     def run(self, name: str, kind: ArmKind, baseline: Baseline | None) -> Arm:
-        """Answer the questions, and read the texts; without a baseline unedited."""
+        """Answer the questions, and read the texts; without a baseline unedited.
+
+        Raises:
+            CannotRun: If the model cannot read or be steered so: an instruction leaves no room, a direction is zero.
+        """
+        try:
+            return self._run_one(name, kind, baseline)
+        except (AnatomyError, ValueError) as error:
+            raise CannotRun(str(error)) from error
+
+    def _run_one(self, name: str, kind: ArmKind, baseline: Baseline | None) -> Arm:
         config, done = self._run.config, baseline or Baseline()
         prompts = [instructed(p, done.instruction) if done.instruction else p for p in self._prompts]
         unedited = self._unedited  # read before anything is steered
@@ -216,17 +251,31 @@ class _Chooser:
         self._base = self._runner.kept(self._parts, "base", "base", None)
 
     def best(self, kind: ArmKind, ways: Sequence[Sequence[Candidate]]) -> Baseline:
-        """The candidate of a kind that goes furthest within the damage; where none is within it, the least harmful."""
-        found = []
+        """The candidate of a kind that goes furthest within the damage; where none is within it, the least harmful.
+
+        What cannot be run is passed over.
+
+        Raises:
+            CannotRun: If none can be.
+        """
+        found, refused = [], CannotRun("nothing was tried")
         for way in ways:
             enough = False
             for name, baseline in way:
                 if enough:
                     self._parts.skip()
                     continue
-                effect, damage = self._measured(self._runner.kept(self._parts, name, kind, baseline))
+                try:
+                    arm = self._runner.kept(self._parts, name, kind, baseline)
+                except CannotRun as error:
+                    refused = error
+                    self._parts.skip()
+                    continue
+                effect, damage = self._measured(arm)
                 found.append(((damage <= 1, effect if damage <= 1 else -damage, -damage), baseline))
                 enough = damage > 1
+        if not found:
+            raise refused
         return max(found, key=lambda each: each[0])[1]
 
     def _measured(self, arm: Arm) -> tuple[float, float]:
