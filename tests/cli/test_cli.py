@@ -281,6 +281,13 @@ def test_an_unknown_choice_is_a_usage_error(tmp_path):
     assert "'l7' is not one of" in result.stderr
 
 
+def test_heads_that_are_not_ranked_are_refused_before_anything_is_read(tmp_path):
+    result = run("rank", tmp_path / "none", "--concept", "countries", "--sites", "encoder")
+    assert result.exit_code == 2
+    [line] = result.stderr.splitlines()
+    assert "invalid value for '--sites': 'encoder' is not one of 'self', 'cross'" in line
+
+
 def test_version_and_help():
     assert run("--version").stdout.startswith("headpursuit 0.")
     assert all(name in run("--help").stdout for name in ("demo", "capture", "explain", "rank", "study", "report"))

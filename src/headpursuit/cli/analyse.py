@@ -3,7 +3,7 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from headpursuit.analysis import Ranking
-    from headpursuit.heads import Kind
     from headpursuit.images import Prompt
 
 CAPTURE = with_settings("settings:CaptureConfig")
@@ -159,7 +158,8 @@ def rank(
     ] = None,
     top: Annotated[int, typer.Option(help="Heads to print.")] = 10,
     sites: Annotated[
-        str | None, typer.Option(help="Heads of one kind alone: self, or cross for cross-attention.")
+        Literal["self", "cross"] | None,
+        typer.Option(help="Heads of one kind alone: self, or cross for cross-attention; an encoder's are not ranked."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     model: options.CapturedModelOption = None,
@@ -181,7 +181,7 @@ def rank(
     captured, loaded = open_captured(capture, model, device, dtype, device_map)
     ranking = run(loaded, captured, words, config)
     if sites is not None:
-        ranking = ranking.of_kind(cast("Kind", sites))
+        ranking = ranking.of_kind(sites)
     if as_json:
         typer.echo(json.dumps(ranking.to_json(), ensure_ascii=False, indent=1))
     else:
