@@ -20,6 +20,8 @@ _PATIENCE = 0.2
 def alone_in(folder: Path) -> Iterator[None]:
     """Lock the place of a folder, which need not be there yet, against other runs; a run that dies leaves none locked.
 
+    The lock's file may stay: taken away, it would be no hindrance to a run that has it open already.
+
     Raises:
         FileExistsError: If another run has locked it.
     """
@@ -32,7 +34,6 @@ def alone_in(folder: Path) -> Iterator[None]:
             raise FileExistsError(
                 f"{folder} is being filled by another run; wait until it ends, or choose another output"
             ) from None
-        stack.callback(lock.unlink, missing_ok=True)
         yield
 
 
