@@ -1,7 +1,7 @@
 """A folder of results is filled by one run at a time."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import wraps
 from inspect import signature
 from pathlib import Path
@@ -20,8 +20,6 @@ _PATIENCE = 0.2
 def alone_in(folder: Path) -> Iterator[None]:
     """Lock the place of a folder, which need not be there yet, against other runs; a run that dies leaves none locked.
 
-    The lock's file may stay: taken away, it would be no hindrance to a run that has it open already.
-
     Raises:
         FileExistsError: If another run has locked it.
     """
@@ -34,7 +32,14 @@ def alone_in(folder: Path) -> Iterator[None]:
             raise FileExistsError(
                 f"{folder} is being filled by another run; wait until it ends, or choose another output"
             ) from None
+        stack.callback(_take_away, lock)
         yield
+
+
+def _take_away(lock: Path) -> None:
+    """Windows keeps a file that is locked, and filelock takes it away there after the release."""
+    with suppress(OSError):
+        lock.unlink()
 
 
 def alone(run: Callable[P, R]) -> Callable[P, R]:
