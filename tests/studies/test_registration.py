@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from tiny_study import tiny_config
@@ -74,6 +75,31 @@ def test_a_plan_that_was_changed_afterwards_is_refused(registered, model):
     (folder / FILE).write_text(json.dumps(content))
     with pytest.raises(ValueError, match="does not match its hash: it was changed after it was written"):
         study(model, config, folder, resume=True)
+    assert {path.name for path in folder.iterdir()} == {"config.json", FILE}  # before anything is measured
+
+
+def test_what_is_no_plan_is_refused_before_anything_is_measured(registered, model):
+    config, folder, _ = registered
+    (folder / FILE).write_text("{")
+    with pytest.raises(ValueError, match="registration.json"):
+        study(model, config, folder, resume=True)
+    assert {path.name for path in folder.iterdir()} == {"config.json", FILE}
+
+
+def test_other_neutral_texts_than_planned_are_told(registered, model, task):
+    config, folder, _ = registered
+    result = study(model, config, folder, task=replace(task, neutral_texts=task.neutral_texts[:1]), resume=True)
+    assert said_of(result).endswith("not followed: other neutral texts, words, classes, metric or direction.")
+
+
+def test_a_plan_of_an_older_version_keeps_its_hash(registered, model):
+    config, folder, plan = registered
+    content = {name: value for name, value in read_json(folder / FILE).items() if name != "asked_sha256"}
+    told = {name: value for name, value in content.items() if name != "sha256"}
+    content["sha256"] = sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    (folder / FILE).write_text(json.dumps(content))
+    assert content["sha256"] != plan.sha256
+    assert said_of(study(model, config, folder, resume=True)).endswith(f"SHA-256 {content['sha256']}): followed.")
 
 
 def test_a_study_without_a_plan_says_nothing(finished):

@@ -74,7 +74,7 @@ def study_answers(
     summaries = summarise(task, run.concept, arms, config.seed)
     compared = compare(measure, summaries, partial(_further, run, arms))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
-    whole, plan = all_there_are(config, planned), followed(task, config, run.folder)
+    whole, plan = all_there_are(config, planned), followed(run.plan, task, config)
     decision = decide(measure, summaries)
     promised, found = _promised(measure, sheet, grown), measure.balance(decision.base, decision.edit)
     kept = sentences.reproduced(promised, found, config.effect) if promised else ""

@@ -14,6 +14,7 @@ from headpursuit.studies.results import HeadNote, StudyConfig
 from headpursuit.studies.settings import check_seed, command
 from headpursuit.studies.steps.identity import check_asked
 from headpursuit.studies.steps.ranked import capture_config, captured, check_fits, ranked
+from headpursuit.studies.steps.registration import Registration, registered
 from headpursuit.studies.steps.thumbnails import write_thumbnails
 from headpursuit.studies.tasks import Task
 
@@ -40,6 +41,8 @@ class StudyRun:
     """The concept's and the other concept's, on the same prompts."""
     notes: tuple[HeadNote, ...]
     """The tokens that name each head."""
+    plan: Registration | None = None
+    """Written before anything was measured, if it was registered."""
 
     def described(self) -> dict[str, Any]:
         """The fields of every study's result about the model, its heads, and how they were found."""
@@ -70,13 +73,14 @@ def begin_study(
 
     Raises:
         FileExistsError: If the folder exists and `resume` is not asked for.
-        ValueError: If the config cannot be carried out, or differs from the one to resume.
+        ValueError: If the config cannot be carried out, or is not the one to resume; or a registration was changed.
         AnatomyError: If the model's heads cannot be certified.
     """
     concepts = task.words, load_concept(config.other_concept)
     if concepts[0].name == concepts[1].name:
         raise ValueError(f"the other concept is {concepts[1].name} itself; choose another with `other_concept`")
     kind.check(path, config, resume=resume)
+    plan = registered(path)
     check_seed(config)
     n_heads = model.anatomy.n_heads
     counts = head_counts(config, n_heads) if config.sweep else (count_of(config.heads, n_heads),)
@@ -105,4 +109,4 @@ def begin_study(
     progress("name heads", 0, 1)
     noted = part(folder / "notes.json", tuple[HeadNote, ...], notes)
     progress("name heads", 1, 1)
-    return StudyRun(model, task, config, progress, folder, *concepts, thumbnails, rankings, noted)
+    return StudyRun(model, task, config, progress, folder, *concepts, thumbnails, rankings, noted, plan)

@@ -71,7 +71,7 @@ def study_captions(
             for direction, own in figures.items()
         },
         examples=_examples(task, arms, run.thumbnails),
-        remarks=tuple(filter(None, (*task.remarks, followed(task, config, run.folder), remark, left_out, *whole))),
+        remarks=tuple(filter(None, (*task.remarks, followed(run.plan, task, config), remark, left_out, *whole))),
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
 
