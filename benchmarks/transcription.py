@@ -1,4 +1,4 @@
-"""Which words does Whisper lose when the heads ranked for a concept are flipped? A first look, on synthetic speech.
+"""Words that Whisper loses when the heads ranked for a concept are flipped: a first look, on synthetic speech.
 
     python benchmarks/transcription.py numbers countries    (some two minutes on one core)
 

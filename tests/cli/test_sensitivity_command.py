@@ -71,7 +71,7 @@ def test_edits_are_measured_on_a_task_and_resumed(place, task, tmp_path, monkeyp
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("headpursuit.studies.steps.arms.answer", interrupt)
+        patch.setattr("headpursuit.studies.steps.arms.answers_under", interrupt)
         assert typed(place, tmp_path / "out", *of_task).exit_code == 130
     assert_refused(typed(place, tmp_path / "out", *of_task), "continue what is unfinished in it with --resume")
     assert_refused(

@@ -144,7 +144,7 @@ def test_an_interrupted_study_is_resumed(declare, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("headpursuit.studies.steps.arms.answer", interrupt)
+        patch.setattr("headpursuit.studies.steps.arms.answers_under", interrupt)
         assert run("study", file, "-o", out, *DOSE).exit_code == 130
     assert_refused(run("report", out), "is unfinished; continue it with --resume")
     assert_refused(run("study", file, "-o", out, *DOSE), "continue what is unfinished in it with --resume")

@@ -270,7 +270,7 @@ EDITED = {
     ("given", "error", "reason"),
     [
         (None, TypeError, r'an edit maps heads to scales, like {"L24H3": -1}, but a NoneType was given'),
-        (["L1H2"], TypeError, "but a list was given"),
+        (["L1H2"], TypeError, "but a (list|str) was given"),
         ("L1H2", TypeError, "but a str was given"),
         (hp.SavedEdit(hp.Edit({"L1H2": 0})), TypeError, "but a SavedEdit was given; .* of a saved edit its edit"),
         ({5: -1}, TypeError, "5 is no head; give a Head, a name"),
