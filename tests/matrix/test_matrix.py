@@ -50,7 +50,8 @@ EXPECTED_HEADS = {
     "gemma4_text": "16 heads: layers 0, 2 with 4 heads of width 24, layers 1, 3 with 4 heads of width 32",
     "step3p7": "24 heads: layers 0, 2 with 8 heads of width 24, layers 1, 3 with 4 heads of width 24",
     "jamba": "8 heads: layers 1, 3 with 4 heads of width 16",
-    "t5": "32 heads: layers 0-3 with 4 heads of width 24, layers 0-3 with 4 cross-attention heads of width 24",
+    "t5": "32 heads: layers 0-3 with 4 heads of width 24, layers 0-3 with 4 cross-attention heads of width 24; "
+    "encoder: layers 0-3 with 4 heads of width 24",
 }
 """Heads whose number or width the config does not say plainly."""
 
