@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from headpursuit.files.folders import files_below
 from headpursuit.images.prompt import ImageSource, StoredImage
 
 MOST_PIXELS = 100_000_000
@@ -87,18 +88,12 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """All image files of a folder and its sub-folders, known by their endings, in the order of their names.
-
-    What begins with a dot is left out.
+    """All image files of a folder and its sub-folders, known by their endings, as `files_below` finds them.
 
     Raises:
         FileNotFoundError: If there is no such folder.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
-    inside = ((path.relative_to(folder), path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    seen = ((name.as_posix(), path) for name, path in inside if not any(part.startswith(".") for part in name.parts))
-    return [path for _, path in sorted(seen) if path.is_file()]
+    return files_below(folder, SUFFIXES)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from headpursuit.extras import optional
+from headpursuit.files.folders import files_below
 from headpursuit.sounds.prompt import Sound, SoundSource
 
 SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
@@ -54,18 +55,12 @@ def sound_seconds(source: SoundSource) -> float:
 
 
 def sound_files(folder: Path) -> list[Path]:
-    """All sound files of a folder and its sub-folders, known by their endings, in the order of their names.
-
-    What begins with a dot is left out.
+    """All sound files of a folder and its sub-folders, known by their endings, as `files_below` finds them.
 
     Raises:
         FileNotFoundError: If there is no such folder.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {folder}")
-    inside = ((path.relative_to(folder), path) for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    seen = ((name.as_posix(), path) for name, path in inside if not any(part.startswith(".") for part in name.parts))
-    return [path for _, path in sorted(seen) if path.is_file()]
+    return files_below(folder, SUFFIXES)
 
 
 def check_sound(source: SoundSource, longest: float | None) -> None:
