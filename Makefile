@@ -26,7 +26,7 @@ check: $(DEV_STAMP)
 	$(MAKE) engines
 	$(MAKE) real
 	$(MAKE) matrix
-	$(MAKE) fuzz
+	$(MAKE) fuzz EXAMPLES=repeatable
 	$(MAKE) docs
 
 real: $(DEV_STAMP)
@@ -40,8 +40,9 @@ peers: export CMAKE_ARGS ?= -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -
 peers: $(VENV)/.installed-peers
 	$(BIN)/python -m pytest -m peers
 
+fuzz: EXAMPLES ?= thorough
 fuzz: $(DEV_STAMP)
-	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile thorough -m "(slow or hypothesis) and not real"
+	$(BIN)/python -m pytest -n auto --dist worksteal --hypothesis-profile $(EXAMPLES) -m "(slow or hypothesis) and not real"
 
 matrix: $(DEV_STAMP)
 	$(BIN)/python -m pytest -n auto -m matrix tests/matrix

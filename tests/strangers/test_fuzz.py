@@ -339,7 +339,6 @@ def explored(name, folder, count):
     @settings(
         max_examples=count,
         deadline=None,
-        derandomize=count == FEW,
         database=None,
         suppress_health_check=list(HealthCheck),
     )

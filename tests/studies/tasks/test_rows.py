@@ -106,9 +106,9 @@ def test_columns_may_lie_inside_others(base):
     first, second = read_rows("rows.jsonl", base)
     assert column(first, "answer.aliases") == ["x", "y"]
     assert column({"answer.aliases": "flat"}, "answer.aliases") == "flat"
-    assert filled("{q:>6}", first) == "  who?"
+    assert filled("{q:>6}", first, "t.yaml") == "  who?"
     with pytest.raises(ValueError, match=r"line 1, answer\.aliases: there is a list .*,"):
-        filled("{answer.aliases}", first)
+        filled("{answer.aliases}", first, "t.yaml")
     with pytest.raises(ValueError, match=r"rows\.jsonl, line 1: there is no column 'qestion'; there is q, answer$"):
         column(first, "qestion")
     with pytest.raises(
@@ -121,6 +121,6 @@ def test_columns_may_lie_inside_others(base):
     with pytest.raises(
         ValueError, match=r"the template '\{nope\}' cannot be filled: .*line 2: there is no column 'nope'"
     ):
-        filled("{nope}", second)
-    with pytest.raises(ValueError, match=r"the template '\{q' cannot be filled: "):
-        filled("{q", second)
+        filled("{nope}", second, "t.yaml")
+    with pytest.raises(ValueError, match=r"^t\.yaml: the template '\{q' cannot be filled: "):
+        filled("{q", second, "t.yaml")

@@ -40,7 +40,7 @@ def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, 
             asked: dict[str, str] = {}
             for row in by_fact[fact]:
                 for phrasing in _phrasings(given["prompts"], split, where):
-                    prompt = filled(phrasing, row)
+                    prompt = filled(phrasing, row, where)
                     accepted.setdefault(prompt, {}).update(dict.fromkeys(_answers(row, given)))
                     asked.setdefault(prompt, phrasing)
             subject = str(given.get("subject", task))

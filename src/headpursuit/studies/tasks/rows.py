@@ -42,8 +42,13 @@ def read_rows(source: str, base: Path) -> list[Row]:
     return rows
 
 
-def filled(template: str, row: Mapping[str, Any]) -> str:
+def filled(template: str, row: Mapping[str, Any], where: str) -> str:
     """A template of `str.format` with a row's values; `{prompt.text}` means the column `text` inside `prompt`.
+
+    Args:
+        template: The template.
+        row: The values.
+        where: The template's place, for errors.
 
     Raises:
         ValueError: If the template cannot be read, a column is missing (the text names those there are) or holds no
@@ -54,7 +59,7 @@ def filled(template: str, row: Mapping[str, Any]) -> str:
         if is_blank(text):
             raise ValueError(f"{cell(row)} would ask nothing")
     except (ValueError, LookupError, OverflowError) as error:
-        raise ValueError(f"the template {template!r:.80} cannot be filled: {error}") from error
+        raise ValueError(f"{where}: the template {template!r:.80} cannot be filled: {error}") from error
     return text
 
 
