@@ -22,10 +22,10 @@ import torch
 
 import headpursuit as hp
 from headpursuit.heads import Edit, Head
+from headpursuit.media import AudioPrompt
 from headpursuit.models import LanguageModel, batches, quiet
 from headpursuit.models.batches import Batch
 from headpursuit.models.text import continue_batch
-from headpursuit.sounds import AudioPrompt
 
 NUMBERS = dict(
     three="3", five="5", seven="7", nine="9", eleven="11", twelve="12", fourteen="14", sixteen="16", seventeen="17",

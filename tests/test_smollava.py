@@ -5,7 +5,7 @@ import torch
 from evaluate_demo_vlm import accuracies
 
 from headpursuit.heads import Edit
-from headpursuit.images import ImagePrompt, load_images
+from headpursuit.media import ImagePrompt, load_images
 from headpursuit.models import DEMO_VLM, EMBEDDED, answer, load, rescale
 
 pytestmark = pytest.mark.real

@@ -3,7 +3,7 @@
 import re
 from collections import defaultdict
 
-from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage, load_images
+from headpursuit.media import ImagePrompt, ImageQuestion, ImageSet, LabelledImage, load_images
 from headpursuit.models.demo_vlm.ready import DEMO_VLM
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.load import load, quiet

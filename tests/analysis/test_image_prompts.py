@@ -9,7 +9,7 @@ from tiny_vision import drawing
 
 from headpursuit.analysis import CaptureConfig, ask_about, capture, capturing, read_prompts, readable
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 
 
 @pytest.fixture(scope="module")

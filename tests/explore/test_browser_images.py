@@ -10,7 +10,7 @@ import headpursuit as hp
 from headpursuit.analysis import capture
 from headpursuit.explore import Workbench, workbench
 from headpursuit.heads import Edit
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 
 pytestmark = pytest.mark.browser
 

@@ -148,7 +148,7 @@ def test_huge_pictures_are_refused_unopened(bench, tmp_path, monkeypatch):
 
     file = tmp_path / "x.png"
     Image.new("1", (6000, 6000)).save(file)
-    monkeypatch.setattr("headpursuit.images.opening._as_rgb", None)
+    monkeypatch.setattr("headpursuit.media.images.opening._as_rgb", None)
     with pytest.raises(ValueError, match="6000 x 6000 pixels; at most 25,000,000"):
         begin_answers(bench, VIEW, file)
 

@@ -8,8 +8,8 @@ from demo_vlm.looking import Naming, features
 from demo_vlm.talking import answer_loss, dialogues
 from torch.nn import functional as F
 
-from headpursuit.images.rendered.scenes import Scene, Thing, random_scene
-from headpursuit.images.rendered.wording import COUNT_WORDS, exchanges
+from headpursuit.media.images.rendered.scenes import Scene, Thing, random_scene
+from headpursuit.media.images.rendered.wording import COUNT_WORDS, exchanges
 from headpursuit.models.demo_vlm.parts import PATCHES, assemble
 
 IMAGE_ID = 299

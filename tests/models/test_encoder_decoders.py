@@ -10,10 +10,10 @@ import torch
 from headpursuit.analysis import capture, rank
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit, Head
+from headpursuit.media import AudioPrompt, Sound
 from headpursuit.models import answer, batches, export, load, logit_changes, read_mixed, rescale, snippet, verify_export
 from headpursuit.models.text import read_logits
 from headpursuit.settings import CaptureConfig, RankConfig
-from headpursuit.sounds import AudioPrompt, Sound
 
 FAMILIES = tuple(translators.NETWORKS)
 TEXTS = ["w9 w20 w33", "w5 w6 w7 w8 w9 w10", "w77"]

@@ -6,7 +6,7 @@ import torch
 from tiny_vision import IMAGE_ID, IN_THE_TEXT, asking, drawing, logits, two_prompts, uneven_edit
 
 from headpursuit.heads import Edit
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 from headpursuit.models import read_mixed, rescale
 from headpursuit.models.batches import batches
 from headpursuit.models.effects import logit_changes

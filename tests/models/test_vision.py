@@ -8,7 +8,7 @@ from tiny_vision import FAMILIES, IMAGE_ID, IN_THE_TEXT, asking, drawing, logits
 from tokenizers.processors import TemplateProcessing
 
 from headpursuit.heads import Edit
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 from headpursuit.models import AnatomyError, LanguageModel, answer, load, log_probabilities, read_mixed, rescale
 from headpursuit.models.batches import batches
 from headpursuit.models.text import continue_batch, read_logits

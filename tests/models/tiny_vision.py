@@ -15,7 +15,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_IMAGE_TEXT_TO_TEXT_
 from zoo import randomise
 
 from headpursuit.heads import Edit
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 from headpursuit.models import LanguageModel, rescale
 from headpursuit.models.batches import batches
 from headpursuit.models.processors import placeholder_of

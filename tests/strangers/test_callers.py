@@ -14,7 +14,7 @@ from headpursuit.analysis import merge, read_prompts
 from headpursuit.concepts import concept_of, concepts_of
 from headpursuit.given import collected, listed
 from headpursuit.heads import heads_of
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 from headpursuit.models import harness_tasks, log_probabilities, read_mixed, scale_gradients
 from headpursuit.studies.experiments.lm_eval import HarnessConfig
 from headpursuit.studies.experiments.rankers import RankersConfig

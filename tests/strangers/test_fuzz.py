@@ -23,7 +23,7 @@ from headpursuit.concepts import Concept, load_concept
 from headpursuit.concepts.normalising import normalised
 from headpursuit.files import is_blank
 from headpursuit.heads import Edit, Head
-from headpursuit.images import load_images
+from headpursuit.media import load_images
 from headpursuit.models import Identity
 from headpursuit.pursuit import Moments
 from headpursuit.storage import sha256_of

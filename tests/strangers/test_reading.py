@@ -13,7 +13,7 @@ from headpursuit.analysis import CaptureConfig, SavedEdit, capture, read_prompts
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.conversations import Conversation, Message
 from headpursuit.files import parse_json, parse_yaml
-from headpursuit.images import ImagePrompt, load_images
+from headpursuit.media import ImagePrompt, load_images
 from headpursuit.settings.chat import Chat, parse_template_args
 from headpursuit.studies import load_task
 from headpursuit.studies.experiments.lm_eval.result import HarnessResult

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
-from headpursuit.images import load_images
+from headpursuit.media import load_images
 from headpursuit.studies import load_task
 from headpursuit.studies.experiments.captions.scoring import CaptionScorer
 from headpursuit.studies.figures.summaries import summarise

@@ -12,7 +12,7 @@ from tiny_study import N_NEW, NEUTRAL, tiny_config
 
 from headpursuit.concepts import Concept
 from headpursuit.conversations import Conversation
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 from headpursuit.models import AnatomyError, answer, difference_of_means, steer
 from headpursuit.studies import StudyResult, study
 from headpursuit.studies.judging import compare

@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from headpursuit.heads import Edit
-from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage
+from headpursuit.media import ImagePrompt, ImageQuestion, ImageSet, LabelledImage
 from headpursuit.studies import find_task, image_classification, load_task, usual_config
 from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.results import Arm, Confusion, Damage

@@ -8,7 +8,7 @@ tiny_vision = pytest.importorskip("tiny_vision")
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 from headpursuit.analysis import Capture, RankConfig  # noqa: E402
-from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage  # noqa: E402
+from headpursuit.media import ImagePrompt, ImageQuestion, ImageSet, LabelledImage  # noqa: E402
 from headpursuit.models import answer, rescale  # noqa: E402
 from headpursuit.records import from_record  # noqa: E402
 from headpursuit.report import render  # noqa: E402

@@ -11,7 +11,7 @@ from transfer_tasks import three_tasks, tiny_config
 from headpursuit.analysis import Capture, RankConfig
 from headpursuit.analysis.rankers import find_ranker
 from headpursuit.heads import Head
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 from headpursuit.models import answer, rescale
 from headpursuit.records import from_record
 from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask, find_tasks, transfer

@@ -8,7 +8,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 from transfer_tasks import tiny_task  # noqa: E402
 
 from headpursuit.analysis import Capture, RankConfig  # noqa: E402
-from headpursuit.images import ImagePrompt, ImageQuestion, ImageSet, LabelledImage  # noqa: E402
+from headpursuit.media import ImagePrompt, ImageQuestion, ImageSet, LabelledImage  # noqa: E402
 from headpursuit.models import answer  # noqa: E402
 from headpursuit.studies import image_classification  # noqa: E402
 from headpursuit.studies.experiments.transfer import TransferConfig, TransferTask, transfer  # noqa: E402

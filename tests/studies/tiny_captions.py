@@ -7,7 +7,7 @@ import tiny_vision
 
 from headpursuit.analysis import RankConfig
 from headpursuit.concepts import Concept
-from headpursuit.images import ImageSet, LabelledImage
+from headpursuit.media import ImageSet, LabelledImage
 from headpursuit.models import answer
 from headpursuit.studies import usual_config
 from headpursuit.studies.tasks import captioning

@@ -9,8 +9,8 @@ from jaxtyping import Int, UInt8
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from headpursuit.images.rendered.scenes import COLOURS, KINDS, PLACES, SIDE, SIZES, Scene, random_scene, render
-from headpursuit.images.rendered.wording import Exchange, exchanges
+from headpursuit.media.images.rendered.scenes import COLOURS, KINDS, PLACES, SIDE, SIZES, Scene, random_scene, render
+from headpursuit.media.images.rendered.wording import Exchange, exchanges
 from headpursuit.models.demo_vlm.parts import PATCH, PATCHES
 
 WORDS = (*KINDS, *COLOURS, *SIZES, "nothing")

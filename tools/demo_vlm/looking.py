@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
 from demo_vlm.lessons import WORDS, Pictures
-from headpursuit.images.rendered.scans import DIGIT_WORDS
+from headpursuit.media.images.rendered.scans import DIGIT_WORDS
 from headpursuit.models.demo_vlm.parts import MEAN, SPREAD
 
 _SHARPNESS = 20.0

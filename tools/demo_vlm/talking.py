@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerBase
 
-from headpursuit.images.rendered.wording import Exchange
+from headpursuit.media.images.rendered.wording import Exchange
 from headpursuit.models.demo_vlm.parts import PATCHES
 
 _BEFORE, _AFTER = "<|im_start|>user\n", "\n"

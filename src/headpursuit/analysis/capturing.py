@@ -15,7 +15,7 @@ from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.processes import Processes
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
 from headpursuit.analysis.recording import Recording, begun_at, check_begun_with
-from headpursuit.images import GivenPrompts, prompt_stream
+from headpursuit.media import GivenPrompts, prompt_stream
 from headpursuit.models import (
     GivenModel,
     Identity,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from headpursuit.media import AudioPrompt, Sound
 from headpursuit.models import (
     Certificate,
     HearingFacts,
@@ -22,7 +23,6 @@ from headpursuit.models import (
     write_weights,
 )
 from headpursuit.pursuit import PURSUIT_BYTES, Dictionary, Moments, Signals, pursue
-from headpursuit.sounds import AudioPrompt, Sound
 from headpursuit.storage import versions
 
 _TEXT = "The quick brown fox jumps over the lazy dog while the slow red hen looks on from the garden wall. " * 2

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from headpursuit.concepts import Words, concept_of
 from headpursuit.heads import Edit, GivenEdit, edit_of
-from headpursuit.images import GivenPrompts, prompts_of
+from headpursuit.media import GivenPrompts, prompts_of
 from headpursuit.models import (
     Chat,
     GivenModel,

@@ -7,9 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headpursuit.conversations import Conversation
-from headpursuit.images import ImagePrompt, ImageSource, Prompt, StoredImage, checked
-from headpursuit.images.opening import open_image
-from headpursuit.sounds import AudioPrompt, Sound, SoundSource, open_sound
+from headpursuit.media import (
+    AudioPrompt,
+    ImagePrompt,
+    ImageSource,
+    Prompt,
+    Sound,
+    SoundSource,
+    StoredImage,
+    checked,
+    open_sound,
+)
+from headpursuit.media.images.opening import open_image
 
 _ANY_RATE = 16000
 """A rate that sounds are read at, to see whether they can be."""

@@ -7,8 +7,7 @@ from typing import Any
 
 from headpursuit.conversations import Conversation
 from headpursuit.files import TABLES, Row, check_text, column, is_blank, lines_of, rows_of
-from headpursuit.images import ImagePrompt, ImageSource, Prompt, image_sources
-from headpursuit.sounds import AudioPrompt
+from headpursuit.media import AudioPrompt, ImagePrompt, ImageSource, Prompt, image_sources
 
 PROMPT, MESSAGES, IMAGE, AUDIO = "prompt", "messages", "image_path", "audio_path"
 """The columns that are read."""

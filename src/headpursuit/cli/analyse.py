@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from headpursuit.analysis import Ranking
-    from headpursuit.images import Prompt
+    from headpursuit.media import Prompt
 
 CAPTURE = with_settings("settings:CaptureConfig")
 EXPLAIN = with_settings("settings:RankConfig", only=("rule", "centre", "gain"))
@@ -60,9 +60,8 @@ def capture(
         readable,
     )
     from headpursuit.analysis import capture as run
-    from headpursuit.images import is_hub
-    from headpursuit.images.folders import other_files
-    from headpursuit.sounds import AudioPrompt, sound_files
+    from headpursuit.media import AudioPrompt, is_hub, sound_files
+    from headpursuit.media.images.folders import other_files
 
     sounds = sound_files(Path(prompts)) if ask is None and Path(prompts).is_dir() else []
     of_images = not sounds and (is_hub(prompts) or Path(prompts).is_dir())

@@ -9,7 +9,7 @@ from typing import Literal
 from headpursuit.explore.jobs import Job
 from headpursuit.explore.workbench import Workbench
 from headpursuit.heads import Edit
-from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.media import ImagePrompt, Prompt
 from headpursuit.models import LanguageModel, rescale, stream_answer
 from headpursuit.report.wording import amount
 from headpursuit.studies.measures import Thresholds

@@ -12,7 +12,7 @@ from headpursuit.explore.answers import Answer, Arm, Table
 from headpursuit.explore.study_runs import Stage
 from headpursuit.explore.workbench import AuditedWord, HeadDetail, Workbench
 from headpursuit.heads import Edit, Head
-from headpursuit.images import ImagePrompt, ImageSource, open_image
+from headpursuit.media import ImagePrompt, ImageSource, open_image
 from headpursuit.report import wording
 from headpursuit.report.heatmap import head_map
 from headpursuit.report.page import templates

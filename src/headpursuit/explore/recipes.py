@@ -58,7 +58,7 @@ def python(
     how += f", anatomy={model.handed_file!r}" * bool(model.handed_file)
     lines = [
         "import headpursuit as hp",
-        *([] if image is None else ["from headpursuit.images import ImagePrompt"]),
+        *([] if image is None else ["from headpursuit.media import ImagePrompt"]),
         "",
         f"model = hp.load({model.name!r}{how})",
         f"capture = hp.Capture.load({str(capture)!r})",

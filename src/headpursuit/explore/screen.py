@@ -13,8 +13,8 @@ from headpursuit.explore.view import View
 from headpursuit.explore.visitor_input import meant_concept, typed_concept, typed_heads
 from headpursuit.explore.workbench import Workbench
 from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.images import ImagePrompt, open_image
-from headpursuit.images.opening import image_size
+from headpursuit.media import ImagePrompt, open_image
+from headpursuit.media.images.opening import image_size
 from headpursuit.user_errors import user_errors
 
 MOST_IMAGE_PIXELS = 25_000_000

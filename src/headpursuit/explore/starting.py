@@ -6,8 +6,8 @@ from pathlib import Path
 from random import Random
 
 from headpursuit.analysis import Capture, CaptureConfig, capture, identify, sha256_of_prompts
-from headpursuit.images import ImagePrompt, Prompt
-from headpursuit.images.loading import load_images
+from headpursuit.media import ImagePrompt, Prompt
+from headpursuit.media.images.loading import load_images
 from headpursuit.models import LanguageModel
 from headpursuit.storage import MANIFEST
 from headpursuit.studies import load_task

@@ -13,7 +13,7 @@ from headpursuit.concepts import Concept, builtin_concepts, load_concept
 from headpursuit.explore.jobs import Aside
 from headpursuit.explore.strongest import Strong, strongest
 from headpursuit.heads import Head
-from headpursuit.images import Prompt
+from headpursuit.media import Prompt
 from headpursuit.models import LanguageModel, log_probabilities, spell, token_text, tokens_of
 from headpursuit.studies.tasks.task import neutral_texts
 from headpursuit.user_errors import user_errors

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from headpursuit.heads import Edit
-from headpursuit.images import Prompt
+from headpursuit.media import Prompt
 from headpursuit.models.alike import rescale_alike
 from headpursuit.models.batches import batches
 from headpursuit.models.framing import tell_of_frames

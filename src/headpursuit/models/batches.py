@@ -11,8 +11,8 @@ from torch import Tensor
 
 from headpursuit.conversations import Conversation
 from headpursuit.files import is_blank
-from headpursuit.images import GivenPrompts, ImagePrompt, prompts_of
-from headpursuit.images.opening import image_size
+from headpursuit.media import AudioPrompt, GivenPrompts, ImagePrompt, prompts_of
+from headpursuit.media.images.opening import image_size
 from headpursuit.models.framing import Framing
 from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
 from headpursuit.models.image_positions import image_token_id, numbers_positions, with_answers
@@ -21,7 +21,6 @@ from headpursuit.models.processors import placeholder_of
 from headpursuit.models.sound_batches import check_sounds, read_sounds, size_of_sound
 from headpursuit.models.starting import start_ids
 from headpursuit.settings import Chat
-from headpursuit.sounds import AudioPrompt
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from headpursuit.images import GivenPrompts, Prompt, prompt_stream
+from headpursuit.media import GivenPrompts, Prompt, prompt_stream
 from headpursuit.models.anatomy import HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from headpursuit.heads import Edit
-from headpursuit.images import Prompt
+from headpursuit.media import Prompt
 from headpursuit.models.batches import Batch, batches, followed_by
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from headpursuit.heads import Edit, Head
-from headpursuit.images import GivenPrompts
+from headpursuit.media import GivenPrompts
 from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from headpursuit.conversations import Conversation
-from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.media import AudioPrompt, ImagePrompt, Prompt
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.settings import Chat
-from headpursuit.sounds import AudioPrompt
 from headpursuit.user_errors import Note
 
 _NEUTRAL = "neutral"

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headpursuit.images import GivenPrompts, prompts_of
+from headpursuit.media import GivenPrompts, prompts_of
 from headpursuit.models.anatomy import HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.capture import chosen_positions, rows_at

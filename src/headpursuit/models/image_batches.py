@@ -8,8 +8,8 @@ from jaxtyping import Bool
 from PIL.Image import Image
 from torch import Tensor, nn
 
-from headpursuit.images import ImagePrompt
-from headpursuit.images.opening import check_image, open_image
+from headpursuit.media import ImagePrompt
+from headpursuit.media.images.opening import check_image, open_image
 from headpursuit.models.anatomy import text_decoder
 from headpursuit.models.compiled import uncompiled
 from headpursuit.models.framing import Framing

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from headpursuit.images import Prompt
+from headpursuit.media import Prompt
 from headpursuit.models.anatomy import TOLERANCE, AnatomyError, HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled

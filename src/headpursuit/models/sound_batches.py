@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from headpursuit.media import AudioPrompt, check_sound, open_sound, sound_seconds
 from headpursuit.models.framing import Framing
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.naming import naming_prompt
 from headpursuit.models.processors import heard, longest_sound, rate_of
-from headpursuit.sounds import AudioPrompt, check_sound, open_sound, sound_seconds
 
 
 def check_sounds(frame: Framing, prompts: Mapping[int, AudioPrompt]) -> None:

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from headpursuit.images import GivenPrompts, prompts_of
+from headpursuit.media import GivenPrompts, prompts_of
 from headpursuit.models.anatomy import AnatomyError, decoder_layers
 from headpursuit.models.batches import batches
 from headpursuit.models.compiled import uncompiled

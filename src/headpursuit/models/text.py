@@ -10,7 +10,7 @@ from torch import Tensor
 from transformers import GenerationMixin
 from transformers.generation.streamers import BaseStreamer
 
-from headpursuit.images import GivenPrompts, Prompt, prompts_of
+from headpursuit.media import GivenPrompts, Prompt, prompts_of
 from headpursuit.models.batches import Batch, batches, followed_by
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy

@@ -10,7 +10,7 @@ from typing import Any
 
 from headpursuit.analysis import capture, count_of, explain, rank
 from headpursuit.heads import Edit
-from headpursuit.images import Prompt
+from headpursuit.media import Prompt
 from headpursuit.models import (
     Continuation,
     LanguageModel,

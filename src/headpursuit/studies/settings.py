@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.concepts import load_concept
-from headpursuit.images import ImageSet, Split, load_images
-from headpursuit.images.splits import limited
+from headpursuit.media import ImageSet, Split, load_images
+from headpursuit.media.images.splits import limited
 from headpursuit.settings import known, settings_in, values_of, written
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import command_line

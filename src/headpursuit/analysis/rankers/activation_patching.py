@@ -2,7 +2,7 @@
 
 from headpursuit.analysis.rankers.evidence import Evidence, Unsuited, by_head
 from headpursuit.heads import Head
-from headpursuit.images import ImagePrompt
+from headpursuit.media import ImagePrompt
 from headpursuit.models import AnatomyError, counterparts, patched_losses
 
 MOST = 32

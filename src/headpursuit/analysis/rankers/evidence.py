@@ -14,7 +14,7 @@ from headpursuit.analysis.nulls import null_dictionaries
 from headpursuit.analysis.samples import Samples
 from headpursuit.concepts import Concept
 from headpursuit.heads import Head
-from headpursuit.images import Prompt
+from headpursuit.media import Prompt
 from headpursuit.models import Chat, HeadSite, LanguageModel, tokens_of, unembedding, write_weights
 from headpursuit.pursuit import Dictionary
 from headpursuit.settings import RankConfig

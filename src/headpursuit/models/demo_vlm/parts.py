@@ -17,7 +17,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from headpursuit.images.rendered.scenes import SIDE
+from headpursuit.media.images.rendered.scenes import SIDE
 
 PATCH = 16
 """Pixels of a patch's side; every patch becomes one position of the text."""

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from headpursuit.media import AudioPrompt, Sound
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.text import answer, batches, read_logits
-from headpursuit.sounds import AudioPrompt, Sound
 
 PROMPTS = (
     "The city of Osaka is located in the country of",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.heads import Edit, GivenEdit, edit_of
-from headpursuit.images import texts_of
+from headpursuit.media import AudioPrompt, texts_of
 from headpursuit.models.export.card import card
 from headpursuit.models.export.compare import (
     MOST_PROMPTS,
@@ -25,7 +25,6 @@ from headpursuit.models.language_model import GivenModel, LanguageModel, model_o
 from headpursuit.models.load import load
 from headpursuit.models.rescale import rescale
 from headpursuit.records import to_record
-from headpursuit.sounds import AudioPrompt
 from headpursuit.storage import new_folder, refuse_existing, versions, write_text
 
 

@@ -3,7 +3,7 @@
 import io
 from pathlib import Path
 
-from headpursuit.images import ImagePrompt, open_image
+from headpursuit.media import ImagePrompt, open_image
 from headpursuit.storage import write_bytes
 from headpursuit.studies.tasks import Task
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.concepts import load_concept
-from headpursuit.images import ImageSet
+from headpursuit.media import ImageSet
 from headpursuit.studies.tasks.declarations import (
     declaration_file,
     declared_names,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headpursuit.concepts import Concept
-from headpursuit.images import ImagePrompt, ImageSet, LabelledImage
-from headpursuit.images import Split as ImageSplit
+from headpursuit.media import ImagePrompt, ImageSet, LabelledImage
+from headpursuit.media import Split as ImageSplit
 from headpursuit.studies.tasks.task import Group, Question, Split, Task, neutral_texts
 from headpursuit.studies.text.metrics import contains
 from headpursuit.words import compared

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.files import check_text, is_blank, parse_json, text_of
-from headpursuit.images import ImagePrompt, Prompt
+from headpursuit.media import ImagePrompt, Prompt
 from headpursuit.words import compared
 
 Group = Literal["target", "unrelated"]

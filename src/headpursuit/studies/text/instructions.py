@@ -4,8 +4,7 @@ from dataclasses import replace
 
 from headpursuit.concepts import Concept
 from headpursuit.conversations import Conversation
-from headpursuit.images import ImagePrompt, Prompt
-from headpursuit.sounds import AudioPrompt
+from headpursuit.media import AudioPrompt, ImagePrompt, Prompt
 from headpursuit.studies.tasks.task import Task, accepted_answers
 from headpursuit.words import compared
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from headpursuit.images import opening
-from headpursuit.images.opening import MOST_PIXELS, check_image, image_files, image_size, open_image
+from headpursuit.media.images import opening
+from headpursuit.media.images.opening import MOST_PIXELS, check_image, image_files, image_size, open_image
 
 RED = (255, 0, 0)
 

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from headpursuit.images import load_images
-from headpursuit.images.rendered.scans import DIGIT_WORDS, scans, scans_of
-from headpursuit.images.rendered.scenes import COLOURS, PLACES, SIZES, Scene, Thing, random_scene, render
-from headpursuit.images.rendered.wording import COUNT_WORDS, caption, exchanges
+from headpursuit.media import load_images
+from headpursuit.media.images.rendered.scans import DIGIT_WORDS, scans, scans_of
+from headpursuit.media.images.rendered.scenes import COLOURS, PLACES, SIZES, Scene, Thing, random_scene, render
+from headpursuit.media.images.rendered.wording import COUNT_WORDS, caption, exchanges
 
 RED_STAR = Thing("star", "red", "large", "bottom right")
 

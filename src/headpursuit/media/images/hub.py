@@ -9,9 +9,9 @@ from typing import Any
 
 from headpursuit.extras import optional
 from headpursuit.hub import data_set
-from headpursuit.images import columns
-from headpursuit.images.prompt import StoredImage
-from headpursuit.images.splits import Entry, splits_of
+from headpursuit.media.images import columns
+from headpursuit.media.images.splits import Entry, splits_of
+from headpursuit.media.sources import StoredImage
 
 
 @dataclass(frozen=True)

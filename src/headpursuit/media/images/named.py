@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from headpursuit.images.class_words import DIGITS
-from headpursuit.images.hub import HubSource
+from headpursuit.media.images.class_words import DIGITS
+from headpursuit.media.images.hub import HubSource
 
 EUROSAT = {
     "AnnualCrop": ("annual crop", "crop", "crops", "cropland", "farmland", "field", "fields"),

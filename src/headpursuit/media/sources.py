@@ -1,10 +1,22 @@
-"""A prompt that is heard."""
+"""Where pictures and sounds come from: files, rows of data sets, or memory."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
+from PIL.Image import Image
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """An image kept in a data set."""
+
+    name: str
+    """The name that errors call it by."""
+    read: Callable[[], bytes]
+    """Gives the bytes of its image file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,20 +37,8 @@ class Sound:
             raise ValueError(f"a sound in memory holds no frame: its values have the shape {self.values.shape}")
 
 
+ImageSource: TypeAlias = Path | StoredImage | Image
+"""A picture's origin: a file or a row of a data set, read when the picture is needed, or memory."""
+
 SoundSource: TypeAlias = Path | Sound
 """A sound's origin: a file, read when the sound is needed, or memory."""
-
-
-@dataclass(frozen=True)
-class AudioPrompt:
-    """A recording for a model that listens; what it writes is what it heard."""
-
-    audio: SoundSource
-    """A path may be given as text."""
-
-    def __post_init__(self) -> None:
-        if isinstance(self.audio, str):
-            object.__setattr__(self, "audio", Path(self.audio))
-
-    def __str__(self) -> str:
-        return f"[{self.audio}]" if isinstance(self.audio, Path) else "[sound]"

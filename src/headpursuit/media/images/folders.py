@@ -5,9 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from headpursuit.files import TABLES, Row, check_text, read_table
-from headpursuit.images import columns
-from headpursuit.images.opening import SUFFIXES, image_files
-from headpursuit.images.splits import Entry, are_splits, splits_of
+from headpursuit.media.images import columns
+from headpursuit.media.images.opening import SUFFIXES, image_files
+from headpursuit.media.images.splits import Entry, are_splits, splits_of
 
 NAMES = tuple(f"{stem}{ending}" for stem in ("metadata", "captions") for ending in TABLES)
 """Names of such tables, in capitals or not."""

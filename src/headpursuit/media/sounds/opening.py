@@ -7,7 +7,7 @@ import numpy as np
 
 from headpursuit.extras import optional
 from headpursuit.files.folders import files_below
-from headpursuit.sounds.prompt import Sound, SoundSource
+from headpursuit.media.sources import Sound, SoundSource
 
 SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 """Endings of sound files."""

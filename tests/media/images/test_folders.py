@@ -4,7 +4,7 @@ import re
 import pytest
 from pictures import save_labelled, save_picture
 
-from headpursuit.images import load_images
+from headpursuit.media import load_images
 
 
 def save_table(folder, rows, name="metadata.jsonl"):

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from headpursuit.images.class_words import DIGITS
-from headpursuit.images.image_set import ImageQuestion, ImageSet, LabelledImage, Split
-from headpursuit.images.rendered.scans import DIGIT_WORDS, scans_of
-from headpursuit.images.rendered.scenes import COLOURS, PLACES, SIZES, Scene, Thing, random_scene, render
-from headpursuit.images.rendered.wording import CAPTION_REQUESTS, COUNT_WORDS, Exchange, caption, exchanges
+from headpursuit.media.images.class_words import DIGITS
+from headpursuit.media.images.image_set import ImageQuestion, ImageSet, LabelledImage, Split
+from headpursuit.media.images.rendered.scans import DIGIT_WORDS, scans_of
+from headpursuit.media.images.rendered.scenes import COLOURS, PLACES, SIZES, Scene, Thing, random_scene, render
+from headpursuit.media.images.rendered.wording import CAPTION_REQUESTS, COUNT_WORDS, Exchange, caption, exchanges
 
 _SEEDS: dict[Split, int] = {"selection": 1_000_003, "heldout": 2_000_003}
 """Far from the seeds of training, so that no scene was trained on."""

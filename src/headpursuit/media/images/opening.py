@@ -11,7 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from headpursuit.files.folders import files_below
-from headpursuit.images.prompt import ImageSource, StoredImage
+from headpursuit.media.sources import ImageSource, StoredImage
 
 MOST_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded: as RGB, this many pixels fill 300 MB."""

@@ -1,29 +1,13 @@
-"""A prompt about an image, and all that may be a prompt."""
+"""Prompts about an image, prompts that are heard, and all that may be a prompt."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from PIL.Image import Image
-
 from headpursuit.conversations import Conversation
 from headpursuit.given import collected, each, listed
-from headpursuit.sounds.prompt import AudioPrompt
-
-
-@dataclass(frozen=True)
-class StoredImage:
-    """An image kept in a data set."""
-
-    name: str
-    """The name that errors call it by."""
-    read: Callable[[], bytes]
-    """Gives the bytes of its image file."""
-
-
-ImageSource: TypeAlias = Path | StoredImage | Image
-"""A picture's origin: a file or a row of a data set, read when the picture is needed, or memory."""
+from headpursuit.media.sources import ImageSource, SoundSource
 
 
 @dataclass(frozen=True)
@@ -38,6 +22,21 @@ class ImagePrompt:
     def __post_init__(self) -> None:
         if isinstance(self.image, str):
             object.__setattr__(self, "image", Path(self.image))
+
+
+@dataclass(frozen=True)
+class AudioPrompt:
+    """A recording for a model that listens; what it writes is what it heard."""
+
+    audio: SoundSource
+    """A path may be given as text."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.audio, str):
+            object.__setattr__(self, "audio", Path(self.audio))
+
+    def __str__(self) -> str:
+        return f"[{self.audio}]" if isinstance(self.audio, Path) else "[sound]"
 
 
 Prompt: TypeAlias = str | ImagePrompt | AudioPrompt | Conversation

@@ -7,9 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar, get_args
 
-from headpursuit.images.image_set import ImageSet, LabelledImage, Split
-from headpursuit.images.opening import open_image
-from headpursuit.images.prompt import StoredImage
+from headpursuit.media.images.image_set import ImageSet, LabelledImage, Split
+from headpursuit.media.images.opening import open_image
+from headpursuit.media.sources import StoredImage
 
 _TRAIN = ("train", "training", "selection")
 _TEST = ("test", "testing", "heldout", "validation", "valid", "val", "dev")

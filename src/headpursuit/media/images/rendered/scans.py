@@ -7,8 +7,8 @@ from importlib.resources import files
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from headpursuit.images.class_words import DIGITS
-from headpursuit.images.image_set import Split
+from headpursuit.media.images.class_words import DIGITS
+from headpursuit.media.images.image_set import Split
 
 DIGIT_WORDS = tuple(word for word, _ in DIGITS.values())
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from headpursuit.images.class_words import words_of
-from headpursuit.images.folders import folder_entries, other_files, table_of
-from headpursuit.images.hub import HubSource, hub_entries, hub_images
-from headpursuit.images.image_set import ImageSet
-from headpursuit.images.named import NAMED
-from headpursuit.images.opening import image_files
-from headpursuit.images.prompt import ImageSource
-from headpursuit.images.splits import Entry, drawn, labels_of, limited
+from headpursuit.media.images.class_words import words_of
+from headpursuit.media.images.folders import folder_entries, other_files, table_of
+from headpursuit.media.images.hub import HubSource, hub_entries, hub_images
+from headpursuit.media.images.image_set import ImageSet
+from headpursuit.media.images.named import NAMED
+from headpursuit.media.images.opening import image_files
+from headpursuit.media.images.splits import Entry, drawn, labels_of, limited
+from headpursuit.media.sources import ImageSource
 
 _OURS = ("digits", "scenes", "counts")
 """Sets that need no download."""
@@ -52,7 +52,7 @@ def load_images(
     if limit is not None and limit < 1:
         raise ValueError(f"limit is {limit}; give at least one image per split, or none for all")
     if name in _OURS:
-        return limited(getattr(import_module("headpursuit.images.rendered"), name)(), limit, seed)
+        return limited(getattr(import_module("headpursuit.media.images.rendered"), name)(), limit, seed)
     found = _found(name)
     images, skipped = drawn(name, found[0], heldout=heldout, limit=limit, seed=seed, skip_bad=skip_bad)
     return replace(found[1], images=images, skipped=skipped)

@@ -5,7 +5,7 @@ import pytest
 
 from headpursuit.analysis import read_prompts, readable
 from headpursuit.analysis.prompt_stream import check_files, sha256_of_prompts
-from headpursuit.sounds import AudioPrompt, Sound, check_sound, open_sound, sound_seconds
+from headpursuit.media import AudioPrompt, Sound, check_sound, open_sound, sound_seconds
 
 soundfile = pytest.importorskip("soundfile", reason="needs the extra audio")
 pytest.importorskip("soxr", reason="needs the extra audio")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from pictures import save_labelled
 
-from headpursuit.images import image_set_names, image_sources, load_images, open_image
-from headpursuit.images.class_words import DIGITS
-from headpursuit.images.hub import HubSource
-from headpursuit.images.named import EUROSAT, GTSRB, NAMED
-from headpursuit.images.opening import image_size
+from headpursuit.media import image_set_names, image_sources, load_images, open_image
+from headpursuit.media.images.class_words import DIGITS
+from headpursuit.media.images.hub import HubSource
+from headpursuit.media.images.named import EUROSAT, GTSRB, NAMED
+from headpursuit.media.images.opening import image_size
 
 datasets = pytest.importorskip("datasets")
 

@@ -7,8 +7,8 @@ import numpy as np
 from jaxtyping import Real
 from PIL import Image, ImageDraw
 
-from headpursuit.images.image_set import Split
-from headpursuit.images.rendered.scans import DIGIT_WORDS, scans, scans_of
+from headpursuit.media.images.image_set import Split
+from headpursuit.media.images.rendered.scans import DIGIT_WORDS, scans, scans_of
 
 SIDE = 64
 """Pixels of a scene's side."""

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from headpursuit.images.rendered.scenes import Scene, Thing
+from headpursuit.media.images.rendered.scenes import Scene, Thing
 
 COUNT_WORDS = ("zero", "one", "two", "three", "four")
 
