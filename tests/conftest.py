@@ -11,6 +11,9 @@ import typer.testing
 
 shape_checks.install()
 
+# What tests write need not outlive a loss of power, and a disk takes longer over that than most tests over all else.
+os.fsync = lambda descriptor: None
+
 # Commands are read once a process; the runner would read all of them again for every line that is typed.
 typer.testing._get_command = functools.cache(typer.testing._get_command)
 
@@ -18,9 +21,10 @@ _THREADS = max(1, torch.get_num_threads() // int(os.environ.get("PYTEST_XDIST_WO
 
 
 def pytest_collection_finish():
-    """What was imported stays: it need not be looked through again for what may go."""
+    """What was imported stays: it need not be looked through again for what may go, nor the rest as often as usual."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -37,8 +41,9 @@ def as_users_run_it(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def _certificates_of_this_run(tmp_path_factory, monkeypatch):
-    """Certificates of tiny models do not belong into the user's cache."""
-    folder = tmp_path_factory.getbasetemp() / "certificates"
+    """Certificates of tiny models do not belong into the user's cache; the workers of a run share theirs."""
+    folder = tmp_path_factory.getbasetemp()
+    folder = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "certificates"
     monkeypatch.setattr("headpursuit.models.certified.certificates_folder", lambda: folder)
 
 

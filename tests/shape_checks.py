@@ -2,8 +2,8 @@
 
 jaxtyping's import hook decorates every function and dataclass of the package; its decorator binds the arguments of
 each call and checks them twice, which took half of the suite's time. Here beartype checks each call once, and jaxtyping
-joins where a signature names a shape, so that axes of one name have one length. Functions within functions, which are
-made anew whenever those run, are checked where they name a shape.
+joins where a signature names a shape, so that axes of one name have one length. Checks are made at the first call.
+Functions within functions, which are made anew whenever those run, are checked where they name a shape.
 """
 
 import dataclasses
@@ -19,6 +19,8 @@ from beartype import BeartypeConf, beartype
 
 _beartype = beartype(conf=BeartypeConf(violation_type=jaxtyping.TypeCheckError))
 _with_axes = functools.partial(jaxtyping.jaxtyped, typechecker=None)
+_axes = jaxtyping.jaxtyped("context")
+_config = jaxtyping.config
 _names_shapes: dict[CodeType, bool] = {}
 
 
@@ -39,20 +41,37 @@ def checked(given: Any = None, *, typechecker: object) -> Any:
 
 
 def _checked(function: FunctionType) -> Callable[..., Any]:
-    shaped = _names_a_shape(function)
-    if not shaped and "<locals>" in function.__qualname__:
+    if "<locals>" in function.__qualname__ and not _names_a_shape(function):
         return function
-    with _hints_that_are_known(function):
-        typed = _beartype(function)
-    if shaped:
-        typed = _with_axes(typed)
+    typed: Callable[..., Any] | None = None
 
     @functools.wraps(function)
     def either(*args: Any, **kwargs: Any) -> Any:
         __tracebackhide__ = True
-        return (function if jaxtyping.config.jaxtyping_disable else typed)(*args, **kwargs)
+        nonlocal typed
+        if _config.jaxtyping_disable:
+            return function(*args, **kwargs)
+        if typed is None:  # most functions are not called in most runs
+            typed = _typed(function)
+        return typed(*args, **kwargs)
 
     return either
+
+
+def _typed(function: FunctionType) -> Callable[..., Any]:
+    with _hints_that_are_known(function):
+        typed: Callable[..., Any] = _beartype(function)
+    if not _names_a_shape(function):
+        return typed
+    if inspect.isgeneratorfunction(function):
+        return _with_axes(typed)
+
+    def with_axes(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
+        with _axes:
+            return typed(*args, **kwargs)
+
+    return with_axes
 
 
 @contextmanager

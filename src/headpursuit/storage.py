@@ -12,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -251,7 +252,13 @@ def understood(origin: Path | str, kind: str) -> Iterator[None]:
 def versions(*more: str) -> dict[str, str]:
     """Versions of what computed a result; `more` packages where it needed them."""
     packages = ("headpursuit", "torch", "transformers", *more)
-    return {"python": platform.python_version()} | {package: version(package) for package in packages}
+    return {"python": platform.python_version()} | {package: version_of(package) for package in packages}
+
+
+@cache
+def version_of(package: str) -> str:
+    """Version of an installed package; what its metadata say is read once, since torch's are long."""
+    return version(package)
 
 
 def _flush_folder(path: Path) -> None:

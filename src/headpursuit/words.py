@@ -139,6 +139,7 @@ def depth_of(expected: str) -> Depth:
     return min((word.depth for word in found), default=Depth.ALL)
 
 
+@lru_cache(maxsize=1 << 14)
 def compared(expected: str) -> tuple[str, ...]:
     """The words that an expected text is compared by; texts with the same ones are the same answer.
 

@@ -111,10 +111,10 @@ def test_a_place_that_cannot_be_written_is_an_error_and_leaves_nothing(tmp_path)
 
 def test_the_users_settings_neither_change_nor_matter(tmp_path):
     ranked, result = ranking((3, 3)), study_result(n_controls=1)
-    first = heatmap(ranked, tmp_path / "a.png").read_bytes()
+    first = [heatmap(ranked, tmp_path / f"a.{ending}").read_bytes() for ending in ("png", "svg")]
     with matplotlib.rc_context({"font.size": 30, "xtick.labelsize": 30, "axes.labelcolor": "red"}):
         before = dict(matplotlib.rcParams)
-        assert heatmap(ranked, tmp_path / "b.png").read_bytes() == first
+        assert [heatmap(ranked, tmp_path / f"b.{ending}").read_bytes() for ending in ("png", "svg")] == first
         pictures.write(hp.draw_arms(result), tmp_path / "arms.png")
         assert dict(matplotlib.rcParams) == before
 

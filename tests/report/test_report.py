@@ -16,6 +16,8 @@ from headpursuit.storage import new_folder, write_json
 from headpursuit.studies import CaptioningResult
 from headpursuit.studies.results import Outcome, Verdict
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&amp;{{ 7*7 }}\u2028�"
 
 

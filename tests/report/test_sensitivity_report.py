@@ -8,6 +8,8 @@ from headpursuit.report import pictures, render
 from headpursuit.report.pages.sensitivity import draw_completeness
 from headpursuit.studies.experiments.sensitivity import SensitivityConfig, study_sensitivity
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 CONFIG = SensitivityConfig("planted", "cap", "tiny-planted", ranking=RankConfig(n_draws=3), repeats=2, suggestions=3)
 
 

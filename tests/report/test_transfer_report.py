@@ -25,6 +25,8 @@ from headpursuit.studies.experiments.transfer.sentences import shown
 from headpursuit.studies.kernel import Table
 from headpursuit.studies.results import Estimate
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 NAMES = ["digits", "counting", "words"]
 EFFECTS = {("digits", "digits"): 0.9, ("digits", "counting"): 0.62, ("words", "words"): 0.31, ("words", "digits"): 0.99}
 WORDS = {place: "acts" for place in EFFECTS} | {("words", "digits"): "breaks"}

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 tiny_vision = pytest.importorskip("tiny_vision")
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("blank_pictures")]
 
 from headpursuit.analysis import Capture, RankConfig  # noqa: E402
 from headpursuit.media import ImagePrompt, ImageQuestion, ImageSet, LabelledImage  # noqa: E402

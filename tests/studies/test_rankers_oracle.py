@@ -20,6 +20,8 @@ from headpursuit.studies.experiments.rankers import RankersConfig, RankersResult
 from headpursuit.studies.figures.statistics import resampled_means, widened
 from headpursuit.studies.results import Grown
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
 STUDY = StudyConfig("tiny", "tiny", max_new_tokens=tiny_study.N_NEW, damage=0.5)
 
 

@@ -16,6 +16,9 @@ from headpursuit.studies.settings import command, usual_config
 from headpursuit.studies.steps.ranked import check_ranker, evidence_of
 
 
+pytestmark = pytest.mark.usefixtures("blank_pictures")
+
+
 @pytest.fixture(scope="module")
 def aligned(model, words, tmp_path_factory):
     folder = tmp_path_factory.mktemp("aligned") / "study"

@@ -5,7 +5,7 @@ import json
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from importlib.metadata import version
+from functools import cache
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -31,7 +31,7 @@ from headpursuit.models.finite import unusable_weights
 from headpursuit.models.model_cache import cache_folder
 from headpursuit.models.sharding import is_sharded
 from headpursuit.records import from_record, to_record
-from headpursuit.storage import read_json, write_json
+from headpursuit.storage import read_json, version_of, write_json
 
 Known = tuple[Anatomy, Certificate]
 
@@ -150,7 +150,7 @@ def fingerprint(network: PreTrainedModel, probes: Sequence[Probe] = (), handed: 
     A probe with an image is what the processor made of it: another processor gives another hash.
     """
     about = {
-        "versions": [_code(), *(version(package) for package in ("torch", "transformers"))],
+        "versions": [_code(), *(version_of(package) for package in ("torch", "transformers"))],
         "config": network.config.to_dict() | {"_name_or_path": "", "_commit_hash": ""},
         "attention": network.config._attn_implementation,
         "device": network.device.type,
@@ -174,6 +174,7 @@ def _bytes(values: Tensor) -> memoryview:
     return values.detach().cpu().flatten().contiguous().view(torch.uint8).numpy().data
 
 
+@cache
 def _code() -> str:
     """Hash of the code that finds and proves heads."""
     here = Path(__file__).parent

@@ -81,7 +81,10 @@ def _placed(
                     f"{head} is in the encoder, which reads its whole source before anything is written, and the edit "
                     f'has the scope {edit.scope!r}; give heads of the encoder the scope "all"'
                 )
-            at = scaled.setdefault((edit.scope, encodes), {}).setdefault(site, _Scaled.nothing(site, len(edits)))
+            sites = scaled.setdefault((edit.scope, encodes), {})
+            if site not in sites:
+                sites[site] = _Scaled.nothing(site, len(edits))
+            at = sites[site]
             at.factor[number, site.slice_of(head.index)] = scale
             at.applied[number] = own
             own.calls[site.name] = 0

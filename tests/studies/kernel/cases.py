@@ -48,13 +48,13 @@ class Case:
 
 def _answers(place):
     tiny_study.declare_task(place)
-    config = tiny_study.tiny_config(place, sweep=True, heads="1%", scale=-1.0, doses="1,2", scales="-20")
+    config = tiny_study.tiny_config(place, sweep=True, heads="1%", scale=-1.0, doses="1,2", scales="-20", controls=1)
     task = load_task(str(place / "tiny-qa.yaml"))
     return Case("answers", tiny.word_model(), config, replace(config, seed=1), {"task": task})
 
 
 def _captions(place):
-    config = tiny_captions.config(place, doses="1", scales="-20")
+    config = tiny_captions.config(place, doses="1", scales="-20", controls=1)
     given = {"task": tiny_captions.task()}
     return Case("captions", tiny_captions.model(), config, replace(config, seed=1), given)
 

@@ -66,14 +66,14 @@ def ranked_data(ranking: Ranking, notes: Sequence[HeadNote], edited: Collection[
     found = [by_head.get(str(entry.head), HeadNote(str(entry.head), (), ())) for entry in ranking.entries]
     scores = {score: list(ranking.by_head(score).values()) for score in map_scores(ranking)}
     heads = [entry.head for entry in ranking.entries]
-    names = sorted(heads)
+    order = {head: place for place, head in enumerate(sorted(heads))}
     return {
         **map_data(heads, {ranking.concept: scores}),
         **token_data([note.tokens for note in found], [note.explained for note in found]),
         "concepts": [[] for _ in found],
         "edited": sorted(edited),
         "details": list(scores),
-        "sortable": {"head": [names.index(name) for name in heads]},
+        "sortable": {"head": [order[head] for head in heads]},
         "most": HEADS_SHOWN,
     }
 
