@@ -15,7 +15,6 @@ from headpursuit.studies.planning import plan_study
 from headpursuit.studies.settings import command, usual_config
 from headpursuit.studies.steps.ranked import check_ranker, evidence_of
 
-
 pytestmark = pytest.mark.usefixtures("blank_pictures")
 
 
