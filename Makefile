@@ -15,7 +15,7 @@ demo: $(RUN_STAMP)
 	$(BIN)/headpursuit demo
 
 test: $(DEV_STAMP)
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 check: $(DEV_STAMP)
 	$(BIN)/ruff check .
@@ -33,7 +33,7 @@ real: $(DEV_STAMP)
 	$(BIN)/python -m pytest -m real
 
 engines: $(DEV_STAMP)
-	$(BIN)/python -m pytest -n auto --dist loadfile -m engines
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder -m engines
 
 # Only the library of llama.cpp is built, without its programs.
 peers: export CMAKE_ARGS ?= -DLLAMA_BUILD_TESTS=OFF -DLLAMA_BUILD_EXAMPLES=OFF -DLLAMA_BUILD_TOOLS=OFF -DLLAVA_BUILD=OFF
