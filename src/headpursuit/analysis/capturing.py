@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.analysis.captures import Capture
-from headpursuit.analysis.processes import Processes
+from headpursuit.analysis.pooling import added, merged
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
 from headpursuit.analysis.recording import Recording, begun_at, check_begun_with
 from headpursuit.media import GivenPrompts, prompt_stream
@@ -23,9 +23,11 @@ from headpursuit.models import (
     MixedBatch,
     identify,
     model_of,
+    processes_of,
     read_mixed,
     tell_of_frames,
 )
+from headpursuit.processes import Processes
 from headpursuit.settings import CaptureConfig
 from headpursuit.storage import refuse_existing, versions
 
@@ -95,7 +97,7 @@ def capture(
         AnatomyError: If the model's heads cannot be certified.
     """
     model = model_of(model, tokenizer)
-    config, processes = config or CaptureConfig(), Processes.of(model)
+    config, processes = config or CaptureConfig(), processes_of(model)
     identity = identify(model)
     prompts = prompt_stream(prompts)
     stream = sha256_of_prompts(prompts)
@@ -178,9 +180,9 @@ def _state_folder(output: Path | str | None, resume: bool) -> Path | None:
 def _finished(
     recording: Recording, config: CaptureConfig, identity: Identity, n_prompts: int, processes: Processes
 ) -> Capture:
-    moments = processes.add(recording.moments)
+    moments = added(processes, recording.moments)
     if not moments or next(iter(moments.values())).count == 0:
         empty = "no prompt has an image" if config.positions == "image" else "the model's answers are empty"
         raise ValueError(f"nothing was captured: {empty}; capture prompt positions instead")
-    samples = processes.merge(recording.reservoir.samples(), config.samples) if config.samples else None
+    samples = merged(processes, recording.reservoir.samples(), config.samples) if config.samples else None
     return Capture(moments, samples, config, identity, n_prompts, versions())

@@ -45,12 +45,17 @@ def run_experiment(experiment: "Experiment[Any]", config: Any, output: Path, *, 
         resume: Go on with what is unfinished there.
         given: What takes the place of what is prepared of the settings.
     """
+    from headpursuit.processes import launched
     from headpursuit.studies.kernel import alone_in
 
-    experiment.kind.check(output, config, resume=resume)
-    if output.exists():
-        with alone_in(output):  # tried before a model is loaded
-            pass
+    def check() -> None:
+        experiment.kind.check(output, config, resume=resume)
+        if output.exists():
+            with alone_in(output):  # tried before a model is loaded
+                pass
+
+    processes = launched()
+    processes.first(check)
     prepared = experiment.prepare(config) | given
     wanted, model = experiment.model(config, prepared), None
     if wanted is not None:
@@ -67,7 +72,8 @@ def run_experiment(experiment: "Experiment[Any]", config: Any, output: Path, *, 
         say(str(model.certificate))
     with progress() as advance:
         result = experiment.run(model, config, output, **prepared, resume=resume, progress=advance)
-    show(experiment, result, output)
+    if processes.rank == 0:
+        show(experiment, result, output)
 
 
 def show(experiment: "Experiment[Any]", result: Any, output: Path) -> None:

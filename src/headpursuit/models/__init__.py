@@ -45,7 +45,7 @@ from headpursuit.models.replay import Replay, replay, replay_refusal
 from headpursuit.models.replay_memory import every_within, layer_sizes, replay_memory
 from headpursuit.models.rescale import rescale
 from headpursuit.models.scaling import Applied
-from headpursuit.models.sharding import is_sharded
+from headpursuit.models.sharding import processes_of
 from headpursuit.models.spelling import (
     ConceptTokens,
     Spelling,

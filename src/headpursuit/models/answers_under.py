@@ -11,6 +11,7 @@ from headpursuit.models.batches import batches
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.text import continue_batch, end_ids
+from headpursuit.processes import interleaved
 from headpursuit.settings import Chat
 
 
@@ -22,6 +23,11 @@ class AnswersUnder:
     """Without special tokens, in the order of the prompts."""
     n_forwards: int
     """Forward passes in which the edit acted, those of each prompt by themselves."""
+
+    @classmethod
+    def of_shares(cls, shares: "Sequence[AnswersUnder]") -> "AnswersUnder":
+        """The answers to all prompts, from those to the shares of several processes."""
+        return cls(tuple(interleaved([share.texts for share in shares])), sum(share.n_forwards for share in shares))
 
 
 def answers_under(

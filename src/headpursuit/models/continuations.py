@@ -13,6 +13,7 @@ from headpursuit.models.batches import Batch, batches, followed_by
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
 from headpursuit.models.replay_memory import every_within, layer_sizes
+from headpursuit.processes import ONE, Processes
 from headpursuit.settings import Chat
 
 UNDEFINED = "a log-probability is undefined (NaN); try dtype float32"
@@ -54,6 +55,10 @@ class _Part:
     replay: Replay
     n_read: int
 
+    def under(self, edit: Edit) -> Float[Tensor, "2 n_rows"]:
+        """As `of`, of the logits under an edit; on the CPU."""
+        return self.of(self.replay.logits(edit)).cpu()
+
     def of(self, logits: Float[Tensor, "n_rows n_read vocab"]) -> Float[Tensor, "2 n_rows"]:
         """Log-probability of each row's continuation, and its margin."""
         longest = max(len(c.read) for c in self.continuations)
@@ -86,16 +91,16 @@ class Likelihoods:
     def __init__(self, parts: Sequence[_Part], n: int) -> None:
         """Made by `likelihoods`."""
         self._parts, self._n = parts, n
-        self.base: Likely = self._gathered(part.replay.base for part in parts)
+        self.base: Likely = self._gathered(part.of(part.replay.base) for part in parts)
         """Under the base edit."""
 
-    def under(self, edit: Edit) -> Likely:
-        """Under an edit, on the CPU.
+    def under(self, edit: Edit, processes: Processes = ONE) -> Likely:
+        """Under an edit, on the CPU; each of several processes reads a share of the batches.
 
         Raises:
             ValueError: If it names a head that the model does not have, or a log-probability is undefined.
         """
-        return self._gathered(part.replay.logits(edit) for part in self._parts)
+        return self._gathered(processes.dealt(self._parts, lambda part: part.under(edit)))
 
     def upon(self, edit: Edit) -> "Likelihoods":
         """The same continuations with another base edit."""
@@ -115,10 +120,10 @@ class Likelihoods:
         """The distance of the layers that are kept; 0 where none is."""
         return self._parts[0].replay.every
 
-    def _gathered(self, logits: Iterable[Tensor]) -> Likely:
+    def _gathered(self, likely: Iterable[Tensor]) -> Likely:
         found = torch.zeros(2, self._n)
-        for part, values in zip(self._parts, logits, strict=True):
-            found[:, list(part.numbers)] = part.of(values).cpu()
+        for part, values in zip(self._parts, likely, strict=True):
+            found[:, list(part.numbers)] = values.cpu()
         if found.isnan().any():
             raise ValueError(UNDEFINED)
         return Likely(*found)

@@ -13,6 +13,7 @@ from headpursuit.models.continuations import UNDEFINED
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
 from headpursuit.models.replay_memory import every_within, layer_sizes
+from headpursuit.processes import ONE, Processes
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,15 +70,16 @@ class NeutralText:
             found[:, list(part.numbers)] = part.of(part.replay.logits(edit)).cpu()
         return _defined(found[0]), _defined(found[1])
 
-    def loss_under(self, edit: Edit) -> Float[Tensor, " n_texts"]:
-        """The loss of each text alone, in nats per token, on the CPU.
+    def loss_under(self, edit: Edit, processes: Processes = ONE) -> Float[Tensor, " n_texts"]:
+        """The loss of each text alone, in nats per token, on the CPU; each of several processes reads some batches.
 
         Raises:
             ValueError: As `under`.
         """
         found = torch.zeros(self._n_texts)
-        for part in self.parts:
-            found[list(part.numbers)] = part.loss(part.replay.logits(edit)).cpu()
+        losses = processes.dealt(self.parts, lambda part: part.loss(part.replay.logits(edit)).cpu())
+        for part, loss in zip(self.parts, losses, strict=True):
+            found[list(part.numbers)] = loss
         return _defined(found)
 
     def over_all(self, edit: Edit) -> tuple[float, float]:

@@ -1,10 +1,15 @@
 """Models that several processes hold together (`tp_plan`): each process computes some heads of every layer."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+from headpursuit.processes import Processes, launched
+
+if TYPE_CHECKING:
+    from headpursuit.models.language_model import LanguageModel
 
 
 def n_shards(network: Any) -> int:
@@ -15,6 +20,12 @@ def n_shards(network: Any) -> int:
 def is_sharded(network: Any) -> bool:
     """True if several processes hold the model together."""
     return n_shards(network) > 1
+
+
+def processes_of(model: "LanguageModel") -> Processes:
+    """The processes that share work on a model; those that hold it together do all of it together."""
+    found = launched()
+    return found.as_one() if is_sharded(model.network) else found
 
 
 def whole_tensor(tensor: Tensor) -> Tensor:

@@ -48,6 +48,10 @@ class Measured(ABC):
     def effect(self, edit: Edit) -> float:
         """Fraction by which the target falls, or rises where it is to."""
 
+    def effects(self, edits: Sequence[Edit]) -> list[float]:
+        """The effect of each edit; several processes may share them."""
+        return [self.effect(edit) for edit in edits]
+
     @abstractmethod
     def damage(self, edit: Edit) -> Damage:
         """Its effect on everything else."""
@@ -259,10 +263,9 @@ class _Pursuit:
 
     def _measure(self, edits: Sequence[Edit], base: Edit) -> Measured:
         """Measure the effects of those edits that are not known yet."""
-        measured = self.measured.upon(base) if any(edit not in self.effects for edit in edits) else self.measured
-        for edit in edits:
-            if edit not in self.effects:
-                self.effects[edit] = measured.effect(edit)
+        new = [edit for edit in dict.fromkeys(edits) if edit not in self.effects]
+        measured = self.measured.upon(base) if new else self.measured
+        self.effects |= zip(new, measured.effects(new), strict=True)
         return measured
 
     def _tried(self, edits: Sequence[Edit], base: Edit, best: float, cost: float, room: float) -> Iterator[Trial]:

@@ -120,7 +120,8 @@ class Growing:
         return found
 
     def _effects_of(self, heads: Sequence[Head]) -> dict[str, float]:
-        return {str(head): self.measured.effect(self._alone(head)) for head in heads}
+        found = self.measured.effects([self._alone(head) for head in heads])
+        return {str(head): effect for head, effect in zip(heads, found, strict=True)}
 
     @property
     def _first_scale(self) -> float:

@@ -1,7 +1,7 @@
 """Effects of edits on probabilities: of the target's tokens, of right unrelated answers, and of neutral text."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
@@ -14,8 +14,10 @@ from headpursuit.models import (
     NeutralText,
     likelihoods,
     neutral_text,
+    processes_of,
     replay_memory,
 )
+from headpursuit.processes import ONE, Processes
 from headpursuit.pursuit.causal import Damage, Measured
 from headpursuit.studies.causal.following import FEWEST_FACTS, Followed, follow
 from headpursuit.studies.config import StudyConfig
@@ -81,15 +83,26 @@ class Probabilities(Measured):
     """Of the unedited model."""
     seed: int = 0
     """Of the bootstrap."""
+    processes: Processes = ONE
+    """Those that share the edits, or the questions of one."""
+
+    def readings(self, edits: Sequence[Edit]) -> list[Reading]:
+        """Everything that is measured of each edit."""
+        return self.processes.dealt(edits, self.read)
 
     def read(self, edit: Edit) -> Reading:
         """Everything that is measured of an edit."""
         kl, loss = self.neutral.under(edit)
-        return Reading(self._target(edit), self._unrelated(edit), tuple(kl.tolist()), tuple(loss.tolist()))
+        unrelated = answered_of(self.unrelated.under(edit), self.followed[1])
+        return Reading(self._target(edit), unrelated, tuple(kl.tolist()), tuple(loss.tolist()))
 
     def effect(self, edit: Edit) -> float:
         """Fraction by which target answers fall, or rise."""
         return float(effects(self.base.target.right.mean(), self._target(edit).right.mean(), self.direction))
+
+    def effects(self, edits: Sequence[Edit]) -> list[float]:
+        """The effect of each edit."""
+        return self.processes.dealt(edits, self.effect)
 
     @property
     def most(self) -> float:
@@ -98,20 +111,14 @@ class Probabilities(Measured):
 
     def damage(self, edit: Edit) -> Damage:
         """Upper end of the loss of right unrelated answers, and the rise of perplexity."""
-        strain = self.strain_of(self.neutral.loss_under(edit).tolist())
-        return Damage(self.loss_of(self._unrelated(edit)), strain)
+        strain = self.strain_of(self.neutral.loss_under(edit, self.processes).tolist())
+        unrelated = answered_of(self.unrelated.under(edit, self.processes), self.followed[1])
+        return Damage(self.loss_of(unrelated), strain)
 
     def upon(self, edit: Edit) -> "Probabilities":
         """The same, with what edits share with this one kept."""
-        return Probabilities(
-            self.target.upon(edit),
-            self.unrelated.upon(edit),
-            self.neutral.upon(edit),
-            self.followed,
-            self.direction,
-            self.base,
-            self.seed,
-        )
+        target, unrelated = self.target.upon(edit), self.unrelated.upon(edit)
+        return replace(self, target=target, unrelated=unrelated, neutral=self.neutral.upon(edit))
 
     def loss_of(self, after: Answered) -> float:
         """Upper end of the interval of the fraction of right unrelated answers that is lost."""
@@ -141,9 +148,6 @@ class Probabilities(Measured):
 
     def _target(self, edit: Edit) -> Answered:
         return answered_of(self.target.under(edit), self.followed[0])
-
-    def _unrelated(self, edit: Edit) -> Answered:
-        return answered_of(self.unrelated.under(edit), self.followed[1])
 
 
 def answered_of(likely: Likely, followed: Followed) -> Answered:
@@ -188,7 +192,7 @@ def probabilities(
     neutral = neutral_text(model, task.neutral_texts[:TEXTS], batch_size=size, scope_of_answers=of_answers, memory=left)
     kl, loss = neutral.under(Edit({}))
     base = Reading(*asked, tuple(kl.tolist()), tuple(loss.tolist()))
-    return Probabilities(parts[0], parts[1], neutral, followed, task.direction, base, config.seed)
+    return Probabilities(parts[0], parts[1], neutral, followed, task.direction, base, config.seed, processes_of(model))
 
 
 def _check_followed(followed: Followed, answered: Answered) -> None:

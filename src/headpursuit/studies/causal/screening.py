@@ -101,7 +101,8 @@ def screen_heads(
         chosen = [head for head in site.heads if head in heads]
 
         def read(chosen: Sequence[Head] = chosen) -> SiteReadings:
-            return {str(head): {f"{s:g}": measured.read(Edit({head: s}, scope)) for s in scales} for head in chosen}
+            readings = iter(measured.readings([Edit({head: s}, scope) for head in chosen for s in scales]))
+            return {str(head): {f"{s:g}": next(readings) for s in scales} for head in chosen}
 
         def lacks(readings: SiteReadings, chosen: Sequence[Head] = chosen) -> str:
             sizes = {f"{head} × {s}": _sizes(r) for head, found in readings.items() for s, r in found.items()}

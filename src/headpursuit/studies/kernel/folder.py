@@ -12,6 +12,7 @@ from pathlib import Path
 from types import GenericAlias
 from typing import Any, Generic, TypeVar
 
+from headpursuit.processes import launched
 from headpursuit.records import from_record, to_record
 from headpursuit.storage import (
     MANIFEST,
@@ -231,6 +232,13 @@ def check_identity(file: Path, identity: Mapping[str, Any], words: Mapping[str, 
     Raises:
         ValueError: If one differs.
     """
+    processes = launched()
+    for number, other in enumerate(processes.gathered(dict(identity))):
+        if differing := [words[name] for name, value in identity.items() if other.get(name) != value]:
+            raise ValueError(
+                f"process {number} of {processes.count} has {' and '.join(differing)} than process {processes.rank}; "
+                "give all processes the same"
+            )
     begun = part(file, dict[str, Any], lambda: dict(identity))
     different = [words[name] for name, value in identity.items() if begun.get(name) != value]
     if different:

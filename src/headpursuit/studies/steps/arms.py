@@ -9,6 +9,7 @@ import torch
 
 from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, Head, parse_scope
+from headpursuit.images import Prompt
 from headpursuit.models import (
     Anatomy,
     AnswersUnder,
@@ -17,6 +18,7 @@ from headpursuit.models import (
     answers_under,
     fitting,
     neutral_text,
+    processes_of,
     replay_memory,
     rescale,
 )
@@ -142,7 +144,9 @@ class ArmRunner:
         self._model, self._task, self._config, self._progress = model, task, config, progress
         self._prompts = [q.prompt for q in (task.heldout if questions is None else questions)]
         self._waiting: list[Edit] = []
+        self._processes = processes_of(model)
         self._answered: dict[Edit, AnswersUnder] = {}
+        self._damages: dict[Edit, Damage] = {}
         self._read: dict[bool, NeutralText] = {}
         self._most_rows = sys.maxsize
 
@@ -178,27 +182,33 @@ class ArmRunner:
                 scope = ",".join(map(str, edit.scope)) if isinstance(edit.scope, tuple) else edit.scope
                 raise ValueError(f"no question or answer has a token in scope {scope!r}; choose another")
             raise RuntimeError(f"the edit of arm {name} touched no forward pass; its answers would be the base's")
-        return Arm(name, kind, edit, answered.texts, self._damage(edit), answered.n_forwards)
+        return Arm(name, kind, edit, answered.texts, self._damages[edit], answered.n_forwards)
 
     def _answer(self, name: str, edit: Edit) -> None:
         """Answer the questions under an edit, and under those that wait behind it."""
         waiting = [other for other in self._waiting if other not in self._answered]
         first = waiting.index(edit) if edit in waiting else None
         together = [edit] if first is None else waiting[first : first + AT_ONCE]
-        more = f" and {len(together) - 1} more" if len(together) > 1 else ""
+        stage = f"arm {name}{f' and {len(together) - 1} more' * (len(together) > 1)}"
+        shares = self._processes.shared(self._prompts, partial(self._answers, stage, together))
+        self._answered |= zip(together, map(AnswersUnder.of_shares, zip(*shares, strict=True)), strict=True)
+        self._damages |= zip(together, self._processes.dealt(together, self._damage), strict=True)
+
+    def _answers(self, stage: str, edits: Sequence[Edit], prompts: Sequence[Prompt]) -> list[AnswersUnder]:
+        """The answers to some prompts under each edit, in batches that fit."""
         ask = partial(
             answers_under,
             self._model,
-            self._prompts,
-            together,
+            prompts,
+            edits,
             max_new_tokens=self._config.max_new_tokens,
             chat=self._config.frame,
-            progress=lambda done, total: self._progress(f"arm {name}{more}", done, total),
+            progress=lambda done, total: self._progress(stage, done, total),
         )
-        rows = rows_of(len(together), self._config.batch_size)
+        rows = rows_of(len(edits), self._config.batch_size)
         found, fitted = fitting(lambda size: ask(batch_size=size), min(rows, self._most_rows))
         self._most_rows = fitted if fitted < rows else self._most_rows
-        self._answered |= zip(together, found, strict=True)
+        return found
 
     def _damage(self, edit: Edit) -> Damage:
         # The text stands for what the model might write, so an edit of generated tokens acts on it too.

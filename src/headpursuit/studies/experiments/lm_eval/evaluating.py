@@ -14,6 +14,7 @@ from headpursuit.models import (
     ask_harness,
     harness_tasks,
 )
+from headpursuit.processes import launched
 from headpursuit.pursuit.controls import random_heads
 from headpursuit.studies.experiments.lm_eval.changes import change_of
 from headpursuit.studies.experiments.lm_eval.result import KIND, HarnessArm, HarnessResult, HarnessRow
@@ -53,9 +54,11 @@ def harness_study(
         ExtraMissing: If lm-eval is not installed.
         FileExistsError: If the folder exists and `resume` is not asked for.
         ValueError: If the edit does not fit the model or the tasks, no random heads are left to compare with, a task
-            cannot be had, or the config differs from the one to resume.
+            cannot be had, the config differs from the one to resume, or several processes were launched.
         AnatomyError: If the model's heads cannot be certified.
     """
+    if launched().count > 1:
+        raise ValueError("lm-evaluation-harness is asked in one process; start it without torchrun")
     folder = Path(path)
     config = dated(model, config, folder, chat=config.chat)
     KIND.check(folder, config, resume=resume)

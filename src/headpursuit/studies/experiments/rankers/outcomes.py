@@ -175,13 +175,13 @@ def by_probabilities(run: Run, edits: Collection[Edit]) -> Outcomes:
 
 def _read(measured: Probabilities, edit: Edit, tolerated: float) -> _Read:
     """The effect of an edit, as far as it counts: one that breaks one thing need not be asked what else it breaks."""
-    target = answered_of(measured.target.under(edit), measured.followed[0])
+    target = answered_of(measured.target.under(edit, measured.processes), measured.followed[0])
     if effects(measured.base.target.right.mean(), target.right.mean(), measured.direction) <= 0:
         return _Read(target)
-    unrelated = answered_of(measured.unrelated.under(edit), measured.followed[1])
+    unrelated = answered_of(measured.unrelated.under(edit, measured.processes), measured.followed[1])
     if effects(measured.base.unrelated.right.mean(), unrelated.right.mean(), "suppress") > tolerated:
         return _Read(target, unrelated)
-    return _Read(target, unrelated, measured.strain_of(measured.neutral.under(edit)[1].tolist()))
+    return _Read(target, unrelated, measured.strain_of(measured.neutral.loss_under(edit, measured.processes).tolist()))
 
 
 def _breaks(lines: Thresholds, loss: float, strain: float) -> list[Break]:
