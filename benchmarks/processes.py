@@ -46,14 +46,16 @@ def share(n_questions: int, out: Path) -> None:
     model, processes, seconds = smollm2(), launched(), dict[str, float]()
     study = hp.StudyConfig("countries-qa", "smollm2-135m", heads="2", controls=5, baselines=False)
     task = find_task(study)
-    chosen = [q for q in task.questions if q.split != "heldout"] + drawn(task.heldout, n_questions // 2, 0)
+    chosen = (*(q for q in task.questions if q.split != "heldout"), *drawn(task.heldout, n_questions // 2, 0))
     for name in ("study", "screen"):
         processes.wait()
         start = time.perf_counter()
         if name == "study":
-            hp.study(model, study, out / name, task=replace(task, questions=tuple(chosen)))
+            hp.study(model, study, out / name, task=replace(task, questions=chosen))
         else:
-            config = screening.ScreenConfig("countries-qa", "smollm2-135m", scales=(-1.0,), questions=n_questions // 4)
+            config = screening.ScreenConfig(
+                "countries-qa", "smollm2-135m", scales=(-1.0,), questions=max(8, n_questions // 4)
+            )
             screen(model, config, out / name, task=find_task(config.study, grow=True))
         processes.wait()
         seconds[name] = time.perf_counter() - start
