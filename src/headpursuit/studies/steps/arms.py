@@ -9,7 +9,7 @@ import torch
 
 from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.images import Prompt
+from headpursuit.media import Prompt
 from headpursuit.models import (
     Anatomy,
     AnswersUnder,
