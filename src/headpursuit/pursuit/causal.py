@@ -48,7 +48,7 @@ class Measured(ABC):
     def effect(self, edit: Edit) -> float:
         """Fraction by which the target falls, or rises where it is to."""
 
-    def effects(self, edits: Sequence[Edit]) -> list[float]:
+    def effects_of(self, edits: Sequence[Edit]) -> list[float]:
         """The effect of each edit; several processes may share them."""
         return [self.effect(edit) for edit in edits]
 
@@ -265,7 +265,7 @@ class _Pursuit:
         """Measure the effects of those edits that are not known yet."""
         new = [edit for edit in dict.fromkeys(edits) if edit not in self.effects]
         measured = self.measured.upon(base) if new else self.measured
-        self.effects |= zip(new, measured.effects(new), strict=True)
+        self.effects |= zip(new, measured.effects_of(new), strict=True)
         return measured
 
     def _tried(self, edits: Sequence[Edit], base: Edit, best: float, cost: float, room: float) -> Iterator[Trial]:

@@ -120,7 +120,7 @@ class Growing:
         return found
 
     def _effects_of(self, heads: Sequence[Head]) -> dict[str, float]:
-        found = self.measured.effects([self._alone(head) for head in heads])
+        found = self.measured.effects_of([self._alone(head) for head in heads])
         return {str(head): effect for head, effect in zip(heads, found, strict=True)}
 
     @property

@@ -100,7 +100,7 @@ class Probabilities(Measured):
         """Fraction by which target answers fall, or rise."""
         return float(effects(self.base.target.right.mean(), self._target(edit).right.mean(), self.direction))
 
-    def effects(self, edits: Sequence[Edit]) -> list[float]:
+    def effects_of(self, edits: Sequence[Edit]) -> list[float]:
         """The effect of each edit."""
         return self.processes.dealt(edits, self.effect)
 
