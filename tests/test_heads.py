@@ -129,7 +129,7 @@ def test_scales_alone_are_an_edit_everywhere():
 @pytest.mark.parametrize("scope", ["picture", "", [], [1.5], ["0"], [True], 3])
 def test_unknown_scopes_are_refused(scope, as_users_run_it):
     with pytest.raises(
-        ValueError, match="unknown scope .*; choose all, prompt, generated, image, text, or a list of positions"
+        ValueError, match="unknown scope .*; choose all, prompt, generated, image, audio, text, or a list of positions"
     ):
         Edit({}, scope)
 
@@ -160,7 +160,8 @@ def test_a_scope_is_read_as_it_is_typed(text, scope):
 @pytest.mark.parametrize("text", ["", "answer", "0,", "1.5", "0;1", "prompt,0", "All"])
 def test_what_is_no_scope_is_refused(text):
     with pytest.raises(
-        ValueError, match=f"cannot read {text!r} as a scope; write all, prompt, generated, image, text, or positions"
+        ValueError,
+        match=f"cannot read {text!r} as a scope; write all, prompt, generated, image, audio, text, or positions",
     ):
         parse_scope(text)
 

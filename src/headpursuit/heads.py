@@ -14,7 +14,7 @@ Kind: TypeAlias = Literal["self", "cross", "encoder"]
 """The sequence a head attends to: the text it is part of, or something else (an encoder's output, an image); or, in the
 encoder of an encoder-decoder, what that encodes."""
 
-NamedScope: TypeAlias = Literal["all", "prompt", "generated", "image", "text"]
+NamedScope: TypeAlias = Literal["all", "prompt", "generated", "image", "audio", "text"]
 
 Scope: TypeAlias = NamedScope | tuple[int, ...]
 """The positions an edit touches: all, those of the prompt, those of the answer, those that stand for an image, all
@@ -252,7 +252,7 @@ def inverse_of(edit: Edit) -> Edit:
 
 
 def parse_scope(text: str) -> Scope:
-    """Read a scope as one types it: `all`, `prompt`, `generated`, `image`, `text`, or positions like `0,-1`.
+    """Read a scope as one types it: `all`, `prompt`, `generated`, `image`, `audio`, `text`, or positions like `0,-1`.
 
     Raises:
         ValueError: If it is none of these.
@@ -261,8 +261,8 @@ def parse_scope(text: str) -> Scope:
         return _checked(text.strip() if text.strip().isalpha() else [int(position) for position in text.split(",")])
     except ValueError:
         raise ValueError(
-            f"cannot read {text!r} as a scope; write all, prompt, generated, image, text, or positions with commas "
-            "like 0,-1 (0 is the prompt's first token, -1 its last)"
+            f"cannot read {text!r} as a scope; write all, prompt, generated, image, audio, text, or positions with "
+            "commas like 0,-1 (0 is the prompt's first token, -1 its last)"
         ) from None
 
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import tiny_hearing
 import tiny_translators as translators
 from typed import assert_refused, run
 
@@ -57,6 +58,49 @@ def test_a_folder_of_sounds_is_captured_and_ranked_by_kind(folder, spoken, tmp_p
         heads = [entry["head"] for entry in json.loads(result.stdout)["entries"]]
         assert len(heads) == 12
         assert all(name in head for head in heads)
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_the_sounds_of_a_data_set_are_captured(folder, spoken, tmp_path, monkeypatch, declared):
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    rows = [{"bytes": file.read_bytes(), "path": None} for file in sorted(spoken.glob("*.wav"))]
+    (tmp_path / "talk").mkdir()
+    made = datasets.Dataset.from_dict({"said" if declared else "audio": rows})
+    made = made.cast_column("said", datasets.Audio(decode=False)) if declared else made
+    made.to_parquet(tmp_path / "talk" / "train.parquet")
+    result = capture(folder, f"hf:{tmp_path / 'talk'}", tmp_path, "--positions", "generated", "--max-new-tokens", "2")
+    assert result.exit_code == 0, result.output
+    assert "captured 6 positions of 3 prompts" in result.stdout
+    rows[1]["bytes"] = b"no sound"
+    datasets.Dataset.from_dict({"audio": rows}).to_parquet(tmp_path / "talk" / "train.parquet")
+    assert_refused(
+        capture(folder, f"hf:{tmp_path / 'talk'}:train", tmp_path / "b"), "talk, train, row 1 is no sound file"
+    )
+    assert_refused(
+        capture(folder, f"hf:{tmp_path / 'talk'}:dev", tmp_path / "b"), "talk has no split 'dev'; it has train"
+    )
+    datasets.Dataset.from_dict({"text": ["a"]}).to_parquet(tmp_path / "talk" / "train.parquet")
+    wanted = "talk has no column with sound (such as audio) or images (such as image); it has text"
+    assert_refused(capture(folder, f"hf:{tmp_path / 'talk'}", tmp_path / "b"), wanted)
+
+
+def test_sounds_of_a_folder_are_asked_about(spoken, tmp_path):
+    model = tiny_hearing.hearing_model("qwen2_audio")
+    model.network.save_pretrained(tmp_path / "m")
+    model.processor.save_pretrained(tmp_path / "m")
+    how = ("--ask", "<sound> w5 w6", "--positions", "audio")
+    result = capture(tmp_path / "m", spoken, tmp_path, *how)
+    assert result.exit_code == 0, result.output
+    assert "while it hears" in result.stdout
+    assert "captured 27 positions of 3 prompts" in result.stdout
+    refused = capture(tmp_path / "m", spoken, tmp_path / "b")
+    assert_refused(
+        refused, "prompt 1: the text does not say where its sound goes; write <sound> there, or use the chat"
+    )
+    said = " ".join(run("doctor", tmp_path / "m", "--device", "cpu").stdout.split())
+    assert "hearing: Qwen2AudioProcessor, one channel at 16,000 Hz, 2 s at once, decoder model.language_model" in said
+    assert "<sound> in a prompt; audio positions: in the text, at its audio token" in said
 
 
 def test_a_bad_sound_is_named_and_skipped_only_when_asked(folder, spoken, tmp_path):

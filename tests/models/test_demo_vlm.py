@@ -5,6 +5,7 @@ import tiny
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from headpursuit.media import IMAGE
 from headpursuit.models import LanguageModel
 from headpursuit.models.demo_vlm import ready
 from headpursuit.models.demo_vlm.parts import PATCHES, assemble, processor_for
@@ -47,7 +48,7 @@ def test_a_message_without_image_is_written_as_smollm2_writes_it(model, tokenize
 
 def test_a_message_with_image_has_no_system_prompt(model):
     expected = "<|im_start|>user\n<image>\nwhat<|im_end|>\n<|im_start|>assistant\n"
-    assert model.as_message("what", with_image=True) == expected
+    assert model.as_message("what", beside=IMAGE) == expected
 
 
 def test_the_image_token_takes_the_number_of_a_marker(model, tokenizer):

@@ -111,7 +111,7 @@ def test_image_positions_are_found_without_a_token_id(models, monkeypatch):
     pair = two_prompts(model)
     edits = uneven_edit(model, "image")
     wanted = [logits(model, prompt, edits) for prompt in pair]
-    monkeypatch.setattr("headpursuit.models.image_positions.image_token_id", lambda _: None)
+    monkeypatch.setattr("headpursuit.models.senses.sense.Sense.token_id", lambda *_: None)
     for prompt, expected in zip(pair, wanted, strict=True):
         assert torch.equal(logits(model, prompt, edits), expected)
     assert [len(batch.prompt_of) for batch in read_mixed(model, pair, "image", batch_size=1)] == [4, 4]
@@ -119,7 +119,7 @@ def test_image_positions_are_found_without_a_token_id(models, monkeypatch):
 
 def test_image_positions_that_nothing_tells_are_refused(models, monkeypatch):
     model = models("chameleon")
-    monkeypatch.setattr("headpursuit.models.image_positions.image_token_id", lambda _: None)
+    monkeypatch.setattr("headpursuit.models.senses.sense.Sense.token_id", lambda *_: None)
     with pytest.raises(ValueError, match="config names no image token"):
         logits(model, two_prompts(model)[0], uneven_edit(model, "image"))
 

@@ -105,7 +105,9 @@ def test_chat_reads_the_prompt_within_the_template():
 def test_unknown_positions_are_refused_before_the_model_runs(as_users_run_it):
     model = tiny.word_model()
     with tiny.watched(model.network, "llama") as seen:
-        with pytest.raises(ValueError, match="unknown positions 'first'; choose last, prompt, generated, image, all"):
+        with pytest.raises(
+            ValueError, match="unknown positions 'first'; choose last, prompt, generated, image, audio, all"
+        ):
             next(read_mixed(model, PROMPTS, "first"))
         assert not any(seen.values())
 

@@ -18,7 +18,7 @@ from headpursuit.heads import Edit
 from headpursuit.media import ImagePrompt
 from headpursuit.models import LanguageModel, rescale
 from headpursuit.models.batches import batches
-from headpursuit.models.processors import placeholder_of
+from headpursuit.models.senses import SIGHT
 from headpursuit.models.text import read_logits
 
 IMAGE_ID, VIDEO_ID = 200, 201
@@ -238,7 +238,7 @@ def vision_model(family):
 
 def asking(model, text, image):
     """A prompt with the model's placeholder at `{}`."""
-    return ImagePrompt(text.format(placeholder_of(model.processor)), image)
+    return ImagePrompt(text.format(SIGHT.placeholder(model.processor)), image)
 
 
 @cache

@@ -14,10 +14,13 @@ from headpursuit.models import load
         ("speech_to_text", "speech_to_text listens, but what prepares sound for it is missing"),
         ("moonshine", "moonshine listens, but what prepares sound for it is missing"),
         ("speecht5", "speecht5 listens, but what prepares sound for it is missing"),
-        ("kyutai_speech_to_text", "kyutai_speech_to_text listens, but not as an encoder-decoder that hears"),
-        ("qwen2_audio", "qwen2_audio listens, but not as an encoder-decoder that hears"),
-        ("voxtral", "voxtral listens, but not as an encoder-decoder that hears"),
-        ("granite_speech", "granite_speech listens, but not as an encoder-decoder that hears"),
+        ("kyutai_speech_to_text", "kyutai_speech_to_text cannot be asked: it reads sound as codes beside every word"),
+        ("qwen2_audio", "qwen2_audio listens, but what prepares sound for it is missing"),
+        (
+            "voxtral",
+            "voxtral cannot be asked: it hears only within conversations that the package",
+        ),
+        ("granite_speech", "granite_speech listens, but what prepares sound for it is missing"),
         ("musicgen", "musicgen is an encoder-decoder that writes no text"),
     ],
 )

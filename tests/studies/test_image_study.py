@@ -117,10 +117,10 @@ def test_a_missing_image_is_named_before_the_model_runs(made, model, tmp_path):
 
 
 def test_where_images_have_no_positions_that_is_said(model, made, tmp_path, monkeypatch):
-    def nowhere(_):
+    def nowhere(*_):
         raise ValueError("images enter this model by its encoder")
 
-    monkeypatch.setattr("headpursuit.models.scaling.ImagePositions.of", nowhere)
+    monkeypatch.setattr("headpursuit.models.scaling.MediaPositions.of", nowhere)
     result = study(model, made[0].config, tmp_path / "study", task=made[2])
     assert not result.arms_of("image")
     assert result.remarks[-1] == (

@@ -19,7 +19,7 @@ from headpursuit.analysis.explaining import Explanation, explain
 from headpursuit.analysis.head_lists import HeadList, is_head_list, parse_heads, read_heads
 from headpursuit.analysis.nulls import explained_by_each, null_dictionaries
 from headpursuit.analysis.prompt_stream import check_chat, check_files, readable, sha256_of_prompts
-from headpursuit.analysis.prompts import ask_about, read_prompts
+from headpursuit.analysis.prompts import all_sounds, ask_about, read_prompts
 from headpursuit.analysis.ranking_heads import rank, rank_each
 from headpursuit.analysis.rankings import RankedHead, Ranking
 from headpursuit.analysis.readings import Reading, read

@@ -172,7 +172,7 @@ def _check_mergeable(first: Capture, other: Capture, number: int) -> None:
     ours, theirs = (asdict(one.identity) | asdict(one.config) for one in (first, other))
     # Where a model lay and how prompts were batched makes no difference; nor does the length of answers nobody read.
     irrelevant = {"model", "revision", "batch_size"}
-    if first.config.positions in ("last", "prompt", "image"):
+    if first.config.positions in ("last", "prompt", "image", "audio"):
         irrelevant.add("max_new_tokens")
     different = [name for name, value in ours.items() if value != theirs[name] and name not in irrelevant]
     if different:

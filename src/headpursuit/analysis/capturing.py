@@ -15,7 +15,7 @@ from headpursuit.analysis.captures import Capture
 from headpursuit.analysis.pooling import added, merged
 from headpursuit.analysis.prompt_stream import sha256_of_prompts
 from headpursuit.analysis.recording import Recording, begun_at, check_begun_with
-from headpursuit.media import GivenPrompts, prompt_stream
+from headpursuit.media import IMAGE, MODALITIES, GivenPrompts, prompt_stream
 from headpursuit.models import (
     GivenModel,
     Identity,
@@ -182,7 +182,10 @@ def _finished(
 ) -> Capture:
     moments = added(processes, recording.moments)
     if not moments or next(iter(moments.values())).count == 0:
-        empty = "no prompt has an image" if config.positions == "image" else "the model's answers are empty"
+        lacking: dict[str, str] = {
+            one.name: f"no prompt has {'an' if one is IMAGE else 'a'} {one.noun}" for one in MODALITIES
+        }
+        empty = lacking.get(config.positions, "the model's answers are empty")
         raise ValueError(f"nothing was captured: {empty}; capture prompt positions instead")
     samples = merged(processes, recording.reservoir.samples(), config.samples) if config.samples else None
     return Capture(moments, samples, config, identity, n_prompts, versions())

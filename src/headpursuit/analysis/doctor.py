@@ -5,21 +5,20 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from headpursuit.media import AudioPrompt, Sound
+from headpursuit.media import AudioPrompt, Prompt, Sound
 from headpursuit.models import (
     Certificate,
-    HearingFacts,
     LanguageModel,
+    SenseFacts,
     TokenizerFacts,
     UnembeddingFacts,
-    VisionFacts,
     batches,
-    hearing_facts,
+    examples_for,
     read_logits,
+    sense_facts,
     tokenizer_facts,
     unembedding,
     unembedding_facts,
-    vision_facts,
     write_weights,
 )
 from headpursuit.pursuit import PURSUIT_BYTES, Dictionary, Moments, Signals, pursue
@@ -40,7 +39,9 @@ class Estimate:
 
     model_bytes: int
     tokens_per_second: float
-    """Read in batches of 8; of a model that hears, seconds of sound."""
+    """Read in batches of 8; of an encoder that reads no text, images or seconds of sound."""
+    unit: str
+    """The things counted there, such as `tokens`."""
     capture_bytes: int
     """Moments of all heads, whatever the number of prompts."""
     sample_bytes: int
@@ -69,9 +70,9 @@ class Diagnosis:
     """Flags of the model and its files, and what each means."""
     tokenizer: TokenizerFacts
     unembedding: UnembeddingFacts
-    vision: VisionFacts | None
+    vision: SenseFacts | None
     """None for a model that sees nothing."""
-    hearing: HearingFacts | None
+    hearing: SenseFacts | None
     """None for a model that hears nothing."""
     estimate: Estimate
     versions: dict[str, str]
@@ -85,11 +86,11 @@ class Diagnosis:
             ("without heads", self.certificate.skipped or "no layer"),
             ("certificate", str(replace(self.certificate, flags={}, skipped="")).removeprefix("certified: ")),
             *((f"flag {flag}", self._meaning(flag)) for flag in sorted(self.flags)),
-            *([("vision", _vision(self.vision))] if self.vision else []),
-            *([("hearing", _hearing(self.hearing))] if self.hearing else []),
+            *([("vision", _sense(self.vision))] if self.vision else []),
+            *([("hearing", _sense(self.hearing))] if self.hearing else []),
             ("tokenizer", _tokenizer(self.tokenizer)),
             ("unembedding", _unembedding(self.unembedding)),
-            ("capture", _capture(self.estimate, "seconds of sound" if self.hearing else "tokens")),
+            ("capture", _capture(self.estimate)),
             ("pursuit", _pursuit(self.estimate)),
             ("versions", " ".join(f"{name} {number}" for name, number in self.versions.items())),
         ]
@@ -106,7 +107,7 @@ def diagnose(model: LanguageModel) -> Diagnosis:
         AnatomyError: If its heads cannot be found or certified.
     """
     anatomy, certificate = model.examine()
-    network, facts = model.network, unembedding_facts(model)
+    network, facts, senses = model.network, unembedding_facts(model), {one.modality: one for one in sense_facts(model)}
     return Diagnosis(
         model=model.name,
         revision=model.revision,
@@ -119,8 +120,8 @@ def diagnose(model: LanguageModel) -> Diagnosis:
         flags=model.flags,
         tokenizer=tokenizer_facts(model),
         unembedding=facts,
-        vision=vision_facts(model),
-        hearing=hearing_facts(model),
+        vision=senses.get("image"),
+        hearing=senses.get("audio"),
         estimate=estimate(model, facts),
         versions=versions(),
     )
@@ -130,18 +131,18 @@ def estimate(model: LanguageModel, facts: UnembeddingFacts) -> Estimate:
     """Estimate the cost of captures and pursuits from one short run of each kind of work."""
     sites = model.anatomy.sites
     start, n_read = time.perf_counter(), 0.0
-    hearing = hearing_facts(model)
-    heard = min(hearing.longest or _SECONDS, _SECONDS) if hearing else 0
-    for batch in batches(model, [_sound(heard) if hearing else _fitting(model)] * 8, 8):
+    prompt, unit, each = _estimated(model)
+    for batch in batches(model, [prompt] * 8, 8):
         with torch.no_grad():
             read_logits(model, batch)
         read = batch.source.get("attention_mask", batch.attention_mask)
-        n_read += 8 * heard if hearing else float(read.sum())
+        n_read += 8 * each if each else float(read.sum())
     seconds = time.perf_counter() - start
     signals = sum(site.width for site in sites) * facts.d_model * 4
     return Estimate(
         model_bytes=sum(p.numel() * p.element_size() for p in model.network.parameters()),
         tokens_per_second=n_read / seconds,
+        unit=unit,
         capture_bytes=sum(site.n_heads * site.d_head * (site.d_head + 1) for site in sites) * 8,
         sample_bytes=sum(site.width for site in sites) * 4,
         pursuit_bytes=signals + PURSUIT_BYTES,
@@ -149,10 +150,16 @@ def estimate(model: LanguageModel, facts: UnembeddingFacts) -> Estimate:
     )
 
 
-def _sound(seconds: float) -> AudioPrompt:
-    """Faint noise."""
-    values = 0.01 * torch.randn(int(seconds * _RATE), generator=torch.Generator().manual_seed(0))
-    return AudioPrompt(Sound(values.numpy(), _RATE))
+def _estimated(model: LanguageModel) -> tuple[Prompt, str, float]:
+    """A prompt to measure by, what is counted in it, and how much of that it holds; 0: its tokens."""
+    if model.encoder_sense is None:
+        return _fitting(model), "tokens", 0.0
+    if not model.hears:
+        return examples_for(model.encoder_sense)[0], "images", 1.0
+    longest = next(facts.longest for facts in sense_facts(model))
+    seconds = min(longest or _SECONDS, _SECONDS)
+    noise = 0.01 * torch.randn(int(seconds * _RATE), generator=torch.Generator().manual_seed(0))
+    return AudioPrompt(Sound(noise.numpy(), _RATE)), "seconds of sound", seconds
 
 
 def _fitting(model: LanguageModel) -> str:
@@ -193,11 +200,17 @@ def _tokenizer(facts: TokenizerFacts) -> str:
     )
 
 
-def _vision(facts: VisionFacts) -> str:
-    token = "no image token named" if facts.token_id is None else f"image token {facts.token_id} ({facts.token})"
+def _sense(facts: SenseFacts) -> str:
+    length = "any length" if facts.longest is None else f"{facts.longest:g} s at once"
+    heard = f", one channel at {facts.rate:,} Hz, {length}" if facts.rate else ""
+    if facts.placeholder is None:
+        reads = "hears, prompts are sound" if facts.rate else "sees, prompts are images with the beginning of an answer"
+        return f"{facts.processor}{heard}; its encoder {reads}"
+    name = facts.modality
+    token = f"no {name} token named" if facts.token_id is None else f"{name} token {facts.token_id} ({facts.token})"
     return (
-        f"{facts.processor}, decoder {facts.decoder or 'the network itself'}, {token}, "
-        f"{facts.placeholder} in a prompt; image positions: {facts.positions}"
+        f"{facts.processor}{heard}, decoder {facts.decoder or 'the network itself'}, {token}, "
+        f"{facts.placeholder} in a prompt; {name} positions: {facts.positions}"
     )
 
 
@@ -210,14 +223,9 @@ def _unembedding(facts: UnembeddingFacts) -> str:
     )
 
 
-def _hearing(facts: HearingFacts) -> str:
-    length = "any length" if facts.longest is None else f"{facts.longest:g} s at once"
-    return f"{facts.processor}, one channel at {facts.rate:,} Hz, {length}; its encoder hears, prompts are sound"
-
-
-def _capture(e: Estimate, of_what: str) -> str:
+def _capture(e: Estimate) -> str:
     return (
-        f"model {_size(e.model_bytes)}; about {e.tokens_per_second:,.0f} {of_what} a second; a capture takes "
+        f"model {_size(e.model_bytes)}; about {e.tokens_per_second:,.0f} {e.unit} a second; a capture takes "
         f"{_size(e.capture_bytes)} and {_size(e.sample_bytes * 1000)} for 1,000 samples, for any number of prompts"
     )
 

@@ -7,24 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from headpursuit.conversations import Conversation
-from headpursuit.media import (
-    AudioPrompt,
-    ImagePrompt,
-    ImageSource,
-    Prompt,
-    Sound,
-    SoundSource,
-    StoredImage,
-    checked,
-    open_sound,
-)
-from headpursuit.media.images.opening import open_image
-
-_ANY_RATE = 16000
-"""A rate that sounds are read at, to see whether they can be."""
-
-_READ = 1 << 16
-"""Bytes of a file that are hashed, beside its size: enough to tell files apart, cheap for a million of them."""
+from headpursuit.media import MediaPrompt, Prompt, checked, content_of
 
 
 def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
@@ -37,30 +20,12 @@ def sha256_of_prompts(prompts: Collection[Prompt]) -> str:
     for prompt in checked(prompts):
         if isinstance(prompt, str):
             digest.update(f"{len(prompt)} {prompt}".encode(errors="surrogatepass"))
-        elif isinstance(prompt, AudioPrompt):
-            digest.update(b"sound ")
-            digest.update(_content_of(prompt.audio))
         elif isinstance(prompt, Conversation):
             digest.update(f"messages {json.dumps(prompt.to_json())} ".encode())
         else:
-            digest.update(f"image {len(prompt.text)} {prompt.text} ".encode())
-            digest.update(_content_of(prompt.image))
+            digest.update(f"{prompt.modality.name} {len(prompt.text)} {prompt.text} ".encode())
+            digest.update(content_of(prompt.source))
     return digest.hexdigest()
-
-
-def _content_of(source: ImageSource | SoundSource) -> bytes:
-    """Bytes that tell an image or a sound from others; a file that is not there is told by its name."""
-    if isinstance(source, StoredImage):
-        content = source.read()
-        return f"{source.name} {len(content)} ".encode() + hashlib.sha256(content[:_READ]).digest()
-    if isinstance(source, Sound):
-        return f"{source.rate} {source.values.shape} ".encode() + hashlib.sha256(source.values.tobytes()).digest()
-    if not isinstance(source, Path):
-        return f"{source.mode} {source.size} ".encode() + hashlib.sha256(source.tobytes()).digest()
-    if not source.is_file():
-        return source.name.encode()
-    with source.open("rb") as file:
-        return f"{source.name} {source.stat().st_size} ".encode() + hashlib.sha256(file.read(_READ)).digest()
 
 
 def check_files(prompts: Iterable[Prompt]) -> None:
@@ -70,18 +35,10 @@ def check_files(prompts: Iterable[Prompt]) -> None:
         FileNotFoundError: If one is; the text names the prompt and the file.
     """
     for number, prompt in enumerate(prompts, start=1):
-        what, file = _file_of(prompt)
-        if file is not None and not file.is_file():
+        file = prompt.source if isinstance(prompt, MediaPrompt) else None
+        if isinstance(prompt, MediaPrompt) and isinstance(file, Path) and not file.is_file():
+            what = prompt.modality.file_noun
             raise FileNotFoundError(f"prompt {number}: there is no {what} {file}; mend the path, or `skip_bad=True`")
-
-
-def _file_of(prompt: Prompt) -> tuple[str, Path | None]:
-    """The file beside a prompt's text, and what it is of; None if there is none."""
-    if isinstance(prompt, AudioPrompt):
-        return "sound file", prompt.audio if isinstance(prompt.audio, Path) else None
-    if isinstance(prompt, ImagePrompt):
-        return "image", prompt.image if isinstance(prompt.image, Path) else None
-    return "", None
 
 
 def check_chat(prompts: Iterable[Prompt], chat: bool) -> None:
@@ -126,10 +83,8 @@ def readable(prompts: Collection[Prompt], skipped: Callable[[str], None]) -> Col
     left_out = set()
     for number, prompt in enumerate(prompts):
         try:
-            if isinstance(prompt, ImagePrompt):
-                open_image(prompt.image)
-            elif isinstance(prompt, AudioPrompt):
-                open_sound(prompt.audio, _ANY_RATE)
+            if isinstance(prompt, MediaPrompt):
+                prompt.modality.open(prompt.source)
         except (OSError, ValueError) as error:
             left_out.add(number)
             skipped(f"prompt {number + 1} is skipped: {error}")

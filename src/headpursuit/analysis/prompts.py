@@ -7,10 +7,20 @@ from typing import Any
 
 from headpursuit.conversations import Conversation
 from headpursuit.files import TABLES, Row, check_text, column, is_blank, lines_of, rows_of
-from headpursuit.media import AudioPrompt, ImagePrompt, ImageSource, Prompt, image_sources
+from headpursuit.media import (
+    AUDIO,
+    IMAGE,
+    MODALITIES,
+    MediaPrompt,
+    Modality,
+    Prompt,
+    Source,
+    media_sources,
+    prompt_about,
+)
 
-PROMPT, MESSAGES, IMAGE, AUDIO = "prompt", "messages", "image_path", "audio_path"
-"""The columns that are read."""
+PROMPT, MESSAGES = "prompt", "messages"
+"""The columns that are read, beside those of the modalities (`image_path`, `audio_path`)."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +46,10 @@ def read_prompts(path: Path | str, column: str | None = None) -> PromptFile:
     """Read prompts from a table (`.jsonl .json .csv .tsv .parquet`), or from a `.txt` file, one a line.
 
     Their column is `prompt`; rows without one may have `messages`, a list of `{"role": ..., "content": ...}` that ends
-    before the model's turn, for `chat`. A column `image_path` that is not empty names the image a prompt is about: a
-    path, or one that starts in the file's own folder. A row with `audio_path` instead of a prompt is sound, for a model
-    that hears. Images and sounds are not opened here. Blank lines are skipped. Other columns, such as `label`, are
-    ignored.
+    before the model's turn, for `chat`. A column `image_path` or `audio_path` that is not empty names the image or the
+    sound that a prompt is about: a path, or one that starts in the file's own folder. The prompt may be missing there,
+    for models whose encoder reads no text. Images and sounds are not opened here. Blank lines are skipped. Other
+    columns, such as `label`, are ignored.
 
     Args:
         path: The file.
@@ -70,39 +80,56 @@ def read_prompts(path: Path | str, column: str | None = None) -> PromptFile:
 
 
 @dataclass(frozen=True)
-class OneQuestion(Collection[ImagePrompt]):
-    """The same question about every image."""
+class OneQuestion(Collection[MediaPrompt]):
+    """The same question about every image, or about every sound; or none."""
 
-    images: tuple[ImageSource, ...]
+    modality: Modality
+    sources: tuple[Source, ...]
     question: str
 
     def __len__(self) -> int:
-        return len(self.images)
+        return len(self.sources)
 
-    def __iter__(self) -> Iterator[ImagePrompt]:
-        return (ImagePrompt(self.question, image) for image in self.images)
+    def __iter__(self) -> Iterator[MediaPrompt]:
+        return (prompt_about(self.modality, self.question, source) for source in self.sources)
 
     def __contains__(self, prompt: object) -> bool:
         return any(prompt == other for other in self)
 
 
 def ask_about(source: Path | str, question: str) -> OneQuestion:
-    """Ask the same about every image of a source.
+    """Ask the same about every image of a source; or about every sound, where there are no images.
 
     Args:
         source: A folder, with its sub-folders, in the order of the files' names; or `hf:NAME` or `hf:NAME:SPLIT`, a
-            data set of the Hugging Face hub that has a column of images.
+            data set of the Hugging Face hub that has a column of images or of sounds.
         question: What is asked.
 
     Raises:
         ExtraMissing: If a data set needs the library `datasets` and it is not installed.
         FileNotFoundError: If there is no such folder.
-        ValueError: If there is no image, or the question is empty.
+        ValueError: If there is neither image nor sound, or the question is empty.
     """
     check_text(question, "the question about the images")
     if is_blank(question):
         raise ValueError("the question about the images is empty")
-    return OneQuestion(tuple(image_sources(str(source))), question)
+    modality, sources = media_sources(str(source), MODALITIES)
+    return OneQuestion(modality, tuple(sources), question)
+
+
+def all_sounds(source: Path | str) -> OneQuestion:
+    """Every sound of a source as a prompt without a question, for models that write what they hear.
+
+    Args:
+        source: As in `ask_about`.
+
+    Raises:
+        ExtraMissing: If a data set needs the library `datasets` and it is not installed.
+        FileNotFoundError: If there is no such folder.
+        ValueError: If there is no sound.
+    """
+    _, sources = media_sources(str(source), (AUDIO,))
+    return OneQuestion(AUDIO, tuple(sources), "")
 
 
 def _prompts(file: Path, name: str | None) -> Iterator[Prompt]:
@@ -113,20 +140,22 @@ def _prompts(file: Path, name: str | None) -> Iterator[Prompt]:
 
 def _prompt(row: Row, name: str | None, folder: Path) -> Prompt:
     asked = name or (MESSAGES if MESSAGES in row and PROMPT not in row else PROMPT)
-    sound = _path(row, AUDIO)
-    if sound and is_blank(str(row.get(asked) or "")):
-        return AudioPrompt(folder / sound)
-    given, image = _asked(row, asked, named=name is not None), _path(row, IMAGE)
-    if sound:
-        raise ValueError(f"{row.where}: it has {AUDIO} and {asked}, but models that hear take no text; leave one out")
+    found = {modality: path for modality in MODALITIES if (path := _path(row, modality.column))}
+    if len(found) > 1:
+        raise ValueError(f"{row.where}: it has {' and '.join(one.column for one in found)}; a prompt has one of them")
+    modality, path = next(iter(found.items()), (None, ""))
+    if modality is not None and is_blank(str(row.get(asked) or "")) and (modality is AUDIO or asked not in row):
+        return prompt_about(modality, "", folder / path)
+    given = _asked(row, asked, named=name is not None)
     if isinstance(given, str):
         check_text(given, f"{row.where}, {asked}")
         if not is_blank(given):
-            return ImagePrompt(given, folder / image) if image else given
+            return prompt_about(modality, given, folder / path) if modality else given
     if not isinstance(given, list):
         raise ValueError(f"{row.where}: the {asked} is empty or no text ({given!a:.60}); write it, or take the row out")
-    if image:
-        raise ValueError(f"{row.where}: messages with an image cannot be read; give {PROMPT} and {IMAGE}")
+    if modality is not None:
+        what = f"{'an' if modality is IMAGE else 'a'} {modality.noun}"
+        raise ValueError(f"{row.where}: messages with {what} cannot be read; give {PROMPT} and {modality.column}")
     try:
         return Conversation.of(given)
     except ValueError as error:

@@ -30,17 +30,19 @@ def capture(
     prompts: Annotated[
         str,
         typer.Option(
-            help=f"{options.PROMPTS_HELP} image_path: their images; audio_path: sounds instead. "
-            "Or a folder of sounds; or, with --ask, a folder of images or hf:NAME."
+            help=f"{options.PROMPTS_HELP} image_path, audio_path: their images or sounds. "
+            "Or a folder of images or sounds, or hf:NAME, with --ask; sounds alone also without."
         ),
     ],
     output: options.OutputOption,
     column: options.ColumnOption = None,
     ask: Annotated[
-        str | None, typer.Option(help="What is asked about each image of a folder or hf:NAME.", show_default=False)
+        str | None,
+        typer.Option(help="What is asked about each image (or sound) of a folder or hf:NAME.", show_default=False),
     ] = None,
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Name images that are missing or broken, and go on without them.")
+        bool,
+        typer.Option("--skip-bad", help="Name images and sounds that are missing or broken; go on without them."),
     ] = False,
     resume: options.ResumeOption = False,
     device: options.DeviceOption = "auto",
@@ -52,6 +54,7 @@ def capture(
     """Record what every head does while the model reads prompts or its own answers."""
     from headpursuit.analysis import (
         CaptureConfig,
+        all_sounds,
         ask_about,
         check_chat,
         check_files,
@@ -60,27 +63,27 @@ def capture(
         readable,
     )
     from headpursuit.analysis import capture as run
-    from headpursuit.media import AudioPrompt, is_hub, sound_files
+    from headpursuit.media import AUDIO, IMAGE, is_hub, media_sources
     from headpursuit.media.images.folders import other_files
 
-    sounds = sound_files(Path(prompts)) if ask is None and Path(prompts).is_dir() else []
-    of_images = not sounds and (is_hub(prompts) or Path(prompts).is_dir())
-    if sounds and column is not None:
-        raise ValueError("--column goes with a file of prompts; a folder of sounds has none")
-    if of_images and ask is None:
-        what = "a data set" if is_hub(prompts) else "a folder"
-        raise ValueError(f'{prompts} is {what}; say what to ask about its images: --ask "What is this?"')
-    if ask is not None and not of_images:
+    is_file = not is_hub(prompts) and not Path(prompts).is_dir()
+    if ask is not None and is_file:
         raise ValueError(f"--ask goes with a folder of images or hf:NAME, and {prompts} is neither")
-    if ask is not None and column is not None:
-        raise ValueError("--column goes with a file of prompts; the images of --ask have none")
+    if column is not None and not is_file:
+        raise ValueError("--column goes with a file of prompts; images and sounds of a folder or hf:NAME have none")
     texts: Collection[Prompt]
-    if sounds:
-        texts = tuple(map(AudioPrompt, sounds))
+    if is_file:
+        texts = read_prompts(prompts, column)
+    elif ask is not None:
+        texts = asked = ask_about(prompts, ask)
+        others = other_files(Path(prompts)) if asked.modality is IMAGE and not is_hub(prompts) else ""
+        if others:
+            notes.print(others, markup=False, soft_wrap=True)
     else:
-        texts = read_prompts(prompts, column) if ask is None else ask_about(prompts, ask)
-    if ask is not None and not is_hub(prompts) and (others := other_files(Path(prompts))):
-        notes.print(others, markup=False, soft_wrap=True)
+        if media_sources(prompts, (AUDIO, IMAGE))[0] is IMAGE:
+            what = "a data set" if is_hub(prompts) else "a folder"
+            raise ValueError(f'{prompts} is {what}; say what to ask about its images: --ask "What is this?"')
+        texts = all_sounds(prompts)
     config = CaptureConfig(**given_in(ctx))
     check_chat(texts, config.chat)
     if skip_bad:

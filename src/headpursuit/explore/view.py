@@ -2,23 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import parse_qsl, urlencode
 
 from headpursuit.analysis import Score
 from headpursuit.explore.visitor_input import LONGEST_CONCEPT, LONGEST_HEADS, LONGEST_PROMPT, check_length
+from headpursuit.heads import NamedScope
 from headpursuit.models import LanguageModel
 
 SCALES = (-3.0, 8.0)
-SCOPES = ("all", "prompt", "generated", "image", "text")
+SCOPES = get_args(NamedScope)
 MOST_HEADS = 32
 MOST_TOKENS = 64
 _LONGEST_ADDRESS = 20_000
 
 
 def scopes_of(model: LanguageModel) -> tuple[str, ...]:
-    """The scopes of an edit: image positions only where a model sees."""
-    return SCOPES if model.sees_images else SCOPES[:3]
+    """The scopes of an edit: positions of images and sounds only where a model reads them."""
+    own = tuple(sense.modality.name for sense in model.senses)
+    return (*SCOPES[:3], *own, *(("text",) if own else ()))
 
 
 @dataclass(frozen=True)

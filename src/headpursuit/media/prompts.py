@@ -1,21 +1,38 @@
-"""Prompts about an image, prompts that are heard, and all that may be a prompt."""
+"""All that may be a prompt: texts, texts with an image or a sound, and conversations."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from headpursuit.conversations import Conversation
 from headpursuit.given import collected, each, listed
-from headpursuit.media.sources import ImageSource, SoundSource
+from headpursuit.media.modality import AUDIO, IMAGE, Modality
+from headpursuit.media.sources import ImageSource, SoundSource, Source
+
+
+class MediaPrompt(ABC):
+    """A text with something of a modality; what is written about prompts reads these names alone."""
+
+    modality: ClassVar[Modality]
+    text: str
+
+    @property
+    @abstractmethod
+    def source(self) -> Source:
+        """The image, the sound, ..."""
 
 
 @dataclass(frozen=True)
-class ImagePrompt:
+class ImagePrompt(MediaPrompt):
     """A question to a vision-language model about one image."""
 
+    modality = IMAGE
+
     text: str
-    """With the model's image placeholder in it where the image belongs; in a chat, the question alone."""
+    """With the model's image placeholder in it where the image belongs; in a chat, the question alone. For a model
+    whose encoder reads the image alone (TrOCR, Donut): the beginning of the answer, which may be empty."""
     image: ImageSource
     """A path may be given as text."""
 
@@ -23,29 +40,59 @@ class ImagePrompt:
         if isinstance(self.image, str):
             object.__setattr__(self, "image", Path(self.image))
 
+    @property
+    def source(self) -> ImageSource:
+        """The image."""
+        return self.image
+
 
 @dataclass(frozen=True)
-class AudioPrompt:
-    """A recording for a model that listens; what it writes is what it heard."""
+class AudioPrompt(MediaPrompt):
+    """A recording for a model that listens, and what is asked about it."""
+
+    modality = AUDIO
 
     audio: SoundSource
     """A path may be given as text."""
+    text: str = ""
+    """With the model's placeholder in it where the sound belongs; in a chat, the question alone. Models whose encoder
+    hears, like Whisper, take none: what they write is what they heard."""
 
     def __post_init__(self) -> None:
         if isinstance(self.audio, str):
             object.__setattr__(self, "audio", Path(self.audio))
 
+    @property
+    def source(self) -> SoundSource:
+        """The sound."""
+        return self.audio
+
     def __str__(self) -> str:
-        return f"[{self.audio}]" if isinstance(self.audio, Path) else "[sound]"
+        heard = f"[{self.audio}]" if isinstance(self.audio, Path) else "[sound]"
+        return f"{heard} {self.text}".strip()
 
 
-Prompt: TypeAlias = str | ImagePrompt | AudioPrompt | Conversation
+OF = {kind.modality.name: kind for kind in (ImagePrompt, AudioPrompt)}
+"""The kind of prompt of each modality, by its name."""
+
+Prompt: TypeAlias = str | MediaPrompt | Conversation
 """Text, text with an image, sound, or the messages of a chat: all that a model reads."""
 
-GivenPrompts: TypeAlias = Iterable[Prompt] | ImagePrompt | AudioPrompt | Conversation
+GivenPrompts: TypeAlias = Iterable[Prompt] | MediaPrompt | Conversation
 """Prompts in any iterable; one alone, such as a text, is one prompt."""
 
 _GIVEN = ("prompt", Prompt, "a text, an ImagePrompt, an AudioPrompt, a Conversation, or a list of these")
+
+
+def prompt_about(modality: Modality, text: str, source: Source) -> MediaPrompt:
+    """A prompt of a modality."""
+    found: MediaPrompt = OF[modality.name](**{"text": text, modality.name: source})  # type: ignore[arg-type]
+    return found
+
+
+def said(prompt: Prompt) -> str:
+    """The text of a prompt: of a conversation its messages, of a sound without text its name."""
+    return prompt.text if isinstance(prompt, MediaPrompt) and prompt.text else str(prompt)
 
 
 def prompts_of(given: GivenPrompts) -> tuple[Prompt, ...]:

@@ -21,16 +21,15 @@ from headpursuit.models.export import (
     verify,
     verify_export,
 )
+from headpursuit.models.export.compare import examples_for
 from headpursuit.models.export.gguf import check_unembedding, edit_gguf, gguf_path, verify_gguf
 from headpursuit.models.facts import (
-    HearingFacts,
+    SenseFacts,
     TokenizerFacts,
     UnembeddingFacts,
-    VisionFacts,
-    hearing_facts,
+    sense_facts,
     tokenizer_facts,
     unembedding_facts,
-    vision_facts,
 )
 from headpursuit.models.fitting import fitting
 from headpursuit.models.framing import Framing, tell_of_frames

@@ -20,11 +20,11 @@ from transformers import Cache
 from headpursuit.heads import Edit, Scope
 from headpursuit.models.anatomy import AnatomyError
 from headpursuit.models.anatomy.sites import TOLERANCE
-from headpursuit.models.image_positions import numbers_positions
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.layers import Layers, layers_of
 from headpursuit.models.positions import RowsNow
 from headpursuit.models.scaling import Applied, rescale_rows
+from headpursuit.models.senses.positions import numbers_positions
 from headpursuit.models.sharding import is_sharded
 
 _POSITIONS = 3

@@ -11,14 +11,11 @@ from torch import Tensor
 
 from headpursuit.conversations import Conversation
 from headpursuit.files import is_blank
-from headpursuit.media import AudioPrompt, GivenPrompts, ImagePrompt, prompts_of
-from headpursuit.media.images.opening import image_size
+from headpursuit.media import GivenPrompts, MediaPrompt, prompts_of
 from headpursuit.models.framing import Framing
-from headpursuit.models.image_batches import check_pictures, read_pictures, text_of
-from headpursuit.models.image_positions import image_token_id, numbers_positions, with_answers
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.processors import placeholder_of
-from headpursuit.models.sound_batches import check_sounds, read_sounds, size_of_sound
+from headpursuit.models.media_batches import beginning_of, check_media, read_media, size_of
+from headpursuit.models.senses.positions import numbers_positions, placeholder_ids, with_answers
 from headpursuit.models.starting import start_ids
 from headpursuit.settings import Chat
 
@@ -34,8 +31,8 @@ class Batch:
     source: Mapping[str, Tensor] = field(default_factory=dict)
     """Inputs of an encoder-decoder's encoder, padded on the right if they are text; the tokens are its decoder's then,
     and begin with a start that nobody wrote."""
-    pictures: Mapping[str, Tensor] = field(default_factory=dict)
-    """The model's other inputs about images: pixels, their layout, and which tokens are theirs."""
+    media: Mapping[str, Tensor] = field(default_factory=dict)
+    """The model's other inputs about images and sounds: pixels, their layout, and which tokens are theirs."""
     numbers_positions: bool = False
     """True if the model works out positions from where the images are."""
 
@@ -49,7 +46,7 @@ class Batch:
         """The inputs of `generate`."""
         if self.source:  # nothing is masked in front of what the decoder writes
             return {"decoder_input_ids": self.input_ids, **self.source}
-        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, **self.pictures}
+        return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, **self.media}
 
     @property
     def inputs(self) -> dict[str, Tensor]:
@@ -60,9 +57,9 @@ class Batch:
 
 
 class Batches:
-    """Batches that are made when they are asked for: pictures are opened then, and none are kept.
+    """Batches that are made when they are asked for: images and sounds are opened then, and none are kept.
 
-    No `Sequence`: checks of types look at a random item of one, which would open its pictures out of turn.
+    No `Sequence`: checks of types look at a random item of one, which would open its images out of turn.
     """
 
     def __init__(self, makers: Sequence[Callable[[], Batch]]) -> None:
@@ -88,9 +85,9 @@ def batches(
     first: int = 0,
     times: int = 1,
 ) -> Batches:
-    """Tokenize prompts and batch those of similar length; prompts with an image go with others of their kind.
+    """Tokenize prompts and batch those of similar length; prompts of a modality go with others of their kind.
 
-    Pictures are looked at before anything runs, but opened only when their batch is taken.
+    Images and sounds are looked at before anything runs, but opened only when their batch is taken.
 
     Args:
         model: The model.
@@ -104,35 +101,29 @@ def batches(
             prompt in one batch.
 
     Raises:
-        FileNotFoundError: If an image is missing.
+        FileNotFoundError: If an image or a sound is missing.
         TypeError: If one is no prompt; the text has its number.
-        ValueError: No prompts, an empty prompt, a prompt longer than the context, no chat template; or an image that
-            cannot be read, a text that does not say where it goes, or a model that reads none.
+        ValueError: No prompts, an empty prompt, a prompt longer than the context, no chat template; or an image or a
+            sound that cannot be read, a text that does not say where it goes, or a model that reads none.
     """
     prompts = prompts_of(prompts)
     if batch_size < 1:
         raise ValueError(f"the batch size is {batch_size}; it must be at least 1")
     frame = Framing.of(model, chat)
-    seen = {i: prompt for i, prompt in enumerate(prompts) if isinstance(prompt, ImagePrompt)}
-    sounds = {i: prompt for i, prompt in enumerate(prompts) if isinstance(prompt, AudioPrompt)}
+    media = {i: prompt for i, prompt in enumerate(prompts) if isinstance(prompt, MediaPrompt)}
     ids = {
-        i: encode(frame, first + i, prompt)
-        for i, prompt in enumerate(prompts)
-        if not isinstance(prompt, ImagePrompt | AudioPrompt)
+        i: encode(frame, first + i, prompt) for i, prompt in enumerate(prompts) if not isinstance(prompt, MediaPrompt)
     }
-    check_pictures(frame, {first + i: prompt for i, prompt in seen.items()})
-    check_sounds(frame, {first + i: prompt for i, prompt in sounds.items()})
+    check_media(frame, {first + i: prompt for i, prompt in media.items()})
     for i, tokens in ids.items():
         check_length(model, first + i, len(tokens), 0 if model.has_encoder else room)
     makers: list[Callable[[], Batch]] = []
     for part in _parts(model, {i: (len(tokens),) for i, tokens in ids.items()}, batch_size, times):
         makers.append(lambda part=part: _pad(model, part, ids, first, room))  # type: ignore[misc]
-    lengths = {i: (size_of_sound(model, prompt),) for i, prompt in sounds.items()}
-    for part in _parts(model, lengths, batch_size, times):
-        makers.append(lambda part=part: _hear(frame, part, sounds, first, room))  # type: ignore[misc]
-    sizes = {i: (_n_words(frame, prompt), *image_size(prompt.image)) for i, prompt in seen.items()}
-    for part in _parts(model, sizes, batch_size, times):
-        makers.append(lambda part=part: _open(frame, part, seen, first, room))  # type: ignore[misc]
+    for sense in model.senses:
+        sizes = {i: size_of(frame, prompt) for i, prompt in media.items() if prompt.modality is sense.modality}
+        for part in _parts(model, sizes, batch_size, times):
+            makers.append(lambda part=part: _open(frame, part, media, first, room))  # type: ignore[misc]
     return Batches(makers)
 
 
@@ -142,12 +133,9 @@ def _parts(model: LanguageModel, sizes: Mapping[int, tuple[int, ...]], batch_siz
     groups = [order]
     if sizes and not model.certificate.padding:  # then only prompts of one length go together
         groups = [list(group) for _, group in groupby(order, key=lambda i: sizes[i])]
+    elif model.encoder_sense is not None:  # what a decoder begins with is not padded
+        groups = [list(group) for _, group in groupby(order, key=lambda i: sizes[i][0])]
     return [group[i : i + batch_size] for group in groups for i in range(0, len(group), batch_size)]
-
-
-def _n_words(frame: Framing, prompt: ImagePrompt) -> int:
-    """Tokens of the text around an image, and one for the image, which takes as many as its size asks for."""
-    return len(frame.model.tokenizer.encode(text_of(frame, prompt), add_special_tokens=False))
 
 
 def context_length(model: LanguageModel) -> int:
@@ -181,8 +169,12 @@ def encode(frame: Framing, number: int, prompt: str | Conversation) -> list[int]
         raise ValueError(f"prompt {number + 1} is empty; write it, or leave it out")
     try:
         model, text = frame.model, frame.text(prompt)
-        if model.hears:
-            raise ValueError(f"it is text, but {model.name or 'this model'} hears; give sound (audio_path)")
+        if model.encoder_sense is not None:
+            sense = model.encoder_sense
+            raise ValueError(
+                f"it is text, but {model.name or 'this model'} {sense.verb}; give {sense.modality.many} "
+                f"({sense.modality.column})"
+            )
     except ValueError as error:
         raise ValueError(f"prompt {number + 1}: {error}") from error
     if model.has_encoder:
@@ -191,11 +183,13 @@ def encode(frame: Framing, number: int, prompt: str | Conversation) -> list[int]
         ids = _without_end(model, text)
     else:
         ids = model.tokenizer.encode(text, add_special_tokens=False)
-    if model.sees_images and placeholder_of(model.processor) in said:
-        raise ValueError(
-            f"prompt {number + 1} has a place for an image, {placeholder_of(model.processor)}, but no image; "
-            "name one (image_path), or take the place out"
-        )
+    for sense in model.senses:
+        place = sense.told_placeholder(model.processor)
+        if place and place in said:
+            raise ValueError(
+                f"prompt {number + 1} has a place for {sense.article}, {place}, but no {sense.modality.noun}; name one "
+                f"({sense.modality.column}), or take the place out"
+            )
     if not ids:
         raise ValueError(f"prompt {number + 1} is empty; write it, or leave it out")
     rows = embedding_rows(model)
@@ -239,29 +233,32 @@ def _pad(model: LanguageModel, indices: list[int], ids: dict[int, list[int]], fi
     return Batch(numbers, torch.tensor(rows, device=model.device), torch.tensor(masks, device=model.device))
 
 
-def _hear(frame: Framing, indices: list[int], prompts: dict[int, AudioPrompt], first: int, room: int) -> Batch:
-    """Open the recordings of some prompts, and make what the model is given."""
-    numbers = tuple(first + i for i in indices)
-    return _begun(frame.model, numbers, read_sounds(frame, [(first + i, prompts[i]) for i in indices]), room)
-
-
-def _begun(model: LanguageModel, numbers: tuple[int, ...], source: dict[str, Tensor], room: int) -> Batch:
+def _begun(
+    model: LanguageModel,
+    numbers: tuple[int, ...],
+    source: dict[str, Tensor],
+    room: int,
+    beginnings: Sequence[list[int]] = (),
+) -> Batch:
     """A batch of an encoder's inputs and of the beginning of the decoder's answers."""
-    start = start_ids(model, source, len(numbers))
+    start = start_ids(model, source, len(numbers), beginnings)
     check_length(model, numbers[0], start.shape[1], room)
     return Batch(numbers, start, torch.ones_like(start), source)
 
 
-def _open(frame: Framing, indices: list[int], prompts: dict[int, ImagePrompt], first: int, room: int) -> Batch:
-    """Open the pictures of some prompts, and make what the model is given."""
-    numbers = tuple(first + i for i in indices)
-    model = frame.model
-    given = read_pictures(frame, [(first + i, prompts[i]) for i in indices])
+def _open(frame: Framing, indices: list[int], prompts: dict[int, MediaPrompt], first: int, room: int) -> Batch:
+    """Open what some prompts are about, and make what the model is given."""
+    numbers, model = tuple(first + i for i in indices), frame.model
+    given = read_media(frame, [(first + i, prompts[i]) for i in indices])
+    if model.encoder_sense is not None:
+        return _begun(model, numbers, given, room, [beginning_of(frame, prompts[i]) for i in indices])
+    if model.has_encoder:
+        return _begun(model, numbers, given, room)
     ids, mask = given.pop("input_ids"), given.pop("attention_mask")
     for number, n_tokens in zip(numbers, mask.sum(1).tolist(), strict=True):
         check_length(model, number, n_tokens, room)
     # With rotary positions for height and width, a model counts from where the images are.
-    return Batch(numbers, ids, mask, pictures=given, numbers_positions=numbers_positions(model.network))
+    return Batch(numbers, ids, mask, media=given, numbers_positions=numbers_positions(model.network))
 
 
 def followed_by(
@@ -276,8 +273,7 @@ def followed_by(
         input_ids=torch.cat([batch.input_ids, new], dim=1),
         attention_mask=torch.cat([batch.attention_mask, read.to(batch.attention_mask)], dim=1),
     )
-    if not batch.pictures:
+    if not batch.media:
         return found
-    image_id = image_token_id(model.network)
-    of_image = batch.input_ids == (-1 if image_id is None else image_id)
-    return replace(found, pictures=with_answers(batch.pictures, of_image, new.shape[1]))
+    of_media = torch.isin(batch.input_ids, batch.input_ids.new_tensor(placeholder_ids(model.network)))
+    return replace(found, media=with_answers(batch.media, of_media, new.shape[1]))

@@ -11,20 +11,23 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from headpursuit.media import GivenPrompts, Prompt, prompt_stream
+from headpursuit.media import MODALITIES, GivenPrompts, Prompt, prompt_stream
 from headpursuit.models.anatomy import HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled
-from headpursuit.models.image_batches import image_positions
-from headpursuit.models.image_positions import ImagePositions
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.media_batches import media_positions
 from headpursuit.models.norms import inverse_scale
+from headpursuit.models.senses.positions import MediaPositions
 from headpursuit.models.sharding import whole_width
 from headpursuit.models.text import continue_batch
 from headpursuit.settings import Chat, Positions
 
 Receive = Callable[[str, Float[Tensor, "n_samples n_heads d_head"]], None]
 """Takes a site (`L12`) and its mixed values, in the network's dtype and on its device."""
+
+MEDIA = tuple(modality.name for modality in MODALITIES)
+"""Positions that stand for something that is no text."""
 
 _WINDOW = 4096
 """Prompts that are held as tokens at once; within them, batches are made of similar lengths."""
@@ -70,7 +73,8 @@ def read_mixed(
         model: The model.
         prompts: Texts, and texts with an image; gone through once, or twice if they are more than a few thousand.
         positions: `last`: each prompt's last token. `prompt`: all its tokens. `generated`: the tokens of the model's
-            greedy answer. `image`: the tokens that stand for the prompt's image. `all`: prompt and answer.
+            greedy answer. `image`, `audio`: the tokens that stand for the prompt's image or sound. `all`: prompt and
+            answer.
         batch_size: Prompts per batch.
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         max_new_tokens: Length of the answers, where they are captured.
@@ -79,15 +83,16 @@ def read_mixed(
     Raises:
         FileNotFoundError: If an image is missing; before the model runs.
         ValueError: Unknown positions, or prompts that cannot be read (see `batches`); before the model runs, but for
-            what only shows when a picture is opened. Or positions `image` of a model in whose text images have none.
+            what only shows when a picture is opened. Or positions `image` or `audio` of a model in whose text it has
+            none.
 
     An answer is captured by reading prompt and answer again in one pass, which gives every answer token the mixed
     values it had while the model answered, and leaves out what is padding behind an answer's end.
     """
     if positions not in get_args(Positions):
         raise ValueError(f"unknown positions {positions!r}; choose {', '.join(get_args(Positions))}")
-    if positions == "image":
-        ImagePositions.of(model.network)
+    if positions in MEDIA:
+        MediaPositions.of(model.network, positions)
     prompts = prompt_stream(prompts)
     answering = positions in ("generated", "all")
     room = max_new_tokens if answering else 0
@@ -144,8 +149,8 @@ def chosen_positions(
 ) -> Bool[Tensor, "n_prompts n_tokens"]:
     """The positions of a batch to look at, where the first `prompt_length` tokens are the prompts; never padding."""
     chosen = batch.attention_mask.bool().clone()
-    if positions == "image":
-        chosen &= image_positions(model, batch)
+    if positions in MEDIA:
+        chosen &= media_positions(model, batch, positions)
     if positions == "last":
         chosen[:, :-1] = False
     if positions == "generated":
@@ -169,7 +174,7 @@ def _decoder(network: Any, batch: Batch) -> nn.Module:
     """The network without its unembedding: what that says about every position is not needed."""
     base = network.base_model
     takes = inspect.signature(base.forward).parameters
-    return base if all(name in takes for name in batch.pictures) else network
+    return base if all(name in takes for name in batch.media) else network
 
 
 def rows_at(values: Tensor, which: Int[Tensor, " n_samples"], shape: Sequence[int]) -> Float[Tensor, "n_samples width"]:

@@ -17,8 +17,9 @@ from headpursuit.models.anatomy.probe import Probe, probe_input, run_probe
 from headpursuit.models.anatomy.queries import queries_reach_slices
 from headpursuit.models.anatomy.sites import TOLERANCE, Anatomy, AnatomyError, HeadSite
 from headpursuit.models.generating import plainly_greedy
-from headpursuit.models.image_positions import numbers_positions
 from headpursuit.models.scaling import rescale_sites
+from headpursuit.models.senses import HEARING, SIGHT
+from headpursuit.models.senses.positions import numbers_positions
 from headpursuit.models.sharding import n_shards, whole_tensor, whole_width
 from headpursuit.models.weights import bias_of, projection_weights
 
@@ -135,8 +136,8 @@ def certify(
         silence=_worst(anatomy, tolerance, lambda s: _silence(network, s, silent, clean), _NOT_SILENT),
         identity=identity,
         firing=_firing(network, anatomy, probe),
-        image="pixel_values" in probe,
-        sound=bool({"input_features", "input_values"} & probe.keys()),
+        image=SIGHT.is_in(probe),
+        sound=HEARING.is_in(probe),
         padding=_padding(network, probe, beside, clean.logits, tolerance),
         tolerance=tolerance,
         flags=anatomy.flags,
@@ -242,7 +243,7 @@ def _padding(network: PreTrainedModel, probe: Probe, beside: Probe | None, alone
         padded = {"input_ids": torch.cat([ids[:, :3], ids], dim=1), "attention_mask": mask}
     if padded is None:
         return False
-    if beside is None or not numbers_positions(network):
+    if "decoder_input_ids" not in padded and (beside is None or not numbers_positions(network)):
         padded = padded | {"position_ids": (padded["attention_mask"].cumsum(1) - 1).clamp_min(0)}
     return _reads_alike(network, padded, alone, tolerance)
 

@@ -14,10 +14,10 @@ from headpursuit.media import GivenPrompts
 from headpursuit.models.anatomy import APPROXIMATE, AnatomyError, HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled
-from headpursuit.models.image_batches import image_positions
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.media_batches import media_positions
 from headpursuit.models.scaling import rescale_sites
-from headpursuit.models.scopes import Prompts, Slots, covered
+from headpursuit.models.scopes import BY_TOKEN, Prompts, Slots, covered
 from headpursuit.models.sharding import whole_tensor, whole_width
 from headpursuit.models.text import read_logits
 from headpursuit.models.weights import projection_weights
@@ -119,8 +119,9 @@ def _in_scope(model: LanguageModel, edit: Edit, batch: Batch) -> Float[Tensor, "
     """1 for prompts whose last token the edit acts on, else 0."""
     n_rows, n_tokens = batch.input_ids.shape
     real = batch.attention_mask.bool().cpu()
-    of_image = image_positions(model, batch).cpu() if edit.scope in ("image", "text") else None
-    chosen = covered(edit.scope, Slots(n_rows, 0, n_tokens), Prompts(n_tokens, real), of_image)
+    scope = edit.scope
+    of_media = media_positions(model, batch, scope).cpu() if isinstance(scope, str) and scope in BY_TOKEN else None
+    chosen = covered(scope, Slots(n_rows, 0, n_tokens), Prompts(n_tokens, real), of_media)
     last = chosen[:, -1:] if isinstance(chosen, Tensor) else torch.full((n_rows, 1), chosen)
     return last.float()
 

@@ -1,4 +1,4 @@
-"""Facts about a model's tokenizer, unembedding and way of reading images, measured where they can be."""
+"""Facts about a model's tokenizer, unembedding and way of reading images and sounds, measured where they can be."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,9 +8,11 @@ from torch import Tensor
 
 from headpursuit.models.anatomy import TOLERANCE, AnatomyError, run_probe, text_decoder
 from headpursuit.models.batches import context_length
-from headpursuit.models.image_positions import ImagePositions, image_token_id
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.processors import longest_sound, placeholder_of, rate_of
+from headpursuit.models.senses import HEARING
+from headpursuit.models.senses.hearing import longest_sound, rate_of
+from headpursuit.models.senses.positions import MediaPositions
+from headpursuit.models.senses.sense import Sense
 from headpursuit.models.sharding import whole_tensor
 from headpursuit.models.tokens import token_ids
 from headpursuit.models.vocabulary import final_gain, final_norm, output_embedding
@@ -48,60 +50,53 @@ class UnembeddingFacts:
 
 
 @dataclass(frozen=True)
-class HearingFacts:
-    """The hearing of a model whose encoder reads sound."""
+class SenseFacts:
+    """The way that a model reads images, or sounds."""
 
-    processor: str
-    """Class of its processor."""
-    rate: int
-    """Frames of sound a second."""
-    longest: float | None
-    """Seconds that it hears at once, to which shorter sound is filled up; None where any length is taken."""
-
-
-def hearing_facts(model: LanguageModel) -> HearingFacts | None:
-    """Look at how a model hears; None for one that does not."""
-    if not model.hears:
-        return None
-    processor = model.processor
-    return HearingFacts(type(processor).__name__, rate_of(processor), longest_sound(processor))
-
-
-@dataclass(frozen=True)
-class VisionFacts:
-    """The reading of images by a vision-language model."""
-
+    modality: str
+    """Its name: `image` or `audio`."""
     processor: str
     """Class of its processor."""
     decoder: str
     """The text decoder's place in the network."""
     token_id: int | None
-    """The token that stands for a piece of an image; None if the config names none."""
+    """The token that stands for a piece of an image or a sound; None if the config names none."""
     token: str | None
     """Its text."""
-    placeholder: str
-    """The text that stands in a prompt where the image belongs."""
+    placeholder: str | None
+    """The text that stands in a prompt where it belongs; None where an encoder reads it alone."""
     positions: str
-    """Places of images in the text: positions of their own, or why there are none."""
+    """Its places in the text: positions of their own, or why there are none."""
+    rate: int | None = None
+    """Of sounds: frames a second."""
+    longest: float | None = None
+    """Of sounds: seconds that are heard at once; None where any length is taken."""
 
 
-def vision_facts(model: LanguageModel) -> VisionFacts | None:
-    """Look at how a model reads images; None for a text model."""
-    if not model.sees_images:
-        return None
-    decoder, network, found = text_decoder(model.network), model.network, image_token_id(model.network)
+def sense_facts(model: LanguageModel) -> tuple[SenseFacts, ...]:
+    """Look at how a model reads what is no text; nothing for a text model."""
+    return tuple(_sense_facts(model, sense) for sense in model.senses)
+
+
+def _sense_facts(model: LanguageModel, sense: Sense) -> SenseFacts:
+    decoder, network, found = text_decoder(model.network), model.network, sense.token_id(model.network)
     try:
-        told = ImagePositions.of(network).token_id is not None
-        positions = "in the text, " + ("at its image token" if told else "told by what the decoder gets")
+        told = MediaPositions.of(network, sense.modality.name).token_ids is not None
+        name = sense.modality.name
+        positions = "in the text, " + (f"at its {name} token" if told else "told by what the decoder gets")
     except ValueError as error:
         positions = str(error)
-    return VisionFacts(
+    hears = sense is HEARING
+    return SenseFacts(
+        modality=sense.modality.name,
         processor=type(model.processor).__name__,
         decoder=next(name for name, module in network.named_modules() if module is decoder),
         token_id=found,
         token=None if found is None else str(model.tokenizer.convert_ids_to_tokens(found)),
-        placeholder=placeholder_of(model.processor),
+        placeholder=None if sense is model.encoder_sense else sense.placeholder(model.processor),
         positions=positions,
+        rate=rate_of(model.processor) if hears else None,
+        longest=longest_sound(model.processor) if hears else None,
     )
 
 

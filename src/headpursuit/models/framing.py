@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from headpursuit.conversations import Conversation
-from headpursuit.media import AudioPrompt, ImagePrompt, Prompt
+from headpursuit.media import MediaPrompt, Modality, Prompt
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.settings import Chat
 from headpursuit.user_errors import Note
@@ -28,14 +28,14 @@ class Framing:
         """With today's date for all prompts, where the template writes the date and none is given."""
         return cls(model, model.dated(chat))
 
-    def text(self, prompt: str | Conversation, with_image: bool = False) -> str:
+    def text(self, prompt: str | Conversation, beside: Modality | None = None) -> str:
         """A prompt in its frame; in a text, a first token that is written anyway, typed by hand, is taken off.
 
         Raises:
             ValueError: If the chat template cannot write it.
         """
         bare = prompt.removeprefix(self.first) if isinstance(prompt, str) else prompt
-        return str(bare) if self.chat is None else self.model.as_message(bare, with_image, self.chat)
+        return str(bare) if self.chat is None else self.model.as_message(bare, beside, self.chat)
 
     def adds_special(self, text: str) -> bool:
         """True if the tokenizer adds its special tokens to a framed text."""
@@ -80,9 +80,7 @@ class Framing:
         n_first = n_prompts = 0
         for prompt in prompts:
             n_prompts += 1
-            if isinstance(prompt, AudioPrompt):
-                continue
-            text = prompt.text if isinstance(prompt, ImagePrompt) else str(prompt)
+            text = prompt.text if isinstance(prompt, MediaPrompt) else str(prompt)
             n_first += bool(self.first) and text.startswith(self.first)
             mark = next((mark for mark in self._marks if mark in text.removeprefix(self.first)), None)
             if mark is not None:

@@ -9,6 +9,7 @@ import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from headpursuit.conversations import Conversation
+from headpursuit.media import Modality
 from headpursuit.models.anatomy import (
     FLAGS,
     Anatomy,
@@ -21,15 +22,15 @@ from headpursuit.models.anatomy import (
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.certified import certified, known_anatomy
 from headpursuit.models.compiled import OptimizedModule, plain_network
-from headpursuit.models.processors import hearing_probe, image_probe
+from headpursuit.models.senses import HEARING, SENSES, SIGHT
+from headpursuit.models.senses.networks import encoder_sense_of
+from headpursuit.models.senses.processors import encoder_probes, probes
+from headpursuit.models.senses.sense import Sense
 from headpursuit.models.templates import Message, today, writes_date, written
 from headpursuit.notebook import html_table
 from headpursuit.settings import Chat
 
 _PLAIN = Chat()
-
-_PREPARERS = ("image_processor", "feature_extractor")
-"""Parts of a processor: one prepares pictures, the other sound."""
 
 
 @dataclass(frozen=True, init=False)
@@ -116,7 +117,7 @@ class LanguageModel:
         rows = {
             "class": type(plain_network(self.network)).__name__,
             "computes in": f"{self.dtype} on {self.device}",
-            "reads": "sound" if self.hears else "text and images" if self.sees_images else "text",
+            "reads": " and ".join(self.reads),
             "heads": found.summary() if found else "not looked for yet",
         }
         return html_table(self.name or "a model without a name", rows.items())
@@ -131,37 +132,57 @@ class LanguageModel:
         return replace(certificate, flags=certificate.flags | flags) if flags else certificate
 
     def _certified(self, fresh: bool = False) -> tuple[Anatomy, Certificate]:
-        probe = self._probe if self.sees_images or self.hears else None
+        probe = self._probe if self.senses else None
         return certified(self.network, probe, handed=self.handed, keep=bool(self.name), fresh=fresh)
 
     def _probe(self) -> tuple[Probe, ...]:
-        """A short text about a picture, alone and behind padding; or a short sound."""
-        if self.hears:
-            return hearing_probe(self.processor, self.network)
-        return image_probe(self.processor, self.network)
+        """A short text about something, alone and behind padding; or what an encoder reads that reads no text."""
+        if self.encoder_sense is not None:
+            return encoder_probes(self.encoder_sense, self.processor, self.network)
+        return probes(self.senses[0], self.processor, self.network)
+
+    @property
+    def senses(self) -> tuple[Sense, ...]:
+        """Senses for what prompts may hold beside text: the processor prepares it, and the network takes it."""
+        if self.processor is None:
+            return ()
+        there = (sense for sense in SENSES if sense.part(self.processor) is not None)
+        return tuple(sense for sense in there if sense.reaches(self.network))
+
+    @property
+    def encoder_sense(self) -> Sense | None:
+        """The sense by which an encoder reads prompts that reads no text, as Whisper's and TrOCR's; None of others."""
+        found = encoder_sense_of(self.network)
+        return found if found in self.senses else None
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """Kinds of things that prompts are made of, in words."""
+        senses = tuple(sense.modality.many for sense in self.senses)
+        return senses if self.encoder_sense is not None else ("text", *senses)
 
     @property
     def sees_images(self) -> bool:
         """True if prompts may hold images."""
-        return self.processor is not None and not self.hears
+        return SIGHT in self.senses
 
     @property
     def hears(self) -> bool:
-        """True if prompts are sound, which an encoder reads."""
-        return self.has_encoder and hasattr(self.processor, "feature_extractor")
+        """True if prompts may hold sound."""
+        return HEARING in self.senses
 
     @property
     def probe(self) -> Probe:
-        """Inputs of a short forward pass: text, or a sound for a model that hears."""
-        return hearing_probe(self.processor, self.network)[0] if self.hears else probe_input(self.network)
+        """Inputs of a short forward pass: text, or what an encoder reads that reads no text."""
+        return probe_input(self.network) if self.encoder_sense is None else self._probe()[0]
 
     @property
     def has_encoder(self) -> bool:
         """True of an encoder-decoder: its encoder reads the prompt, and its decoder begins with a start of its own."""
         return bool(getattr(self.network.config, "is_encoder_decoder", False))
 
-    def as_message(self, prompt: str | Conversation, with_image: bool = False, chat: Chat = _PLAIN) -> str:
-        """A text as a user's message in the chat template, behind its image if it has one; or all of a conversation.
+    def as_message(self, prompt: str | Conversation, beside: Modality | None = None, chat: Chat = _PLAIN) -> str:
+        """A text as a user's message in the chat template, behind its image or sound; or all of a conversation.
 
         Raises:
             ValueError: As `in_template`.
@@ -172,12 +193,13 @@ class LanguageModel:
             if any(who == "user" and content.strip() not in text for who, content in said):
                 raise ValueError("the chat template leaves messages of the user out; leave these out, or `chat`")
             return text
-        return self.in_template([{"role": "user", "content": self._content(prompt, with_image)}], chat)
+        return self.in_template([{"role": "user", "content": self._content(prompt, beside)}], chat)
 
-    def _content(self, text: str, with_image: bool = False) -> Any:
+    def _content(self, text: str, beside: Modality | None = None) -> Any:
         """A message's content, as the chat template takes it."""
-        if self.sees_images and (with_image or self._writes_parts):
-            return [{"type": "image"}] * with_image + [{"type": "text", "text": text}]
+        if self.senses and (beside or self._writes_parts):
+            said = [{"type": "text", "text": text}] if text else []
+            return [*([{"type": beside.name}] if beside else []), *said]
         return text
 
     def in_template(self, messages: Sequence[Message], chat: Chat = _PLAIN) -> str:
@@ -206,8 +228,8 @@ class LanguageModel:
 
     @property
     def _writes_parts(self) -> bool:
-        """True if the chat template takes a message as a list of texts and images."""
-        return self.sees_images and self._writer is self.processor
+        """True if the chat template takes a message as a list of texts, images and sounds."""
+        return bool(self.senses) and self._writer is self.processor
 
     def dated(self, chat: Chat | bool) -> Chat | None:
         """The frame of prompts, with today's date if its template writes the date and it has none; None for False."""
@@ -222,7 +244,7 @@ class LanguageModel:
         Tokenizers leave that to the template; processors add them, unless the template has begun with the first one.
         """
         first = self.tokenizer.bos_token
-        return self.sees_images and not (first and message.startswith(first))
+        return bool(self.senses) and not (first and message.startswith(first))
 
     @property
     def dtype(self) -> str:
@@ -256,7 +278,7 @@ def model_of(given: GivenModel, tokenizer: Any = None) -> LanguageModel:
             )
         return given
     network = network_of(given)
-    processor = tokenizer if any(hasattr(tokenizer, name) for name in _PREPARERS) else None
+    processor = tokenizer if any(sense.part(tokenizer) is not None for sense in SENSES) else None
     tokenizer = processor.tokenizer if processor else tokenizer
     if not isinstance(tokenizer, PreTrainedTokenizerBase):
         raise TypeError(

@@ -32,7 +32,7 @@ from headpursuit.models.demo_vlm import DEMO_VLM, demo_vlm_folder
 from headpursuit.models.embedded import EMBEDDED, embedded_folder, forget_gguf
 from headpursuit.models.finite import unusable_weights
 from headpursuit.models.language_model import LanguageModel
-from headpursuit.models.processors import find_processor
+from headpursuit.models.senses.processors import find_processor
 from headpursuit.models.whisper_base import WHISPER_BASE, whisper_base_folder
 
 _TP_SINCE = (5, 20)
@@ -55,8 +55,9 @@ def load(
     """Load a language model and its tokenizer, or a model that sees or hears and its processor.
 
     A checkpoint that transformers knows as an image-text-to-text model is loaded as one if its image processor is
-    there; encoder-decoders are loaded whole, with the encoder that reads a text (T5, BART) or hears (Whisper); GGUF
-    files are text models. What no class opens whole is refused by its family's name. The base of a PEFT adapter is
+    there; encoder-decoders are loaded whole, with the encoder that reads a text (T5, BART), hears (Whisper) or sees
+    (TrOCR); decoders that hear through places in their text (Qwen2-Audio) with their ears; GGUF files are text models.
+    What no class opens whole is refused by its family's name. The base of a PEFT adapter is
     loaded, and the adapter merged into it. The heads are located and certified when they are first needed.
 
     Every weight comes from the files, or the checkpoint is refused; what the files hold beside is in `file_flags`.

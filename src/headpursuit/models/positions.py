@@ -3,8 +3,8 @@
 Every token has a slot: its column in the batch, counted over the whole text, cached tokens and padding included. A
 forward pass takes the slots from the length of the cache before it, which one hook on the decoder reads. Whether a slot
 is of the prompt is told by `generate` (see `generating`), by the caller, or, in forward passes by hand, by the cache:
-without one, all tokens are the prompt's, and on top of one, they are generated. Whether a token stands for an image is
-told by the tokens that the network gets in each pass (see `image_positions`); none that is generated does.
+without one, all tokens are the prompt's, and on top of one, they are generated. Whether a token stands for an image or
+a sound is told by the tokens that the network gets in each pass (see `senses.positions`); none that is generated does.
 """
 
 import inspect
@@ -19,8 +19,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from headpursuit.heads import Scope
-from headpursuit.models.image_positions import ImagePositions
-from headpursuit.models.scopes import Prompts, Slots, covered
+from headpursuit.models.scopes import BY_TOKEN, Prompts, Slots, covered
+from headpursuit.models.senses.positions import MediaPositions
 
 
 @dataclass(eq=False)
@@ -66,12 +66,12 @@ class PositionTracker(local):
         self,
         scope: Scope,
         prompt_length: int | None = None,
-        images: ImagePositions | None = None,
+        media: MediaPositions | None = None,
         n_rows: int | None = None,
         now: RowsNow | None = None,
     ) -> None:
         """Nothing runs yet; `n_rows` is the number of edits where each row has its own, else None."""
-        self.scope, self._prompt_length, self._images, self._n_rows = scope, prompt_length, images, n_rows
+        self.scope, self._prompt_length, self._media, self._n_rows = scope, prompt_length, media, n_rows
         self._now = now or RowsNow()
         self._generations: list[_Generation] = []
         self._mask: Any = None
@@ -119,8 +119,8 @@ class PositionTracker(local):
             return
         slots = _slots(given)
         prompts = self._prompts(slots, given.get("attention_mask"))
-        of_image = self._of_image(given, slots, prompts) if self.scope in ("image", "text") else None
-        chosen = covered(self.scope, slots, prompts, of_image)
+        of_media = self._of_media(given, slots, prompts) if self.scope in BY_TOKEN else None
+        chosen = covered(self.scope, slots, prompts, of_media)
         self._forward = _Forward((slots.n_rows, slots.n_tokens), chosen)
 
     def leave_decoder(self, *_: object) -> None:
@@ -206,12 +206,12 @@ class PositionTracker(local):
             real = self._read(mask, slots) if isinstance(self.scope, tuple) else None
         return Prompts(length if self._prompt_length is None else self._prompt_length, real)
 
-    def _of_image(self, given: dict[str, Any], slots: Slots, prompts: Prompts) -> Bool[Tensor, "n_rows n_tokens"]:
-        assert self._images is not None
+    def _of_media(self, given: dict[str, Any], slots: Slots, prompts: Prompts) -> Bool[Tensor, "n_rows n_tokens"]:
+        assert self._media is not None
         ids = next((ids for ids in (self._ids, given.get("input_ids")) if isinstance(ids, Tensor)), None)
         if ids is None or ids.shape != (slots.n_rows, slots.n_tokens):
             raise ValueError(f"the model got no input_ids for what its decoder reads, where {_UNKNOWN}")
-        found = self._images.among(ids, given.get("inputs_embeds")).cpu()
+        found = self._media.among(ids, given.get("inputs_embeds")).cpu()
         if self._generations or self._prompt_length is not None:
             found[:, max(prompts.length - slots.start, 0) :] = False
         return found

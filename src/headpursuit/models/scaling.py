@@ -14,8 +14,9 @@ from headpursuit.heads import Edit, Scope
 from headpursuit.models.anatomy.sites import Anatomy, HeadSite, side_by_side
 from headpursuit.models.compiled import plain_network, uncompiled
 from headpursuit.models.generating import watched_generate
-from headpursuit.models.image_positions import ImagePositions
 from headpursuit.models.positions import PositionTracker, RowsNow
+from headpursuit.models.scopes import BY_TOKEN
+from headpursuit.models.senses.positions import MediaPositions
 from headpursuit.models.sharding import own_part
 
 
@@ -92,8 +93,8 @@ def _placed(
         if scaled:
             stack.enter_context(uncompiled())
         for (scope, encodes), at_sites in scaled.items():
-            images = ImagePositions.of(network) if scope in ("image", "text") else None
-            tracker = PositionTracker(scope, prompt_length, images, n_rows, now)
+            media = MediaPositions.of(network, scope) if scope in BY_TOKEN else None
+            tracker = PositionTracker(scope, prompt_length, media, n_rows, now)
             stack.enter_context(watched_generate(network, tracker))
             paths = dict.fromkeys(site.path for site in at_sites)
             whole: Any = network

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from headpursuit.heads import Scope
 
+BY_TOKEN = ("image", "audio", "text")
+"""Scopes that are told by which tokens stand for an image or a sound."""
+
 
 @dataclass(frozen=True, eq=False)
 class Prompts:
@@ -35,11 +38,11 @@ class Slots:
 
 
 def covered(
-    scope: Scope, slots: Slots, prompts: Prompts, of_image: Bool[Tensor, "n_rows n_tokens"] | None = None
+    scope: Scope, slots: Slots, prompts: Prompts, of_media: Bool[Tensor, "n_rows n_tokens"] | None = None
 ) -> bool | Bool[Tensor, "n_rows n_tokens"]:
     """Tokens of a forward pass that are in scope: all of them, none, or these (on the CPU).
 
-    `of_image` says which ones stand for an image, for the scopes `image` and `text`.
+    `of_media` says which ones stand for an image or a sound, for the scopes in `BY_TOKEN`: of `text`, any of them.
 
     A position is counted from its prompt's first real token and may lie in the answer; a negative one is counted from
     the prompt's end. A position that a prompt is too short for is nowhere.
@@ -49,11 +52,11 @@ def covered(
     if isinstance(scope, tuple):
         chosen = _at(scope, slots, prompts)
         return chosen if chosen.any() else False
-    if scope in ("image", "text"):
-        assert of_image is not None
-        if not of_image.any():
+    if scope in BY_TOKEN:
+        assert of_media is not None
+        if not of_media.any():
             return scope == "text"
-        return of_image if scope == "image" else ~of_image
+        return ~of_media if scope == "text" else of_media
     n_prompt = min(max(prompts.length - slots.start, 0), slots.n_tokens)
     if n_prompt in (0, slots.n_tokens):
         return (n_prompt > 0) == (scope == "prompt")

@@ -1,6 +1,6 @@
 """Tokens that the decoder of an encoder-decoder is given first, and nobody writes: start, language and task."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,9 @@ TRANSCRIBE = "transcribe"
 """Whisper's task where its generation config names none."""
 
 
-def start_ids(model: LanguageModel, source: Mapping[str, Tensor], n_rows: int) -> Int[Tensor, "n_rows n_start"]:
+def start_ids(
+    model: LanguageModel, source: Mapping[str, Tensor], n_rows: int, beginnings: Sequence[list[int]] = ()
+) -> Int[Tensor, "n_rows n_start"]:
     """The tokens that the answers to a batch begin with.
 
     They are the start token, and what the generation config puts behind it: the language to translate into, or
@@ -24,10 +26,17 @@ def start_ids(model: LanguageModel, source: Mapping[str, Tensor], n_rows: int) -
         model: An encoder-decoder.
         source: What its encoder reads.
         n_rows: Prompts in the batch.
+        beginnings: Tokens that follow in each row, as many in all of them; of Donut, whose text names its task, they
+            stand there alone.
 
     Raises:
         ValueError: If no start token is named, or Whisper lacks the language or task.
     """
+    if beginnings and beginnings[0]:
+        text = torch.tensor(beginnings, device=model.device)
+        if "donut" in getattr(getattr(model.network.config, "encoder", None), "model_type", ""):
+            return text
+        return torch.cat([start_ids(model, source, n_rows), text], dim=1)
     config: Any = model.network.generation_config
     device = model.device
     first = [_start_token(model)]

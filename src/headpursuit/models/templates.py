@@ -13,6 +13,7 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from transformers.utils import chat_template_utils
 
+from headpursuit.media import MODALITIES
 from headpursuit.settings import Chat
 
 Message = Mapping[str, Any]
@@ -99,10 +100,9 @@ def _described(messages: Sequence[Message]) -> Iterator[str]:
     """The parts there are to write, in words."""
     if any(message["role"] == "system" for message in messages):
         yield "a system prompt"
-    with_image = any(
-        part.get("type") == "image" for message in messages for part in message["content"] if isinstance(part, dict)
-    )
-    yield "a text with an image" if with_image else "a text"
+    parts = [part.get("type") for message in messages for part in message["content"] if isinstance(part, dict)]
+    beside = next((kind.noun for kind in MODALITIES if kind.name in parts), "")
+    yield f"a text with {'an' if beside == 'image' else 'a'} {beside}" if beside else "a text"
 
 
 def _remedy(chat: Chat) -> str:

@@ -14,8 +14,9 @@ from headpursuit.media import GivenPrompts, Prompt, prompts_of
 from headpursuit.models.batches import Batch, batches, followed_by
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy
-from headpursuit.models.image_positions import image_token_id
 from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
+from headpursuit.models.senses import HEARING
+from headpursuit.models.senses.positions import placeholder_ids
 from headpursuit.models.sharding import whole_tensor
 from headpursuit.settings import Chat
 
@@ -28,24 +29,25 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> B
     ends = torch.isin(new, torch.tensor(end_ids(model), device=new.device))
     running = ends.cumsum(1) == 0
     # Read again, an image's token in the answer would be taken for a place of the image.
-    return followed_by(model, batch, new * running if batch.pictures else new, running)
+    return followed_by(model, batch, new * running if batch.media else new, running)
 
 
 def _generated(model: LanguageModel, batch: Batch, max_new_tokens: int, **options: Any) -> Tensor:
     network: Any = model.network
     pad = model.tokenizer.pad_token_id or 0
-    # Models that hear have a `generate` of their own, which cuts sound up and takes no start of the answer.
-    generate: Any = partial(GenerationMixin.generate, network) if model.hears else network.generate
+    # Encoders that hear have a `generate` of their own, which cuts sound up and takes no start of the answer.
+    whole = model.encoder_sense is HEARING
+    generate: Any = partial(GenerationMixin.generate, network) if whole else network.generate
     with plainly_greedy(network):
         found: Tensor = generate(**batch.given, max_new_tokens=max_new_tokens, pad_token_id=pad, **options)
     return found
 
 
 def end_ids(model: LanguageModel) -> list[int]:
-    """Tokens that end an answer: the model's own, padding, and the token of an image, which no text can hold."""
+    """Tokens that end an answer: the model's own, padding, and those of images and sounds, which no text can hold."""
     end = model.network.generation_config.eos_token_id
     ends = list(end) if isinstance(end, list | tuple) else [end]
-    return [i for i in [*ends, model.tokenizer.pad_token_id, image_token_id(model.network)] if i is not None]
+    return [i for i in [*ends, model.tokenizer.pad_token_id, *placeholder_ids(model.network)] if i is not None]
 
 
 def answer(
@@ -62,12 +64,12 @@ def answer(
 
     Args:
         model: What `load` returned, or a transformers model with its tokenizer.
-        prompts: Texts, and texts with an image; one alone is one prompt.
+        prompts: Texts, texts with an image, and sounds; one alone is one prompt.
         max_new_tokens: Length of the answers.
         batch_size: Prompts per batch.
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the prompts done and all prompts.
-        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images.
+        tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images or sound.
 
     Raises:
         FileNotFoundError: If an image is missing.
@@ -119,7 +121,7 @@ def stream_answer(
 
     Args:
         model: The model.
-        prompt: Text, or text with an image.
+        prompt: A text, which may have an image or a sound beside it.
         tell: Called after each token with the answer so far. An error it raises ends the answer and passes through.
         max_new_tokens: Length of the answer.
         chat: Put the prompt into the chat template; a `Chat` also has its system prompt and settings.

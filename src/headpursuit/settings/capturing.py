@@ -13,7 +13,7 @@ class CaptureConfig(ChatSettings):
     """Settings of a capture; saved beside it."""
 
     positions: Positions = "last"
-    """Token positions: the last of the prompt, the whole prompt, its image, the generated answer, or all."""
+    """Token positions: the last of the prompt, the whole prompt, its image or sound, the generated answer, or all."""
     max_new_tokens: Annotated[int, Flag(least=1)] = 16
     """Length of the answers, where they are captured."""
     batch_size: Annotated[int, Flag(least=1)] = 32

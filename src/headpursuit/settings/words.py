@@ -15,7 +15,7 @@ MultiToken = Literal["drop", "first"]
 """The fate of a spelling that takes several tokens: it is dropped, or its first token stands for it, if that holds
 a whole character at least."""
 
-Positions = Literal["last", "prompt", "generated", "image", "all"]
+Positions = Literal["last", "prompt", "generated", "image", "audio", "all"]
 """Token positions that are captured."""
 
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]

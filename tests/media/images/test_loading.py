@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from pictures import save_labelled
 
-from headpursuit.media import image_set_names, image_sources, load_images, open_image
+from headpursuit.media import IMAGE, image_set_names, load_images, media_sources, open_image
 from headpursuit.media.images.class_words import DIGITS
 from headpursuit.media.images.hub import HubSource
 from headpursuit.media.images.named import EUROSAT, GTSRB, NAMED
@@ -96,6 +96,12 @@ def test_an_image_folder_and_a_saved_data_set_load_too(tmp_path):
     both["train"].save_to_disk(tmp_path / "one")
     for saved, n_images in (("both", 40), ("one", 20)):
         assert len(load_images(f"hf:{tmp_path / saved}").images) == n_images
+
+
+def image_sources(name):
+    modality, sources = media_sources(name, (IMAGE,))
+    assert modality is IMAGE
+    return sources
 
 
 def test_all_pictures_are_there_for_prompts_and_opened_late(tmp_path):

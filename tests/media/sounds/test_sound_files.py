@@ -87,9 +87,13 @@ def test_tables_name_sounds_beside_them(tmp_path):
     assert told[0].startswith("prompt 2 is skipped: there is no sound file")
 
 
-def test_a_row_with_sound_and_text_is_refused(tmp_path):
-    (tmp_path / "p.csv").write_text("prompt,audio_path\nsay this,a.wav\n")
-    with pytest.raises(ValueError, match="it has audio_path and prompt, but models that hear take no text"):
+def test_a_row_with_sound_and_text_asks_about_the_sound(tmp_path):
+    (tmp_path / "p.csv").write_text("prompt,audio_path\nsay this,a.wav\n,b.wav\n")
+    asked, heard = read_prompts(tmp_path / "p.csv")
+    assert asked == AudioPrompt(tmp_path / "a.wav", "say this")
+    assert heard == AudioPrompt(tmp_path / "b.wav")
+    (tmp_path / "p.csv").write_text("prompt,audio_path,image_path\nsay this,a.wav,b.png\n")
+    with pytest.raises(ValueError, match="line 2: it has image_path and audio_path; a prompt has one of them"):
         read_prompts(tmp_path / "p.csv")
 
 

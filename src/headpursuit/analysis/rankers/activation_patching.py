@@ -2,7 +2,7 @@
 
 from headpursuit.analysis.rankers.evidence import Evidence, Unsuited, by_head
 from headpursuit.heads import Head
-from headpursuit.media import ImagePrompt
+from headpursuit.media import MediaPrompt
 from headpursuit.models import AnatomyError, counterparts, patched_losses
 
 MOST = 32
@@ -26,7 +26,7 @@ def activation_patching(evidence: Evidence) -> dict[Head, float]:
             same answer, or the model cannot read a prompt's last token by itself.
     """
     answers = evidence.right_answers()
-    if evidence.answer_length or any(isinstance(prompt, ImagePrompt) for prompt in evidence.prompts):
+    if evidence.answer_length or any(isinstance(prompt, MediaPrompt) for prompt in evidence.prompts):
         raise Unsuited("its answers come later than the next token, which is what heads are patched for")
     step = -(-len(evidence.prompts) // MOST)
     kept = range(0, len(evidence.prompts), step)

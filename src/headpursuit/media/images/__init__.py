@@ -1,8 +1,8 @@
 """Pictures: files of them, and sets of them with labels, captions and questions."""
 
 from headpursuit.media.images.image_set import ImageQuestion, ImageSet, LabelledImage, Split
-from headpursuit.media.images.loading import image_set_names, image_sources, is_hub, load_images
-from headpursuit.media.images.opening import check_image, image_files, open_image
+from headpursuit.media.images.loading import image_set_names, load_images
+from headpursuit.media.images.opening import check_image, image_files, image_size, open_image
 
 __all__ = [
     "ImageQuestion",
@@ -12,8 +12,7 @@ __all__ = [
     "check_image",
     "image_files",
     "image_set_names",
-    "image_sources",
-    "is_hub",
+    "image_size",
     "load_images",
     "open_image",
 ]

@@ -7,7 +7,6 @@ from headpursuit.files import check_text, is_blank, shown
 from headpursuit.words import compared
 
 FILE = ("file_name", "image_path", "image", "filename", "path")
-IMAGE = ("image", "img", "picture", "jpg", "png")
 LABEL = ("label", "labels", "class", "category", "target", "fine_label")
 CAPTION = ("captions", "caption", "sentences", "text", "answer")
 SPLIT = ("split",)

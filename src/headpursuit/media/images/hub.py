@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from headpursuit.extras import optional
-from headpursuit.hub import data_set
 from headpursuit.media.images import columns
 from headpursuit.media.images.splits import Entry, splits_of
-from headpursuit.media.sources import StoredImage
+from headpursuit.media.modality import IMAGE
+from headpursuit.media.stored import media_column, parts_of, stored, usual_columns
 
 
 @dataclass(frozen=True)
@@ -38,43 +35,17 @@ def hub_entries(source: HubSource, class_names: Sequence[str] | None = None) -> 
         ExtraMissing: If `datasets` is not installed.
         ValueError: If the data set cannot be loaded, or lacks a column or split; the text names those there are.
     """
-    parts, entries = _parts(source), []
+    entries: list[Entry] = []
+    parts = parts_of(source.id, source.split, source.config, source.data_files)
     for name, split in splits_of(parts).items():
         part, where = parts[name], f"{source.id}, {name}"
         image, label, captions = _columns(source, where, part.features)
         labels = [None] * len(part) if label is None else _labels(part, label, where, class_names)
         texts = [None] * len(part) if captions is None else part[captions][:]
-        for row, stored in enumerate(_stored(part, image, where)):
+        for row, kept in enumerate(stored(part, image, where, IMAGE)):
             said = columns.captions_of(texts[row], f"{where}, row {row}")
-            entries.append(Entry(f"{name}/{row}", stored, split, labels[row], said))
+            entries.append(Entry(f"{name}/{row}", kept, split, labels[row], said))
     return entries
-
-
-def hub_images(source: HubSource) -> list[StoredImage]:
-    """Every image of a data set; each is read when it is needed.
-
-    Raises:
-        ConnectionError: If the hub is out of reach.
-        ExtraMissing: If `datasets` is not installed.
-        ValueError: If the data set cannot be loaded, or lacks images or the split; the text names what there is.
-    """
-    found: list[StoredImage] = []
-    for name, part in _parts(source).items():
-        where = f"{source.id}, {name}"
-        found += _stored(part, _image_column(source, where, part.features), where)
-    if not found:
-        raise ValueError(f"the data set {source.id} has no images")
-    return found
-
-
-def _parts(source: HubSource) -> dict[str, Any]:
-    """The splits that are wanted, by name."""
-    parts = data_set(source.id, source.config, source.data_files)
-    if source.split is None:
-        return parts
-    if source.split not in parts:
-        raise ValueError(f"{source.id} has no split {source.split!r}; it has {', '.join(parts)}")
-    return {source.split: parts[source.split]}
 
 
 def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
@@ -94,23 +65,10 @@ def _columns(source: HubSource, where: str, features: Mapping[str, Any]) -> tupl
 
 
 def _image_column(source: HubSource, where: str, features: Mapping[str, Any]) -> str:
-    pictures = [name for name, feature in features.items() if _holds_images(feature, optional("datasets"))]
-    image = source.image or columns.column(pictures, columns.IMAGE) or next(iter(pictures), None)
+    image = source.image or media_column(features, IMAGE)
     if image is None:
-        raise columns.no_column(where, "images", columns.IMAGE, features)
+        raise columns.no_column(where, "images", usual_columns(IMAGE), features)
     return image
-
-
-def _stored(part: Any, image: str, where: str) -> list[StoredImage]:
-    """The column of images; none is read."""
-    kept = part.select_columns([image]).cast_column(image, optional("datasets").Image(decode=False))
-    names = [f"{where}, row {row}" for row in range(len(kept))]
-    return [StoredImage(name, partial(_content, kept, row, image, name)) for row, name in enumerate(names)]
-
-
-def _holds_images(feature: Any, datasets: ModuleType) -> bool:
-    """True for a column that holds images; not all files say so, but then it has the parts that images are kept in."""
-    return isinstance(feature, datasets.Image) or (isinstance(feature, dict) and set(feature) == {"bytes", "path"})
 
 
 def _labels(part: Any, label: str, where: str, class_names: Sequence[str] | None) -> list[str]:
@@ -140,10 +98,3 @@ def _names(own: Sequence[str] | None, wanted: Sequence[str] | None, where: str) 
 
 def _plain(name: str) -> str:
     return "".join(filter(str.isalnum, name.lower()))
-
-
-def _content(images: Any, row: int, column: str, name: str) -> bytes:
-    kept = images[row][column]
-    if kept is None or (kept["bytes"] is None and kept["path"] is None):
-        raise ValueError(f"{name} has no image")
-    return bytes(kept["bytes"]) if kept["bytes"] is not None else Path(kept["path"]).read_bytes()

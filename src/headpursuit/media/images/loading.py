@@ -7,17 +7,14 @@ from pathlib import Path
 
 from headpursuit.media.images.class_words import words_of
 from headpursuit.media.images.folders import folder_entries, other_files, table_of
-from headpursuit.media.images.hub import HubSource, hub_entries, hub_images
+from headpursuit.media.images.hub import HubSource, hub_entries
 from headpursuit.media.images.image_set import ImageSet
 from headpursuit.media.images.named import NAMED
-from headpursuit.media.images.opening import image_files
 from headpursuit.media.images.splits import Entry, drawn, labels_of, limited
-from headpursuit.media.sources import ImageSource
+from headpursuit.media.stored import hub_name, is_hub
 
 _OURS = ("digits", "scenes", "counts")
 """Sets that need no download."""
-
-_HUB = "hf:"
 
 
 def image_set_names() -> tuple[str, ...]:
@@ -58,27 +55,6 @@ def load_images(
     return replace(found[1], images=images, skipped=skipped)
 
 
-def image_sources(name: str) -> list[ImageSource]:
-    """Every image of `hf:NAME`, `hf:NAME:SPLIT` or a folder with its sub-folders; none of them is opened.
-
-    Raises:
-        ExtraMissing: If the data need the library `datasets` and it is not installed.
-        FileNotFoundError: If there is no such folder.
-        ValueError: If there are no images.
-    """
-    if is_hub(name):
-        return [*hub_images(_hub_source(name))]
-    found = image_files(Path(name))
-    if not found:
-        raise ValueError(f"{name} holds no image files")
-    return [*found]
-
-
-def is_hub(name: str) -> bool:
-    """True for a name that means a data set of the Hugging Face hub."""
-    return name.startswith(_HUB)
-
-
 def _found(name: str) -> tuple[Sequence[Entry], ImageSet]:
     """All entries of a source, and the set that they go into, still empty."""
     if name in NAMED:
@@ -86,7 +62,8 @@ def _found(name: str) -> tuple[Sequence[Entry], ImageSet]:
         entries = hub_entries(row.source, tuple(row.classes) or None)
         return entries, ImageSet(name, (), row.classes, row.question, row.caption_request)
     if is_hub(name):
-        entries = hub_entries(_hub_source(name))
+        dataset, split = hub_name(name)
+        entries = hub_entries(HubSource(dataset, split=split))
     elif Path(name).is_dir():
         entries = folder_entries(Path(name))
     elif Path(name).exists():
@@ -100,14 +77,3 @@ def _found(name: str) -> tuple[Sequence[Entry], ImageSet]:
     of_folder = not is_hub(name) and table_of(Path(name)) is None
     remarks = tuple(f"{each}." for each in [other_files(Path(name)) if of_folder else ""] if each)
     return entries, ImageSet(name, (), {label: words_of(label) for label in labels}, remarks=remarks)
-
-
-def _hub_source(name: str) -> HubSource:
-    given = name.removeprefix(_HUB)
-    # A colon in a path, as in C:\, belongs to it.
-    dataset, colon, split = given.rpartition(":")
-    if not colon or Path(given).exists() or "\\" in split or "/" in split:
-        dataset, split = given, ""
-    if not dataset:
-        raise ValueError(f"{name!r} names no data set; write hf:NAME or hf:NAME:SPLIT")
-    return HubSource(dataset, split=split or None)

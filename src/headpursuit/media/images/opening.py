@@ -11,7 +11,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from headpursuit.files.folders import files_below
-from headpursuit.media.sources import ImageSource, StoredImage
+from headpursuit.media.sources import ImageSource, Stored
 
 MOST_PIXELS = 100_000_000
 """Larger pictures are refused before they are decoded: as RGB, this many pixels fill 300 MB."""
@@ -52,7 +52,7 @@ def open_image(source: ImageSource) -> Image.Image:
         return _as_rgb(image, name)
 
 
-def check_image(source: Path | StoredImage) -> None:
+def check_image(source: Path | Stored) -> None:
     """Check what can be known of an image without decoding it: that it is there, is an image, and is not huge.
 
     One cut short is not noticed: `open_image` finds that.
@@ -97,9 +97,9 @@ def image_files(folder: Path) -> list[Path]:
 
 
 @contextmanager
-def _opened(source: Path | StoredImage) -> Iterator[tuple[Image.Image, str]]:
+def _opened(source: Path | Stored) -> Iterator[tuple[Image.Image, str]]:
     """The header, read, and what errors call the image; its pixels are decoded on demand."""
-    if isinstance(source, StoredImage):
+    if isinstance(source, Stored):
         with _decodable(BytesIO(source.read()), source.name) as image:
             yield image, source.name
         return

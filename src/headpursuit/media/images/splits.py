@@ -9,7 +9,7 @@ from typing import TypeVar, get_args
 
 from headpursuit.media.images.image_set import ImageSet, LabelledImage, Split
 from headpursuit.media.images.opening import open_image
-from headpursuit.media.sources import StoredImage
+from headpursuit.media.sources import Stored
 
 _TRAIN = ("train", "training", "selection")
 _TEST = ("test", "testing", "heldout", "validation", "valid", "val", "dev")
@@ -23,7 +23,7 @@ class Entry:
 
     name: str
     """Unique in its source."""
-    image: Path | StoredImage
+    image: Path | Stored
     split: Split | None = None
     """None where the source has no splits of its own."""
     label: str | None = None

@@ -1,5 +1,6 @@
 """Sound files of every kind as one channel at the rate that a model hears, with one clear line for what cannot be."""
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 
 from headpursuit.extras import optional
 from headpursuit.files.folders import files_below
-from headpursuit.media.sources import Sound, SoundSource
+from headpursuit.media.sources import Sound, SoundSource, Stored
 
 SUFFIXES = frozenset({".aif", ".aiff", ".flac", ".mp3", ".oga", ".ogg", ".opus", ".wav"})
 """Endings of sound files."""
@@ -17,7 +18,7 @@ def open_sound(source: SoundSource, rate: int) -> np.ndarray:
     """A recording as float32 of one channel, which is the mean of all, resampled where it has another rate.
 
     Args:
-        source: A file (wav, flac, ogg, mp3 and what else libsndfile reads), or sound in memory.
+        source: A file (wav, flac, ogg, mp3 and what else libsndfile reads), a row of a data set, or sound in memory.
         rate: Frames a second that are wanted.
 
     Raises:
@@ -25,7 +26,7 @@ def open_sound(source: SoundSource, rate: int) -> np.ndarray:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no sound, holds none, or holds values that are no numbers.
     """
-    name = str(source) if isinstance(source, Path) else "the sound"
+    name = _name(source)
     values, own = _read(source)
     if values.ndim not in (1, 2) or not values.size:
         raise ValueError(f"{name} holds no sound: its values have the shape {values.shape}")
@@ -50,7 +51,7 @@ def sound_seconds(source: SoundSource) -> float:
         return len(source.values) / source.rate
     with _opened(source) as file:
         if not file.frames:
-            raise ValueError(f"{source} is a sound file of no length; record it again, or leave it out")
+            raise ValueError(f"{_name(source)} is a sound file of no length; record it again, or leave it out")
         return float(file.frames / file.samplerate)
 
 
@@ -73,8 +74,7 @@ def check_sound(source: SoundSource, longest: float | None) -> None:
     """
     seconds = sound_seconds(source)
     if longest is not None and seconds > longest:
-        name = str(source) if isinstance(source, Path) else "the sound"
-        raise ValueError(f"{name} takes {seconds:.1f} s, but the model hears {longest:g} s at once; cut it")
+        raise ValueError(f"{_name(source)} takes {seconds:.1f} s, but the model hears {longest:g} s at once; cut it")
 
 
 def _read(source: SoundSource) -> tuple[np.ndarray, int]:
@@ -85,23 +85,34 @@ def _read(source: SoundSource) -> tuple[np.ndarray, int]:
         try:
             return file.read(dtype="float32"), int(file.samplerate)
         except RuntimeError as error:
-            raise ValueError(f"{source} is damaged: {_reason(error)}") from error
+            raise ValueError(f"{_name(source)} is damaged: {_reason(error)}") from error
 
 
-def _opened(path: Path) -> Any:
-    soundfile = optional("soundfile")
+def _opened(source: Path | Stored) -> Any:
+    soundfile, name = optional("soundfile"), _name(source)
+    if isinstance(source, Path):
+        _check_file(source)
+    try:
+        return soundfile.SoundFile(source if isinstance(source, Path) else BytesIO(source.read()))
+    except (RuntimeError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{name} is no sound file that can be read ({_reason(error)}); give wav, flac, ogg or mp3"
+        ) from error
+
+
+def _check_file(path: Path) -> None:
     if path.is_dir():
         raise ValueError(f"{path} is a folder, not a sound file")
     if not path.is_file():
         raise FileNotFoundError(f"there is no sound file {path}")
     if not path.stat().st_size:
         raise ValueError(f"{path} is empty, not a sound file")
-    try:
-        return soundfile.SoundFile(path)
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{path} is no sound file that can be read ({_reason(error)}); give wav, flac, ogg or mp3"
-        ) from error
+
+
+def _name(source: SoundSource) -> str:
+    if isinstance(source, Path):
+        return str(source)
+    return source.name if isinstance(source, Stored) else "the sound"
 
 
 def _reason(error: Exception) -> str:

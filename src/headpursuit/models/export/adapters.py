@@ -127,7 +127,7 @@ def _factors(module: Any, one: ScaledProjection) -> tuple[Float[Tensor, "rank wi
 def _settings(model: LanguageModel, paths: list[str]) -> dict[str, Any]:
     """Settings that both kinds of adapters have."""
     # PEFT's tasks are of models that read text; without one, whatever a model is given is handed on.
-    task = None if model.hears else "SEQ_2_SEQ_LM" if model.has_encoder else "CAUSAL_LM"
+    task = None if model.encoder_sense else "SEQ_2_SEQ_LM" if model.has_encoder else "CAUSAL_LM"
     return {
         "task_type": task,
         "target_modules": paths,

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
-from headpursuit.media import AudioPrompt, Sound
+from headpursuit.media import AudioPrompt, ImagePrompt, MediaPrompt, Prompt, Sound
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.senses import HEARING
+from headpursuit.models.senses.sense import Sense
 from headpursuit.models.text import answer, batches, read_logits
 
 PROMPTS = (
@@ -26,8 +29,21 @@ PROMPTS = (
 _RATE = 16000
 
 
-def noises() -> tuple[AudioPrompt, ...]:
-    """Sounds that a model which hears is compared on: noise that grows louder and softer."""
+def examples_for(sense: Sense) -> tuple[MediaPrompt, ...]:
+    """Prompts that a model is compared on whose encoder reads no text."""
+    return _noises() if sense is HEARING else _pictures()
+
+
+def _pictures() -> tuple[ImagePrompt, ...]:
+    """Shades from black to white, in one colour each."""
+    shade = Image.linear_gradient("L").resize((96, 64))
+    black = Image.new("L", shade.size)
+    bands = ([shade, black, black], [black, shade, black], [black, black, shade], [shade, shade, shade])
+    return tuple(ImagePrompt("", Image.merge("RGB", some)) for some in bands)
+
+
+def _noises() -> tuple[AudioPrompt, ...]:
+    """Noise that grows louder and softer."""
     seconds = np.arange(2 * _RATE) / _RATE
     waves = (
         np.random.default_rng(i).normal(0, 0.1, len(seconds)) * np.sin(np.pi * (i + 1) * seconds) for i in range(4)
@@ -91,7 +107,7 @@ class Difference:
 
 
 @torch.no_grad()
-def outputs_of(model: LanguageModel, prompts: Sequence[str | AudioPrompt], *, answers: bool = True) -> Outputs:
+def outputs_of(model: LanguageModel, prompts: Sequence[Prompt], *, answers: bool = True) -> Outputs:
     """Logits at the last positions of each prompt, and greedy answers."""
     logits = []
     for batch in batches(model, prompts, 8, room=NEW_TOKENS):

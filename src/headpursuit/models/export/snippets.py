@@ -9,6 +9,7 @@ from headpursuit.heads import Edit, GivenEdit, edit_of
 from headpursuit.models.embedded import EMBEDDED, embedded_folder
 from headpursuit.models.export.plan import ScaledProjection, plan
 from headpursuit.models.language_model import LanguageModel
+from headpursuit.models.senses import HEARING
 from headpursuit.models.whisper_base import WHISPER_BASE, whisper_base_folder
 
 Snippet = Literal["transformer-lens", "nnsight", "transformers"]
@@ -62,13 +63,15 @@ def _with_transformers(model: LanguageModel, edit: Edit, scaled: tuple[ScaledPro
     own = type(model.network)
     kind = own.__name__ if own.__module__.startswith("transformers.") else "AutoModelForCausalLM"
     parts = [f"    {one.path!r}: {list(_runs(one))!r}," for one in scaled]
-    reader, said = ("processor", "AutoProcessor") if model.hears else ("tokenizer", "AutoTokenizer")
+    reader, said = ("processor", "AutoProcessor") if model.encoder_sense else ("tokenizer", "AutoTokenizer")
     given = 'tokenizer("The capital of Kenya is", return_tensors="pt")'
     used = f"logits = model(**{given}).logits"
     if model.has_encoder:
         used = f"ids = model.generate(**{given})"
-    if model.hears:
+    if model.encoder_sense is HEARING:
         used = "# ids = model.generate(**processor(SOUND, sampling_rate=16000, return_tensors='pt'))"
+    elif model.encoder_sense is not None:
+        used = "# ids = model.generate(**processor(images=IMAGE, return_tensors='pt'))"
     return "\n".join(
         [
             f"from transformers import {said}, {kind}",

@@ -52,7 +52,7 @@ def undo_export(path: Path | str, output: Path | str, *, device: str = "auto") -
         model,
         inverse,
         output,
-        prompts=None if model.hears else written.prompts,
+        prompts=None if model.encoder_sense else written.prompts,
         concept=written.concept,
         remarks=(remark,),
         again=True,

@@ -38,7 +38,7 @@ def write_checkpoint(model: LanguageModel, scaled: Sequence[ScaledProjection], f
     ):
         warnings.filterwarnings("ignore", "Attempting to save a model with offloaded modules")  # a shard fits
         network.save_pretrained(folder, max_shard_size=_SHARD)
-    if model.has_encoder:
+    if model.has_encoder or model.hears:
         (model.processor or model.tokenizer).save_pretrained(folder)
     else:
         model.tokenizer.save_pretrained(folder)
@@ -54,12 +54,16 @@ def reloaded(model: LanguageModel, folder: Path) -> LanguageModel:
     """The model that was written, placed and computing as the model it was written from."""
     network = model.network
     placed = {"device_map": network.hf_device_map} if hasattr(network, "hf_device_map") else {}
-    how = {"dtype": network.dtype, "attn_implementation": network.config._attn_implementation}
-    kind = type(network) if model.has_encoder else AutoModelForCausalLM
+    parts = (part for part in network.modules() if isinstance(part, PreTrainedModel))
+    attention = {part.config._attn_implementation for part in parts}
+    how: dict[str, Any] = {"dtype": network.dtype}
+    if len(attention) == 1:  # parts that attend in ways of their own are given them again
+        how["attn_implementation"] = attention.pop()
+    kind = type(network) if model.has_encoder or model.hears else AutoModelForCausalLM
     again, flags = whole_network(kind, str(folder), str(folder), **how, **placed)
     if not placed:
         nn.Module.to(again, model.device)
-    processor = AutoProcessor.from_pretrained(folder) if model.hears else None
+    processor = AutoProcessor.from_pretrained(folder) if model.hears or model.encoder_sense else None
     tokenizer = processor.tokenizer if processor else AutoTokenizer.from_pretrained(folder)
     return LanguageModel(again, tokenizer, str(folder), processor=processor, file_flags=flags, handed=model.handed)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from headpursuit.heads import Edit, GivenEdit, edit_of
-from headpursuit.media import AudioPrompt, texts_of
+from headpursuit.media import Prompt, texts_of
 from headpursuit.models.export.card import card
 from headpursuit.models.export.compare import (
     MOST_PROMPTS,
@@ -13,7 +13,7 @@ from headpursuit.models.export.compare import (
     Difference,
     Outputs,
     difference,
-    noises,
+    examples_for,
     outputs_of,
 )
 from headpursuit.models.export.licence import licence_of
@@ -133,7 +133,7 @@ def verify(written: Export, path: Path | str, model: LanguageModel, prompts: Ite
     """`verify_export` for a manifest that was read and a model that was loaded."""
     written.check_base(model)
     plan(model.network, model.anatomy, written.edit, written.format)
-    texts = _chosen(model, written.prompts if prompts is None and not model.hears else prompts)
+    texts = _chosen(model, written.prompts if prompts is None and model.encoder_sense is None else prompts)
     live, base = _live(model, written.edit, texts)
     with loaded_export(model, Path(path), written.format, written.edit, written.modules) as exported:
         return _judged(
@@ -141,15 +141,17 @@ def verify(written: Export, path: Path | str, model: LanguageModel, prompts: Ite
         )
 
 
-def _chosen(model: LanguageModel, prompts: Iterable[str] | None) -> tuple[str | AudioPrompt, ...]:
-    if model.hears:
+def _chosen(model: LanguageModel, prompts: Iterable[str] | None) -> tuple[Prompt, ...]:
+    sense = model.encoder_sense
+    if sense is not None:
         if prompts is not None:
-            raise ValueError("a model that hears is compared on sounds made for that; leave the prompts out")
-        return noises()
+            what = f"a model whose encoder {sense.verb} is compared on {sense.modality.many} made for that"
+            raise ValueError(f"{what}; leave the prompts out")
+        return examples_for(sense)
     return PROMPTS if prompts is None else texts_of(prompts)[:MOST_PROMPTS]
 
 
-def _live(model: LanguageModel, edit: Edit, prompts: Sequence[str | AudioPrompt]) -> tuple[Outputs, Outputs]:
+def _live(model: LanguageModel, edit: Edit, prompts: Sequence[Prompt]) -> tuple[Outputs, Outputs]:
     """Outputs under the live edit, and of the unedited model."""
     with rescale(model, edit):
         live = outputs_of(model, prompts)

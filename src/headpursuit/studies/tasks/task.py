@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.files import check_text, is_blank, parse_json, text_of
-from headpursuit.media import ImagePrompt, Prompt
+from headpursuit.media import ImagePrompt, Prompt, said
 from headpursuit.words import compared
 
 Group = Literal["target", "unrelated"]
@@ -44,7 +44,7 @@ class Question:
     @property
     def text(self) -> str:
         """The question, without the image."""
-        return self.prompt.text if isinstance(self.prompt, ImagePrompt) else str(self.prompt)
+        return said(self.prompt)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from headpursuit.concepts import Concept
 from headpursuit.conversations import Conversation
-from headpursuit.media import AudioPrompt, ImagePrompt, Prompt
+from headpursuit.media import MediaPrompt, Prompt, prompt_about
 from headpursuit.studies.tasks.task import Task, accepted_answers
 from headpursuit.words import compared
 
@@ -47,15 +47,15 @@ def instructed(prompt: Prompt, instruction: str) -> Prompt:
     """A prompt with an instruction before it; of a conversation, before its last message.
 
     Raises:
-        ValueError: If it is a sound.
+        ValueError: If it is an image or a sound without a text.
     """
     if isinstance(prompt, Conversation):
         *before, last = prompt.messages
         return Conversation((*before, replace(last, content=_joined(instruction, last.content))))
-    if isinstance(prompt, ImagePrompt):
-        return replace(prompt, text=_joined(instruction, prompt.text))
-    if isinstance(prompt, AudioPrompt):
-        raise ValueError("no instruction can be written before a sound")
+    if isinstance(prompt, MediaPrompt):
+        if not prompt.text:
+            raise ValueError(f"no instruction can be written before {prompt.modality.many} without a text")
+        return prompt_about(prompt.modality, _joined(instruction, prompt.text), prompt.source)
     return _joined(instruction, prompt)
 
 

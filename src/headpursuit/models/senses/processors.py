@@ -1,21 +1,21 @@
-"""A checkpoint's processor: what turns pictures, sound and text into what a model reads."""
+"""A checkpoint's processor: what turns images, sound and text into what a model reads."""
 
 import inspect
 from typing import Any
 
-import numpy as np
-from PIL import Image
 from torch import Tensor
 from transformers import AutoProcessor, PreTrainedConfig, PreTrainedModel
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING, MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
 from transformers.utils import cached_file
 
 from headpursuit.models.anatomy import Probe, decoder_probe, input_device
-from headpursuit.models.checkpoints import hears
+from headpursuit.models.checkpoints import hears, listens
+from headpursuit.models.senses.hearing import HEARING
+from headpursuit.models.senses.sense import Sense
 
 _FILES = ("processor_config.json", "preprocessor_config.json")
 
-_PROBE_SIZES, _PROBE_TEXT = ((84, 56), (56, 84)), "a probe of seven words or more, nothing else"
+_PROBE_TEXT = "a probe of seven words or more, nothing else"
 
 
 def find_processor(config: PreTrainedConfig, source: str, options: dict[str, Any]) -> Any:
@@ -24,7 +24,7 @@ def find_processor(config: PreTrainedConfig, source: str, options: dict[str, Any
     Raises:
         ValueError: If it is such a model, and its processor is missing or reads no images, or no sound.
     """
-    if hears(config):
+    if hears(config) or listens(config):
         return _hearing(config, source, options)
     if type(config) not in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
         return None
@@ -42,14 +42,16 @@ def find_processor(config: PreTrainedConfig, source: str, options: dict[str, Any
 
 
 def _hearing(config: PreTrainedConfig, source: str, options: dict[str, Any]) -> Any:
-    """The processor of a model that hears."""
+    """The processor of a model that hears; None for one that reads text as well, and came without."""
     if not any(_is_there(source, name, options) for name in _FILES):
+        if type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and not hears(config):
+            return None
         raise ValueError(
             f"{config.model_type} listens, but what prepares sound for it is missing; put the file {_FILES[1]} (or "
             f"{_FILES[0]}) that it was published with beside config.json"
         )
     processor = AutoProcessor.from_pretrained(source, **options)
-    if not hasattr(processor, "feature_extractor") or not hasattr(processor, "tokenizer"):
+    if HEARING.part(processor) is None or not hasattr(processor, "tokenizer"):
         raise ValueError(f"its processor, a {type(processor).__name__}, prepares no sound, or has no tokenizer")
     return processor
 
@@ -65,72 +67,63 @@ def _is_text_model(config: PreTrainedConfig) -> bool:
     return type(config) in MODEL_FOR_CAUSAL_LM_MAPPING and not has_vision
 
 
-def placeholder_of(processor: Any) -> str:
-    """The placeholder of an image in a text, such as `<image>`.
-
-    Raises:
-        ValueError: If the processor does not tell.
-    """
-    # In older versions of transformers, Gemma 3's image token is what its placeholder is replaced by.
-    name = "boi_token" if type(processor).__name__ == "Gemma3Processor" else "image_token"
-    found = getattr(processor, name, None)
-    if not found:
-        raise ValueError(f"a {type(processor).__name__} does not tell what stands for an image in a text (image_token)")
-    return str(found)
-
-
-def image_probe(processor: Any, network: PreTrainedModel) -> tuple[Probe, Probe]:
-    """A short text about a picture, for the forward passes that heads are looked for in.
+def probes(sense: Sense, processor: Any, network: PreTrainedModel) -> tuple[Probe, ...]:
+    """A short text about something, for the forward passes that heads are looked for in.
 
     Returns:
-        The inputs for it alone, and as the last of two prompts, the other with a longer text and a wider picture.
+        The inputs for it alone, and as the last of two prompts, the other with a longer text and something of another
+        size. An encoder-decoder gets some tokens for its decoder.
     """
-    texts = [f"{placeholder_of(processor)} {_PROBE_TEXT}{more}" for more in (" and more" * 5, "")]
-    pictures = [Image.linear_gradient("L").resize(size).convert("RGB") for size in _PROBE_SIZES]
-    alone = processed(processor, network, texts[1:], pictures[1:], special=True)
-    return alone, processed(processor, network, texts, pictures, special=True)
+    place = "" if sense.places_itself(processor) else f"{sense.placeholder(processor)} "
+    texts = [f"{place}{_PROBE_TEXT}{more}" for more in (" and more" * 5, "")]
+    examples = sense.examples(processor)
+    both = (
+        processed(sense, processor, network, some_texts, some, special=True)
+        for some_texts, some in ((texts[1:], examples[1:]), (texts, examples))
+    )
+    return tuple(_with_decoder(network, given) for given in both)
 
 
-_PROBE_SECONDS = 0.5
+def encoder_probes(sense: Sense, processor: Any, network: PreTrainedModel) -> tuple[Probe, ...]:
+    """`probes` for an encoder that reads no text.
+
+    Where others of another size cannot stand beside it, it stays alone.
+    """
+    examples = sense.examples(processor)
+    alone = _with_decoder(network, prepared(sense, processor, network, examples[1:]))
+    if sense.fills(processor):
+        return (alone,)
+    try:
+        return alone, _with_decoder(network, prepared(sense, processor, network, examples))
+    except ValueError:
+        return (alone,)
 
 
-def hearing_probe(processor: Any, network: PreTrainedModel) -> tuple[Probe, ...]:
-    """A short tone, and a few tokens for the decoder, for the forward passes that heads are looked for in."""
-    rate = rate_of(processor)
-    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(int(_PROBE_SECONDS * rate)) / rate)
-    return ({**heard(processor, network, [tone.astype(np.float32)]), "decoder_input_ids": decoder_probe(network)},)
+def _with_decoder(network: PreTrainedModel, given: Probe) -> Probe:
+    if not network.config.is_encoder_decoder:
+        return given
+    rows = next(value.shape[0] for value in given.values())
+    return given | {"decoder_input_ids": decoder_probe(network).expand(rows, -1)}
 
 
-def rate_of(processor: Any) -> int:
-    """Frames of sound a second that a model hears."""
-    return int(processor.feature_extractor.sampling_rate)
-
-
-def longest_sound(processor: Any) -> float | None:
-    """Seconds that are heard at once, where shorter sound is filled up to that; None where any length is taken."""
-    length = getattr(processor.feature_extractor, "n_samples", None)
-    return None if length is None else length / rate_of(processor)
-
-
-def heard(processor: Any, network: PreTrainedModel, waves: list[np.ndarray]) -> dict[str, Tensor]:
-    """Inputs of a model for recordings at its rate, which are of one length unless it fills them up.
+def prepared(sense: Sense, processor: Any, network: PreTrainedModel, media: list[Any]) -> dict[str, Tensor]:
+    """Inputs of an encoder that reads no text, for images or recordings, which are of one size unless it fills them up.
 
     Raises:
         ValueError: If they cannot be prepared; the text says why.
     """
-    prepare = processor.feature_extractor
+    part = sense.part(processor)
     try:
-        made = prepare(waves, sampling_rate=rate_of(processor), return_tensors="pt")
+        made = part(media, return_tensors="pt", **sense.options(processor))
     except (ValueError, TypeError, RuntimeError, IndexError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{type(prepare).__name__} cannot prepare the sound: {reason}") from error
+        raise ValueError(f"{type(part).__name__} cannot prepare the {sense.modality.noun}: {_reason(error)}") from error
     return _taken(made, network)
 
 
 def processed(
-    processor: Any, network: PreTrainedModel, texts: list[str], images: list[Image.Image], special: bool
+    sense: Sense, processor: Any, network: PreTrainedModel, texts: list[str], media: list[Any], special: bool
 ) -> dict[str, Tensor]:
-    """Run the processor on texts with a placeholder each, and one picture each.
+    """Run the processor on texts with a placeholder each, and one image or recording each.
 
     Of what it makes, what the network takes is kept, on the network's device and in its dtype. The tokenizer adds its
     special tokens if `special`.
@@ -138,18 +131,20 @@ def processed(
     Raises:
         ValueError: If the processor cannot read them.
     """
+    given = {sense.argument: sense.whole(media), **sense.options(processor)}
+    special = special and not sense.places_itself(processor)
+    around = sense.around({"padding": True, "add_special_tokens": special})
     try:
-        made = processor(
-            text=texts,
-            images=[[image] for image in images],
-            return_tensors="pt",
-            padding=True,
-            add_special_tokens=special,
-        )
+        made = processor(text=texts, return_tensors="pt", **around, **given)
     except (ValueError, TypeError, KeyError, IndexError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{type(processor).__name__} cannot read text and image together: {reason}") from error
+        raise ValueError(
+            f"{type(processor).__name__} cannot read text and {sense.modality.noun} together: {_reason(error)}"
+        ) from error
     return _taken(made, network)
+
+
+def _reason(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _taken(made: Any, network: PreTrainedModel) -> dict[str, Tensor]:
