@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+import openings
 import transformers
 import zoo
 
@@ -15,7 +16,8 @@ from headpursuit.models import AnatomyError
 from headpursuit.models.certified import certified
 
 DOCS = Path(__file__).parents[2] / "docs" / "architectures.md"
-BEGIN, END = "<!-- begin of the table -->", "<!-- end of the table -->"
+MARKS = ("<!-- begin of the table -->", "<!-- end of the table -->")
+OPENINGS = ("<!-- begin of the openings -->", "<!-- end of the openings -->")
 
 
 @dataclass(frozen=True)
@@ -91,17 +93,20 @@ def _line(row: Row) -> str:
     return "| " + " | ".join(cells) + " |"
 
 
-def in_docs() -> str:
-    """The table as it stands in the docs."""
-    return DOCS.read_text().partition(BEGIN)[2].partition(END)[0].strip()
+def in_docs(marks: tuple[str, str] = MARKS) -> str:
+    """A table as it stands in the docs."""
+    begin, end = marks
+    return DOCS.read_text().partition(begin)[2].partition(end)[0].strip()
 
 
-def write(text: str) -> None:
+def write(text: str, marks: tuple[str, str] = MARKS) -> None:
     """Put a table into the docs."""
-    before, _, rest = DOCS.read_text().partition(BEGIN)
-    DOCS.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}")
+    begin, end = marks
+    before, _, rest = DOCS.read_text().partition(begin)
+    DOCS.write_text(f"{before}{begin}\n\n{text}\n\n{end}{rest.partition(end)[2]}")
 
 
 if __name__ == "__main__":
     transformers.logging.set_verbosity_error()
+    write(openings.table(openings.openings()), OPENINGS)
     write(table([examine(job) for job in zoo.jobs()]))
