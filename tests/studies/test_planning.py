@@ -15,7 +15,7 @@ from headpursuit.studies import StudyConfig, meter, study
 from headpursuit.studies.causal.growing import most_tried
 from headpursuit.studies.planning import plan_study
 from headpursuit.studies.steps import arms, ranked
-from headpursuit.studies.tasks import Question, Task
+from headpursuit.studies.tasks import Question, Rung, Task
 
 N_NEW = 4
 
@@ -181,6 +181,16 @@ def test_a_plan_counts_the_ways_that_are_compared(model, task, config):
     assert part.runs == 1 + 3 + 3 * 5 + 3 + 3
     alone = replace(task, questions=tuple(q for q in task.questions if q.split == "heldout" or q.fact == "fact 0"))
     assert meter.Meter(model, config, lambda *_: None).baselines(alone).runs == 0
+
+
+def test_a_plan_counts_the_rungs_under_every_arm_that_is_asked(model, task, config):
+    laddered = replace(task, rungs=(Rung("others", task.heldout[:3]),))
+    plan = plan_study(
+        model, laddered, StudyConfig(**{**vars(config), "sweep": False, "baselines": True, "rungs": True})
+    )
+    assert plan.parts[-1].name == "ladder"
+    # Base, edit and three draws side by side; an instruction, a direction, and one taken out.
+    assert plan.parts[-1].runs == 5 + 3
 
 
 def test_growth_stands_before_the_arms_and_what_is_compared_behind_them(by_effect):

@@ -39,6 +39,14 @@ def test_every_task_with_answers_is_compared_with_other_ways_unless_that_is_left
         find_task(usual_config("captioning", "m", data="scenes", concept="colours", baselines=True))
 
 
+def test_rungs_are_asked_unless_that_is_left_out():
+    assert [usual_config(task, "m").rungs for task in ("months", IMAGES, "captioning")] == [True, False, False]
+    assert "--no-rungs" in command(usual_config("months", "m", rungs=False), Path("x"))
+    older = to_record(usual_config("months", "m"))
+    del older["rungs"]
+    assert not from_record(StudyConfig, older).rungs
+
+
 @pytest.mark.parametrize("given", [{"heads": "2"}, {"scale": -2.0}])
 def test_heads_or_scale_switch_the_sweep_off(given):
     assert not usual_config(IMAGES, "m", **given).sweep

@@ -33,7 +33,9 @@ def demo(
     from headpursuit.studies import StudyConfig
 
     if not vision:
-        _run_or_show(StudyConfig("countries-qa", EMBEDDED, controls=5, baselines=False), output or Path("demo"))
+        _run_or_show(
+            StudyConfig("countries-qa", EMBEDDED, controls=5, baselines=False, rungs=False), output or Path("demo")
+        )
         return
     folder = output or Path("demo-vision")
     parts = {name: folder / name for name in _VISION}

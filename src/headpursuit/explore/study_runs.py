@@ -81,7 +81,9 @@ def study_config(bench: Workbench, name: str, concept: str = "", **settings: Any
     if task == CAPTIONING:
         settings["concept"] = _read_for(concept, settings)
     # A visitor waits for it, and choosing what to compare with takes a while.
-    return usual_config(task, bench.model.name, anatomy=bench.model.handed_file, **{"baselines": False} | settings)
+    return usual_config(
+        task, bench.model.name, anatomy=bench.model.handed_file, **{"baselines": False, "rungs": False} | settings
+    )
 
 
 def _read_for(concept: str, settings: dict[str, Any]) -> str:

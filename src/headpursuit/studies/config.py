@@ -74,6 +74,8 @@ class StudyConfig(ChatSettings, RunSettings):
     baselines: Annotated[bool, Flag(usual="on, but for captioning", part_of="one direction")] = False
     """Compare the edit with an instruction in the prompt and with directions in the residual stream, chosen within the
     same damage."""
+    rungs: Annotated[bool, Flag(usual="on, but for image tasks", part_of="one direction")] = False
+    """Ask the task's rungs, too: its concept in other ways, and siblings of it (docs/tasks.md)."""
     other_concept: Annotated[str, Flag(usual="months, shapes for captioning")] = "months"
     """A concept whose best heads are a further control."""
     ranker: Annotated[str, Flag(usual="the score")] = ""

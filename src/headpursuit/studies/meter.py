@@ -29,6 +29,7 @@ from headpursuit.studies.causal.screening import choosing_questions
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.steps.arms import AT_ONCE, rows_of
+from headpursuit.studies.steps.asking import DRAWS, rungs_asked
 from headpursuit.studies.steps.baselines import candidates, choosing_task, selection_of
 from headpursuit.studies.steps.ranked import capture_config
 from headpursuit.studies.steps.study_run import NOTE_ATOMS
@@ -167,6 +168,15 @@ class Meter:
             sum(bool(ways) for ways in tried.values())
         )
         return replace(together("baselines", choosing, arms), runs=choosing.runs + arms.runs)
+
+    def ladder(self, task: Task) -> Part:
+        """Asking the task's rungs: under edits side by side, and under each instruction or direction."""
+        asked = rungs_asked(task.rungs, self._config.seed)
+        prompts = [question.prompt for rung in asked for question in rung.questions]
+        if not prompts:
+            return Part("ladder", 0, 0, 0, 0.0)
+        n_beside = 2 + (task.direction == "suppress") if self._config.baselines else 0
+        return replace(self.answers(prompts, (2 + DRAWS, *(1,) * n_beside)), name="ladder")
 
     def growth(self, task: Task) -> list[Part]:
         """Screening heads, growing an edit from the best, and finalists that answer selection questions.

@@ -52,6 +52,8 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
         parts[-1:-1] = meter.growth(task)
     if config.baselines:
         parts.append(meter.baselines(task))
+    if config.rungs and task.rungs:
+        parts.append(meter.ladder(task))
     other = f"What {config.ranker} takes to score the heads is not counted." if config.ranker else ""
     return Plan(tuple(parts), tuple(filter(None, (how, early, other, *meter.remarks))))
 

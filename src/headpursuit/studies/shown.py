@@ -1,12 +1,13 @@
 """Parts that several results show alike in a terminal: a ranking, the edited heads, a dose sheet, a growth."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from headpursuit.analysis import Ranking
 from headpursuit.heads import edit_in_words
+from headpursuit.studies.judging.ladder import climbed
 from headpursuit.studies.kernel import Line, Shown, Table
-from headpursuit.studies.results import Balance, DoseCell, DoseSheet, DoseWord, Grown, HeadNote
+from headpursuit.studies.results import Balance, DoseCell, DoseSheet, DoseWord, Estimate, Grown, HeadNote, RungResult
 
 _MARKS = {
     DoseWord.GOOD: "",
@@ -113,3 +114,27 @@ def sheet_shown(sheet: DoseSheet[Any], title: str, rates: Callable[[Any], str]) 
 
 def _small(probability: float | None) -> str:
     return "–" if probability is None else f"{probability:.2g}"
+
+
+def ladder_shown(ladder: Sequence[RungResult]) -> Iterator[Shown]:
+    """The rungs under every arm that was asked: the score of the unedited model, and what each arm leaves of it."""
+    if not ladder:
+        return
+    arms = [(arm.name, arm.kind) for arm in max(ladder, key=lambda rung: len(rung.arms)).arms]
+    others = [name for name, kind in arms if kind not in ("base", "edit", "matched")]
+    rows = []
+    for rung in ladder:
+        by_name = {arm.name: arm for arm in rung.arms}
+        drawn = [arm.left.value for arm in rung.of("matched") if arm.left]
+        mean = f"{sum(drawn) / len(drawn):.2f}" if drawn else "-"
+        beside = (_value(by_name[name].left) if name in by_name else "-" for name in others)
+        unedited = f"{rung.arms[0].answers.score.value:.2f}"
+        name = f"{rung.name} (sibling)" if rung.is_sibling else rung.name
+        rows.append((name, unedited, str(rung.of("edit")[0].left or "-"), mean, *beside))
+    columns = ("rung", ">unedited", ">edit leaves", ">random heads", *(f">{name}" for name in others))
+    yield Table("ladder: the unedited score, and the fraction of it that is left", columns, tuple(rows))
+    yield from (Line(text) for text in climbed(ladder))
+
+
+def _value(estimate: Estimate | None) -> str:
+    return "-" if estimate is None else f"{estimate.value:.2f}"

@@ -318,3 +318,40 @@ def test_a_scorer_is_the_task_s_or_the_user_s(declare):
     assert load_task(file).scorer == "vader"
     assert load_task(file, scorer="words").scorer == "words"
     assert find_task(usual_config(file, "m", scorer="words")).scorer == "words"
+
+
+PARAPHRASE = {"prompts": "One day more than {day} is"}
+
+
+def test_rungs_take_from_the_target_what_they_do_not_say_and_are_held_out(declare):
+    french = {"rows": [{"jour": "lundi", "suivant": "mardi"}], "prompts": "Après {jour} vient", "answers": "suivant"}
+    rungs = {"other words": PARAPHRASE, "French": french, "months": {"task": "months"}}
+    task = load_task(declare(rungs=rungs))
+    by_name = {rung.name: rung for rung in task.rungs}
+    words, abroad, sibling = (by_name[name] for name in rungs)
+    assert {q.fact for q in words.questions} == by_split(task)["heldout"]
+    assert words.questions[0].answers == next(q.answers for q in task.heldout if q.fact == words.questions[0].fact)
+    assert [(q.text, q.answers, q.split) for q in abroad.questions] == [("Après lundi vient", ("mardi",), "heldout")]
+    months = load_task("months")
+    assert [q.text for q in sibling.questions] == [q.text for q in months.heldout if q.group == "target"]
+    assert [rung.is_sibling for rung in (words, abroad, sibling)] == [False, False, True]
+    assert not {q.text for q in words.questions} & {q.text for q in task.questions}
+
+
+@pytest.mark.parametrize(
+    ("rung", "reason"),
+    [
+        ({"task": "years"}, "rungs, other: there is no task 'years'"),
+        ({"task": "months", "sibling": True}, "rungs, other: a task brings everything; leave sibling out"),
+        ({"sibling": "yes", **PARAPHRASE}, "rungs, other, sibling: expected true or false, not 'yes'"),
+        ({"promts": "After {day}"}, "rungs, other: there is no key 'promts', did you mean prompts?"),
+        ({"prompts": "After {month} comes"}, "rungs, other: the template 'After {month} comes' cannot be filled"),
+        ({"keep": {"day": ["Someday"]}, **PARAPHRASE}, "rungs, other: no questions are left"),
+    ],
+)
+def test_rungs_that_cannot_be_asked_are_refused(refused, rung, reason):
+    assert reason in refused(rungs={"other": rung})
+
+
+def test_rungs_are_names_with_what_is_asked(refused):
+    assert "rungs: expected names with a task or a group each, not ['months']" in refused(rungs=["months"])

@@ -252,3 +252,25 @@ def test_facts_that_tell_their_answer_or_stand_twice_are_refused(build_tasks):
     with pytest.raises(ValueError, match=r"asked twice: \['a', 'a'\]"):
         build_tasks.dealt([{"asked": "a", "x": ["b"]}, {"asked": "a", "x": ["c"]}])
     assert sys.path[0] == str(ROOT / "tools")
+
+
+LADDERS = {name: loaded(name).rungs for name in ("countries-qa", *FACTS) if loaded(name).rungs}
+
+
+def test_seven_tasks_have_a_ladder_with_the_concept_in_other_ways_and_a_sibling():
+    assert set(LADDERS) == {"capitals", "colours", "countries-qa", "languages", "months", "nationalities", "numbers"}
+    for rungs in LADDERS.values():
+        assert sum(not rung.is_sibling for rung in rungs) >= 2
+        assert sum(rung.is_sibling for rung in rungs) >= 1
+
+
+@pytest.mark.parametrize("name", LADDERS)
+def test_rungs_ask_what_neither_ranked_heads_nor_tells_its_answer(name):
+    task = loaded(name)
+    asked = {q.text for q in task.questions if q.group == "target"}
+    for rung in task.rungs:
+        assert len({q.fact for q in rung.questions}) >= 14, rung.name
+        for question in rung.questions:
+            assert question.split == "heldout"
+            assert question.text not in asked
+            assert not contains(question.text, question.answers), question

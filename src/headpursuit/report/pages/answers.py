@@ -14,6 +14,7 @@ from headpursuit.report.parts.study import TITLES, KeyFigure, arm_rows, study_pa
 from headpursuit.report.parts.thumbnails import embedded
 from headpursuit.report.wording import edited, number, rate
 from headpursuit.studies import StudyResult
+from headpursuit.studies.judging.ladder import climbed
 from headpursuit.studies.results import ArmSummary
 from headpursuit.studies.text.metrics import METRICS
 
@@ -55,6 +56,8 @@ def page_of(result: StudyResult, thumbnails: Mapping[str, str] | None = None) ->
         "examples": {group: examples.examples_of(result, group) for group in groups},
         "examples_shown": examples.SHOWN,
         "examples_rule": examples.RULE,
+        "climbed": tuple(climbed(result.ladder)),
+        "ladder_arms": [arm.name for arm in result.ladder[0].arms[2:]] if result.ladder else [],
         "thumbnails": thumbnails or {},
     }
     outcome, edited = result.verdict.outcome, result.edit.heads

@@ -29,9 +29,10 @@ from headpursuit.studies.results import (
 from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.settings import command, find_task
 from headpursuit.studies.settings import prepare as prepared_task
-from headpursuit.studies.shown import grown_shown, heads_shown, promised_shown, ranking_shown, sheet_shown
+from headpursuit.studies.shown import grown_shown, heads_shown, ladder_shown, promised_shown, ranking_shown, sheet_shown
 from headpursuit.studies.steps.arms import BASE, ArmRunner, all_there_are, image_scopes, plan_arms
-from headpursuit.studies.steps.baselines import baseline_arms
+from headpursuit.studies.steps.asking import ladder
+from headpursuit.studies.steps.baselines import Baselines, baseline_arms
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.registration import followed
 from headpursuit.studies.steps.study_run import StudyRun, begin_study
@@ -69,8 +70,8 @@ def study_answers(
     unedited = runner.measured(planned[:1], run.folder)
     check_base(summarise(task, run.concept, unedited, config.seed)[0], measure)
     arms = runner.measured(planned, run.folder)
-    beside, lacking = baseline_arms(run, measure) if config.baselines else ([], ())
-    arms = [*arms, *beside]
+    beside = baseline_arms(run, measure) if config.baselines else Baselines()
+    arms = [*arms, *beside.arms]
     summaries = summarise(task, run.concept, arms, config.seed)
     compared = compare(measure, summaries, partial(_further, run, arms))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
@@ -79,6 +80,7 @@ def study_answers(
     promised, found = _promised(measure, sheet, grown), measure.balance(decision.base, decision.edit)
     kept = sentences.reproduced(promised, found, config.effect) if promised else ""
     another = sentences.another_way(decision) if config.by == "writing" else ""
+    notes = *task.remarks, plan, kept, another, remark, left_out, whole, *beside.remarks, _worn(model, task, config)
     result = StudyResult(
         **run.described(),
         arms=summaries,
@@ -89,14 +91,10 @@ def study_answers(
         grown=grown,
         promised=promised,
         found=found if promised else None,
-        remarks=tuple(
-            filter(
-                None,
-                (*task.remarks, plan, kept, another, remark, left_out, whole, *lacking, _worn(model, task, config)),
-            )
-        ),
+        remarks=tuple(filter(None, notes)),
         metric=measure.metric.name,
         direction=task.direction,
+        ladder=ladder(run, arms, beside.directions) if config.rungs else (),
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
 
@@ -163,6 +161,7 @@ def shown(result: StudyResult) -> Iterator[Shown]:
     yield _arms(result)
     if result.grown is not None and result.promised is not None and result.found is not None:
         yield promised_shown(result.grown, result.promised, result.found)
+    yield from ladder_shown(result.ladder)
     yield from _example(result)
     yield Line(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", strong=True)
     yield from (Line(f"  {text}") for text in (*result.verdict.reasons, *result.remarks))

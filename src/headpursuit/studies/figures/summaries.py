@@ -54,7 +54,7 @@ def _summarise_arm(
         rows = [i for i, question in enumerate(questions) if question.group == group]
         asked, given = [questions[i] for i in rows], [arm.answers[i] for i in rows]
         before = None if arm is base else [base.answers[i] for i in rows]
-        groups[group] = _summarise_group(task, concept, asked, given, before, seed) if rows else None
+        groups[group] = summarise_group(task, concept, asked, given, before, seed) if rows else None
     if groups["target"] is None:
         raise ValueError(f"the task {task.name} has no target questions to measure")
     scales = set(arm.edit.values())
@@ -72,7 +72,7 @@ def _summarise_arm(
     )
 
 
-def _summarise_group(
+def summarise_group(
     task: Task,
     concept: Concept,
     questions: Sequence[Question],
@@ -80,7 +80,16 @@ def _summarise_group(
     before: Sequence[str] | None,
     seed: int,
 ) -> GroupSummary:
-    """Figures of one group; `before` are the base's answers, None for the base itself."""
+    """Figures of one group.
+
+    Args:
+        task: Its metric counts, and its direction says which way target scores are to go.
+        concept: The concept, looked up.
+        questions: All of one group.
+        answers: To them, in their order.
+        before: The base's answers; None for the base itself.
+        seed: Of the bootstrap.
+    """
     facts = [question.fact for question in questions]
     accepted = accepted_answers(questions)
     fraction = metric_of(task, questions[0].group).fraction

@@ -16,6 +16,7 @@ from headpursuit.studies.results.figures import (
     SubjectScore,
 )
 from headpursuit.studies.results.grown import Balance, Finalist, Grown, Tried
+from headpursuit.studies.results.rungs import Asked, RungArm, RungResult
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult
 from headpursuit.studies.results.verdict import Beside, Compared, Outcome, Verdict, Why, Word
@@ -25,6 +26,7 @@ __all__ = [
     "Arm",
     "ArmKind",
     "ArmSummary",
+    "Asked",
     "Balance",
     "Baseline",
     "Beside",
@@ -45,6 +47,8 @@ __all__ = [
     "HeadNote",
     "Outcome",
     "Phrasing",
+    "RungArm",
+    "RungResult",
     "StudyConfig",
     "StudyResult",
     "SubjectScore",

@@ -9,6 +9,7 @@ from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results.figures import ArmKind, ArmSummary
 from headpursuit.studies.results.grown import Balance, Grown
+from headpursuit.studies.results.rungs import RungResult
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
 from headpursuit.studies.tasks.task import Direction
@@ -87,6 +88,8 @@ class StudyResult(RankedStudy):
     metric: str = "contains"
     """The metric of the target outputs."""
     direction: Direction = "suppress"
+    ladder: tuple[RungResult, ...] = ()
+    """The task's rungs, nearest first; none where it has none, and in results of older versions."""
 
     def __post_init__(self) -> None:
         without = [arm.name for arm in self.arms if arm.unrelated is None]

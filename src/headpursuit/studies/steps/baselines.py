@@ -8,7 +8,7 @@ one of five depths, added at one of five strengths, or taken out after every lay
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import torch
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
+from headpursuit.media import Prompt
 from headpursuit.models import AnatomyError, LanguageModel, answer, difference_of_means, log_probabilities, steer
 from headpursuit.settings import Chat
 from headpursuit.studies.causal.measuring import TEXTS
@@ -82,14 +83,26 @@ def candidates(
     return {"prompt": prompts, "direction": directions, "ablated": ablated if suppress else []}
 
 
-def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> tuple[list[Arm], tuple[str, ...]]:
-    """The best of each kind on held-out questions, and what there is none of, in sentences.
+@dataclass(frozen=True)
+class Baselines:
+    """The best instruction and directions, run."""
+
+    arms: tuple[Arm, ...] = ()
+    """On held-out questions."""
+    remarks: tuple[str, ...] = ()
+    """What there is none of, in sentences."""
+    directions: Float[Tensor, "n_layers d_model"] = field(default_factory=partial(torch.zeros, 0, 0))
+    """Of each layer; none where they could not be read."""
+
+
+def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> Baselines:
+    """The best of each kind on held-out questions.
 
     Candidates are kept in the study's folder under `baselines`, and the arms with the others, each as it finishes.
     """
     task, remarks = choosing_task(run.task, run.concept), list[str]()
     if task is None:
-        return [], (_TOO_FEW,)
+        return Baselines(remarks=(_TOO_FEW,))
     wordings: tuple[str, ...] = ()
     try:
         wordings = instructions(run.task, run.concept)
@@ -106,7 +119,7 @@ def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> tuple[list[Arm], tup
     try:
         chooser = _Chooser(run, task, measure, directions, n_tried)
     except CannotRun as error:
-        return [], (f"No prompt and no direction was compared: {error}.",)
+        return Baselines(remarks=(f"No prompt and no direction was compared: {error}.",))
     chosen, arms = dict[ArmKind, Baseline](), list[Arm]()
     for kind in (kind for kind, ways in tried.items() if ways):
         with _remarked(kind, remarks):
@@ -116,7 +129,7 @@ def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> tuple[list[Arm], tup
     for kind, one in chosen.items():
         with _remarked(kind, remarks):
             arms.append(judged.kept(parts, _NAMES[kind], kind, one))
-    return arms, tuple(remarks)
+    return Baselines(tuple(arms), tuple(remarks), directions)
 
 
 @contextmanager
@@ -151,6 +164,42 @@ def _directions(run: StudyRun, task: Task) -> Float[Tensor, "n_layers d_model"]:
     others = [q.prompt for q in task.questions if q.split == "ranking" and q.group == "unrelated"]
     size, frame = run.config.batch_size, run.config.frame
     return difference_of_means(run.model, task.ranking_prompts, others, batch_size=size, chat=frame)
+
+
+def answers_beside(
+    run: StudyRun,
+    prompts: Sequence[Prompt],
+    baseline: Baseline,
+    directions: Float[Tensor, "n_layers d_model"],
+    stage: str,
+) -> tuple[str, ...]:
+    """Answers of the model instructed or steered.
+
+    Raises:
+        AnatomyError, ValueError: If it cannot read or be steered so.
+    """
+    config = run.config
+    asked = [instructed(p, baseline.instruction) if baseline.instruction else p for p in prompts]
+    with _under(run.model, baseline, directions):
+        found = answer(
+            run.model,
+            asked,
+            max_new_tokens=config.max_new_tokens,
+            batch_size=config.batch_size,
+            chat=Chat() if baseline.chat else config.frame,
+            progress=partial(run.progress, stage),
+        )
+    return tuple(found)
+
+
+def _under(
+    model: LanguageModel, baseline: Baseline, directions: Float[Tensor, "n_layers d_model"]
+) -> AbstractContextManager[None]:
+    if baseline.layer is None:
+        return nullcontext()
+    layer = None if baseline.ablate else baseline.layer
+    direction = directions[baseline.layer]
+    return steer(model, direction, layer=layer, strength=baseline.strength, ablate=baseline.ablate)
 
 
 class BaselineRunner:
@@ -188,27 +237,11 @@ class BaselineRunner:
             raise CannotRun(str(error)) from error
 
     def _run_one(self, name: str, kind: ArmKind, baseline: Baseline | None) -> Arm:
-        config, done = self._run.config, baseline or Baseline()
-        prompts = [instructed(p, done.instruction) if done.instruction else p for p in self._prompts]
-        unedited = self._unedited  # read before anything is steered
-        with self._under(done):
-            answers = answer(
-                self._run.model,
-                prompts,
-                max_new_tokens=config.max_new_tokens,
-                batch_size=config.batch_size,
-                chat=Chat() if done.chat else config.frame,
-                progress=lambda done, total: self._run.progress(f"arm {name}", done, total),
-            )
+        done, unedited = baseline or Baseline(), self._unedited  # read before anything is steered
+        answers = answers_beside(self._run, self._prompts, done, self._directions, f"arm {name}")
+        with _under(self._run.model, done, self._directions):
             damage = self._damage(done, unedited)
-        return Arm(name, kind, Edit({}), tuple(answers), damage, 0, baseline)
-
-    def _under(self, baseline: Baseline) -> AbstractContextManager[None]:
-        if baseline.layer is None:
-            return nullcontext()
-        layer = None if baseline.ablate else baseline.layer
-        direction = self._directions[baseline.layer]
-        return steer(self._run.model, direction, layer=layer, strength=baseline.strength, ablate=baseline.ablate)
+        return Arm(name, kind, Edit({}), answers, damage, 0, baseline)
 
     def _damage(self, baseline: Baseline, unedited: Sequence[tuple[Tensor, Tensor]]) -> Damage:
         """On the texts themselves, also where an instruction stands before them; tokens it splits count nowhere."""

@@ -1,6 +1,7 @@
 """A study's plan with its hash, written before anything is measured, and compared with what was then done."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -13,7 +14,7 @@ from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json, understood, write_json
 from headpursuit.studies.measures import answer_measure, caption_measure
 from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.tasks import CAPTIONING, Direction, Task
+from headpursuit.studies.tasks import CAPTIONING, Direction, Question, Task
 
 FILE = "registration.json"
 
@@ -36,7 +37,7 @@ class Registration:
     """The time, UTC."""
     settings: dict[str, Any]
     splits: dict[str, SplitPlan]
-    """By split and group, such as `heldout target`."""
+    """By split and group, such as `heldout target`, and by rung."""
     thresholds: dict[str, dict[str, float]]
     """The lines of the verdict, by direction."""
     version: str
@@ -118,10 +119,14 @@ def _splits(task: Task, config: StudyConfig) -> dict[str, SplitPlan]:
     asked = task.split_for(sweep=config.sweep or by_effect, grow=by_effect).questions
     found = {}
     for name in sorted({f"{q.split} {q.group}" for q in asked}):
-        own = [q for q in asked if f"{q.split} {q.group}" == name]
-        told = [sha256_of_prompts([q.prompt for q in own]), [[q.answers, q.fact] for q in own]]
-        found[name] = SplitPlan(len(own), len({q.fact for q in own}), sha256(json.dumps(told).encode()).hexdigest())
-    return found
+        found[name] = _split([q for q in asked if f"{q.split} {q.group}" == name])
+    rungs = {f"rung {rung.name}": rung.questions for rung in task.rungs} if config.rungs else {}
+    return found | {name: _split(questions) for name, questions in rungs.items()}
+
+
+def _split(own: Sequence[Question]) -> SplitPlan:
+    told = [sha256_of_prompts([q.prompt for q in own]), [[q.answers, q.fact] for q in own]]
+    return SplitPlan(len(own), len({q.fact for q in own}), sha256(json.dumps(told).encode()).hexdigest())
 
 
 def _asked_sha256(task: Task, config: StudyConfig) -> str:

@@ -14,7 +14,7 @@ from headpursuit.studies.tasks.declarations import (
 )
 from headpursuit.studies.tasks.declared import declared_task, further_unrelated
 from headpursuit.studies.tasks.images import captioning, image_classification
-from headpursuit.studies.tasks.task import Direction, Question, Task, accepted_answers, drawn
+from headpursuit.studies.tasks.task import Direction, Question, Rung, Task, accepted_answers, drawn
 
 _IMAGE_TASKS: dict[str, Callable[[ImageSet], Task]] = {"image-classification": image_classification}
 
@@ -45,7 +45,7 @@ def usual_settings(name: str) -> dict[str, Any]:
             return {}
         declared = read_declaration(file)
         enhancing = {"sweep": True, "scales": "1.5,2,3,5"} if declared.get("direction") == "enhance" else {}
-        return {"baselines": True} | enhancing | dict(declared.get("settings", {}))
+        return {"baselines": True, "rungs": True} | enhancing | dict(declared.get("settings", {}))
     usual: dict[str, Any] = {"chat": True, "positions": "generated", "sweep": True, "baselines": name != CAPTIONING}
     if name == CAPTIONING:
         usual |= {
@@ -129,6 +129,7 @@ __all__ = [
     "CAPTIONING",
     "Direction",
     "Question",
+    "Rung",
     "Task",
     "accepted_answers",
     "asked_for",

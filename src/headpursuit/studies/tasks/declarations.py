@@ -20,6 +20,7 @@ _KEYS = (
     "target",
     "unrelated",
     "neutral",
+    "rungs",
     "settings",
 )
 _GROUP_KEYS = (
@@ -35,6 +36,7 @@ _GROUP_KEYS = (
     "answers_not_in",
     "limit",
 )
+_RUNG_KEYS = (*_GROUP_KEYS, "task", "sibling")
 SHIPPED = Path(str(files("headpursuit.studies.tasks")))
 """The folder of the tasks that come with the package."""
 
@@ -68,6 +70,9 @@ def read_declaration(file: Path) -> dict[str, Any]:
     for group in ("target", "unrelated"):
         if isinstance(content.get(group), Mapping):
             check_mapping(content[group], _GROUP_KEYS, f"{file}, {group}")
+    if isinstance(content.get("rungs"), Mapping):
+        for name, rung in content["rungs"].items():
+            check_mapping(rung, _RUNG_KEYS, f"{file}, rungs, {name}")
     if not isinstance(content.get("settings", {}), Mapping):
         raise ValueError(f"{file}, settings: expected keys with values, like `controls: 19`")
     return dict(content)

@@ -8,6 +8,7 @@ from headpursuit.concepts import Concept, load_concept
 from headpursuit.files import read_text
 from headpursuit.studies.tasks.declarations import one_of, read_declaration
 from headpursuit.studies.tasks.groups import concept_beside, questions_of
+from headpursuit.studies.tasks.ladders import own_questions, rungs_of
 from headpursuit.studies.tasks.task import (
     Direction,
     Question,
@@ -46,15 +47,9 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
     metric = one_of(METRICS, declared.get("metric", "contains"), f"{file}, metric")
     direction = one_of(get_args(Direction), declared.get("direction", "suppress"), f"{file}, direction")
     concept = _concept(declared["concept"], file)
-    if "questions" in declared:
-        questions = parse_questions(_text_beside(declared["questions"], file, "questions"), str(declared["questions"]))
-        if "unrelated" in declared:
-            questions = tuple(q for q in questions if q.group == "target")
-            questions += _unrelated(declared["unrelated"], concept, name, file, seed, wide)
-    else:
-        if not isinstance(declared["target"], Mapping):
-            raise ValueError(f"{file}, target: expected a group with data, prompts and answers; see docs/tasks.md")
-        questions = tuple(questions_of(declared["target"], "target", name, file, seed))
+    questions = own_questions(declared, name, file, seed)
+    if "questions" not in declared or "unrelated" in declared:
+        questions = tuple(q for q in questions if q.group == "target")
         questions += _unrelated(declared.get("unrelated", "common"), concept, name, file, seed, wide)
     _check_splits(name, questions)
     return Task(
@@ -66,6 +61,7 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
         direction=direction,
         scorer=scorer or str(declared.get("scorer", "words")),
         called=_called(declared.get("called", ""), file),
+        rungs=tuple(rungs_of(declared, name, file, seed)),
     )
 
 

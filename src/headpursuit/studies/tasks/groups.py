@@ -14,14 +14,25 @@ from headpursuit.studies.tasks.task import Group, Question, Split, check_answers
 from headpursuit.words import compared
 
 
-def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, seed: int) -> Iterator[Question]:
+def questions_of(
+    given: Mapping[str, Any], group: Group, task: str, file: Path, seed: int, *, heldout: bool = False, part: str = ""
+) -> Iterator[Question]:
     """The questions of a group.
+
+    Args:
+        given: The group, as its file declares it.
+        group: What its questions are to a study.
+        task: The task's name.
+        file: The declaration.
+        seed: Of the draw where the group has a limit.
+        heldout: All facts are held out, where no column has splits.
+        part: The group's place in the file, for errors; by default its name.
 
     Raises:
         FileNotFoundError: If its data are missing.
         ValueError: If its rows, columns or prompts cannot be used; the text says which.
     """
-    where = f"{file}, {group}"
+    where = f"{file}, {part or group}"
     if ("data" in given) == ("rows" in given):
         raise ValueError(f"{where}: give either data (a file or hf:NAME) or rows")
     _check_types(given, where)
@@ -32,7 +43,8 @@ def questions_of(given: Mapping[str, Any], group: Group, task: str, file: Path, 
         if _kept(row, given, words):
             fact = text_in(row, given["fact"]) if "fact" in given else str(number)
             by_fact.setdefault(fact, []).append(row)
-    facts = _splits(by_fact, given, where)
+    whole = heldout and "split" not in given
+    facts: dict[Split, list[str]] = {"heldout": list(by_fact)} if whole else _splits(by_fact, given, where)
     for split in sorted(facts, key=get_args(Split).index):
         for fact in _limited(sorted(facts[split]), given.get("limit"), seed):
             # A data set may hold a question twice, like TriviaQA, which has rows for each of its kinds of documents.

@@ -48,6 +48,20 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """A step on the way from a concept to everything else: the concept asked for in another way, or a sibling of it."""
+
+    name: str
+    questions: tuple[Question, ...]
+    """All held out: of the group `target` where they ask for the concept itself, else `unrelated`."""
+
+    @property
+    def is_sibling(self) -> bool:
+        """True if they ask for another concept, which should stay."""
+        return any(question.group == "unrelated" for question in self.questions)
+
+
+@dataclass(frozen=True)
 class Task:
     """The questions that a study measures."""
 
@@ -68,6 +82,8 @@ class Task:
     """The scorer of outputs where the metric is toxicity or sentiment."""
     called: str = ""
     """The concept as an instruction names it: `names of countries`; empty for the concept's name."""
+    rungs: tuple[Rung, ...] = ()
+    """Further questions that tell how far an edit reaches, nearest first."""
 
     @property
     def words(self) -> Concept:

@@ -39,7 +39,7 @@ def check_metric(task: Task) -> None:
     """
     if METRICS.find(task.metric).score is None:
         _loaded(task.scorer, task.metric)
-    for question in task.questions:
+    for question in (*task.questions, *(q for rung in task.rungs for q in rung.questions)):
         metric = metric_of(task, question.group)
         if metric.needs_answers and not question.answers:
             raise ValueError(
