@@ -9,10 +9,11 @@ import torch
 
 from headpursuit.analysis import CaptureConfig, RankConfig, capture, rank
 from headpursuit.studies.experiments.stability import Firmness, StabilityConfig, StabilityResult, study_stability
-from headpursuit.studies.experiments.stability.experiment import firmness, jaccard, other_settings, word_of
-from headpursuit.studies.experiments.stability.resampling import bootstraps, by_phrasing, of_rows
+from headpursuit.studies.experiments.stability.experiment import other_settings, word_of
 from headpursuit.studies.experiments.stability.result import StabilityRow
+from headpursuit.studies.figures.firmness import firmness, jaccard
 from headpursuit.studies.results import Estimate
+from headpursuit.studies.steps.resampling import bootstraps, by_phrasing, of_rows
 from headpursuit.studies.tasks import Question, Task
 
 WAYS = ("It is {x}", "Now {x}")

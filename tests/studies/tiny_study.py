@@ -55,6 +55,7 @@ def tiny_config(folder, **changes):
         max_new_tokens=N_NEW,
         batch_size=5,
         baselines=False,
+        bootstraps=0,
     )
     return replace(usual, **changes)
 

@@ -33,9 +33,8 @@ def demo(
     from headpursuit.studies import StudyConfig
 
     if not vision:
-        _run_or_show(
-            StudyConfig("countries-qa", EMBEDDED, controls=5, baselines=False, rungs=False), output or Path("demo")
-        )
+        config = StudyConfig("countries-qa", EMBEDDED, controls=5, baselines=False, rungs=False, bootstraps=0)
+        _run_or_show(config, output or Path("demo"))
         return
     folder = output or Path("demo-vision")
     parts = {name: folder / name for name in _VISION}

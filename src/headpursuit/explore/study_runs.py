@@ -81,9 +81,8 @@ def study_config(bench: Workbench, name: str, concept: str = "", **settings: Any
     if task == CAPTIONING:
         settings["concept"] = _read_for(concept, settings)
     # A visitor waits for it, and choosing what to compare with takes a while.
-    return usual_config(
-        task, bench.model.name, anatomy=bench.model.handed_file, **{"baselines": False, "rungs": False} | settings
-    )
+    settings = {"baselines": False, "rungs": False, "bootstraps": 0} | settings
+    return usual_config(task, bench.model.name, anatomy=bench.model.handed_file, **settings)
 
 
 def _read_for(concept: str, settings: dict[str, Any]) -> str:

@@ -76,6 +76,8 @@ class StudyConfig(ChatSettings, RunSettings):
     same damage."""
     rungs: Annotated[bool, Flag(usual="on, but for image tasks", part_of="one direction")] = False
     """Ask the task's rungs, too: its concept in other ways, and siblings of it (docs/tasks.md)."""
+    bootstraps: Annotated[int, Flag(usual="20, 0 for image tasks", least=0, part_of="one direction")] = 0
+    """Resamples of the ranking prompts, fact by fact, whose best heads are compared with the edit's; 0 for none."""
     other_concept: Annotated[str, Flag(usual="months, shapes for captioning")] = "months"
     """A concept whose best heads are a further control."""
     ranker: Annotated[str, Flag(usual="the score")] = ""

@@ -15,6 +15,7 @@ from headpursuit.report.parts.thumbnails import embedded
 from headpursuit.report.wording import edited, number, rate
 from headpursuit.studies import StudyResult
 from headpursuit.studies.judging.ladder import climbed
+from headpursuit.studies.judging.steadiness import steady
 from headpursuit.studies.results import ArmSummary
 from headpursuit.studies.text.metrics import METRICS
 
@@ -56,6 +57,7 @@ def page_of(result: StudyResult, thumbnails: Mapping[str, str] | None = None) ->
         "examples": {group: examples.examples_of(result, group) for group in groups},
         "examples_shown": examples.SHOWN,
         "examples_rule": examples.RULE,
+        "steady": steady(result.steadiness) if result.steadiness else "",
         "climbed": tuple(climbed(result.ladder)),
         "ladder_arms": [arm.name for arm in result.ladder[0].arms[2:]] if result.ladder else [],
         "thumbnails": thumbnails or {},

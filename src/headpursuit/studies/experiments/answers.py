@@ -6,12 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from headpursuit.analysis import count_of
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.causal.choosing import check_choosing, grow
 from headpursuit.studies.figures.comparing import further
 from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, compare, decide, sentences, verdict_of
+from headpursuit.studies.judging.steadiness import steady
 from headpursuit.studies.kernel import Experiment, Line, Shown, Table, alone
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.measures import AnswerMeasure, answer_measure
@@ -35,6 +37,7 @@ from headpursuit.studies.steps.asking import ladder
 from headpursuit.studies.steps.baselines import Baselines, baseline_arms
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.registration import followed
+from headpursuit.studies.steps.steadiness import steadiness
 from headpursuit.studies.steps.study_run import StudyRun, begin_study
 from headpursuit.studies.steps.sweep import doses_left_out, sweep
 from headpursuit.studies.tasks import Task
@@ -74,13 +77,15 @@ def study_answers(
     arms = [*arms, *beside.arms]
     summaries = summarise(task, run.concept, arms, config.seed)
     compared = compare(measure, summaries, partial(_further, run, arms))
+    firm, unsteady = steadiness(run, count_of(dosed.heads, model.anatomy.n_heads))
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
     whole, plan = all_there_are(config, planned), followed(run.plan, task, config)
     decision = decide(measure, summaries)
     promised, found = _promised(measure, sheet, grown), measure.balance(decision.base, decision.edit)
     kept = sentences.reproduced(promised, found, config.effect) if promised else ""
     another = sentences.another_way(decision) if config.by == "writing" else ""
-    notes = *task.remarks, plan, kept, another, remark, left_out, whole, *beside.remarks, _worn(model, task, config)
+    lacking = (remark, left_out, whole, unsteady, *beside.remarks, _worn(model, task, config))
+    notes = (*task.remarks, plan, kept, another, *lacking)
     result = StudyResult(
         **run.described(),
         arms=summaries,
@@ -95,6 +100,7 @@ def study_answers(
         metric=measure.metric.name,
         direction=task.direction,
         ladder=ladder(run, arms, beside.directions) if config.rungs else (),
+        steadiness=firm,
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
 
@@ -158,6 +164,8 @@ def shown(result: StudyResult) -> Iterator[Shown]:
     if result.grown is not None:
         yield from grown_shown(result.grown)
     yield from heads_shown(result.edit.heads, result.notes)
+    if result.steadiness is not None:
+        yield Line(steady(result.steadiness))
     yield _arms(result)
     if result.grown is not None and result.promised is not None and result.found is not None:
         yield promised_shown(result.grown, result.promised, result.found)

@@ -15,6 +15,7 @@ from headpursuit.studies.results.figures import (
     Phrasing,
     SubjectScore,
 )
+from headpursuit.studies.results.firmness import Firmness, Steadiness
 from headpursuit.studies.results.grown import Balance, Finalist, Grown, Tried
 from headpursuit.studies.results.rungs import Asked, RungArm, RungResult
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
@@ -42,6 +43,7 @@ __all__ = [
     "Example",
     "Figures",
     "Finalist",
+    "Firmness",
     "GroupSummary",
     "Grown",
     "HeadNote",
@@ -49,6 +51,7 @@ __all__ = [
     "Phrasing",
     "RungArm",
     "RungResult",
+    "Steadiness",
     "StudyConfig",
     "StudyResult",
     "SubjectScore",

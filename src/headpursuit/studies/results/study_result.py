@@ -8,6 +8,7 @@ from headpursuit.heads import Edit, parse_scope
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results.figures import ArmKind, ArmSummary
+from headpursuit.studies.results.firmness import Steadiness
 from headpursuit.studies.results.grown import Balance, Grown
 from headpursuit.studies.results.rungs import RungResult
 from headpursuit.studies.results.sheet import AnswerSheet
@@ -90,6 +91,10 @@ class StudyResult(RankedStudy):
     direction: Direction = "suppress"
     ladder: tuple[RungResult, ...] = ()
     """The task's rungs, nearest first; none where it has none, and in results of older versions."""
+
+    steadiness: Steadiness | None = None
+    """The ranking's best heads beside those of resampled prompts; None where these were not ranked, and in results of
+    older versions."""
 
     def __post_init__(self) -> None:
         without = [arm.name for arm in self.arms if arm.unrelated is None]

@@ -17,10 +17,15 @@ from headpursuit.studies.tasks import CAPTIONING, Task
 SAMPLES = 1000
 """Captured positions that are kept one by one, where the rule or the ranker needs them."""
 
+MOST_POSITIONS = 20_000
+"""Captured positions of a study that are kept one by one, so that its prompts can be resampled."""
+
 
 def capture_config(config: StudyConfig, samples: int | None = None) -> CaptureConfig:
     """The capture of a study's ranking prompts; with so many samples, by default as many as its ranking needs."""
-    needed = SAMPLES if config.ranker or config.ranking.rule == "l1" else 0
+    needed = MOST_POSITIONS if config.bootstraps else 0
+    if config.ranker or config.ranking.rule == "l1":
+        needed = SAMPLES
     return CaptureConfig(
         positions=config.positions,
         max_new_tokens=config.max_new_tokens,

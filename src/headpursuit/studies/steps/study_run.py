@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from headpursuit.analysis import Ranking, count_of, explain, versions
+from headpursuit.analysis import Capture, Ranking, count_of, explain, versions
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.models import LanguageModel
 from headpursuit.studies.judging.doses import head_counts
@@ -41,6 +41,8 @@ class StudyRun:
     """The concept's and the other concept's, on the same prompts."""
     notes: tuple[HeadNote, ...]
     """The tokens that name each head."""
+    capture: Capture
+    """Of the ranking prompts."""
     plan: Registration | None = None
     """Written before anything was measured, if it was registered."""
 
@@ -109,4 +111,4 @@ def begin_study(
     progress("name heads", 0, 1)
     noted = part(folder / "notes.json", tuple[HeadNote, ...], notes)
     progress("name heads", 1, 1)
-    return StudyRun(model, task, config, progress, folder, *concepts, thumbnails, rankings, noted, plan)
+    return StudyRun(model, task, config, progress, folder, *concepts, thumbnails, rankings, noted, prompts, plan)

@@ -45,7 +45,7 @@ def usual_settings(name: str) -> dict[str, Any]:
             return {}
         declared = read_declaration(file)
         enhancing = {"sweep": True, "scales": "1.5,2,3,5"} if declared.get("direction") == "enhance" else {}
-        return {"baselines": True, "rungs": True} | enhancing | dict(declared.get("settings", {}))
+        return {"baselines": True, "rungs": True, "bootstraps": 20} | enhancing | dict(declared.get("settings", {}))
     usual: dict[str, Any] = {"chat": True, "positions": "generated", "sweep": True, "baselines": name != CAPTIONING}
     if name == CAPTIONING:
         usual |= {

@@ -1,6 +1,5 @@
 """A stability card: one capture, ranked anew with resampled prompts, single phrasings, other settings, other seeds."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,28 +15,25 @@ from headpursuit.concepts import Concept
 from headpursuit.models import ConceptTokens, LanguageModel, tokens_of, unembedding
 from headpursuit.settings import Null, Positions, RankConfig, Rule
 from headpursuit.studies.experiments.stability.config import StabilityConfig, command
-from headpursuit.studies.experiments.stability.resampling import bootstraps, by_phrasing, of_rows
 from headpursuit.studies.experiments.stability.result import (
     KIND,
     Alternative,
-    Firmness,
     StabilityResult,
     StabilityRow,
     Variant,
     VariantKind,
 )
+from headpursuit.studies.figures.firmness import FEWEST_FACTS, firmness, jaccard, often
 from headpursuit.studies.figures.statistics import bootstrap
 from headpursuit.studies.kernel import Experiment, Line, Parts, Shown, Table, alone
 from headpursuit.studies.kernel.progress import Progress, silent
-from headpursuit.studies.results import Estimate
+from headpursuit.studies.results import Firmness
 from headpursuit.studies.settings import find_task
 from headpursuit.studies.steps.dates import dated
 from headpursuit.studies.steps.identity import check_asked
 from headpursuit.studies.steps.ranked import capture_config, captured, check_fits
+from headpursuit.studies.steps.resampling import bootstraps, by_phrasing, of_rows
 from headpursuit.studies.tasks import Task
-
-FEWEST_FACTS = 8
-"""Facts of ranking prompts; of fewer, resamples tell nothing."""
 
 MOST_POSITIONS = 100_000
 """Captured positions that are kept one by one."""
@@ -106,7 +102,7 @@ def study_stability(
     reference, *others = found
     rows = tuple(_rows(reference, others, config))
     word = word_of(rows, config.stable)
-    often = _often(others)
+    named = often([variant.heads for variant in others if variant.kind == "prompts"])
     result = StabilityResult(
         config,
         command(config, folder),
@@ -117,17 +113,12 @@ def study_stability(
         reference.heads,
         rows,
         tuple(Alternative(v.kind, v.name, v.heads, jaccard(reference.heads, v.heads)) for v in others),
-        often,
+        named,
         word,
-        tuple(_sentences(task, reference, rows, often, word, config)),
+        tuple(_sentences(task, reference, rows, named, word, config)),
         versions() | {"device": model.device.type, "dtype": model.dtype},
     )
     return KIND.finish(folder, result, task=task.name, model=config.model)
-
-
-def jaccard(one: Sequence[str], other: Sequence[str]) -> float:
-    """Heads that both sets have, over heads that any has."""
-    return len(set(one) & set(other)) / len(set(one) | set(other))
 
 
 class _Rankings:
@@ -217,13 +208,6 @@ def _rows(reference: Variant, others: Sequence[Variant], config: StabilityConfig
         yield StabilityRow(kind, len(alike), found, of_nulls, firmness(found, config.stable))
 
 
-def firmness(found: Estimate, line: float) -> Firmness:
-    """The word for an interval."""
-    if found.low >= line:
-        return Firmness.STABLE
-    return Firmness.UNSTABLE if found.high < line else Firmness.UNDECIDED
-
-
 def word_of(rows: Sequence[StabilityRow], line: float) -> Firmness:
     """The word for the whole card.
 
@@ -235,12 +219,6 @@ def word_of(rows: Sequence[StabilityRow], line: float) -> Firmness:
     (prompts,) = (row for row in rows if row.kind == "prompts")
     reached = all(row.jaccard.value >= line for row in rows)
     return Firmness.STABLE if prompts.word == Firmness.STABLE and reached else Firmness.UNDECIDED
-
-
-def _often(others: Sequence[Variant]) -> dict[str, float]:
-    drawn = [variant.heads for variant in others if variant.kind == "prompts"]
-    counts = Counter(head for heads in drawn for head in heads)
-    return {head: count / len(drawn) for head, count in counts.most_common()}
 
 
 _VARIED: dict[VariantKind, str] = {

@@ -1,24 +1,15 @@
 """A finished stability card, as it is read back from disk."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 from headpursuit.studies.experiments.stability.config import StabilityConfig
 from headpursuit.studies.kernel import Loadable, ResultKind
-from headpursuit.studies.results import Estimate
+from headpursuit.studies.results import Estimate, Firmness
 
 VariantKind = Literal["reference", "prompts", "phrasings", "settings", "seeds"]
 """All prompts with the settings as they are; resampled prompts; prompts of one phrasing; one setting changed; another
 seed."""
-
-
-class Firmness(StrEnum):
-    """Words for the interval of a Jaccard index: above the line, below it, or across it."""
-
-    STABLE = "stable"
-    UNDECIDED = "undecided"
-    UNSTABLE = "unstable"
 
 
 @dataclass(frozen=True)
