@@ -64,6 +64,7 @@ def test_heads_or_scale_switch_the_sweep_off(given):
         ({"also": "8,many"}, "cannot read 'many' as a number of heads"),
         ({"controls": "many"}, "`controls`: expected int, found 'many'"),
         ({"images": 0}, "`images` is 0; it must be at least 1"),
+        ({"long": 50}, "`long` is 50; long answers have 100 tokens or more, or 0 for none"),
         ({"sweep_questions": 0}, "`sweep_questions` is 0; it must be at least 1"),
     ],
 )

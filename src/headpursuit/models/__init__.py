@@ -7,6 +7,7 @@ from headpursuit.models.batches import batches
 from headpursuit.models.capture import MixedBatch, read_mixed
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.continuations import Continuation, Likelihoods, Likely, likelihoods
+from headpursuit.models.decoding import Decoding
 from headpursuit.models.demo_vlm import DEMO_VLM
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached

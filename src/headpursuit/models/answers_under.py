@@ -1,4 +1,4 @@
-"""Greedy answers to the same prompts under several edits, side by side in full batches."""
+"""Answers to the same prompts under several edits, side by side in full batches."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from headpursuit.heads import Edit
 from headpursuit.media import Prompt
 from headpursuit.models.alike import rescale_alike
 from headpursuit.models.batches import batches
+from headpursuit.models.decoding import Decoding
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.text import continue_batch, end_ids
@@ -39,6 +40,7 @@ def answers_under(
     batch_size: int = 64,
     chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
+    decoding: Decoding | None = None,
 ) -> list[AnswersUnder]:
     """The answers that `answer` gives under each edit, in the order of the edits.
 
@@ -52,6 +54,7 @@ def answers_under(
         batch_size: Most rows of a batch, prompts times edits; with fewer rows than edits, so many edits share a batch.
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the answers done and all answers.
+        decoding: Another way than greedily up to the answer's end.
 
     Raises:
         FileNotFoundError: If an image is missing.
@@ -69,7 +72,7 @@ def answers_under(
             start = batch.input_ids.shape[1]
             asked, under = [prompt for prompt, _ in of], [edits[edit] for _, edit in of]
             with rescale_alike(model, under, asked, frozenset(end_ids(model))) as applied:
-                full = continue_batch(model, batch, max_new_tokens)
+                full = continue_batch(model, batch, max_new_tokens, decoding)
             for (prompt, edit), ids, mask in zip(of, full.input_ids, full.attention_mask, strict=True):
                 kept = ids[start:][mask[start:].bool()].tolist()
                 found[edit][prompt] = str(model.tokenizer.decode(kept, skip_special_tokens=True))

@@ -12,6 +12,7 @@ from transformers.generation.streamers import BaseStreamer
 
 from headpursuit.media import GivenPrompts, Prompt, prompts_of
 from headpursuit.models.batches import Batch, batches, followed_by
+from headpursuit.models.decoding import Decoding
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.generating import plainly_greedy
 from headpursuit.models.language_model import GivenModel, LanguageModel, model_of
@@ -22,9 +23,11 @@ from headpursuit.settings import Chat
 
 
 @torch.no_grad()
-def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int) -> Batch:
-    """Answer greedily; the batch with the answers' tokens behind it, masked after the end of each answer."""
-    output = _generated(model, batch, max_new_tokens)
+def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int, decoding: Decoding | None = None) -> Batch:
+    """Answer, greedily if not told otherwise; the batch with the answers behind it, masked after the end of each."""
+    decoding = decoding or Decoding()
+    with decoding.seeded(batch.indices[0]):
+        output = _generated(model, batch, max_new_tokens, **decoding.options)
     new = output[:, batch.input_ids.shape[1] :]
     ends = torch.isin(new, torch.tensor(end_ids(model), device=new.device))
     running = ends.cumsum(1) == 0
@@ -59,8 +62,9 @@ def answer(
     chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
     tokenizer: Any = None,
+    decoding: Decoding | None = None,
 ) -> list[str]:
-    """Greedy answers, without special tokens, in the order of the prompts.
+    """Answers, greedy if not told otherwise, without special tokens, in the order of the prompts.
 
     Args:
         model: What `load` returned, or a transformers model with its tokenizer.
@@ -70,6 +74,7 @@ def answer(
         chat: Put each prompt into the chat template; a `Chat` also has its system prompt and settings.
         progress: Called after each batch with the prompts done and all prompts.
         tokenizer: Of a transformers model: its tokenizer, or its processor if prompts hold images or sound.
+        decoding: Another way than greedily up to the answer's end.
 
     Raises:
         FileNotFoundError: If an image is missing.
@@ -78,7 +83,13 @@ def answer(
     """
     model = model_of(model, tokenizer)
     found = answer_ids(
-        model, prompts, max_new_tokens=max_new_tokens, batch_size=batch_size, chat=chat, progress=progress
+        model,
+        prompts,
+        max_new_tokens=max_new_tokens,
+        batch_size=batch_size,
+        chat=chat,
+        progress=progress,
+        decoding=decoding,
     )
     return [str(model.tokenizer.decode(list(ids), skip_special_tokens=True)) for ids in found]
 
@@ -91,14 +102,15 @@ def answer_ids(
     batch_size: int = 64,
     chat: Chat | bool = False,
     progress: Callable[[int, int], None] | None = None,
+    decoding: Decoding | None = None,
 ) -> list[tuple[int, ...]]:
-    """The tokens of greedy answers, up to what ends them; arguments and errors are those of `answer`."""
+    """The tokens of answers, up to what ends them; arguments and errors are those of `answer`."""
     prompts = prompts_of(prompts)
     tell_of_frames(model, prompts, chat)
     answers: list[tuple[int, ...]] = [()] * len(prompts)
     done = 0
     for batch in batches(model, prompts, batch_size, chat=chat, room=max_new_tokens):
-        full = continue_batch(model, batch, max_new_tokens)
+        full = continue_batch(model, batch, max_new_tokens, decoding)
         start = batch.input_ids.shape[1]
         for i, ids, mask in zip(full.indices, full.input_ids, full.attention_mask, strict=True):
             answers[i] = tuple(ids[start:][mask[start:].bool()].tolist())

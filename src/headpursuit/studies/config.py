@@ -22,6 +22,9 @@ from headpursuit.settings import (
 
 C = TypeVar("C", bound=type)
 
+LEAST_LONG = 100
+"""Tokens of a long answer, at least."""
+
 By = Literal["writing", "effect"]
 
 
@@ -78,6 +81,8 @@ class StudyConfig(ChatSettings, RunSettings):
     """Ask the task's rungs, too: its concept in other ways, and siblings of it (docs/tasks.md)."""
     bootstraps: Annotated[int, Flag(usual="20, 0 for image tasks", least=0, part_of="one direction")] = 0
     """Resamples of the ranking prompts, fact by fact, whose best heads are compared with the edit's; 0 for none."""
+    long: Annotated[int, Flag(least=0, part_of="one direction")] = 0
+    """Answer some held-out questions again in so many tokens, 100 or more, greedily and sampled; 0 for none."""
     other_concept: Annotated[str, Flag(usual="months, shapes for captioning")] = "months"
     """A concept whose best heads are a further control."""
     ranker: Annotated[str, Flag(usual="the score")] = ""
@@ -159,6 +164,8 @@ class StudyConfig(ChatSettings, RunSettings):
             raise ValueError("by effect, numbers of heads are chosen; leave `doses` and `also` out")
         if self.among and self.by != "effect":
             raise ValueError("`among` shortlists heads that are tried by effect; leave it out, or give `by=effect`")
+        if 0 < self.long < LEAST_LONG:
+            raise ValueError(f"`long` is {self.long}; long answers have {LEAST_LONG} tokens or more, or 0 for none")
         if not self.scales:
             raise ValueError("a dose sheet needs scales, like 0,-1,-2")
         for scale in (self.scale, *self.scales, *self.enhance_scales):

@@ -31,6 +31,7 @@ from headpursuit.studies.results import StudyConfig
 from headpursuit.studies.steps.arms import AT_ONCE, rows_of
 from headpursuit.studies.steps.asking import DRAWS, rungs_asked
 from headpursuit.studies.steps.baselines import candidates, choosing_task, selection_of
+from headpursuit.studies.steps.long_answers import long_questions
 from headpursuit.studies.steps.ranked import capture_config
 from headpursuit.studies.steps.study_run import NOTE_ATOMS
 from headpursuit.studies.steps.sweep import sweep_questions
@@ -175,8 +176,18 @@ class Meter:
         prompts = [question.prompt for rung in asked for question in rung.questions]
         if not prompts:
             return Part("ladder", 0, 0, 0, 0.0)
+        return replace(self.answers(prompts, self._asked(task)), name="ladder")
+
+    def long(self, task: Task) -> Part:
+        """Long answers, greedily and sampled."""
+        prompts = [question.prompt for question in long_questions(task, self._config.seed)]
+        at_length = Meter(self._model, replace(self._config, max_new_tokens=self._config.long), self._progress)
+        return replace(together("long", *(at_length.answers(prompts, self._asked(task)),) * 2), runs=2)
+
+    def _asked(self, task: Task) -> tuple[int, ...]:
+        """Arms that are asked further questions: edits side by side, and each instruction or direction by itself."""
         n_beside = 2 + (task.direction == "suppress") if self._config.baselines else 0
-        return replace(self.answers(prompts, (2 + DRAWS, *(1,) * n_beside)), name="ladder")
+        return (2 + DRAWS, *(1,) * n_beside)
 
     def growth(self, task: Task) -> list[Part]:
         """Screening heads, growing an edit from the best, and finalists that answer selection questions.

@@ -54,6 +54,8 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
         parts.append(meter.baselines(task))
     if config.rungs and task.rungs:
         parts.append(meter.ladder(task))
+    if config.long:
+        parts.append(meter.long(task))
     other = f"What {config.ranker} takes to score the heads is not counted." if config.ranker else ""
     return Plan(tuple(parts), tuple(filter(None, (how, early, other, *meter.remarks))))
 

@@ -7,7 +7,17 @@ from headpursuit.analysis import Ranking
 from headpursuit.heads import edit_in_words
 from headpursuit.studies.judging.ladder import climbed
 from headpursuit.studies.kernel import Line, Shown, Table
-from headpursuit.studies.results import Balance, DoseCell, DoseSheet, DoseWord, Estimate, Grown, HeadNote, RungResult
+from headpursuit.studies.results import (
+    Balance,
+    DoseCell,
+    DoseSheet,
+    DoseWord,
+    Estimate,
+    Grown,
+    HeadNote,
+    LongAnswers,
+    RungResult,
+)
 
 _MARKS = {
     DoseWord.GOOD: "",
@@ -138,3 +148,18 @@ def ladder_shown(ladder: Sequence[RungResult]) -> Iterator[Shown]:
 
 def _value(estimate: Estimate | None) -> str:
     return "-" if estimate is None else f"{estimate.value:.2f}"
+
+
+def long_shown(long: Sequence[LongAnswers]) -> Iterator[Shown]:
+    """Long answers, greedy and sampled: what each arm leaves of the unedited scores, and how many are degenerate."""
+    for one in long:
+        rows = []
+        for arm in one.arms:
+            unedited = "" if arm.left else "1 (unedited)"
+            n = arm.target.n_questions if arm.target else 0
+            score = f"{arm.target.score.value:.2f}" if arm.target else "-"
+            left = (str(arm.left or unedited or "-"), str(arm.unrelated_left or unedited or "-"))
+            rows.append((arm.name, f"{arm.degenerate:.0%}", str(n), score, *left))
+        columns = ("arm", ">degenerate", ">target questions", ">target", ">left", ">unrelated left")
+        title = f"answers of {one.n_tokens} tokens, {one.decoding}: what is left of the unedited scores"
+        yield Table(title, columns, tuple(rows))

@@ -177,6 +177,7 @@ BEGINNINGS = {
 
 WRITTEN = {
     "heads": "3",
+    "long": 103,
     "scope": "0,-1",
     "doses": ("1", "2%"),
     "scales": (0.0, -4.0),

@@ -31,11 +31,20 @@ from headpursuit.studies.results import (
 from headpursuit.studies.results.study_result import KIND
 from headpursuit.studies.settings import command, find_task
 from headpursuit.studies.settings import prepare as prepared_task
-from headpursuit.studies.shown import grown_shown, heads_shown, ladder_shown, promised_shown, ranking_shown, sheet_shown
+from headpursuit.studies.shown import (
+    grown_shown,
+    heads_shown,
+    ladder_shown,
+    long_shown,
+    promised_shown,
+    ranking_shown,
+    sheet_shown,
+)
 from headpursuit.studies.steps.arms import BASE, ArmRunner, all_there_are, image_scopes, plan_arms
 from headpursuit.studies.steps.asking import ladder
 from headpursuit.studies.steps.baselines import Baselines, baseline_arms
 from headpursuit.studies.steps.dates import dated
+from headpursuit.studies.steps.long_answers import long_answers
 from headpursuit.studies.steps.registration import followed
 from headpursuit.studies.steps.steadiness import steadiness
 from headpursuit.studies.steps.study_run import StudyRun, begin_study
@@ -100,6 +109,7 @@ def study_answers(
         metric=measure.metric.name,
         direction=task.direction,
         ladder=ladder(run, arms, beside.directions) if config.rungs else (),
+        long=long_answers(run, arms, beside.directions),
         steadiness=firm,
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
@@ -170,6 +180,7 @@ def shown(result: StudyResult) -> Iterator[Shown]:
     if result.grown is not None and result.promised is not None and result.found is not None:
         yield promised_shown(result.grown, result.promised, result.found)
     yield from ladder_shown(result.ladder)
+    yield from long_shown(result.long)
     yield from _example(result)
     yield Line(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", strong=True)
     yield from (Line(f"  {text}") for text in (*result.verdict.reasons, *result.remarks))

@@ -17,6 +17,7 @@ from headpursuit.studies.results.figures import (
 )
 from headpursuit.studies.results.firmness import Firmness, Steadiness
 from headpursuit.studies.results.grown import Balance, Finalist, Grown, Tried
+from headpursuit.studies.results.long_answers import LongAnswers, LongArm
 from headpursuit.studies.results.rungs import Asked, RungArm, RungResult
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult
@@ -47,6 +48,8 @@ __all__ = [
     "GroupSummary",
     "Grown",
     "HeadNote",
+    "LongAnswers",
+    "LongArm",
     "Outcome",
     "Phrasing",
     "RungArm",

@@ -10,6 +10,7 @@ from headpursuit.studies.kernel import Loadable, ResultKind
 from headpursuit.studies.results.figures import ArmKind, ArmSummary
 from headpursuit.studies.results.firmness import Steadiness
 from headpursuit.studies.results.grown import Balance, Grown
+from headpursuit.studies.results.long_answers import LongAnswers
 from headpursuit.studies.results.rungs import RungResult
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
@@ -92,6 +93,8 @@ class StudyResult(RankedStudy):
     ladder: tuple[RungResult, ...] = ()
     """The task's rungs, nearest first; none where it has none, and in results of older versions."""
 
+    long: tuple[LongAnswers, ...] = ()
+    """Some held-out questions answered at length, greedily and sampled; none where that was not asked for."""
     steadiness: Steadiness | None = None
     """The ranking's best heads beside those of resampled prompts; None where these were not ranked, and in results of
     older versions."""

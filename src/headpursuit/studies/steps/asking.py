@@ -1,4 +1,4 @@
-"""Further questions, asked under what a study's arms did: the rungs of its ladder."""
+"""Further questions, asked under what a study's arms did: the rungs of its ladder, and others for long answers."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from headpursuit.analysis import sha256_of_prompts
 from headpursuit.media import Prompt
-from headpursuit.models import AnatomyError, answers_under, fitting
+from headpursuit.models import AnatomyError, Decoding, answers_under, fitting
 from headpursuit.studies.figures.rungs import rung_results
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.results import Arm, Asked, RungResult
@@ -50,9 +50,19 @@ class Asking:
     """Asks some questions under arms; each arm's answers are kept as they come."""
 
     def __init__(
-        self, run: StudyRun, prompts: Sequence[Prompt], directions: Float[Tensor, "n_layers d_model"], folder: str
+        self,
+        run: StudyRun,
+        prompts: Sequence[Prompt],
+        directions: Float[Tensor, "n_layers d_model"],
+        folder: str,
+        *,
+        max_new_tokens: int = 0,
+        decoding: Decoding | None = None,
     ) -> None:
+        """Nothing is asked yet; answers will be as long as the study's, unless a length is given."""
         self._run, self._prompts, self._directions, self._folder = run, list(prompts), directions, folder
+        self._max_new_tokens = max_new_tokens or run.config.max_new_tokens
+        self._decoding = decoding
         self._sha256 = sha256_of_prompts(self._prompts)
 
     def answers(self, arms: Sequence[Arm]) -> list[Asked]:
@@ -81,7 +91,15 @@ class Asking:
             return texts[arm.name]
         try:
             stage = f"{self._folder} {arm.name}"
-            return answers_beside(self._run, self._prompts, arm.baseline, self._directions, stage)
+            return answers_beside(
+                self._run,
+                self._prompts,
+                arm.baseline,
+                self._directions,
+                stage,
+                self._max_new_tokens,
+                self._decoding,
+            )
         except (AnatomyError, ValueError) as error:
             raise _CannotAsk from error
 
@@ -95,9 +113,10 @@ class Asking:
             self._run.model,
             self._prompts,
             [arm.edit for arm in arms],
-            max_new_tokens=config.max_new_tokens,
+            max_new_tokens=self._max_new_tokens,
             chat=config.frame,
             progress=partial(self._run.progress, f"{self._folder} edits"),
+            decoding=self._decoding,
         )
         found, _ = fitting(lambda size: ask(batch_size=size), rows_of(len(arms), config.batch_size))
         return [each.texts for each in found]

@@ -18,7 +18,15 @@ from torch import Tensor
 from headpursuit.concepts import Concept
 from headpursuit.heads import Edit
 from headpursuit.media import Prompt
-from headpursuit.models import AnatomyError, LanguageModel, answer, difference_of_means, log_probabilities, steer
+from headpursuit.models import (
+    AnatomyError,
+    Decoding,
+    LanguageModel,
+    answer,
+    difference_of_means,
+    log_probabilities,
+    steer,
+)
 from headpursuit.settings import Chat
 from headpursuit.studies.causal.measuring import TEXTS
 from headpursuit.studies.figures.summaries import summarise
@@ -172,8 +180,10 @@ def answers_beside(
     baseline: Baseline,
     directions: Float[Tensor, "n_layers d_model"],
     stage: str,
+    max_new_tokens: int = 0,
+    decoding: Decoding | None = None,
 ) -> tuple[str, ...]:
-    """Answers of the model instructed or steered.
+    """Answers of the model instructed or steered, as long as the study's unless a length is given.
 
     Raises:
         AnatomyError, ValueError: If it cannot read or be steered so.
@@ -184,10 +194,11 @@ def answers_beside(
         found = answer(
             run.model,
             asked,
-            max_new_tokens=config.max_new_tokens,
+            max_new_tokens=max_new_tokens or config.max_new_tokens,
             batch_size=config.batch_size,
             chat=Chat() if baseline.chat else config.frame,
             progress=partial(run.progress, stage),
+            decoding=decoding,
         )
     return tuple(found)
 

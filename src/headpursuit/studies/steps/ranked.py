@@ -118,7 +118,7 @@ def check_fits(
                 raise
             raise ValueError(f"{error}, or another concept to compare with: `other_concept`") from error
     for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
-        batches(model, prompts, config.batch_size, chat=config.frame, room=config.max_new_tokens)
+        batches(model, prompts, config.batch_size, chat=config.frame, room=max(config.max_new_tokens, config.long))
     batches(model, task.neutral_texts, config.batch_size)
 
 
