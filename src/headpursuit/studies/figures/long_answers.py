@@ -59,7 +59,8 @@ def _compared(
     """Figures of some questions, and what is left of the unedited model's score on the same ones."""
     if not rows:
         return None, None
-    asked, given, before = ([each[i] for i in rows] for each in (questions, answers, base))
+    asked = [questions[i] for i in rows]
+    given, before = ([texts[i] for i in rows] for texts in (answers, base))
     unedited = summarise_group(task, concept, asked, before, None, seed)
     if is_base:
         return unedited, None
