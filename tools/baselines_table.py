@@ -1,10 +1,14 @@
-"""Prints finished studies beside a prompt and directions, as the Markdown table of docs/baselines.md.
+"""Prints finished studies beside a prompt and directions, as the Markdown tables of docs/baselines.md.
+
+Rungs, and long answers where there are some, are fractions of the unedited score that are left; of the unedited model
+the score itself.
 
 headpursuit study countries-qa smollm2-135m --heads 2 -o out/countries
 python tools/baselines_table.py out/*
 """
 
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +16,7 @@ import numpy as np
 from headpursuit.studies import StudyResult
 from headpursuit.studies.results import ArmKind, ArmSummary, Estimate
 
-COLUMNS = ("study", "arm", "done", "target", "unrelated", "perplexity", "the edit is", "difference")
+COLUMNS = ("study", "arm", "done", "target", "unrelated", "perplexity", "the edit is", "difference", "rungs", "long")
 _DRAWN: tuple[ArmKind, ...] = ("matched", "random")
 
 
@@ -37,12 +41,36 @@ def rows_of(name: str, result: StudyResult) -> list[tuple[str, ...]]:
             words = (f"{one.word} it", interval(one.difference)) if one else ("–", "–")
             unrelated = interval(arm.unrelated.score) if arm.unrelated else "–"
             figures = (interval(arm.target.score), unrelated, f"{arm.damage.perplexity:.1f}")
-            rows.append((name, arm.name, done, *figures, *words))
+            rows.append(
+                (name, arm.name, done, *figures, *words, rungs_of(result, [arm.name]), long_of(result, arm.name))
+            )
     for kind in _DRAWN:
         drawn = result.arms_of(kind)
         figures = (mean([arm.target.score for arm in drawn]), unrelated_of(drawn), perplexity_of(drawn))
-        rows.append((name, f"{kind}, mean of {len(drawn)}", "random heads", *figures, "–", "–"))
+        rungs = rungs_of(result, [arm.name for arm in drawn])
+        rows.append((name, f"{kind}, mean of {len(drawn)}", "random heads", *figures, "–", "–", rungs, "–"))
     return rows
+
+
+def rungs_of(result: StudyResult, names: Collection[str]) -> str:
+    """What is left of each rung under an arm, or under several on average."""
+    found = []
+    for rung in result.ladder:
+        arms = [arm for arm in rung.arms if arm.name in names]
+        values = [arm.left.value if arm.left else arm.answers.score.value for arm in arms]
+        if values:
+            found.append(f"{rung.name} {np.mean(values):.2f}")
+    return ", ".join(found) or "–"
+
+
+def long_of(result: StudyResult, name: str) -> str:
+    """What is left of the target in long answers, and the fraction of these that are degenerate."""
+    found = []
+    for long in result.long:
+        (arm,) = (arm for arm in long.arms if arm.name == name)
+        score = arm.left.value if arm.left else arm.target.score.value if arm.target else float("nan")
+        found.append(f"{long.decoding} {score:.2f} ({arm.degenerate:.0%} degenerate)")
+    return ", ".join(found) or "–"
 
 
 def interval(estimate: Estimate) -> str:

@@ -138,15 +138,16 @@ class Meter:
         return Part("capture", 1, n_batches * passes, tokens + 2 * new * len(prompts), minutes)
 
     def ranking(self, task: Task) -> Part:
-        """Ranking all heads for two concepts, and naming them; no forward pass."""
+        """Ranking all heads for two concepts, and again for resampled prompts, and naming them; no forward pass."""
         self._progress("time ranking", 0, 1)
         how = self._config.ranking
         site = self._model.anatomy.sites[0].heads
-        for_both = 2 * _seconds(lambda: rank(self._model, self._captured, task.words, how))
+        again = 0 if self._config.ranker or self._config.by == "effect" else self._config.bootstraps
+        rankings = (2 + again) * _seconds(lambda: rank(self._model, self._captured, task.words, how))
         naming = _seconds(lambda: explain(self._model, self._captured, heads=site, n_atoms=NOTE_ATOMS))
         naming *= self._model.anatomy.n_heads / len(site)
         self._progress("time ranking", 1, 1)
-        return Part("rank and name heads", 1, 0, 0, (for_both + naming) / 60)
+        return Part("rank and name heads", 1, 0, 0, (rankings + naming) / 60)
 
     def neutral(self, texts: Sequence[str]) -> Part:
         """Reading the neutral text once."""
