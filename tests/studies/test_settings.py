@@ -231,7 +231,7 @@ def test_a_study_needs_a_model_from_somewhere(declare):
         ("{max-new-token: 3}", "settings: there is no setting 'max-new-token'; did you mean max_new_tokens?"),
         (
             "{qqqq: 3}",
-            "settings: there is no setting 'qqqq'; there is also, among, anatomy, ask, baselines, batch_size, by, ",
+            "settings: there is no setting 'qqqq'; there is also, among, anatomy, ask, baselines, batch_size, ",
         ),
         ("{task: other}", "settings: there is no setting 'task'"),
         ("{controls: many}", "settings, controls: expected int, found 'many'"),
