@@ -53,7 +53,7 @@ def rows_of(name: str, result: StudyResult) -> list[tuple[str, ...]]:
 
 
 def rungs_of(result: StudyResult, names: Collection[str]) -> str:
-    """What is left of each rung under an arm, or under several on average."""
+    """The part of each rung that is left under an arm, or under several on average."""
     found = []
     for rung in result.ladder:
         arms = [arm for arm in rung.arms if arm.name in names]
@@ -64,7 +64,7 @@ def rungs_of(result: StudyResult, names: Collection[str]) -> str:
 
 
 def long_of(result: StudyResult, name: str) -> str:
-    """What is left of the target in long answers, and the fraction of these that are degenerate."""
+    """The part of the target that is left in long answers, and the fraction of these that are degenerate."""
     found = []
     for long in result.long:
         (arm,) = (arm for arm in long.arms if arm.name == name)

@@ -49,7 +49,7 @@ class Processes:
         return said[0]
 
     def first(self, make: Callable[[], T]) -> T:
-        """What the first process makes, or its error, in all of them.
+        """The thing that the first process makes, or its error, in all of them.
 
         Raises:
             Exception: What the first process raised.
@@ -65,7 +65,7 @@ class Processes:
         return values
 
     def shared(self, items: Sequence[T], make: Callable[[Sequence[T]], R]) -> list[R]:
-        """What is made of each share of some items: share i has items i, i + count, i + 2 count, ...
+        """The results of each share of some items: share i has items i, i + count, i + 2 count, ...
 
         Raises:
             Exception: What any process raised, in all of them.
@@ -76,7 +76,7 @@ class Processes:
         return [_given(made) for made in self.gathered(_tried(lambda: make(own)))]
 
     def dealt(self, items: Sequence[T], make: Callable[[T], R]) -> list[R]:
-        """What is made of each item, in their order; every process makes its share, and all get the whole.
+        """The result of each item, in their order; every process makes its share, and all get the whole.
 
         Raises:
             Exception: What any process raised, in all of them.
@@ -120,7 +120,7 @@ def _distributed() -> Any:
 
 
 def _tried(make: Callable[[], T]) -> tuple[T | None, Exception | None]:
-    """What was made, or the error."""
+    """The thing made, or the error."""
     try:
         return make(), None
     except Exception as error:

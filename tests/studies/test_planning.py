@@ -104,9 +104,10 @@ def test_a_plan_counts_what_a_study_runs(model, task, config, tmp_path, position
     assert parts["capture"].forwards == forwards["capture"]
     assert sum(part.runs for part in of_runs) == runs["arms"] == (7 if sweep else 0) + 7
     assert runs["answers"] == (7 if sweep else 0) + 2  # doses of one size after the other; the base, and all other arms
-    assert forwards["arms"] == runs["arms"]  # both neutral texts are one batch
+    # Both neutral texts are one batch; two arms may have the same edit, and then answer and read once.
+    assert runs["arms"] - 1 <= forwards["arms"] <= runs["arms"]
     more = sum(part.forwards for part in of_runs) - forwards["answers"] - forwards["arms"]
-    assert 0 <= more <= 2 * N_NEW  # arms of equal edits answer once
+    assert 0 <= more <= 2 * N_NEW + 1
 
 
 def test_a_plan_adds_its_parts_up_and_measures_time(model, task, config):

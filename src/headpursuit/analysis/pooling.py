@@ -1,4 +1,4 @@
-"""What several processes captured, put together: moments add up, and samples are drawn again."""
+"""Captures of several processes, put together: moments add up, and samples are drawn again."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""How answers are decoded, where that is not greedily and up to their end."""
+"""The decoding of answers, where it is not greedily and up to their end."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -14,7 +14,7 @@ def is_known(rung: RungResult) -> bool:
 
 
 def climbed(ladder: Sequence[RungResult]) -> Iterator[str]:
-    """How far an edit reaches: the concept in other ways, its siblings, and the rungs that the model does not know."""
+    """The reach of an edit: the concept in other ways, its siblings, and the rungs that the model does not know."""
     for is_sibling, what in (
         (False, "Of the concept asked for in other ways the edit leaves"),
         (True, "Of siblings it leaves"),

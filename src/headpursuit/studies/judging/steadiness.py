@@ -4,7 +4,7 @@ from headpursuit.studies.results import Steadiness
 
 
 def steady(found: Steadiness) -> str:
-    """How many of the best heads stay, and which are among them how often."""
+    """The number of best heads that stay, and how often each is among them."""
     which = "The best head" if len(found.heads) == 1 else f"The {len(found.heads)} best heads"
     resamples = f"{found.n_resamples} resamples of the ranking prompts (about {found.n_facts} facts)"
     index = f"Jaccard index {found.jaccard}, {found.word} by a line of {found.line:g}"

@@ -1,4 +1,4 @@
-"""How firm a set of best heads is, where its ranking is made anew of other prompts."""
+"""The firmness of a set of best heads, where its ranking is made anew of other prompts."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -98,7 +98,7 @@ class Baselines:
     arms: tuple[Arm, ...] = ()
     """On held-out questions."""
     remarks: tuple[str, ...] = ()
-    """What there is none of, in sentences."""
+    """The ways there is none of, in sentences."""
     directions: Float[Tensor, "n_layers d_model"] = field(default_factory=partial(torch.zeros, 0, 0))
     """Of each layer; none where they could not be read."""
 
