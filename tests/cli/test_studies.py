@@ -60,8 +60,8 @@ def declare(tmp_path, model, rows):
                 "model": str(model),
                 "other_concept": str(tmp_path / "forms.txt"),
                 "max_new_tokens": N_NEW,
-                "batch-size": 5,
-                "controls": 2,
+                "batch-size": 16,
+                "controls": 1,
                 "baselines": False,
                 "n_draws": 3,
                 "null": "any",
@@ -206,7 +206,7 @@ def test_a_plan_prints_what_a_study_will_cost_and_writes_nothing(declare, tmp_pa
     assert f"what `study` will cost here, at most: {file} on " in result.stdout
     rows = {line.split("  ")[0].strip(): line.split() for line in result.stdout.splitlines()}
     assert rows["dose sheet"][2] == "8"  # the base, four doses, three draws
-    assert rows["arms"][1] == "7"
+    assert rows["arms"][1] == "5"
     assert "The dose sheet ends early where the model falls apart" in result.stdout
     assert "Timed on 10 of 11 held-out questions" in result.stdout
     assert sorted(path.name for path in tmp_path.iterdir()) == before

@@ -45,7 +45,7 @@ def _no_data_sets(monkeypatch):
     monkeypatch.setattr(rows_of_tasks, "data_set", out_of_reach)
 
 
-FEW, MANY = 75, 1000
+FEW, MANY = 40, 1000
 
 
 def read(reader, *arguments):

@@ -19,7 +19,7 @@ PLANTED = {"L1H2": -1}
 def _asked():
     """Prompts whose answer the planted edit changes, then prompts whose answer it leaves; what is answered."""
     model = model_of()
-    prompts = [tiny.text_of([5 + i % 250, 40 + 7 * i % 250, 100 + 3 * i % 190]) for i in range(240)]
+    prompts = [tiny.text_of([5 + i % 250, 40 + 7 * i % 250, 100 + 3 * i % 190]) for i in range(120)]
     said = [text.split() for text in answer(model, prompts, max_new_tokens=tiny_study.N_NEW)]
     with hp.rescale(model, PLANTED):
         edited = [text.split() for text in answer(model, prompts, max_new_tokens=tiny_study.N_NEW)]

@@ -25,7 +25,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def config(words):
-    return tiny_config(words)
+    return tiny_config(words, batch_size=5)
 
 
 @pytest.fixture(scope="module")

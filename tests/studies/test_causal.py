@@ -41,7 +41,7 @@ def task():
 @pytest.fixture
 def config(tmp_path):
     tiny_study.declare_task(tmp_path)
-    return tiny_study.tiny_config(tmp_path, scales=(0.0, -1.0, -20.0))
+    return tiny_study.tiny_config(tmp_path, scales=(0.0, -1.0, -20.0), batch_size=5)
 
 
 @pytest.fixture
@@ -374,7 +374,10 @@ def test_most_heads():
 
 
 def test_what_was_screened_and_grown_is_not_measured_again(begun, tmp_path, monkeypatch):
-    run, told = begun(tmp_path), []
+    def once_more(folder=tmp_path):
+        return begun(folder, scales=(-1.0,))
+
+    run, told = once_more(), []
 
     def stop(stage, done, total):
         told.append((stage, done, total))
@@ -389,9 +392,9 @@ def test_what_was_screened_and_grown_is_not_measured_again(begun, tmp_path, monk
     with monkeypatch.context() as patch:
         patch.setattr(ArmRunner, "run", interrupted_at_finalists)
         with pytest.raises(KeyboardInterrupt):
-            grown(begun(tmp_path))
+            grown(once_more())
     assert before == [(tmp_path / "screen" / name).stat().st_mtime_ns for name in kept]
     with monkeypatch.context() as patch:
         patch.setattr(growing, "causal_pursuit", None)
-        resumed = grown(begun(tmp_path))
-    assert resumed == grown(begun(tmp_path / "anew"))
+        resumed = grown(once_more())
+    assert resumed == grown(once_more(tmp_path / "anew"))

@@ -158,7 +158,7 @@ def test_a_result_says_what_it_is_of(finished, model):
 
 
 def test_progress_names_every_stage(model, config, tmp_path):
-    told = []
+    told, config = [], replace(config, batch_size=5)
     study(model, config, tmp_path / "study", progress=lambda *stage: told.append(stage))
     assert list(dict.fromkeys(stage for stage, _, _ in told)) == [
         "capture",

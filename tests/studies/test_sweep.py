@@ -239,16 +239,24 @@ def test_a_single_fact_cannot_both_rank_heads_and_choose_the_dose(task):
 
 
 @pytest.fixture(scope="module")
-def apart(model, task, config, tmp_path_factory):
-    """A study of scales that leave the model in pieces: its result, its folder, and the arms that were run."""
-    folder = tmp_path_factory.mktemp("apart") / "study"
+def brief(config):
+    """Fewer arms behind the same sheet."""
+    return replace(config, also=(), controls=1)
+
+
+@pytest.fixture(scope="module")
+def apart(model, task, brief, tmp_path_factory):
+    """A study of scales that leave the model in pieces: result, folder, the arms that were run, what progress told."""
+    folder, told = tmp_path_factory.mktemp("apart") / "study", []
     with noting() as begun:
-        result = study(model, replace(config, scales="-20,0,0.8"), folder, task=task)
-    return result, folder, [name for name, _ in begun]
+        result = study(
+            model, replace(brief, scales="-20,0,0.8"), folder, task=task, progress=lambda *stage: told.append(stage)
+        )
+    return result, folder, [name for name, _ in begun], told
 
 
-def test_doses_at_least_as_large_as_one_that_the_model_fell_apart_at_are_not_run(apart, config):
-    result, folder, begun = apart
+def test_doses_at_least_as_large_as_one_that_the_model_fell_apart_at_are_not_run(apart):
+    result, folder, begun, _ = apart
     sheet = result.sheet
     broken = [
         cell.dose for cell in sheet.cells if fell_apart(AnswerMeasure(METRICS[result.metric]), sheet.base, cell.arm)
@@ -269,10 +277,10 @@ def test_doses_at_least_as_large_as_one_that_the_model_fell_apart_at_are_not_run
     assert StudyResult.load(folder) == result
 
 
-def test_doses_that_were_not_run_are_not_run_when_a_sheet_goes_on(apart, model, task, config, tmp_path):
-    whole, _, begun = apart
+def test_doses_that_were_not_run_are_not_run_when_a_sheet_goes_on(apart, model, task, brief, tmp_path):
+    whole, _, begun, _ = apart
     last = [name for name in begun[: begun.index("base", 1)] if name.endswith("-matched")][0]
-    config = replace(config, scales="-20,0,0.8")
+    config = replace(brief, scales="-20,0,0.8")
     with breaking_at(last), pytest.raises(KeyboardInterrupt):
         study(model, config, tmp_path / "study", task=task)
     with noting() as again:
@@ -281,15 +289,14 @@ def test_doses_that_were_not_run_are_not_run_when_a_sheet_goes_on(apart, model, 
     assert result == whole
 
 
-def test_progress_counts_doses_that_are_not_run(apart, model, task, config, tmp_path):
-    told = []
-    study(model, replace(config, scales="-20,0,0.8"), tmp_path / "study", task=task, progress=lambda *s: told.append(s))
+def test_progress_counts_doses_that_are_not_run(apart):
+    result, _, _, told = apart
     sheet = [(done, total) for stage, done, total in told if stage == "dose sheet"]
     assert sheet[-1] == (13, 13)
-    assert apart[0].sheet.not_run
+    assert result.sheet.not_run
 
 
-def test_a_dose_whose_effect_random_heads_share_is_not_taken_for_specific(model, task, config, tmp_path, monkeypatch):
+def test_a_dose_whose_effect_random_heads_share_is_not_taken_for_specific(model, task, brief, tmp_path, monkeypatch):
     """The draw beside each dose is the dose itself."""
     drawn = {}
 
@@ -298,7 +305,7 @@ def test_a_dose_whose_effect_random_heads_share_is_not_taken_for_specific(model,
         return edit
 
     monkeypatch.setattr(sys.modules["headpursuit.studies.steps.sweep"], "matched_draw", the_same)
-    config = replace(config, doses="1", scales="-20", effect=0.01, damage=0.99)
+    config = replace(brief, doses="1", scales="-20", effect=0.01, damage=0.99)
     monkeypatch.setattr(sys.modules["headpursuit.studies.steps.sweep"], "answer_measure", tolerant)
     sheet = study(model, config, tmp_path / "study", task=task).sheet
     assert drawn
@@ -325,7 +332,7 @@ def test_the_seed_draws_the_questions_of_the_sheet(task, config):
     assert any(sweep_questions(task.split_for(sweep=True), replace(config, seed=s)) != drawn for s in (1, 2, 3))
 
 
-def test_the_recommended_dose_always_stands_beside_random_heads(model, task, config, tmp_path, monkeypatch):
+def test_the_recommended_dose_always_stands_beside_random_heads(model, task, brief, tmp_path, monkeypatch):
     sweeping, seen = sys.modules["headpursuit.studies.steps.sweep"], []
 
     def beside(measure, base, cell, control):
@@ -334,18 +341,18 @@ def test_the_recommended_dose_always_stands_beside_random_heads(model, task, con
         return replace(cell, matched=0.5, word=word, signs=("alike",) if len(seen) <= 4 else cell.signs)
 
     monkeypatch.setattr(sweeping, "beside_random", beside)
-    sheet = study(model, config, tmp_path / "study", task=task).sheet
+    sheet = study(model, brief, tmp_path / "study", task=task).sheet
     assert len(seen) > MOST_DRAWN
     assert len(set(seen)) == len(seen)
     assert sheet.chosen.matched == 0.5
     assert sheet.chosen.word != "not specific"
 
 
-def test_doses_that_leave_no_random_heads_in_a_layer_are_left_out_and_named(model, task, config, tmp_path, monkeypatch):
+def test_doses_that_leave_no_random_heads_in_a_layer_are_left_out_and_named(model, task, brief, tmp_path, monkeypatch):
     sweeping = sys.modules["headpursuit.studies.steps.sweep"]
     drawn = sweeping.matched_draw
     monkeypatch.setattr(sweeping, "matched_draw", lambda edit, *rest: None if len(edit) == 3 else drawn(edit, *rest))
-    result = study(model, config, tmp_path / "study", task=task)
+    result = study(model, brief, tmp_path / "study", task=task)
     assert {cell.n_heads for cell in result.sheet.cells} == {1, 2}
     assert result.remarks[1].startswith("These heads were chosen by what they write.")
     assert result.remarks[2:] == (
@@ -354,7 +361,7 @@ def test_doses_that_leave_no_random_heads_in_a_layer_are_left_out_and_named(mode
     )
     monkeypatch.setattr(sweeping, "matched_draw", lambda *_: None)
     with pytest.raises(ValueError, match="no dose of 1, 2, 3 heads leaves enough other heads in its layers"):
-        study(model, config, tmp_path / "none", task=task)
+        study(model, brief, tmp_path / "none", task=task)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def config(folder, **changes):
         chat=False,
         max_new_tokens=N_NEW,
         ranking=RankConfig(n_draws=4),
-        batch_size=4,
+        batch_size=16,
         doses="1,2",
         scales="-1,-20",
         enhance_scales="3",

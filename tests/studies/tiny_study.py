@@ -53,7 +53,7 @@ def tiny_config(folder, **changes):
         other_concept=str(folder / "shapes.txt"),
         ranking=RankConfig(n_draws=4),
         max_new_tokens=N_NEW,
-        batch_size=5,
+        batch_size=16,
         baselines=False,
         bootstraps=0,
     )

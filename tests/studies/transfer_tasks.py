@@ -44,7 +44,7 @@ def three_tasks(model):
 
 
 def tiny_config(**changes):
-    settings = {"heads": "2", "scale": -20.0, "controls": 2, "batch_size": 8}
+    settings = {"heads": "2", "scale": -20.0, "controls": 2, "batch_size": 32}
     rows = [TransferTask(name, "tiny", {"max_new_tokens": N_NEW}) for name in ("one", "again", "other")]
     return TransferConfig(
         **{"model": "tiny", "tasks": tuple(rows), "ranking": RankConfig(n_draws=4), **settings} | changes

@@ -107,7 +107,7 @@ def test_unrelated_questions_have_nothing_to_do_with_the_concept(name):
 
 @pytest.mark.parametrize("name", ("countries-qa", *FACTS, *FREE))
 def test_unrelated_questions_that_grow_an_edit_neither_choose_nor_judge(name):
-    wide = load_task(name, wide=True).split_for(sweep=True, grow=True)
+    wide = loaded(name, wide=True).split_for(sweep=True, grow=True)
     by_split = {split: group(wide, "unrelated", split) for split in ("ranking", "selection", "heldout")}
     assert all(len(questions) >= 60 for questions in by_split.values())
     assert all(len({q.subject for q in questions}) >= 14 for questions in by_split.values())
@@ -115,13 +115,14 @@ def test_unrelated_questions_that_grow_an_edit_neither_choose_nor_judge(name):
     assert len(set(prompts)) == len(prompts) == len({q.fact for q in group(wide, "unrelated")})
     words = [f" {normalise(word)} " for word in wide.words.words]
     for question in group(wide, "unrelated"):
-        assert not [word for word in words if word in f" {' | '.join(map(normalise, question.answers))} "], question
+        said = " | ".join(map(normalise, question.answers))
+        assert not [word for word in words if word in f" {said} "], question
 
 
 @pytest.mark.parametrize("name", ("countries-qa", *FACTS, *FREE))
 def test_more_unrelated_questions_leave_those_there_were_where_they_are(name):
-    plain = load_task(name).split_for(sweep=True)
-    wide = load_task(name, wide=True).split_for(sweep=True, grow=True)
+    plain = loaded(name).split_for(sweep=True)
+    wide = loaded(name, wide=True).split_for(sweep=True, grow=True)
     assert set(plain.questions) < set(wide.questions)
     assert group(plain, "target") == group(wide, "target")
     assert plain.heldout == wide.heldout[: len(plain.heldout)]

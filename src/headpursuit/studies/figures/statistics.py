@@ -114,6 +114,7 @@ def _percentiles(
     return float(low), float(high)
 
 
+@lru_cache(maxsize=256)
 def _small_sample(n_facts: int) -> float:
     """Student's t over the normal quantile, for a spread estimated with n - 1."""
     if n_facts < 2:
