@@ -44,7 +44,7 @@ def watched(tmp_path_factory):
         return probabilities(model, task, *groups)
 
     def run_arm(self, name, *rest):
-        asked[name] = set(self._prompts)
+        asked[name] = {question.prompt for question in self._questions}
         return ran(self, name, *rest)
 
     with pytest.MonkeyPatch.context() as patch:

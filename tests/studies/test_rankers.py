@@ -94,7 +94,7 @@ def noting(stop=0):
     begun, run = [], running.ArmRunner.run
 
     def noted(self, name, kind, edit):
-        begun.append((name, edit, tuple(self._prompts)))
+        begun.append((name, edit, tuple(q.prompt for q in self._questions)))
         if len(begun) == stop:
             raise KeyboardInterrupt
         return run(self, name, kind, edit)

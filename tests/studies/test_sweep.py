@@ -80,7 +80,7 @@ def noting():
     begun, run = [], running.ArmRunner.run
 
     def noted(self, name, kind, edit):
-        begun.append((name, tuple(self._prompts)))
+        begun.append((name, tuple(q.prompt for q in self._questions)))
         return run(self, name, kind, edit)
 
     with pytest.MonkeyPatch.context() as patch:

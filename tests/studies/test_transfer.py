@@ -40,7 +40,7 @@ def noting(stop_at=None):
     def noted(self, name, kind, edit):
         if len(begun) == stop_at:
             raise KeyboardInterrupt
-        begun.append((edit, tuple(self._prompts)))
+        begun.append((edit, tuple(q.prompt for q in self._questions)))
         return run(self, name, kind, edit)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -4,6 +4,7 @@ from headpursuit.models.alike import alike_refusal
 from headpursuit.models.anatomy import APPROXIMATE, FLAGS, Anatomy, AnatomyError, GivenAnatomy, HeadSite
 from headpursuit.models.answers_under import AnswersUnder, answers_under
 from headpursuit.models.batches import batches
+from headpursuit.models.behind import losses_behind
 from headpursuit.models.capture import MixedBatch, read_mixed
 from headpursuit.models.certificate import Certificate
 from headpursuit.models.continuations import Continuation, Likelihoods, Likely, likelihoods
@@ -44,6 +45,7 @@ from headpursuit.models.patching import counterparts, patched_losses
 from headpursuit.models.replay import Replay, replay, replay_refusal
 from headpursuit.models.replay_memory import every_within, layer_sizes, replay_memory
 from headpursuit.models.rescale import rescale
+from headpursuit.models.sampling import Draws, Sampling
 from headpursuit.models.scaling import Applied
 from headpursuit.models.sharding import processes_of
 from headpursuit.models.spelling import (

@@ -1,11 +1,13 @@
 """The decoding of answers, where it is not greedily and up to their end."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+
+from headpursuit.models.sampling import Draws
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,21 @@ class Decoding:
     """Of sampling from the whole vocabulary; 0 is greedy."""
     seed: int = 0
     """Of the samples: the same ones on the same machine, in the same batches."""
+    draws: Draws | None = None
+    """Samples with noise of each prompt's own, the same ones in all batches; in place of a temperature."""
 
-    @property
-    def options(self) -> dict[str, Any]:
-        """Options of `generate`."""
+    def options(self, prompts: Sequence[int], start: int) -> dict[str, Any]:
+        """Options of `generate`.
+
+        Args:
+            prompts: Of each row the number of its prompt.
+            start: Tokens of each row.
+        """
         found: dict[str, Any] = {"min_new_tokens": self.least} if self.least else {}
         if self.temperature:
             found |= {"do_sample": True, "temperature": self.temperature, "top_k": 0, "top_p": 1.0}
+        if self.draws:
+            found |= self.draws.options(prompts, start)
         return found
 
     @contextmanager

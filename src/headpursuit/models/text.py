@@ -27,7 +27,7 @@ def continue_batch(model: LanguageModel, batch: Batch, max_new_tokens: int, deco
     """Answer, greedily if not told otherwise; the batch with the answers behind it, masked after the end of each."""
     decoding = decoding or Decoding()
     with decoding.seeded(batch.indices[0]):
-        output = _generated(model, batch, max_new_tokens, **decoding.options)
+        output = _generated(model, batch, max_new_tokens, **decoding.options(batch.indices, batch.input_ids.shape[1]))
     new = output[:, batch.input_ids.shape[1] :]
     ends = torch.isin(new, torch.tensor(end_ids(model), device=new.device))
     running = ends.cumsum(1) == 0

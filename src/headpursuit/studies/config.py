@@ -95,6 +95,14 @@ class StudyConfig(ChatSettings, RunSettings):
     concept: Annotated[str, Flag(part_of="captioning")] = ""
     """The concept that captions are read for: colours, numbers, ... or a file of words; other tasks have one of their
     own."""
+    continuations: Annotated[int, Flag(usual="4 where outputs are free text", least=1)] = 1
+    """Answers that are drawn to each target question, where outputs are free text."""
+    temperature: Annotated[float, Flag(usual="0.8 where outputs are free text")] = 0.0
+    """The spread of draws, where outputs are free text; 0 takes the likeliest tokens always."""
+    top_p: float = 1.0
+    """Draw among the likeliest tokens alone that have this probability together."""
+    reader: str = ""
+    """A second model that reads what was written, where outputs are free text; named as the first."""
     scorer: str = ""
     """The judge of outputs where the task counts toxicity or sentiment, instead of the task's own."""
     data: str = ""
@@ -166,6 +174,11 @@ class StudyConfig(ChatSettings, RunSettings):
             raise ValueError("`among` shortlists heads that are tried by effect; leave it out, or give `by=effect`")
         if 0 < self.long < LEAST_LONG:
             raise ValueError(f"`long` is {self.long}; long answers have {LEAST_LONG} tokens or more, or 0 for none")
+        if not (0 <= self.temperature < math.inf and 0 < self.top_p <= 1):
+            raise ValueError(
+                f"`temperature` is {self.temperature:g} and `top_p` {self.top_p:g}; give a temperature from 0, like "
+                "0.8, and a probability above 0, up to 1"
+            )
         if not self.scales:
             raise ValueError("a dose sheet needs scales, like 0,-1,-2")
         for scale in (self.scale, *self.scales, *self.enhance_scales):

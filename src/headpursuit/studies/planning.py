@@ -8,6 +8,7 @@ from headpursuit.studies.judging.doses import head_counts
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.meter import BATCHES, Meter, Part
 from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.settings import divided
 from headpursuit.studies.steps.sweep import MOST_DRAWN, sweep_questions, waves
 from headpursuit.studies.tasks import CAPTIONING, Task
 
@@ -34,7 +35,7 @@ def plan_study(model: LanguageModel, task: Task, config: StudyConfig, progress: 
     Raises:
         ValueError: If the prompts cannot be read, or the config does not fit the model.
     """
-    task = task.split_for(sweep=config.sweep or config.by == "effect", grow=config.by == "effect")
+    task = divided(task, config)
     meter = Meter(model, config, progress)
     ranking_prompts, heldout = task.ranking_prompts, [q.prompt for q in task.heldout]
     parts = [meter.capture(ranking_prompts), meter.ranking(task)]

@@ -1,5 +1,6 @@
 """A study's request: its settings, its task, and the command line that says the same."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ from headpursuit.media.images.splits import limited
 from headpursuit.settings import known, settings_in, values_of, written
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import command_line
+from headpursuit.studies.measures import Thresholds
 from headpursuit.studies.tasks import CAPTIONING, Direction, Task, is_image_task, load_task, usual_settings
-from headpursuit.studies.text.scoring import check_metric, metric_of
+from headpursuit.studies.text.scoring import check_metric, is_free, metric_of
 
 
 def usual_config(task: str, model: str = "", **settings: Any) -> StudyConfig:
@@ -79,7 +81,15 @@ def find_task(config: StudyConfig, *, grow: bool = False) -> Task:
     _check_scales(config, task.direction)
     check_metric(task)
     _check_scorer(config, task)
+    _check_draws(config, task)
     return task
+
+
+def divided(task: Task, config: StudyConfig) -> Task:
+    """A task as a study asks it: its questions in splits, and those whose answers are drawn as often as that is."""
+    by_effect = config.by == "effect"
+    found = task.split_for(sweep=config.sweep or by_effect, grow=by_effect)
+    return found.repeated(config.continuations) if is_free(task) else found
 
 
 def check_used(config: StudyConfig) -> None:
@@ -113,6 +123,48 @@ def _check_scorer(config: StudyConfig, task: Task) -> None:
     metric = metric_of(task)
     if config.scorer and metric.score is not None:
         raise ValueError(f"the metric {metric.name} of {task.name} asks no scorer; leave `scorer` out")
+
+
+def check_openings(task: Task, config: StudyConfig) -> None:
+    """Refuse too few held-out openings for the asked effect to be told from none, however often the concept is named.
+
+    With n openings of which a part p names the concept, an effect e removes (or adds) e p of them; the interval of that
+    change, 1.96 standard errors on either side, must stay beyond a tenth of p. At best p is 1 (or leaves just enough
+    room for the rise).
+
+    Raises:
+        ValueError: If there are fewer; the text says how many are needed.
+    """
+    n_openings = len({q.fact for q in task.heldout if q.group == "target"})
+    effect, lines = config.effect, Thresholds()
+    asks = config.sweep or config.by == "effect"
+    if not asks or not is_free(task) or not metric_of(task).fraction or effect <= lines.sure_effect:
+        return
+    best = 1.0 if task.direction == "suppress" else 1 / (1 + effect)
+    moved = min(effect * best, 1.0)
+    needed = math.ceil(1.96**2 * moved * (1 - moved) / ((effect - lines.sure_effect) * best) ** 2)
+    if n_openings < needed:
+        raise ValueError(
+            f"{task.name} has {n_openings} held-out openings, too few to tell an effect of {effect:.0%} from none: at "
+            f"least {needed} are needed, even where every one of them leads to the concept; give more, or ask for "
+            "another `effect`"
+        )
+
+
+def _check_draws(config: StudyConfig, task: Task) -> None:
+    """Refuse draws where answers are compared, and several that would all be one."""
+    drawing = ("continuations", "temperature", "top_p", "reader")
+    given = [name for name in drawing if getattr(config, name) != getattr(StudyConfig, name)]
+    if given and not is_free(task):
+        raise ValueError(
+            f"`{given[0]}` belongs to tasks whose outputs are free text, and those of {task.name} are compared with "
+            "answers; leave it out"
+        )
+    if config.continuations > 1 and not config.temperature:
+        raise ValueError(
+            f"{config.continuations} continuations at temperature 0 would all be the same; give a `temperature`, like "
+            "0.8, or leave `continuations` out"
+        )
 
 
 def check_seed(config: StudyConfig) -> None:

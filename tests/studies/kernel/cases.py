@@ -197,6 +197,8 @@ WRITTEN = {
     "data": "a folder/with spaces",
     "ask": "What's this?",
     "scorer": "vader",
+    "top_p": 0.9,
+    "reader": "another model",
     "synonyms": "some words.txt",
     "include_path": "tasks of mine",
     "template_args": '{"enable_thinking": false, "tone": "dry, short"}',

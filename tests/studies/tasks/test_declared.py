@@ -289,7 +289,7 @@ def test_a_missing_file_is_said(tmp_path):
         usual_config(str(tmp_path / "gone.yaml"), "m")
 
 
-FROM_THE_HUB = ("tet", "toxicity", "triviaqa")
+FROM_THE_HUB = ("tet", "triviaqa")
 """Their rows are read from fixtures in test_shipped.py."""
 
 

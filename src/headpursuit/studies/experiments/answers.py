@@ -10,6 +10,7 @@ from headpursuit.analysis import count_of
 from headpursuit.concepts import Concept
 from headpursuit.models import Framing, LanguageModel
 from headpursuit.studies.causal.choosing import check_choosing, grow
+from headpursuit.studies.figures.agreement import agreement
 from headpursuit.studies.figures.comparing import further
 from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, compare, decide, sentences, verdict_of
@@ -29,7 +30,7 @@ from headpursuit.studies.results import (
     StudyResult,
 )
 from headpursuit.studies.results.study_result import KIND
-from headpursuit.studies.settings import command, find_task
+from headpursuit.studies.settings import check_openings, command, divided, find_task
 from headpursuit.studies.settings import prepare as prepared_task
 from headpursuit.studies.shown import (
     grown_shown,
@@ -49,9 +50,11 @@ from headpursuit.studies.steps.registration import followed
 from headpursuit.studies.steps.steadiness import steadiness
 from headpursuit.studies.steps.study_run import StudyRun, begin_study
 from headpursuit.studies.steps.sweep import doses_left_out, sweep
+from headpursuit.studies.steps.writing import reader_of
 from headpursuit.studies.tasks import Task
 from headpursuit.studies.text.metrics import METRICS
-from headpursuit.studies.text.scoring import check_metric, score
+from headpursuit.studies.text.phrases import phrases
+from headpursuit.studies.text.scoring import check_metric, is_free, metric_of, score
 
 
 @alone
@@ -67,9 +70,10 @@ def study_answers(
     """`headpursuit.study` of a task with answers."""
     config = dated(model, config, Path(path), chat=config.chat)
     task = task or find_task(config)
-    task = task.split_for(sweep=config.sweep or config.by == "effect", grow=config.by == "effect")
+    task = divided(task, config)
     check_metric(task)
-    measure = answer_measure(task, config)
+    check_openings(task, config)
+    measure, reader = answer_measure(task, config), reader_of(config)
     if config.by == "effect":
         check_choosing(task, config, model)
     run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)
@@ -78,9 +82,10 @@ def study_answers(
     dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale) if sheet else config
     scopes, remark = image_scopes(model, task, config)
     planned = plan_arms(dosed, model.anatomy, *run.rankings, scopes, grown.edit if grown else None)
-    runner = ArmRunner(model, task, config, progress)
+    runner = ArmRunner(model, task, config, progress, reader=reader)
     unedited = runner.measured(planned[:1], run.folder)
     check_base(summarise(task, run.concept, unedited, config.seed)[0], measure)
+    _check_apart(task, run.concept, unedited[0])
     arms = runner.measured(planned, run.folder)
     beside = baseline_arms(run, measure) if config.baselines else Baselines()
     arms = [*arms, *beside.arms]
@@ -90,11 +95,13 @@ def study_answers(
     left_out = doses_left_out(sheet.counts, config, model) if sheet else ""
     whole, plan = all_there_are(config, planned), followed(run.plan, task, config)
     decision = decide(measure, summaries)
+    scorers = agreement(task, arms[0], next(arm for arm in arms if arm.kind == "edit"), config.seed)
     promised, found = _promised(measure, sheet, grown), measure.balance(decision.base, decision.edit)
     kept = sentences.reproduced(promised, found, config.effect) if promised else ""
     another = sentences.another_way(decision) if config.by == "writing" else ""
     lacking = (remark, left_out, whole, unsteady, *beside.remarks, _worn(model, task, config))
-    notes = (*task.remarks, plan, kept, another, *lacking)
+    agreed = sentences.agreed(scorers) if scorers else ""
+    notes = (*task.remarks, plan, kept, agreed, another, *lacking, _holding(task))
     result = StudyResult(
         **run.described(),
         arms=summaries,
@@ -111,8 +118,34 @@ def study_answers(
         ladder=ladder(run, arms, beside.directions) if config.rungs else (),
         long=long_answers(run, arms, beside.directions),
         steadiness=firm,
+        agreement=scorers,
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
+
+
+def _check_apart(task: Task, concept: Concept, base: Arm) -> None:
+    """Refuse a scorer that rates every output of the unedited model alike.
+
+    Raises:
+        ValueError: If it does; what was measured is kept.
+    """
+    metric = metric_of(task)
+    if metric.score is None:
+        scores = score(task, concept, task.heldout, base.answers)
+        rated = [value for q, value in zip(task.heldout, scores, strict=True) if q.group == "target"]
+        if len(rated) > 1 and len(set(rated)) == 1:
+            raise ValueError(sentences.all_alike(task.scorer, len(rated), rated[0]))
+
+
+def _holding(task: Task) -> str:
+    """A note on openings that hold words of the concept already, in a sentence."""
+    if not is_free(task):
+        return ""
+    asked = [q.text for q in task.heldout if q.group == "target" and not q.draw]
+    listed = (*task.words.words, *task.judged_by.words)
+    held = [[" ".join(match.phrase) for match in phrases(listed).matches(text)] for text in asked]
+    found = sorted({word for one in held for word in one})
+    return sentences.holding(sum(map(bool, held)), len(asked), found)
 
 
 def _further(run: StudyRun, arms: Sequence[Arm], name: str) -> Estimate:
@@ -124,7 +157,7 @@ def _further(run: StudyRun, arms: Sequence[Arm], name: str) -> Estimate:
 
 def _grown(run: StudyRun, measure: AnswerMeasure) -> Grown:
     """An edit grown by what it does, if the unedited model leaves anything to change on held-out questions."""
-    runner = ArmRunner(run.model, run.task, run.config, run.progress)
+    runner = ArmRunner(run.model, run.task, run.config, run.progress, reader=reader_of(run.config))
     unedited = runner.measured([BASE], run.folder)
     check_base(summarise(run.task, run.concept, unedited, run.config.seed)[0], measure)
     return grow(run, measure)
@@ -221,6 +254,7 @@ def _rates(arm: ArmSummary) -> str:
 def prepare(config: StudyConfig) -> dict[str, Any]:
     """The task; whatever is missing, or too little to choose an edit by, is refused before a model is loaded."""
     prepared = prepared_task(config)
+    check_openings(prepared["task"], config)
     if config.by == "effect":
         check_choosing(prepared["task"], config)
     return prepared

@@ -2,17 +2,28 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from headpursuit.concepts import Concept
 from headpursuit.studies.figures.breakdown import breakdown
+from headpursuit.studies.figures.free_text import free_text
 from headpursuit.studies.figures.statistics import bootstrap
 from headpursuit.studies.measures import counted
-from headpursuit.studies.results import Arm, ArmSummary, Confusion, Estimate, GroupSummary, Phrasing, SubjectScore
+from headpursuit.studies.results import (
+    Arm,
+    ArmSummary,
+    Confusion,
+    Estimate,
+    FreeText,
+    GroupSummary,
+    Phrasing,
+    SubjectScore,
+)
 from headpursuit.studies.tasks import Question, Task, accepted_answers
 from headpursuit.studies.text.metrics import contains, exact_match, f1, first_named, is_empty, repetition
-from headpursuit.studies.text.scoring import metric_of, score
+from headpursuit.studies.text.scoring import is_free, metric_of, score
 from headpursuit.words import normalise
 
 
@@ -50,12 +61,17 @@ def _summarise_arm(
     task: Task, concept: Concept, questions: Sequence[Question], arm: Arm, base: Arm, seed: int
 ) -> ArmSummary:
     groups: dict[str, GroupSummary | None] = {}
+    text: FreeText | None = None
     for group in ("target", "unrelated"):
         rows = [i for i, question in enumerate(questions) if question.group == group]
         asked, given = [questions[i] for i in rows], [arm.answers[i] for i in rows]
         before = None if arm is base else [base.answers[i] for i in rows]
         groups[group] = summarise_group(task, concept, asked, given, before, seed) if rows else None
-    if groups["target"] is None:
+        if group == "target" and rows and is_free(task):
+            read = ([losses[i] for i in rows] if losses else () for losses in (arm.losses, arm.reader_losses))
+            text = free_text(given, task.judges or concept, *read)
+    target = groups["target"]
+    if target is None:
         raise ValueError(f"the task {task.name} has no target questions to measure")
     scales = set(arm.edit.values())
     return ArmSummary(
@@ -63,7 +79,7 @@ def _summarise_arm(
         arm.kind,
         tuple(str(head) for head in arm.edit),
         scales.pop() if len(scales) == 1 else None,
-        groups["target"],
+        replace(target, text=text),
         groups["unrelated"],
         arm.damage,
         arm.n_forwards,

@@ -18,6 +18,7 @@ from headpursuit.studies.results import (
     DoseWord,
     Figures,
     Outcome,
+    ScorerAgreement,
     Verdict,
     Why,
 )
@@ -139,13 +140,46 @@ def another_way(decision: Decision[Figures]) -> str:
     )
 
 
+def agreed(found: ScorerAgreement) -> str:
+    """Two scorers on the same outputs, in a sentence."""
+    return (
+        f"Two scorers, {found.judge} (which judges) and {found.other}, agree over all target outputs with a rank "
+        f"correlation of {found.correlation:.2f}; by {found.other} the effect is {percent(found.effect)}: "
+        f"{found.before} before, {found.after} after."
+    )
+
+
+def all_alike(judge: str, n: int, score: float) -> str:
+    """That a scorer tells nothing apart, and what to do."""
+    return (
+        f"the scorer {judge} rates all {n} target outputs of the unedited model {score:.2f}, so that no change "
+        "could be seen; take another scorer, or other prompts"
+    )
+
+
+def holding(n: int, n_asked: int, words: Sequence[str]) -> str:
+    """That prompts hold words of the concept already; empty if none does."""
+    if not n:
+        return ""
+    return (
+        f"{n} of {n_asked} held-out target prompts hold words of the concept already ({', '.join(words)}): outputs "
+        "that repeat them count as if the model had said them of its own accord."
+    )
+
+
 def _sign(found: Break) -> str:
     if found.kind == BreakKind.UNRELATED:
         return f"unrelated questions lose {found.figure:.0%} of their correct answers"
     if found.kind == BreakKind.PERPLEXITY:
         return f"perplexity on neutral text is {found.figure:.1f} times the base's"
     if found.kind == BreakKind.LENGTH:
-        return f"captions have {found.figure:.0%} of the base's words"
+        return f"{_OUTPUTS[found.outputs or 'captions']} have {found.figure:.0%} of the base's words"
+    if found.kind == BreakKind.WRITTEN:
+        return f"what is written has {found.figure:.1f} times the base's perplexity, as the unedited model reads it"
+    if found.kind == BreakKind.SAMENESS:
+        return f"target answers have {found.figure:.0%} of the base's different word pairs"
+    if found.kind == BreakKind.ONE_WORD:
+        return f"{found.figure:.0%} of the concept's words repeat one of the same answer: one word, and no rise"
     if found.outputs is None:
         return f"{found.kind} is {found.figure:.0%} of the base's"
     if found.kind == BreakKind.EMPTY:

@@ -7,7 +7,7 @@ from typing import Any, Generic
 
 from headpursuit.studies.judging.decision import Decision
 from headpursuit.studies.measures import AnswerMeasure, Measure, effects
-from headpursuit.studies.results import ArmKind, ArmSummary, CaptionArm, Estimate, Figures, GroupSummary, Why
+from headpursuit.studies.results import ArmKind, ArmSummary, CaptionArm, Estimate, Figures, FreeText, GroupSummary, Why
 from headpursuit.studies.tasks import Direction
 
 
@@ -143,6 +143,7 @@ class _AnswerTerms(Terms[ArmSummary]):
                 "whether it names one."
             )
 
+        yield from self._written(base.target.text, edit.target.text)
         yield from self._by_phrasing(decision)
         for name, before, after in (
             ("target", base.target, edit.target),
@@ -153,6 +154,26 @@ class _AnswerTerms(Terms[ArmSummary]):
                     f'{after.commonest_share:.0%} of the {name} answers are one and the same, "{after.commonest}": '
                     f"{before.n_distinct} different ones before, {after.n_distinct} after."
                 )
+
+    def _written(self, base: FreeText | None, edit: FreeText | None) -> Iterator[str]:
+        """Free text before and after: its length and variety, how it reads, and which word of the concept is said."""
+        if base is None or edit is None:
+            return
+        yield (
+            f"Target outputs: {base.length:.1f} words before, {edit.length:.1f} after; different word pairs "
+            f"{base.distinct:.2f} and {edit.distinct:.2f} of all."
+        )
+        if base.perplexity is not None and edit.perplexity is not None:
+            read = f"{base.perplexity:.1f} before, {edit.perplexity:.1f} after"
+            if base.reader_perplexity is not None and edit.reader_perplexity is not None:
+                read += f"; as a second model reads it, {base.reader_perplexity:.1f} and {edit.reader_perplexity:.1f}"
+            yield f"Perplexity of what is written, as the unedited model reads it: {read}."
+        if base.named and edit.named:
+            yield (
+                f'Of the words that count, "{base.named}" is said most before ({base.named_share:.0%}), "{edit.named}" '
+                f"after ({edit.named_share:.0%}); {base.said_again:.0%} and {edit.said_again:.0%} repeat one of the "
+                "same output."
+            )
 
     def _by_phrasing(self, decision: Decision[ArmSummary]) -> Iterator[str]:
         """The target score by phrasing, and where one of them carries the effect alone."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from headpursuit.studies.measures.measure import Break, BreakKind, Measure, ends_of
 from headpursuit.studies.measures.thresholds import Thresholds
-from headpursuit.studies.results import ArmSummary, Balance, Estimate, StudyConfig, Why
+from headpursuit.studies.results import ArmSummary, Balance, Estimate, FreeText, StudyConfig, Why
 from headpursuit.studies.tasks import Direction, Task
 from headpursuit.studies.text.metrics import Metric
 from headpursuit.studies.text.scoring import metric_of
@@ -51,7 +51,7 @@ class AnswerMeasure(Measure[ArmSummary]):
         return Balance(self.effect(base, arm), self.loss(base, arm))
 
     def breakage(self, base: ArmSummary, arm: ArmSummary) -> Iterator[Break]:
-        """Unrelated answers lost, perplexity on neutral text, empty and repeating answers of both groups."""
+        """Unrelated answers lost, perplexity on neutral text, empty and repeating answers of both groups, free text."""
         loss, line = self.loss(base, arm), self.thresholds.unrelated_loss
         ends = None
         if base.unrelated and arm.unrelated and self.knows_unrelated(base):
@@ -61,6 +61,22 @@ class AnswerMeasure(Measure[ArmSummary]):
         yield from self._spoken(base.target, arm.target, "target")
         if base.unrelated is not None and arm.unrelated is not None:
             yield from self._spoken(base.unrelated, arm.unrelated, "unrelated")
+        if base.target.text is not None and arm.target.text is not None:
+            yield from self._written(base.target.text, arm.target.text)
+
+    def _written(self, base: FreeText, arm: FreeText) -> Iterator[Break]:
+        """Length of free text, its perplexity, its different word pairs; to enhance, one word said again and again."""
+        t = self.thresholds
+        length = arm.length / base.length if base.length else 1.0
+        yield Break(BreakKind.LENGTH, abs(length - 1) / t.length_change, length, "target")
+        if base.perplexity and arm.perplexity:
+            ratio = arm.perplexity / base.perplexity
+            yield Break(BreakKind.WRITTEN, max(ratio - 1, 0.0) / (t.written_ratio - 1), ratio, "target")
+        kept = arm.distinct / base.distinct if base.distinct else 1.0
+        yield Break(BreakKind.SAMENESS, max(1 - kept, 0.0) / t.distinct_loss, kept, "target")
+        if self.direction == "enhance":
+            rise = max(arm.said_again - base.said_again, 0.0)
+            yield Break(BreakKind.ONE_WORD, rise / t.said_again_rise, arm.said_again, "target")
 
     def surely_spares(self, base: ArmSummary, arm: ArmSummary) -> bool:
         """True if the whole interval of the change of unrelated answers is within the line."""

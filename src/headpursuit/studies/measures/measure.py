@@ -24,11 +24,20 @@ class BreakKind(StrEnum):
     EMPTY = "empty outputs"
     REPETITION = "repetition"
     LENGTH = "length"
+    WRITTEN = "perplexity of what is written"
+    SAMENESS = "different word pairs"
+    ONE_WORD = "a word said again"
 
 
 Outputs = Literal["target", "unrelated", "captions"]
 
-_BABBLE = (BreakKind.PERPLEXITY, BreakKind.REPETITION)
+_BABBLE = (
+    BreakKind.PERPLEXITY,
+    BreakKind.REPETITION,
+    BreakKind.WRITTEN,
+    BreakKind.SAMENESS,
+    BreakKind.ONE_WORD,
+)
 
 
 @dataclass(frozen=True)

@@ -46,13 +46,28 @@ class Thresholds:
     """A larger loss of CIDEr is over-intervention: for suppression without the concept's words, for enhancement with
     them."""
     length_change: float = 0.5
-    """Captions that are longer or shorter by more are over-intervention."""
+    """Captions and free text that are longer or shorter by more are over-intervention."""
+    written_ratio: float = 2.0
+    """A higher ratio of the perplexities of what is written, as the unedited model reads it, is over-intervention."""
+    distinct_loss: float = 0.5
+    """A larger loss of different word pairs in free text is over-intervention."""
+    said_again_rise: float = 0.3
+    """To enhance: if a larger part more of the concept's words repeat one that their own output had said, one word is
+    repeated, and that is no rise."""
 
 
 CAPTION_LINES = Thresholds(smallest_effect=0.6, asked_effect=0.6)
 """Captions: what the paper calls a change of attributes, over 60 %, is asked for on the sheet and in the verdict."""
 
 APART = Thresholds(
-    unrelated_loss=0.5, cider_loss=0.5, perplexity_ratio=5.0, empty_rise=0.5, repetition_rise=0.6, length_change=1.0
+    unrelated_loss=0.5,
+    cider_loss=0.5,
+    perplexity_ratio=5.0,
+    empty_rise=0.5,
+    repetition_rise=0.6,
+    length_change=1.0,
+    written_ratio=5.0,
+    distinct_loss=0.8,
+    said_again_rise=0.6,
 )
 """A dose beyond these lines leaves so little of the model that more of it need not be measured."""

@@ -11,8 +11,10 @@ from headpursuit.studies.results.figures import (
     Damage,
     Estimate,
     Figures,
+    FreeText,
     GroupSummary,
     Phrasing,
+    ScorerAgreement,
     SubjectScore,
 )
 from headpursuit.studies.results.firmness import Firmness, Steadiness
@@ -45,6 +47,7 @@ __all__ = [
     "Figures",
     "Finalist",
     "Firmness",
+    "FreeText",
     "GroupSummary",
     "Grown",
     "HeadNote",
@@ -55,6 +58,7 @@ __all__ = [
     "RungArm",
     "RungResult",
     "Steadiness",
+    "ScorerAgreement",
     "StudyConfig",
     "StudyResult",
     "SubjectScore",

@@ -61,6 +61,11 @@ class Arm:
     those of batches."""
     baseline: Baseline | None = None
     """Done in place of an edit; None for the unedited model and for edits."""
+    losses: tuple[float | None, ...] = ()
+    """The mean loss of each answer's tokens under the unedited model, nats, where answers are free text; None for one
+    without a token, and for unrelated ones. None at all in results of older versions."""
+    reader_losses: tuple[float | None, ...] = ()
+    """The same under a second model, where one is named."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,26 @@ class Estimate:
 
     def __str__(self) -> str:
         return f"{self.value:.2f} ({self.low:.2f}-{self.high:.2f})"
+
+
+@dataclass(frozen=True)
+class ScorerAgreement:
+    """The scorer that judges free text beside another one, on the held-out target outputs of base and edit."""
+
+    judge: str
+    judge_version: str
+    other: str
+    other_version: str
+    correlation: float
+    """Rank correlation of their scores over all outputs of both arms; 0 where one rates everything alike."""
+    before: Estimate
+    """Mean score of the unedited model by the other."""
+    after: Estimate
+    """That of the edit."""
+    effect: float
+    """The fraction by which it falls or rises; silence is never booked as suppression."""
+    change: Estimate
+    """The change that it is made of, paired by draw."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +119,26 @@ class SubjectScore:
     n_questions: int
     score: float
     """The mean by the metric of the group."""
+
+
+@dataclass(frozen=True)
+class FreeText:
+    """One arm's free text, beside what counts in it."""
+
+    length: float
+    """Words per output."""
+    distinct: float
+    """Different word pairs of all outputs, as a fraction of all pairs: distinct-2 of Li et al. (2016)."""
+    said_again: float
+    """Of the concept's words in all outputs, the fraction that their own output had said before."""
+    named: str
+    """The word of the concept that is said most often; empty where none is."""
+    named_share: float
+    """Its share of all of them."""
+    perplexity: float | None
+    """That of what was written, under the unedited model; None where it was not read."""
+    reader_perplexity: float | None = None
+    """The same under a second model; None where none is named."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +179,8 @@ class GroupSummary:
     """Target questions by their phrasing; none where there are not several, and in results of older versions."""
     subjects: tuple[SubjectScore, ...] = ()
     """Subject by subject, where there are several; none in results of older versions."""
+    text: FreeText | None = None
+    """Of target outputs that are free text; None for others, and in results of older versions."""
 
     def worst(self, base: "GroupSummary") -> tuple[SubjectScore, SubjectScore] | None:
         """The subject whose score is farthest below the base's, before and after; None where there are no several."""

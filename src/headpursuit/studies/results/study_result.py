@@ -7,7 +7,7 @@ from headpursuit.analysis import Ranking
 from headpursuit.heads import Edit, parse_scope
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import Loadable, ResultKind
-from headpursuit.studies.results.figures import ArmKind, ArmSummary
+from headpursuit.studies.results.figures import ArmKind, ArmSummary, ScorerAgreement
 from headpursuit.studies.results.firmness import Steadiness
 from headpursuit.studies.results.grown import Balance, Grown
 from headpursuit.studies.results.long_answers import LongAnswers
@@ -98,6 +98,8 @@ class StudyResult(RankedStudy):
     steadiness: Steadiness | None = None
     """The ranking's best heads beside those of resampled prompts; None where these were not ranked, and in results of
     older versions."""
+    agreement: ScorerAgreement | None = None
+    """Two scorers on the same outputs; None where none or but one rates them, and in older results."""
 
     def __post_init__(self) -> None:
         without = [arm.name for arm in self.arms if arm.unrelated is None]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from headpursuit.concepts import Concept
 from headpursuit.plugins import Register, decorator
 from headpursuit.studies.scorers.detoxify import detoxify
 from headpursuit.studies.scorers.profanity import profanity
@@ -71,18 +72,21 @@ def scorer_names(measure: str = "toxicity") -> tuple[str, ...]:
     return tuple(name for name, made in SCORERS.items() if measure in made.measures)
 
 
-def scorer(name: str, measure: str = "toxicity") -> Scorer:
+def scorer(name: str, measure: str = "toxicity", concept: Concept | None = None) -> Scorer:
     """A scorer by name, ready to score.
 
     Args:
         name: One of `scorer_names(measure)`.
         measure: One of `measures()`.
+        concept: The words that `words` looks for, instead of a built-in list.
 
     Raises:
         ConnectionError: If its weights cannot be downloaded.
         ExtraMissing: If its package is not installed.
         ValueError: If there is no such measure or scorer; the text names those there are.
     """
+    if name == "words" and concept is not None and measure in SCORERS[name].measures:
+        return words(measure, concept)
     if name in SCORERS and measure in SCORERS[name].measures:
         return SCORERS[name].make(measure)
     there = scorer_names(measure)

@@ -9,7 +9,6 @@ import torch
 
 from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.media import Prompt
 from headpursuit.models import (
     Anatomy,
     AnswersUnder,
@@ -27,6 +26,7 @@ from headpursuit.studies.judging import sentences
 from headpursuit.studies.kernel import Parts
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import Arm, ArmKind, Damage, StudyConfig
+from headpursuit.studies.steps.writing import Losses, decoding_of, losses_of
 from headpursuit.studies.tasks import Question, Task
 
 PlannedArm = tuple[str, ArmKind, Edit]
@@ -140,9 +140,11 @@ class ArmRunner:
         config: StudyConfig,
         progress: Progress,
         questions: Sequence[Question] | None = None,
+        reader: LanguageModel | None = None,
     ) -> None:
         self._model, self._task, self._config, self._progress = model, task, config, progress
-        self._prompts = [q.prompt for q in (task.heldout if questions is None else questions)]
+        self._questions = task.heldout if questions is None else tuple(questions)
+        self._reader = reader
         self._waiting: list[Edit] = []
         self._processes = processes_of(model)
         self._answered: dict[Edit, AnswersUnder] = {}
@@ -163,8 +165,8 @@ class ArmRunner:
         """Run an arm, or read it back; one of another edit, or with another number of answers, is refused."""
 
         def lacks(arm: Arm) -> str:
-            if len(arm.answers) != len(self._prompts):
-                return f"has {len(arm.answers)} answers to {len(self._prompts)} questions"
+            if len(arm.answers) != len(self._questions):
+                return f"has {len(arm.answers)} answers to {len(self._questions)} questions"
             return "" if arm.edit == edit else f"is of another edit than {name}"
 
         return arms.part(folder + name, partial(self.run, name, kind, edit), lacks)
@@ -182,7 +184,19 @@ class ArmRunner:
                 scope = ",".join(map(str, edit.scope)) if isinstance(edit.scope, tuple) else edit.scope
                 raise ValueError(f"no question or answer has a token in scope {scope!r}; choose another")
             raise RuntimeError(f"the edit of arm {name} touched no forward pass; its answers would be the base's")
-        return Arm(name, kind, edit, answered.texts, self._damages[edit], answered.n_forwards)
+        return Arm(
+            name,
+            kind,
+            edit,
+            answered.texts,
+            self._damages[edit],
+            answered.n_forwards,
+            losses=self._losses(self._model, answered.texts),
+            reader_losses=self._losses(self._reader, answered.texts) if self._reader else (),
+        )
+
+    def _losses(self, reader: LanguageModel, answers: Sequence[str]) -> Losses:
+        return losses_of(reader, self._task, self._config, self._questions, answers)
 
     def _answer(self, name: str, edit: Edit) -> None:
         """Answer the questions under an edit, and under those that wait behind it."""
@@ -190,20 +204,21 @@ class ArmRunner:
         first = waiting.index(edit) if edit in waiting else None
         together = [edit] if first is None else waiting[first : first + AT_ONCE]
         stage = f"arm {name}{f' and {len(together) - 1} more' * (len(together) > 1)}"
-        shares = self._processes.shared(self._prompts, partial(self._answers, stage, together))
+        shares = self._processes.shared(self._questions, partial(self._answers, stage, together))
         self._answered |= zip(together, map(AnswersUnder.of_shares, zip(*shares, strict=True)), strict=True)
         self._damages |= zip(together, self._processes.dealt(together, self._damage), strict=True)
 
-    def _answers(self, stage: str, edits: Sequence[Edit], prompts: Sequence[Prompt]) -> list[AnswersUnder]:
-        """The answers to some prompts under each edit, in batches that fit."""
+    def _answers(self, stage: str, edits: Sequence[Edit], questions: Sequence[Question]) -> list[AnswersUnder]:
+        """The answers to some questions under each edit, in batches that fit."""
         ask = partial(
             answers_under,
             self._model,
-            prompts,
+            [question.prompt for question in questions],
             edits,
             max_new_tokens=self._config.max_new_tokens,
             chat=self._config.frame,
             progress=lambda done, total: self._progress(stage, done, total),
+            decoding=decoding_of(self._task, self._config, questions),
         )
         rows = rows_of(len(edits), self._config.batch_size)
         found, fitted = fitting(lambda size: ask(batch_size=size), min(rows, self._most_rows))

@@ -34,6 +34,7 @@ from headpursuit.studies.kernel import Parts
 from headpursuit.studies.measures import AnswerMeasure
 from headpursuit.studies.results import Arm, ArmKind, Baseline, Damage
 from headpursuit.studies.steps.study_run import StudyRun
+from headpursuit.studies.steps.writing import decoding_of, losses_of
 from headpursuit.studies.tasks import Question, Task, drawn, further_unrelated
 from headpursuit.studies.text.instructions import instructed, instructions
 
@@ -224,6 +225,7 @@ class BaselineRunner:
         directions: Float[Tensor, "n_layers d_model"],
     ) -> None:
         self._run, self._directions, self._texts = run, directions, tuple(texts)
+        self._questions = tuple(questions)
         self._prompts = [question.prompt for question in questions]
 
     def kept(self, parts: Parts[Arm], name: str, kind: ArmKind, baseline: Baseline | None) -> Arm:
@@ -249,10 +251,13 @@ class BaselineRunner:
 
     def _run_one(self, name: str, kind: ArmKind, baseline: Baseline | None) -> Arm:
         done, unedited = baseline or Baseline(), self._unedited  # read before anything is steered
-        answers = answers_beside(self._run, self._prompts, done, self._directions, f"arm {name}")
+        asked, task, config = self._questions, self._run.task, self._run.config
+        decoding = decoding_of(task, config, asked)
+        answers = answers_beside(self._run, self._prompts, done, self._directions, f"arm {name}", decoding=decoding)
         with _under(self._run.model, done, self._directions):
             damage = self._damage(done, unedited)
-        return Arm(name, kind, Edit({}), answers, damage, 0, baseline)
+        losses = losses_of(self._run.model, task, config, asked, answers)
+        return Arm(name, kind, Edit({}), answers, damage, 0, baseline, losses)
 
     def _damage(self, baseline: Baseline, unedited: Sequence[tuple[Tensor, Tensor]]) -> Damage:
         """On the texts themselves, also where an instruction stands before them; tokens it splits count nowhere."""

@@ -19,7 +19,7 @@ QUESTIONS = 40
 
 def long_questions(task: Task, seed: int) -> tuple[Question, ...]:
     """The questions that are answered at length."""
-    return drawn(task.heldout, QUESTIONS, seed)
+    return drawn([question for question in task.heldout if not question.draw], QUESTIONS, seed)
 
 
 def long_answers(

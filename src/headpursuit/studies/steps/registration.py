@@ -14,6 +14,7 @@ from headpursuit.records import from_record, to_record
 from headpursuit.storage import read_json, understood, write_json
 from headpursuit.studies.measures import answer_measure, caption_measure
 from headpursuit.studies.results import StudyConfig
+from headpursuit.studies.settings import divided
 from headpursuit.studies.tasks import CAPTIONING, Direction, Question, Task
 
 FILE = "registration.json"
@@ -115,8 +116,7 @@ def followed(plan: Registration | None, task: Task, config: StudyConfig) -> str:
 
 
 def _splits(task: Task, config: StudyConfig) -> dict[str, SplitPlan]:
-    by_effect = config.by == "effect"
-    asked = task.split_for(sweep=config.sweep or by_effect, grow=by_effect).questions
+    asked = divided(task, config).questions
     found = {}
     for name in sorted({f"{q.split} {q.group}" for q in asked}):
         found[name] = _split([q for q in asked if f"{q.split} {q.group}" == name])
@@ -131,6 +131,7 @@ def _split(own: Sequence[Question]) -> SplitPlan:
 
 def _asked_sha256(task: Task, config: StudyConfig) -> str:
     words = [task.words.words, load_concept(config.other_concept).words]
+    words += [task.judges.words] if task.judges else []
     told = [task.neutral_texts, words, dict(task.classes), task.metric, task.direction]
     return sha256(json.dumps(told).encode()).hexdigest()
 

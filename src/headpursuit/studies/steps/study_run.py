@@ -90,7 +90,7 @@ def begin_study(
     for heads in config.also:
         count_of(heads, n_heads)
     folder = kind.begin(path, config)
-    check_asked(model, task, concepts, folder)
+    check_asked(model, task, (*concepts, *([task.judges] if task.judges else [])), folder)
     thumbnails = write_thumbnails(task, folder)
     prompts = captured(model, task, capture_config(config), folder, progress)
 

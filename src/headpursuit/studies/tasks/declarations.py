@@ -12,6 +12,7 @@ _KEYS = (
     "name",
     "task",
     "concept",
+    "judges",
     "called",
     "metric",
     "direction",
@@ -67,7 +68,7 @@ def read_declaration(file: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"there is no task file {file}")
     content = read_yaml(file)
     check_mapping(content, _KEYS, str(file))
-    for group in ("target", "unrelated"):
+    for group in ("target", "unrelated", "neutral"):
         if isinstance(content.get(group), Mapping):
             check_mapping(content[group], _GROUP_KEYS, f"{file}, {group}")
     if isinstance(content.get("rungs"), Mapping):

@@ -47,7 +47,7 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
     metric = one_of(METRICS, declared.get("metric", "contains"), f"{file}, metric")
     direction = one_of(get_args(Direction), declared.get("direction", "suppress"), f"{file}, direction")
     concept = _concept(declared["concept"], file)
-    questions = own_questions(declared, name, file, seed)
+    questions = own_questions(declared, name, file, seed, may_lack=("fact", "split") if data else ())
     if "questions" not in declared or "unrelated" in declared:
         questions = tuple(q for q in questions if q.group == "target")
         questions += _unrelated(declared.get("unrelated", "common"), concept, name, file, seed, wide)
@@ -56,10 +56,11 @@ def declared_task(file: Path, *, data: str = "", scorer: str = "", seed: int = 0
         name=name,
         concept=concept,
         questions=questions,
-        neutral_texts=_neutral(declared.get("neutral"), file),
+        neutral_texts=_neutral(declared.get("neutral"), name, file, seed),
         metric=metric,
         direction=direction,
         scorer=scorer or str(declared.get("scorer", "words")),
+        judges=load_concept(_concept(declared["judges"], file, "judges")) if "judges" in declared else None,
         called=_called(declared.get("called", ""), file),
         rungs=tuple(rungs_of(declared, name, file, seed)),
     )
@@ -72,31 +73,36 @@ def _called(given: Any, file: Path) -> str:
     return given.strip()
 
 
-def _neutral(given: Any, file: Path) -> tuple[str, ...]:
-    """The paragraphs that damage is measured on: those of the package, of a file beside this one, or given in place."""
+def _neutral(given: Any, name: str, file: Path, seed: int) -> tuple[str, ...]:
+    """The texts that damage is measured on: paragraphs of the package, of a file beside this one, or given in place.
+
+    Texts made of rows, as those of a group are, stand behind the package's.
+    """
     if given is None:
         return neutral_texts()
+    if isinstance(given, Mapping):
+        return neutral_texts() + tuple(q.text for q in questions_of(given, "unrelated", name, file, seed))
     if isinstance(given, str):
         texts = paragraphs(_text_beside(given, file, "neutral"))
     elif isinstance(given, list) and all(isinstance(text, str) and text.strip() for text in given):
         texts = tuple(given)
     else:
-        raise ValueError(f"{file}, neutral: expected a text file beside this one, or a list of paragraphs")
+        raise ValueError(f"{file}, neutral: expected a text file beside this one, a list of paragraphs, or a group")
     if not texts:
         raise ValueError(f"{file}, neutral: there is no text to measure damage on")
     return texts
 
 
-def _concept(given: Any, file: Path) -> str:
+def _concept(given: Any, file: Path, key: str = "concept") -> str:
     """A built-in concept's name or the path of a word file, which is there."""
     if not isinstance(given, str) or not given.strip():
-        raise ValueError(f"{file}, concept: expected a built-in list or a word file beside this one, not {given!r:.60}")
+        raise ValueError(f"{file}, {key}: expected a built-in list or a word file beside this one, not {given!r:.60}")
     name = concept_beside(given, file)
     try:
         load_concept(name)
     except (OSError, ValueError) as error:
         kind = FileNotFoundError if isinstance(error, FileNotFoundError) else ValueError
-        raise kind(f"{file}, concept: {error}") from error
+        raise kind(f"{file}, {key}: {error}") from error
     return name
 
 

@@ -15,7 +15,15 @@ from headpursuit.words import compared
 
 
 def questions_of(
-    given: Mapping[str, Any], group: Group, task: str, file: Path, seed: int, *, heldout: bool = False, part: str = ""
+    given: Mapping[str, Any],
+    group: Group,
+    task: str,
+    file: Path,
+    seed: int,
+    *,
+    heldout: bool = False,
+    part: str = "",
+    may_lack: Sequence[str] = (),
 ) -> Iterator[Question]:
     """The questions of a group.
 
@@ -27,6 +35,7 @@ def questions_of(
         seed: Of the draw where the group has a limit.
         heldout: All facts are held out, where no column has splits.
         part: The group's place in the file, for errors; by default its name.
+        may_lack: Keys whose column all rows may lack.
 
     Raises:
         FileNotFoundError: If its data are missing.
@@ -37,8 +46,11 @@ def questions_of(
         raise ValueError(f"{where}: give either data (a file or hf:NAME) or rows")
     _check_types(given, where)
     rows = _rows(given, file, where)
+    there = {name for row in rows for name in row}
+    given = {k: v for k, v in given.items() if k not in may_lack or str(v).split(".")[0] in there}
     by_fact: dict[str, list[Row]] = {}
-    words = {key: compared_words(str(given[key]), file) for key in ("answers_in", "answers_not_in") if key in given}
+    filters: Sequence[str] = ("answers_in", "answers_not_in")
+    words = {key: compared_words(str(given[key]), file) for key in filters if key in given}
     for number, row in enumerate(rows):
         if _kept(row, given, words):
             fact = text_in(row, given["fact"]) if "fact" in given else str(number)

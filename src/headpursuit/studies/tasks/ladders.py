@@ -1,6 +1,6 @@
 """The rungs that a task's file declares: its concept asked for in other ways, and siblings of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,12 @@ _OWN = {"prompts", "subject", "limit"}
 """Keys that a rung without rows does not take from the target."""
 
 
-def own_questions(declared: Mapping[str, Any], name: str, file: Path, seed: int) -> tuple[Question, ...]:
+def own_questions(
+    declared: Mapping[str, Any], name: str, file: Path, seed: int, may_lack: Sequence[str] = ()
+) -> tuple[Question, ...]:
     """The questions that a declaration has itself: those of its file, or of its target.
+
+    Rows of the target may lack the columns that some of its keys name.
 
     Raises:
         FileNotFoundError: If their data are missing.
@@ -29,7 +33,7 @@ def own_questions(declared: Mapping[str, Any], name: str, file: Path, seed: int)
         return parse_questions(read_text(file.parent / given), given)
     if not isinstance(declared["target"], Mapping):
         raise ValueError(f"{file}, target: expected a group with data, prompts and answers; see docs/tasks.md")
-    return tuple(questions_of(declared["target"], "target", name, file, seed))
+    return tuple(questions_of(declared["target"], "target", name, file, seed, may_lack=may_lack))
 
 
 def rungs_of(declared: Mapping[str, Any], name: str, file: Path, seed: int) -> Iterator[Rung]:

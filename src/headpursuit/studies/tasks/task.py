@@ -37,6 +37,8 @@ class Question:
     """The image's name in its set."""
     phrasing: str = ""
     """The words it is asked in, such as `The museum stands in {x}`; empty where there is but one way to ask."""
+    draw: int = 0
+    """The number of its draw, where it is asked several times."""
 
     def __post_init__(self) -> None:
         check_answers(self.answers, f"the question {self.text[:60]!r}")
@@ -80,6 +82,8 @@ class Task:
     direction: Direction = "suppress"
     scorer: str = "words"
     """The scorer of outputs where the metric is toxicity or sentiment."""
+    judges: Concept | None = None
+    """The words that judge outputs, where they are not the concept's own, which choose heads."""
     called: str = ""
     """The concept as an instruction names it: `names of countries`; empty for the concept's name."""
     rungs: tuple[Rung, ...] = ()
@@ -93,6 +97,11 @@ class Task:
             FileNotFoundError: If there is no such concept.
         """
         return self.concept if isinstance(self.concept, Concept) else load_concept(self.concept)
+
+    @property
+    def judged_by(self) -> Concept:
+        """The words that judge outputs."""
+        return self.judges or self.words
 
     @property
     def has_images(self) -> bool:
@@ -159,6 +168,16 @@ class Task:
             )
         return task
 
+    def repeated(self, n_draws: int) -> "Task":
+        """The task with every target question that does not rank heads asked so many times."""
+        often = [
+            replace(q, draw=draw)
+            for q in self.questions
+            if not q.draw
+            for draw in range(n_draws if q.group == "target" and q.split != "ranking" else 1)
+        ]
+        return replace(self, questions=tuple(often))
+
     def _moved(self, which: Callable[[Question], bool], split: Split) -> "Task":
         return replace(self, questions=tuple(replace(q, split=split) if which(q) else q for q in self.questions))
 
@@ -201,13 +220,15 @@ def every_other_selects(questions: Sequence[Question]) -> tuple[Question, ...]:
 
 
 def drawn(questions: Sequence[Question], most: int, seed: int) -> tuple[Question, ...]:
-    """So many questions of each group at most, drawn at random, in their order."""
+    """So many questions of each group at most, drawn at random, in their order; each as often as it is asked."""
     rng = random.Random(seed)
     chosen: list[int] = []
     for group in get_args(Group):
-        of_group = [i for i, question in enumerate(questions) if question.group == group]
+        of_group = [i for i, question in enumerate(questions) if question.group == group and not question.draw]
         chosen += rng.sample(of_group, min(most, len(of_group)))
-    return tuple(questions[i] for i in sorted(chosen))
+    # The draws of a question stand behind its first.
+    firsts = [i - question.draw for i, question in enumerate(questions)]
+    return tuple(question for question, first in zip(questions, firsts, strict=True) if first in set(chosen))
 
 
 def parse_questions(text: str, origin: str) -> tuple[Question, ...]:

@@ -38,7 +38,7 @@ def check_metric(task: Task) -> None:
         ValueError: If a question has no answer, or there is no such scorer; the text says which there are.
     """
     if METRICS.find(task.metric).score is None:
-        _loaded(task.scorer, task.metric)
+        scorer_of(task)
     for question in (*task.questions, *(q for rung in task.rungs for q in rung.questions)):
         metric = metric_of(task, question.group)
         if metric.needs_answers and not question.answers:
@@ -48,9 +48,23 @@ def check_metric(task: Task) -> None:
             )
 
 
+def is_free(task: Task) -> bool:
+    """True if a task's target outputs are free text: there are no answers to compare them with."""
+    return not metric_of(task).needs_answers and not task.has_images
+
+
+def scorer_of(task: Task, name: str = "") -> Scorer:
+    """The scorer of a task's target outputs, or another of the same measure.
+
+    Raises:
+        ConnectionError, ExtraMissing, ValueError: As `scorer`.
+    """
+    return _loaded(name or task.scorer, task.metric, task.judges)
+
+
 @lru_cache(maxsize=4)
-def _loaded(name: str, measure: str) -> Scorer:
-    return scorer(name, measure)
+def _loaded(name: str, measure: str, concept: Concept | None) -> Scorer:
+    return scorer(name, measure, concept)
 
 
 def _judged(
@@ -62,9 +76,10 @@ def _judged(
         ValueError: If one is no number, or none that the metric gives, or the metric fails.
     """
     if metric.score is None:
-        return _loaded(task.scorer, metric.name).score(outputs)
+        return scorer_of(task).score(outputs)
     with named(f"the metric {metric.name}"):
-        given = [metric.score(text, q, task, concept) for q, text in zip(questions, outputs, strict=True)]
+        judging = task.judges or concept
+        given = [metric.score(text, q, task, judging) for q, text in zip(questions, outputs, strict=True)]
     scores = [number(value) for value in given]
     for text, value, shown in zip(outputs, scores, given, strict=True):
         if not math.isfinite(value) or (metric.fraction and not 0 <= value <= 1):
