@@ -199,7 +199,7 @@ def test_a_sweep_takes_no_dose(declare, tmp_path):
 @pytest.mark.parametrize("words", [("plan",), ("study", "--plan")])
 def test_a_plan_prints_what_a_study_will_cost_and_writes_nothing(declare, tmp_path, monkeypatch, words):
     monkeypatch.chdir(tmp_path)
-    file = declare()
+    file = declare({"batch-size": 5})
     before = sorted(path.name for path in tmp_path.iterdir())
     result = run(*words, file, "--sweep", "--doses", "1,2", "--scales", "0,-1")
     assert result.exit_code == 0, result.output

@@ -168,7 +168,7 @@ def test_an_error_names_the_prompt_as_it_was_given():
 def test_no_batch_has_more_rows_than_were_asked_for(batch_size, monkeypatch):
     model, seen = word_model(), []
     run = under.continue_batch
-    monkeypatch.setattr(under, "continue_batch", lambda m, b, n: seen.append(len(b.indices)) or run(m, b, n))
+    monkeypatch.setattr(under, "continue_batch", lambda m, b, *more: seen.append(len(b.indices)) or run(m, b, *more))
     found = answers_under(model, PROMPTS, EDITS, max_new_tokens=2, batch_size=batch_size)
     assert max(seen) == {7: 5, 11: 10}.get(batch_size, batch_size)
     assert sum(seen) == len(PROMPTS) * len(EDITS)

@@ -271,21 +271,24 @@ def planted():
 
 
 @pytest.fixture(scope="module")
-def ranking(model, planted):
-    captured = hp.capture(model, planted.ranking_prompts)
+def captured(model, planted):
+    return hp.capture(model, planted.ranking_prompts)
+
+
+@pytest.fixture(scope="module")
+def ranking(model, planted, captured):
     return hp.rank(model, captured, planted.words, hp.RankConfig(n_draws=3))
 
 
 @pytest.fixture
-def begun(model, planted, config, ranking):
+def begun(model, planted, config, captured, ranking):
     """A study that is begun in a folder: nothing is chosen yet."""
 
     def begin(folder, **changes):
         folder.mkdir(exist_ok=True)
         settings = replace(config, by="effect", heads="1%", scale=-1.0, **{"damage": 0.5, **changes})
-        return StudyRun(
-            model, planted, settings, silent, folder, planted.words, planted.words, {}, (ranking, ranking), ()
-        )
+        words, rankings = planted.words, (ranking, ranking)
+        return StudyRun(model, planted, settings, silent, folder, words, words, {}, rankings, (), captured)
 
     return begin
 

@@ -92,7 +92,7 @@ def candidates(
     return {"prompt": prompts, "direction": directions, "ablated": ablated if suppress else []}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Baselines:
     """The best instruction and directions, run."""
 

@@ -22,7 +22,7 @@ NOTE_ATOMS = 5
 """Tokens that name each head in the report."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class StudyRun:
     """A study that is begun: all that its doses and arms are made of."""
 
