@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Callable
 from typing import TypeVar
 
-from accelerate.utils import find_executable_batch_size
+from accelerate.utils.memory import clear_device_cache, should_reduce_batch_size
 
 from headpursuit.user_errors import Note
 
@@ -24,25 +24,22 @@ def fitting(run: Callable[[int], T], rows: int) -> tuple[T, int]:
     Raises:
         MemoryError: If even a single row does not fit.
     """
-    tried = [rows]
-
-    def half() -> int:
-        tried.append(tried[-1] // 2)
-        return tried[-1]
-
-    @find_executable_batch_size(starting_batch_size=rows, reduce_batch_size_fn=half)
-    def fitted(size: int) -> T:
-        return run(size)
-
-    try:
-        found: T = fitted()
-    except RuntimeError as error:
-        if tried[-1]:
-            raise
-        raise MemoryError(
-            "memory runs out with a single row in a batch; take a smaller format (`dtype=bfloat16`), another device or "
-            "shorter answers"
-        ) from error
-    if len(tried) > 1:
-        warnings.warn(f"a batch of {rows} rows takes more memory than there is; {tried[-1]} fitted", Note, stacklevel=2)
-    return found, tried[-1]
+    size = rows
+    while True:
+        try:
+            found = run(size)
+            break
+        except RuntimeError as error:
+            if not should_reduce_batch_size(error):
+                raise
+            if size == 1:
+                raise MemoryError(
+                    "memory runs out with a single row in a batch; take a smaller format (`dtype=bfloat16`), another "
+                    "device or shorter answers"
+                ) from error
+        # Here, not above: what failed is held by its error until then.
+        clear_device_cache(garbage_collection=True)
+        size //= 2
+    if size < rows:
+        warnings.warn(f"a batch of {rows} rows takes more memory than there is; {size} fitted", Note, stacklevel=2)
+    return found, size
