@@ -49,6 +49,9 @@ def parse_yaml(text: str) -> Any:
     except (yaml.YAMLError, AttributeError, LookupError, TypeError) as error:
         if "nesting depth" in str(error):
             raise ValueError("it is nested too deeply to be read") from error
+        if half := "escape code" in str(error) and _HALF.search(text):
+            line = text.count("\n", 0, half.start()) + 1
+            raise ValueError(f"line {line}: {half_character(chr(int(half[1], 16)))}") from error
         # The others are what constructors of written types (`!!bool maybe`) raise.
         raise ValueError(" ".join(str(error).split())) from error
     return found
@@ -117,5 +120,6 @@ class _Loader(_SafeLoader):
         return self.DEFAULT_SCALAR_TAG if kind is yaml.ScalarNode and implicit[0] and odd else tag
 
 
+_HALF = re.compile(r"\\u(d[89a-f][0-9a-f]{2})", re.IGNORECASE)
 _ODD = tuple(f"tag:yaml.org,2002:{name}" for name in ("timestamp", "int", "float", "value"))
 _PLAIN_NUMBER = re.compile(r"[-+]?(0|[1-9]\d*|\d*\.\d*(e[-+]\d+)?|\.inf|\.nan)", re.IGNORECASE)
