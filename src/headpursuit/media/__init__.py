@@ -19,15 +19,17 @@ from headpursuit.media.prompts import (
     GivenPrompts,
     ImagePrompt,
     MediaPrompt,
+    Passage,
     Prompt,
     checked,
     prompt_about,
     prompt_stream,
+    prompts_behind,
     prompts_of,
     said,
     texts_of,
 )
-from headpursuit.media.sounds import check_sound, open_sound, sound_files, sound_seconds
+from headpursuit.media.sounds import check_sound, open_sound, sound_files, sound_seconds, speak
 from headpursuit.media.sources import ImageSource, Sound, SoundSource, Source, Stored, content_of
 from headpursuit.media.stored import is_hub
 
@@ -44,6 +46,7 @@ __all__ = [
     "LabelledImage",
     "MediaPrompt",
     "Modality",
+    "Passage",
     "Prompt",
     "Sound",
     "SoundSource",
@@ -64,9 +67,11 @@ __all__ = [
     "open_sound",
     "prompt_about",
     "prompt_stream",
+    "prompts_behind",
     "prompts_of",
     "said",
     "sound_files",
     "sound_seconds",
+    "speak",
     "texts_of",
 ]

@@ -84,6 +84,22 @@ GivenPrompts: TypeAlias = Iterable[Prompt] | MediaPrompt | Conversation
 _GIVEN = ("prompt", Prompt, "a text, an ImagePrompt, an AudioPrompt, a Conversation, or a list of these")
 
 
+@dataclass(frozen=True)
+class Passage:
+    """A text as a model writes it behind a prompt: what is said in a recording, or a translation."""
+
+    prompt: Prompt
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def prompts_behind(texts: Iterable[str | Passage]) -> list[Prompt]:
+    """The prompts that texts are read from: plain ones whole, of the others what they stand behind."""
+    return [text.prompt if isinstance(text, Passage) else text for text in texts]
+
+
 def prompt_about(modality: Modality, text: str, source: Source) -> MediaPrompt:
     """A prompt of a modality."""
     found: MediaPrompt = OF[modality.name](**{"text": text, modality.name: source})  # type: ignore[arg-type]

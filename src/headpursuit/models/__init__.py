@@ -12,6 +12,7 @@ from headpursuit.models.decoding import Decoding
 from headpursuit.models.demo_vlm import DEMO_VLM
 from headpursuit.models.effects import LogitChanges, is_approximate, logit_changes
 from headpursuit.models.embedded import EMBEDDED, embedded_is_cached
+from headpursuit.models.encoding import encodings_kept
 from headpursuit.models.export import (
     Difference,
     Export,

@@ -9,6 +9,7 @@ from headpursuit.media import Prompt
 from headpursuit.models.alike import rescale_alike
 from headpursuit.models.batches import batches
 from headpursuit.models.decoding import Decoding
+from headpursuit.models.encoding import crossed, encoded, encodes_alike
 from headpursuit.models.framing import tell_of_frames
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.text import continue_batch, end_ids
@@ -69,6 +70,7 @@ def answers_under(
         rows = batch_size // len(part) * len(part)
         for batch in batches(model, prompts, rows, chat=chat, room=max_new_tokens, times=len(part)):
             of = list(zip(batch.indices, cycle(part), strict=False))
+            batch = crossed(model, encoded(model, batch)) if encodes_alike(edits) else batch
             start = batch.input_ids.shape[1]
             asked, under = [prompt for prompt, _ in of], [edits[edit] for _, edit in of]
             with rescale_alike(model, under, asked, frozenset(end_ids(model))) as applied:

@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
+from transformers import DynamicCache, EncoderDecoderCache
+from transformers.cache_utils import DynamicLayer
 
 from headpursuit.conversations import Conversation
 from headpursuit.files import is_blank
@@ -19,6 +21,9 @@ from headpursuit.models.senses.positions import numbers_positions, placeholder_i
 from headpursuit.models.starting import start_ids
 from headpursuit.settings import Chat
 
+CrossedRow: TypeAlias = tuple[tuple[Tensor, Tensor], ...]
+"""For each layer, keys and values (n_heads, n_source, d_head) of cross-attention."""
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
@@ -28,13 +33,18 @@ class Batch:
     """Numbers of its prompts."""
     input_ids: Int[Tensor, "n_prompts n_tokens"]
     attention_mask: Int[Tensor, "n_prompts n_tokens"]
-    source: Mapping[str, Tensor] = field(default_factory=dict)
-    """Inputs of an encoder-decoder's encoder, padded on the right if they are text; the tokens are its decoder's then,
-    and begin with a start that nobody wrote."""
+    source: Mapping[str, Any] = field(default_factory=dict)
+    """Inputs of an encoder-decoder's encoder, padded on the right if they are text, or what it made of them; the tokens
+    are its decoder's then, and begin with a start that nobody wrote."""
     media: Mapping[str, Tensor] = field(default_factory=dict)
     """The model's other inputs about images and sounds: pixels, their layout, and which tokens are theirs."""
     numbers_positions: bool = False
     """True if the model works out positions from where the images are."""
+    keys: Mapping[int, bytes] = field(default_factory=dict)
+    """For each prompt's number, what tells it from all else, once the encoder has done its part."""
+    crossed: tuple[CrossedRow, ...] = ()
+    """For each prompt and layer, the keys and values that cross-attention makes of what the encoder gave; none where
+    that is computed in every pass."""
 
     @property
     def position_ids(self) -> Int[Tensor, "n_prompts n_tokens"]:
@@ -42,18 +52,36 @@ class Batch:
         return (self.attention_mask.cumsum(1) - 1).clamp_min(0)
 
     @property
-    def given(self) -> dict[str, Tensor]:
+    def given(self) -> dict[str, Any]:
         """The inputs of `generate`."""
         if self.source:  # nothing is masked in front of what the decoder writes
-            return {"decoder_input_ids": self.input_ids, **self.source}
+            ahead = {"past_key_values": _cache(self.crossed)} if self.crossed else {}
+            return {"decoder_input_ids": self.input_ids, **self.source, **ahead}
         return {"input_ids": self.input_ids, "attention_mask": self.attention_mask, **self.media}
 
     @property
-    def inputs(self) -> dict[str, Tensor]:
+    def inputs(self) -> dict[str, Any]:
         """The inputs of a forward pass; a model numbers positions itself where nothing shifts them."""
         if self.source or self.numbers_positions or self.attention_mask[:, 0].all():
             return self.given
         return self.given | {"position_ids": self.position_ids}
+
+
+def _cache(crossed: Sequence[CrossedRow]) -> EncoderDecoderCache:
+    """A cache in which cross-attention finds its keys and values, and nothing is written yet."""
+    alike, found = all(row is crossed[0] for row in crossed), DynamicCache()
+    for pairs in zip(*crossed, strict=True):
+        keys, values = (_together(rows, alike) for rows in zip(*pairs, strict=True))
+        layer = DynamicLayer()
+        layer.lazy_initialization(keys, values)
+        layer.keys, layer.values = keys, values
+        found.layers.append(layer)
+    return EncoderDecoderCache(DynamicCache(), found)
+
+
+def _together(rows: Sequence[Tensor], alike: bool) -> Tensor:
+    """Rows side by side; those that are one are not copied."""
+    return rows[0].expand(len(rows), *rows[0].shape) if alike else torch.stack(list(rows))
 
 
 class Batches:

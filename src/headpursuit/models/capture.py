@@ -15,6 +15,7 @@ from headpursuit.media import MODALITIES, GivenPrompts, Prompt, prompt_stream
 from headpursuit.models.anatomy import HeadSite, check_positions, site_hooks
 from headpursuit.models.batches import Batch, batches
 from headpursuit.models.compiled import uncompiled
+from headpursuit.models.encoding import encoded
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.media_batches import media_positions
 from headpursuit.models.norms import inverse_scale
@@ -107,6 +108,7 @@ def read_mixed(
         for i in range(len(planned)):
             if wanted(number + i):
                 batch = planned[i]
+                batch = encoded(model, batch)
                 full = continue_batch(model, batch, max_new_tokens) if answering else batch
                 yield _planned(model, number + i, full, positions, batch.input_ids.shape[1])
         number += len(planned)

@@ -1,6 +1,6 @@
 """Plain text read under any edit: how far its next tokens are from the unedited model's."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,7 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from headpursuit.heads import Edit
-from headpursuit.models.batches import batches
+from headpursuit.media import Passage
+from headpursuit.models.batches import Batch, batches, followed_by
 from headpursuit.models.continuations import UNDEFINED
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.replay import Replay, replay
@@ -115,7 +116,7 @@ class NeutralText:
 
 def neutral_text(
     model: LanguageModel,
-    texts: Sequence[str],
+    texts: Sequence[str | Passage],
     *,
     batch_size: int = 8,
     scope_of_answers: bool = False,
@@ -125,9 +126,9 @@ def neutral_text(
 
     Args:
         model: The model.
-        texts: Plain texts.
+        texts: Plain texts, or such behind prompts, of which only what stands behind counts.
         batch_size: Texts per batch.
-        scope_of_answers: The texts stand for what the model might write, so that an edit of generated tokens acts on
+        scope_of_answers: Plain texts stand for what the model might write, so that an edit of generated tokens acts on
             them.
         memory: Bytes that replays may keep; all layers are kept if it is left out.
 
@@ -135,14 +136,47 @@ def neutral_text(
         ValueError: If there are no texts, or they cannot be read.
         AnatomyError: If the heads cannot be found or certified.
     """
-    parts, read = [], list(batches(model, texts, batch_size))
-    every = 1 if memory is None else every_within(*layer_sizes(model, read), memory)
-    for batch in read:
-        made = replay(model, batch, n_read=0, prompt_length=0 if scope_of_answers else None, every=every)
+    read = [*_plain(model, texts, batch_size), *_behind(model, texts, batch_size)]
+    every = 1 if memory is None else every_within(*layer_sizes(model, [batch for batch, _ in read]), memory)
+    parts = []
+    for batch, n_given in read:
+        length = n_given or (0 if scope_of_answers else None)
+        made = replay(model, batch, n_read=0, prompt_length=length, every=every)
         mask = batch.attention_mask
         real = (mask[:, 1:] * mask[:, :-1]).float()
+        real[:, : max(n_given - 1, 0)] = 0
         parts.append(_Part(batch.indices, batch.input_ids[:, 1:], real, made, _log_probabilities(made.base)))
     return NeutralText(tuple(parts))
+
+
+def _plain(model: LanguageModel, texts: Sequence[str | Passage], batch_size: int) -> Iterator[tuple[Batch, int]]:
+    """Batches of the plain texts, of which all counts."""
+    numbers = [i for i, text in enumerate(texts) if isinstance(text, str)]
+    for batch in batches(model, [str(texts[i]) for i in numbers], batch_size) if numbers or not texts else ():
+        yield replace(batch, indices=tuple(numbers[i] for i in batch.indices)), 0
+
+
+def _behind(model: LanguageModel, texts: Sequence[str | Passage], batch_size: int) -> Iterator[tuple[Batch, int]]:
+    """Batches of prompts with texts behind them, and how many columns are the prompts'."""
+    numbers = [i for i, text in enumerate(texts) if isinstance(text, Passage)]
+    passages = [text for text in texts if isinstance(text, Passage)]
+    ids = [written_ids(model, passage.text) for passage in passages]
+    if not passages:
+        return
+    for batch in batches(model, [passage.prompt for passage in passages], batch_size, room=max(map(len, ids))):
+        those = [ids[i] for i in batch.indices]
+        longest = max(map(len, those))
+        rows = [[*one, *[0] * (longest - len(one))] for one in those]
+        masks = [[1] * len(one) + [0] * (longest - len(one)) for one in those]
+        new, mask = (torch.tensor(values, device=batch.input_ids.device) for values in (rows, masks))
+        whole = followed_by(model, batch, new, mask)
+        yield replace(whole, indices=tuple(numbers[i] for i in batch.indices)), batch.input_ids.shape[1]
+
+
+def written_ids(model: LanguageModel, text: str) -> list[int]:
+    """The tokens that a model writes for a text: a transcript begins with a space, a translation in its language."""
+    spaced = f" {text}" if model.encoder_sense is not None else text
+    return [int(i) for i in model.tokenizer(text_target=spaced, add_special_tokens=False)["input_ids"]]
 
 
 def _defined(values: Tensor) -> Tensor:

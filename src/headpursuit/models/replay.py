@@ -3,7 +3,7 @@
 What leaves each decoder layer is kept from one base run. Under an edit, layers below the first one that it touches do
 not compute: they hand on what is kept. The rest is the model's own code, so the logits are bit-equal to those of
 `rescale`. Whether a model's layers can be replayed is tried on a short prompt first; where they cannot, every pass is
-a whole one.
+a whole one. Of an encoder-decoder, what the encoder made of the prompts is kept, and the decoder's passes are whole.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from headpursuit.heads import Edit, GivenEdit, edit_of
 from headpursuit.models.anatomy import AnatomyError
 from headpursuit.models.batches import Batch
+from headpursuit.models.encoding import crossed, encoded, encodes_alike
 from headpursuit.models.language_model import LanguageModel
 from headpursuit.models.layers import Layers, layers_of
 from headpursuit.models.rescale import rescale
@@ -36,6 +37,8 @@ class _Reader:
     n_read: int = 1
     prompt_length: int | None = None
     every: int = 1
+    encoded: Batch | None = None
+    """The batch with what the encoder of an encoder-decoder made of it; None of other models."""
 
     @torch.no_grad()
     def read(
@@ -51,7 +54,8 @@ class _Reader:
                 for number, layer in enumerate(self.layers.modules[start:], start=start + 1):
                     if self.every and number % self.every == 0:
                         stack.callback(layer.register_forward_hook(_keep_in(keep_in, number)).remove)
-            logits = read_logits(self.model, self.batch, logits_to_keep=self.n_read)
+            batch = self.encoded if self.encoded and encodes_alike([edit]) else self.batch
+            logits = read_logits(self.model, batch, logits_to_keep=self.n_read)
         return logits[:, -self.n_read :]
 
 
@@ -132,7 +136,8 @@ def replay(
     if every < 0 or n_read < 0:
         raise ValueError(f"every is {every} and n_read {n_read}; neither can be below 0")
     layers = Layers() if replay_refusal(model) else layers_of(model)
-    return Replay(_Reader(model, batch, layers, n_read, prompt_length, every), edit_of(under or {}), {}, 0)
+    ready = crossed(model, encoded(model, batch), lasting=True) if model.has_encoder else None
+    return Replay(_Reader(model, batch, layers, n_read, prompt_length, every, ready), edit_of(under or {}), {}, 0)
 
 
 def begin_of(kept: Mapping[int, Any], first: int) -> int:

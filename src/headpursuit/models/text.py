@@ -186,7 +186,8 @@ def read_logits(model: LanguageModel, batch: Batch, **options: Any) -> Float[Ten
     """One forward pass over a batch, without cache; options go to the network."""
     if model.has_encoder:  # its decoder gives logits of all positions, whatever it is asked for
         kept = options.pop("logits_to_keep", 0)
-        return whole_tensor(model.network(**batch.inputs, use_cache=False, **options).logits)[:, -kept:]
+        # A network that is told to use no cache drops the one with keys and values read ahead.
+        return whole_tensor(model.network(**batch.inputs, use_cache=bool(batch.crossed), **options).logits)[:, -kept:]
     return whole_tensor(model.network(**batch.inputs, use_cache=False, **options).logits)
 
 
