@@ -18,6 +18,7 @@ from headpursuit.analysis import RankConfig, SavedEdit, rank
 from headpursuit.heads import Edit
 from headpursuit.models import HarnessAnswers, HarnessFigure, HarnessTasks
 from headpursuit.registry import experiment
+from headpursuit.storage import versions
 from headpursuit.studies import usual_config
 from headpursuit.studies.experiments.agreement import AgreementConfig
 from headpursuit.studies.experiments.lm_eval import HarnessConfig, evaluating
@@ -146,7 +147,7 @@ def without_lm_eval(patch: pytest.MonkeyPatch) -> None:
         return HarnessAnswers((figure,), 3 * len(edit), ())
 
     patch.setattr(evaluating, "ask_harness", ask)
-    patch.setattr(evaluating, "versions", lambda *more: {"torch": "2"} | dict.fromkeys(more, "0.4"))
+    patch.setattr(evaluating, "versions", lambda *more: versions() | dict.fromkeys(more, "0.4"))
 
 
 EDIT = {"scales": {"L1H2": -1.0}, "scope": "all"}

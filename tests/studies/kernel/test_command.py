@@ -17,6 +17,7 @@ from headpursuit.records import to_record
 from headpursuit.registry import NAMES, experiment
 from headpursuit.settings import config_of, typed, values_of, written
 from headpursuit.studies import StudyConfig
+from headpursuit.studies.kernel import command_line
 
 TOGETHER = [
     {"heads", "scale", "ranker", "by", "among", "shortlists"},
@@ -135,3 +136,14 @@ def test_a_file_and_python_ask_for_the_same(name, config, tmp_path):
         file = tmp_path / "mine.yaml"
         file.write_text(yaml.dump({"task": config.task, "settings": plain}, Dumper=DUMPER))
         assert StudyConfig(str(file)) == config
+
+
+def test_the_seed_is_said_also_where_it_is_the_default(tmp_path):
+    words = shlex.split(command_line("study", StudyConfig("months", "some/model"), tmp_path / "months"))
+    assert words[words.index("--seed") + 1] == "0"
+    assert words[-2:] == ["-o", "months"]
+
+
+def test_a_command_that_reads_its_folder_writes_beside_it(tmp_path):
+    line = command_line("study", StudyConfig("months", "some/model"), tmp_path / "months", again=True)
+    assert shlex.split(line)[-2:] == ["-o", "months-again"]

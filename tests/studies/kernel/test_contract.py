@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+from importlib.metadata import version
 
 import pytest
 from cases import CASES, without_lm_eval
@@ -83,6 +84,12 @@ def test_it_comes_back_equal(made):
     assert load_result(folder) == result
     assert experiment(case.name).kind.load(str(folder)) == result
     assert from_record(type(case.config), read_json(folder / "config.json")) == case.config
+
+
+def test_its_manifest_says_which_software_made_it(made):
+    versions = read_json(made[2] / "manifest.json")["versions"]
+    assert versions["headpursuit"] == version("headpursuit")
+    assert {"torch", "transformers"} <= set(versions)
 
 
 def test_what_is_finished_is_not_overwritten(made):
