@@ -9,6 +9,8 @@ _EXTRAS = {
     "pyarrow.parquet": ("Parquet files", "pyarrow", "data"),
     "soundfile": ("sound files", "soundfile", "audio"),
     "soxr": ("sounds of another rate than the model's", "soxr", "audio"),
+    "jiwer": ("word error rates", "jiwer", "audio"),
+    "sacrebleu": ("scores of transcripts and translations", "sacrebleu", "audio"),
     "peft": ("adapters", "peft", "export"),
     "lm_eval": ("tasks of lm-evaluation-harness", "lm-eval", "lm-eval"),
     "gradio": ("live pages", "gradio", "explore"),

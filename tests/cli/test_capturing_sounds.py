@@ -116,4 +116,4 @@ def test_a_bad_sound_is_named_and_skipped_only_when_asked(folder, spoken, tmp_pa
 
 def test_experiments_refuse_encoder_decoders(folder, tmp_path):
     result = run("study", "months", folder, "-o", tmp_path / "s", "--device", "cpu")
-    assert_refused(result, "is an encoder-decoder, and experiments ask causal language models")
+    assert_refused(result, "is an encoder-decoder, and this asks causal language models")

@@ -90,7 +90,7 @@ def test_a_picture_elsewhere_is_not_taken_into_the_page(tmp_path):
     folder = save(result, tmp_path / "study")
     (tmp_path / "secret.png").write_bytes(png())
     evil = replace(result, examples=(replace(result.examples[0], thumbnail="../secret.png"),))
-    with pytest.raises(ValueError, match=r"its image ../secret.png lies elsewhere"):
+    with pytest.raises(ValueError, match=r"its file ../secret.png lies elsewhere"):
         thumbnails.embedded(folder, [examples_of(evil, "target")[0].thumbnail])
 
 

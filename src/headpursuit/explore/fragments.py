@@ -98,7 +98,7 @@ def thumbnail(image: ImageSource) -> str:
     small, buffer = open_image(image).copy(), io.BytesIO()
     small.thumbnail((_THUMBNAIL, _THUMBNAIL))
     small.save(buffer, format="PNG")
-    return data_address(buffer.getvalue(), "png")
+    return data_address(buffer.getvalue(), "image/png")
 
 
 def no_head() -> str:

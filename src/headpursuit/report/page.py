@@ -47,7 +47,7 @@ class Page:
             "style": own_file("style.css") + self.style,
             "script": self.script,
             "data": self.data,
-            "picture": lambda name: pictures.data_address(self._vectors[name], "svg+xml"),
+            "picture": lambda name: pictures.data_address(self._vectors[name], "image/svg+xml"),
         }
         return templates("report").get_template(self.template).render(shown | dict(self.content))
 

@@ -75,9 +75,9 @@ def write(drawn: Any, path: Path) -> Path:
     return path
 
 
-def data_address(image: bytes, kind: str) -> str:
-    """An address that holds an image of a kind: `png`, or `svg+xml`."""
-    return f"data:image/{kind};base64,{base64.b64encode(image).decode()}"
+def data_address(content: bytes, kind: str) -> str:
+    """An address that holds an image or a sound of a kind, such as `image/png`."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 @style()

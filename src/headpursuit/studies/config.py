@@ -88,13 +88,13 @@ class StudyConfig(ChatSettings, RunSettings):
     ranker: Annotated[str, Flag(usual="the score")] = ""
     """The score that puts the heads in order: alignment, direct-attribution, ... (docs/rankers.md)."""
     ranking: RankConfig = field(default_factory=RankConfig)
-    positions: Annotated[Positions, Flag(usual="last, generated for image tasks")] = "last"
+    positions: Annotated[Positions, Flag(usual="last, generated for images and speech")] = "last"
     """Positions of the ranking prompts that are captured."""
-    max_new_tokens: Annotated[int, Flag(usual="12, 32 for captioning", least=1)] = 12
+    max_new_tokens: Annotated[int, Flag(usual="12, 32 for captioning, 24 for speech and translation", least=1)] = 12
     """Length of the answers."""
-    concept: Annotated[str, Flag(part_of="captioning")] = ""
-    """The concept that captions are read for: colours, numbers, ... or a file of words; other tasks have one of their
-    own."""
+    concept: Annotated[str, Flag(part_of="concept")] = ""
+    """The concept that captions, transcripts or translations are read for: colours, numbers, ... or a file of words;
+    other tasks have one of their own."""
     continuations: Annotated[int, Flag(usual="4 where outputs are free text", least=1)] = 1
     """Answers that are drawn to each target question, where outputs are free text."""
     temperature: Annotated[float, Flag(usual="0.8 where outputs are free text")] = 0.0
@@ -106,7 +106,8 @@ class StudyConfig(ChatSettings, RunSettings):
     scorer: str = ""
     """The judge of outputs where the task counts toxicity or sentiment, instead of the task's own."""
     data: str = ""
-    """Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder. For tasks whose rows
+    """Images: digits, scenes, mnist, svhn, gtsrb, eurosat, flickr30k, coco, hf:NAME, a folder. For transcription a
+    table of recordings (`audio_path`, `text`), for translation of sentences (`source`, `target`). For tasks whose rows
     come from a data set: a file with the same columns."""
     ask: Annotated[str, Flag(part_of="images")] = ""
     """The question about each image, instead of the set's own."""
@@ -214,13 +215,13 @@ def usual_settings_for(task: str, given: Mapping[str, Any]) -> tuple[str, dict[s
         FileNotFoundError: If the task's file is missing.
         ValueError: If it has an unknown setting, or one of another type.
     """
-    from headpursuit.studies.tasks import CAPTIONING, asked_for, file_settings, is_declaration
+    from headpursuit.studies.tasks import asked_for, file_settings, is_declaration, takes_concept
 
     name, usual = asked_for(task)
     usual = known(StudyConfig, usual, f"{task}, settings", besides=("task",))
     if is_declaration(task) and (Path(task).parent / usual.get("other_concept", "")).is_file():
         usual["other_concept"] = str(Path(task).parent / usual["other_concept"])
-    if name == CAPTIONING and given.get("concept") == usual.get("other_concept"):
+    if takes_concept(name) and given.get("concept") == usual.get("other_concept", StudyConfig.other_concept):
         usual["other_concept"] = "colours"
     in_file = file_settings(task) if is_declaration(task) else {}
     own = {key.replace("-", "_") for key in (*given, *in_file)}

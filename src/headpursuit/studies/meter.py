@@ -10,7 +10,7 @@ from typing import Any
 
 from headpursuit.analysis import capture, count_of, explain, rank
 from headpursuit.heads import Edit
-from headpursuit.media import Prompt
+from headpursuit.media import Passage, Prompt, prompts_behind
 from headpursuit.models import (
     Continuation,
     LanguageModel,
@@ -19,7 +19,7 @@ from headpursuit.models import (
     every_within,
     layer_sizes,
     likelihoods,
-    log_probabilities,
+    neutral_text,
     replay_memory,
     replay_refusal,
 )
@@ -149,10 +149,10 @@ class Meter:
         self._progress("time ranking", 1, 1)
         return Part("rank and name heads", 1, 0, 0, (rankings + naming) / 60)
 
-    def neutral(self, texts: Sequence[str]) -> Part:
+    def neutral(self, texts: Sequence[str | Passage]) -> Part:
         """Reading the neutral text once."""
-        seconds = _seconds(lambda: list(log_probabilities(self._model, texts)))
-        found = batches(self._model, texts, 8)
+        seconds = _seconds(lambda: neutral_text(self._model, texts, memory=0))
+        found = batches(self._model, prompts_behind(texts), 8)
         return Part("neutral", 1, len(found), sum(int(b.attention_mask.sum()) for b in found), seconds / 60)
 
     def baselines(self, task: Task) -> Part:
@@ -211,7 +211,7 @@ class Meter:
         asked_again = [q.prompt for q in sweep_questions(task, config)]
         finalists = self.arms("finalists", asked_again, self.neutral(task.neutral_texts), (1, FINALISTS))
         alone = 2 * together("alone", target, unrelated, neutral).minutes * anatomy.n_heads * share
-        self.remarks += [*_shortlist(screening, n_heads), self._kept([*asked, texts])]
+        self.remarks += [*_shortlist(screening, n_heads), self._kept([*asked, prompts_behind(texts)])]
         self.remarks.append(f"`screen`, which measures damage of all heads, at two scales takes {alone:.1f} minutes.")
         return [screening, growing, finalists]
 

@@ -13,7 +13,15 @@ from headpursuit.settings import known, settings_in, values_of, written
 from headpursuit.studies.config import StudyConfig
 from headpursuit.studies.kernel import command_line
 from headpursuit.studies.measures import Thresholds
-from headpursuit.studies.tasks import CAPTIONING, Direction, Task, is_image_task, load_task, usual_settings
+from headpursuit.studies.tasks import (
+    CAPTIONING,
+    Direction,
+    Task,
+    is_image_task,
+    load_task,
+    takes_concept,
+    usual_settings,
+)
 from headpursuit.studies.text.scoring import check_metric, is_free, metric_of
 
 
@@ -77,6 +85,7 @@ def find_task(config: StudyConfig, *, grow: bool = False) -> Task:
             wide=grow or config.by == "effect",
         )
     check_used(config)
+    _check_restating(config, task)
     check_seed(config)
     _check_scales(config, task.direction)
     check_metric(task)
@@ -100,7 +109,11 @@ def check_used(config: StudyConfig) -> None:
     """
     parts = {
         "images": (is_image_task(config.task), "tasks that ask about images, and there are none here; leave {} out"),
-        "captioning": (config.task == CAPTIONING, "captioning, which has two directions and a concept of your choice"),
+        "captioning": (config.task == CAPTIONING, "captioning, which has two directions"),
+        "concept": (
+            takes_concept(config.task),
+            "captioning, transcription and translation, which have a concept of your choice",
+        ),
         "one direction": (config.task != CAPTIONING, "tasks with one direction; leave {} out"),
         "sheet": (
             config.sweep or config.by == "effect",
@@ -116,6 +129,16 @@ def check_used(config: StudyConfig) -> None:
         if idle and not is_there:
             names, them = " and ".join(f"`{name}`" for name in idle), "them" if len(idle) > 1 else "it"
             raise ValueError(f"{names} belong{'s' * (len(idle) == 1)} to {belongs.format(them)}")
+
+
+def _check_restating(config: StudyConfig, task: Task) -> None:
+    """Refuse what can only be asked of models that are told something, where one writes what it hears or reads."""
+    for name in ("baselines", "rungs", "long") if task.restates else ():
+        if getattr(config, name):
+            raise ValueError(
+                f"`{name}` asks for text that is not there to be heard or read, which {task.name} has no use for; "
+                "leave it out"
+            )
 
 
 def _check_scorer(config: StudyConfig, task: Task) -> None:

@@ -1,6 +1,7 @@
 """Parts that several results show alike in a terminal: a ranking, the edited heads, a dose sheet, a growth."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from statistics import mean
 from typing import Any
 
 from headpursuit.analysis import Ranking
@@ -16,6 +17,7 @@ from headpursuit.studies.results import (
     Grown,
     HeadNote,
     LongAnswers,
+    Restatement,
     RungResult,
 )
 
@@ -163,3 +165,24 @@ def long_shown(long: Sequence[LongAnswers]) -> Iterator[Shown]:
         columns = ("arm", ">degenerate", ">target questions", ">target", ">left", ">unrelated left")
         title = f"answers of {one.n_tokens} tokens, {one.decoding}: what is left of the unedited scores"
         yield Table(title, columns, tuple(rows))
+
+
+def restated_shown(restated: Sequence[Restatement]) -> Iterator[Shown]:
+    """Whole sentences as base, edit and random heads write them; of several draws the mean."""
+    rows = []
+    for kind in dict.fromkeys(one.kind for one in restated):
+        of_kind = [one for one in restated if one.kind == kind]
+        name = of_kind[0].arm if len(of_kind) == 1 else f"{kind}, mean of {len(of_kind)}"
+        figures = [f"{mean(each):{form}}" for each, form in _columns(of_kind)]
+        rows.append((name, *figures))
+    if rows:
+        title = "held-out sentences: word errors without the concept's words, chrF and BLEU with them"
+        yield Table(title, ("arm", ">word errors", ">chrF", ">BLEU"), tuple(rows))
+
+
+def _columns(restated: Sequence[Restatement]) -> tuple[tuple[list[float], str], ...]:
+    return (
+        ([one.word_errors for one in restated], ".2f"),
+        ([one.chrf for one in restated], ".1f"),
+        ([one.bleu for one in restated], ".1f"),
+    )

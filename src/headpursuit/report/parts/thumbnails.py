@@ -1,4 +1,4 @@
-"""The study's small images inside the page, as many as it can carry."""
+"""The study's small images and recordings inside the page, as many as it can carry."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,11 +6,14 @@ from pathlib import Path
 from headpursuit.report.pictures import data_address
 
 MOST_BYTES = 2_000_000
-"""Of all images in a page together; the rest are named only."""
+"""Of all of them in a page together; the rest are named only."""
+
+
+_KINDS = {".png": "image/png", ".ogg": "audio/ogg"}
 
 
 def embedded(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    """Data addresses of a study's images, in their order until `MOST_BYTES` are full.
+    """Data addresses of a study's images and recordings, in their order until `MOST_BYTES` are full.
 
     Args:
         folder: The study's.
@@ -20,14 +23,14 @@ def embedded(folder: Path, names: Iterable[str]) -> dict[str, str]:
         By the file's name in the study's folder.
 
     Raises:
-        ValueError: If an image lies outside that folder.
+        ValueError: If one lies outside that folder.
     """
     found: dict[str, str] = {}
     room = MOST_BYTES
     for name in dict.fromkeys(filter(None, names)):
         if not (folder / name).resolve().is_relative_to(folder.resolve()):
-            raise ValueError(f"{folder} is no study that this version can read: its image {name} lies elsewhere")
-        address = data_address((folder / name).read_bytes(), "png")
+            raise ValueError(f"{folder} is no study that this version can read: its file {name} lies elsewhere")
+        address = data_address((folder / name).read_bytes(), _KINDS[Path(name).suffix])
         room -= len(address)
         if room < 0:
             break

@@ -8,10 +8,12 @@ from typing import Any
 
 from headpursuit.analysis import count_of
 from headpursuit.concepts import Concept
-from headpursuit.models import Framing, LanguageModel
+from headpursuit.media import AudioPrompt
+from headpursuit.models import Framing, LanguageModel, encodings_kept, replay_memory
 from headpursuit.studies.causal.choosing import check_choosing, grow
 from headpursuit.studies.figures.agreement import agreement
 from headpursuit.studies.figures.comparing import further
+from headpursuit.studies.figures.restated import check_comparing, restated
 from headpursuit.studies.figures.summaries import summarise
 from headpursuit.studies.judging import check_base, compare, decide, sentences, verdict_of
 from headpursuit.studies.judging.steadiness import steady
@@ -39,6 +41,7 @@ from headpursuit.studies.shown import (
     long_shown,
     promised_shown,
     ranking_shown,
+    restated_shown,
     sheet_shown,
 )
 from headpursuit.studies.steps.arms import BASE, ArmRunner, all_there_are, image_scopes, plan_arms
@@ -68,15 +71,23 @@ def study_answers(
     progress: Progress = silent,
 ) -> StudyResult:
     """`headpursuit.study` of a task with answers."""
-    config = dated(model, config, Path(path), chat=config.chat)
+    with encodings_kept(model, replay_memory(model)):
+        return _studied(model, config, Path(path), task=task, resume=resume, progress=progress)
+
+
+def _studied(
+    model: LanguageModel, config: StudyConfig, path: Path, *, task: Task | None, resume: bool, progress: Progress
+) -> StudyResult:
+    config = dated(model, config, path, chat=config.chat)
     task = task or find_task(config)
     task = divided(task, config)
     check_metric(task)
+    check_comparing(task)
     check_openings(task, config)
     measure, reader = answer_measure(task, config), reader_of(config)
     if config.by == "effect":
         check_choosing(task, config, model)
-    run = begin_study(KIND, model, task, config, Path(path), resume=resume, progress=progress)
+    run = begin_study(KIND, model, task, config, path, resume=resume, progress=progress)
     sheet = sweep(run) if config.sweep else None
     grown = _grown(run, measure) if config.by == "effect" else None
     dosed = replace(config, sweep=False, heads=str(sheet.n_heads), scale=sheet.scale) if sheet else config
@@ -118,6 +129,7 @@ def study_answers(
         ladder=ladder(run, arms, beside.directions) if config.rungs else (),
         long=long_answers(run, arms, beside.directions),
         steadiness=firm,
+        restated=restated(task, run.concept, arms),
         agreement=scorers,
     )
     return KIND.finish(run.folder, result, task=task.name, model=config.model)
@@ -183,14 +195,14 @@ def _examples(task: Task, concept: Concept, arms: list[Arm], thumbnails: dict[st
     scores = {arm.name: score(task, concept, task.heldout, arm.answers) for arm in arms}
     return tuple(
         Example(
-            q.text,
+            q.reference if isinstance(q.prompt, AudioPrompt) else q.text,
             q.answers,
             q.group,
             q.subject,
             {arm.name: arm.answers[i] for arm in arms},
             q.label,
             q.image_name,
-            thumbnails.get(q.image_name, ""),
+            "" if isinstance(q.prompt, AudioPrompt) and q.group != "target" else thumbnails.get(q.image_name, ""),
             {name: of_arm[i] for name, of_arm in scores.items()},
         )
         for i, q in enumerate(task.heldout)
@@ -214,6 +226,7 @@ def shown(result: StudyResult) -> Iterator[Shown]:
         yield promised_shown(result.grown, result.promised, result.found)
     yield from ladder_shown(result.ladder)
     yield from long_shown(result.long)
+    yield from restated_shown(result.restated)
     yield from _example(result)
     yield Line(f"\n{result.verdict.outcome.upper()}: {result.verdict.sentence}", strong=True)
     yield from (Line(f"  {text}") for text in (*result.verdict.reasons, *result.remarks))
@@ -254,6 +267,7 @@ def _rates(arm: ArmSummary) -> str:
 def prepare(config: StudyConfig) -> dict[str, Any]:
     """The task; whatever is missing, or too little to choose an edit by, is refused before a model is loaded."""
     prepared = prepared_task(config)
+    check_comparing(prepared["task"])
     check_openings(prepared["task"], config)
     if config.by == "effect":
         check_choosing(prepared["task"], config)

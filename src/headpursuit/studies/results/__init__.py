@@ -20,6 +20,7 @@ from headpursuit.studies.results.figures import (
 from headpursuit.studies.results.firmness import Firmness, Steadiness
 from headpursuit.studies.results.grown import Balance, Finalist, Grown, Tried
 from headpursuit.studies.results.long_answers import LongAnswers, LongArm
+from headpursuit.studies.results.restated import Restatement
 from headpursuit.studies.results.rungs import Asked, RungArm, RungResult
 from headpursuit.studies.results.sheet import AnswerSheet, CaptionSheet, DoseCell, DoseSheet, DoseWord, size_of
 from headpursuit.studies.results.study_result import Example, HeadNote, StudyResult
@@ -55,6 +56,7 @@ __all__ = [
     "LongArm",
     "Outcome",
     "Phrasing",
+    "Restatement",
     "RungArm",
     "RungResult",
     "Steadiness",

@@ -11,6 +11,7 @@ from headpursuit.studies.results.figures import ArmKind, ArmSummary, ScorerAgree
 from headpursuit.studies.results.firmness import Steadiness
 from headpursuit.studies.results.grown import Balance, Grown
 from headpursuit.studies.results.long_answers import LongAnswers
+from headpursuit.studies.results.restated import Restatement
 from headpursuit.studies.results.rungs import RungResult
 from headpursuit.studies.results.sheet import AnswerSheet
 from headpursuit.studies.results.verdict import Verdict
@@ -30,9 +31,9 @@ class Example:
     label: str = ""
     """In a classification: the class that a right answer names first."""
     image_name: str = ""
-    """The image that is asked about; empty where there is none."""
+    """The image or recording that is asked about; empty where there is none."""
     thumbnail: str = ""
-    """That image, small: a file in the study's folder."""
+    """That image, small, or that recording, compressed: a file in the study's folder."""
     scores: dict[str, float] = field(default_factory=dict)
     """The score of each answer, by arm name."""
 
@@ -98,6 +99,8 @@ class StudyResult(RankedStudy):
     steadiness: Steadiness | None = None
     """The ranking's best heads beside those of resampled prompts; None where these were not ranked, and in results of
     older versions."""
+    restated: tuple[Restatement, ...] = ()
+    """Transcripts or translations of every arm compared with what should be written; none of other tasks."""
     agreement: ScorerAgreement | None = None
     """Two scorers on the same outputs; None where none or but one rates them, and in older results."""
 

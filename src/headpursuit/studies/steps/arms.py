@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 
 from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, Head, parse_scope
+from headpursuit.media import AudioPrompt
 from headpursuit.models import (
     Anatomy,
     AnswersUnder,
@@ -130,6 +132,12 @@ def rows_of(n_arms: int, batch_size: int) -> int:
     return rows if rows < n_arms else rows // n_arms * n_arms
 
 
+def _asked(number: int, question: Question, once: bool) -> tuple[str, int]:
+    """The number of a question, or its prompt where those that share one are answered once."""
+    shared = once and isinstance(question.prompt, AudioPrompt)
+    return ("prompt", id(question.prompt)) if shared else ("question", number)
+
+
 class ArmRunner:
     """Runs arms of one study; the base must be the first, every other arm is compared with it."""
 
@@ -210,20 +218,25 @@ class ArmRunner:
 
     def _answers(self, stage: str, edits: Sequence[Edit], questions: Sequence[Question]) -> list[AnswersUnder]:
         """The answers to some questions under each edit, in batches that fit."""
+        decoding = decoding_of(self._task, self._config, questions)
+        # What answers several questions at once, as a transcript does, is written once.
+        prompts = {_asked(i, q, decoding is None): q.prompt for i, q in enumerate(questions)}
         ask = partial(
             answers_under,
             self._model,
-            [question.prompt for question in questions],
+            list(prompts.values()),
             edits,
             max_new_tokens=self._config.max_new_tokens,
             chat=self._config.frame,
             progress=lambda done, total: self._progress(stage, done, total),
-            decoding=decoding_of(self._task, self._config, questions),
+            decoding=decoding,
         )
         rows = rows_of(len(edits), self._config.batch_size)
         found, fitted = fitting(lambda size: ask(batch_size=size), min(rows, self._most_rows))
         self._most_rows = fitted if fitted < rows else self._most_rows
-        return found
+        number = {key: place for place, key in enumerate(prompts)}
+        places = [number[_asked(i, q, decoding is None)] for i, q in enumerate(questions)]
+        return [replace(one, texts=tuple(one.texts[place] for place in places)) for one in found]
 
     def _damage(self, edit: Edit) -> Damage:
         # The text stands for what the model might write, so an edit of generated tokens acts on it too.

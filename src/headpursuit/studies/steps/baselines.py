@@ -133,7 +133,7 @@ def baseline_arms(run: StudyRun, measure: AnswerMeasure) -> Baselines:
     for kind in (kind for kind, ways in tried.items() if ways):
         with _remarked(kind, remarks):
             chosen[kind] = chooser.best(kind, tried[kind])
-    judged = BaselineRunner(run, run.task.heldout, run.task.neutral_texts, directions)
+    judged = BaselineRunner(run, run.task.heldout, [*map(str, run.task.neutral_texts)], directions)
     parts = Parts(run.folder / "arms", Arm, run.progress, "baselines", len(chosen))
     for kind, one in chosen.items():
         with _remarked(kind, remarks):
@@ -295,7 +295,7 @@ class _Chooser:
     ) -> None:
         self._task, self._concept, self._measure, self._seed = task, run.concept, measure, run.config.seed
         self._questions = selection_of(task, self._seed)
-        self._runner = BaselineRunner(run, self._questions, task.neutral_texts[:TEXTS], directions)
+        self._runner = BaselineRunner(run, self._questions, [*map(str, task.neutral_texts[:TEXTS])], directions)
         self._parts = Parts(run.folder / "baselines", Arm, run.progress, "choose baselines", 1 + n_candidates)
         self._base = self._runner.kept(self._parts, "base", "base", None)
 

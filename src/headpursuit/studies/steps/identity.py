@@ -20,16 +20,17 @@ _WORDS = {"unembedding_sha256": "another model", "revision": "another revision",
 _QUESTIONS = "other questions, images, neutral text, settings or concepts of the same name"
 
 
-def check_is_causal(model: LanguageModel) -> None:
-    """Refuse an encoder-decoder, which no experiment asks.
+def check_asks(model: LanguageModel, task: Task | None = None) -> None:
+    """Refuse an encoder-decoder, but where a study asks it to write what it hears or reads.
 
     Raises:
         ValueError: Naming it.
     """
-    if model.has_encoder:
+    if model.has_encoder and not (task and task.restates):
         raise ValueError(
-            f"{model.name or 'the model'} is an encoder-decoder, and experiments ask causal language models; capture, "
-            "rank, rescale, answer and export take it"
+            f"{model.name or 'the model'} is an encoder-decoder, and this asks causal language models; of encoder-"
+            "decoders there are `study transcription` and `study translation`, and capture, rank, rescale, answer and "
+            "export take them"
         )
 
 
@@ -37,9 +38,8 @@ def check_model(model: LanguageModel, folder: Path, more: dict[str, tuple[str, s
     """Refuse to go on with another model, or other things that are given with a hash and a word for the error.
 
     Raises:
-        ValueError: If one differs, or the model is an encoder-decoder, which no experiment asks.
+        ValueError: If one differs.
     """
-    check_is_causal(model)
     more = more or {}
     identity = {"unembedding_sha256": unembedding(model).sha256, "revision": model.revision, "dtype": model.dtype}
     named = {name: word for name, (_, word) in more.items()}
@@ -66,6 +66,6 @@ def check_asked(
     asked = [[q.answers, q.group, q.fact, q.split, q.label, q.image_name] for q in task.questions]
     prompts = sha256_of_prompts([q.prompt for q in task.questions])
     content = json.dumps(
-        [asked, prompts, [concept.words for concept in concepts], task.neutral_texts, to_record(settings)]
+        [asked, prompts, [concept.words for concept in concepts], [*map(str, task.neutral_texts)], to_record(settings)]
     )
     check_model(model, folder, {"questions_sha256": (sha256(content.encode()).hexdigest(), _QUESTIONS)})

@@ -7,11 +7,12 @@ from pathlib import Path
 from headpursuit.analysis import Capture, CaptureConfig, Ranking, capture, rank
 from headpursuit.analysis.rankers import Evidence, Unsuited, find_ranker
 from headpursuit.concepts import Concept
+from headpursuit.media import prompts_behind
 from headpursuit.models import LanguageModel, batches, first_tokens, tokens_of
 from headpursuit.studies.kernel import lacking, part
 from headpursuit.studies.kernel.progress import Progress
 from headpursuit.studies.results import StudyConfig
-from headpursuit.studies.steps.identity import check_is_causal
+from headpursuit.studies.steps.identity import check_asks
 from headpursuit.studies.tasks import CAPTIONING, Task
 
 SAMPLES = 1000
@@ -102,7 +103,7 @@ def check_fits(
     Raises:
         ValueError: If they do not, or the ranker needs answers that the task does not have.
     """
-    check_is_causal(model)
+    check_asks(model, task)
     n_heads = model.anatomy.n_heads
     for wanted in counts:
         if 2 * wanted > n_heads:
@@ -119,7 +120,7 @@ def check_fits(
             raise ValueError(f"{error}, or another concept to compare with: `other_concept`") from error
     for prompts in ([q.prompt for q in task.heldout], task.ranking_prompts):
         batches(model, prompts, config.batch_size, chat=config.frame, room=max(config.max_new_tokens, config.long))
-    batches(model, task.neutral_texts, config.batch_size)
+    batches(model, prompts_behind(task.neutral_texts), config.batch_size)
 
 
 def ranked(

@@ -132,7 +132,7 @@ def _split(own: Sequence[Question]) -> SplitPlan:
 def _asked_sha256(task: Task, config: StudyConfig) -> str:
     words = [task.words.words, load_concept(config.other_concept).words]
     words += [task.judges.words] if task.judges else []
-    told = [task.neutral_texts, words, dict(task.classes), task.metric, task.direction]
+    told = [[*map(str, task.neutral_texts)], words, dict(task.classes), task.metric, task.direction]
     return sha256(json.dumps(told).encode()).hexdigest()
 
 

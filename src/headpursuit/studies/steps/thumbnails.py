@@ -1,9 +1,10 @@
-"""Small copies of a study's images, kept beside its results: the page is made from them alone."""
+"""Small copies of a study's images and recordings, kept beside its results: the page is made from them alone."""
 
 import io
 from pathlib import Path
 
-from headpursuit.media import ImagePrompt, open_image
+from headpursuit.extras import optional
+from headpursuit.media import AudioPrompt, ImagePrompt, open_image, open_sound
 from headpursuit.storage import write_bytes
 from headpursuit.studies.tasks import Task
 
@@ -12,25 +13,33 @@ LARGEST = 96
 
 FOLDER = "images"
 
+SOUNDS = "sounds"
+
+RATE = 16000
+"""Frames a second of recordings."""
+
 
 def write_thumbnails(task: Task, folder: Path) -> dict[str, str]:
-    """Write a small copy of every held-out image, unless it is there.
+    """Write a small copy of every held-out image and recording, unless it is there.
 
     Returns:
-        By the image's name in its set, the file in the study's folder.
+        By the image's or recording's name in its set, the file in the study's folder.
 
     Raises:
-        FileNotFoundError: If an image is missing.
+        FileNotFoundError: If one is missing.
         ValueError: If it cannot be read; the text names it.
     """
     files: dict[str, str] = {}
     for question in task.heldout:
-        if not isinstance(question.prompt, ImagePrompt) or question.image_name in files:
+        prompt = question.prompt
+        if question.image_name in files or not isinstance(prompt, ImagePrompt | AudioPrompt):
             continue
-        name = files[question.image_name] = f"{FOLDER}/{len(files) + 1:04}.png"
+        place = f"{FOLDER}/{len(files) + 1:04}.png" if isinstance(prompt, ImagePrompt) else ""
+        name = files[question.image_name] = place or f"{SOUNDS}/{len(files) + 1:04}.ogg"
         if not (folder / name).exists():
-            (folder / FOLDER).mkdir(exist_ok=True)
-            write_bytes(folder / name, _thumbnail(question.prompt))
+            (folder / name).parent.mkdir(exist_ok=True)
+            made = _thumbnail(prompt) if isinstance(prompt, ImagePrompt) else _compressed(prompt)
+            write_bytes(folder / name, made)
     return files
 
 
@@ -39,4 +48,10 @@ def _thumbnail(prompt: ImagePrompt) -> bytes:
     small.thumbnail((LARGEST, LARGEST))
     buffer = io.BytesIO()
     small.save(buffer, format="PNG")
+    return buffer.getvalue()
+
+
+def _compressed(prompt: AudioPrompt) -> bytes:
+    buffer = io.BytesIO()
+    optional("soundfile").write(buffer, open_sound(prompt.audio, RATE), RATE, format="OGG", subtype="VORBIS")
     return buffer.getvalue()

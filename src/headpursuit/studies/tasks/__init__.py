@@ -14,9 +14,13 @@ from headpursuit.studies.tasks.declarations import (
 )
 from headpursuit.studies.tasks.declared import declared_task, further_unrelated
 from headpursuit.studies.tasks.images import captioning, image_classification
+from headpursuit.studies.tasks.speech import TRANSCRIPTION, transcription
 from headpursuit.studies.tasks.task import Direction, Question, Rung, Task, accepted_answers, drawn
+from headpursuit.studies.tasks.translating import TRANSLATION, translation
 
 _IMAGE_TASKS: dict[str, Callable[[ImageSet], Task]] = {"image-classification": image_classification}
+
+_RESTATING: dict[str, Callable[[str, str], Task]] = {TRANSCRIPTION: transcription, TRANSLATION: translation}
 
 CAPTIONING = "captioning"
 """The task whose concept is given, and which `study_captions` runs."""
@@ -24,7 +28,12 @@ CAPTIONING = "captioning"
 
 def task_names() -> tuple[str, ...]:
     """All tasks that come with the package."""
-    return tuple(sorted([*declared_names(), *_IMAGE_TASKS, CAPTIONING]))
+    return tuple(sorted([*declared_names(), *_IMAGE_TASKS, CAPTIONING, *_RESTATING]))
+
+
+def takes_concept(name: str) -> bool:
+    """True if a task has a concept of the caller's choice."""
+    return name == CAPTIONING or name in _RESTATING
 
 
 def is_image_task(name: str) -> bool:
@@ -39,6 +48,8 @@ def usual_settings(name: str) -> dict[str, Any]:
         FileNotFoundError: If a task's file is missing.
         ValueError: If it cannot be read.
     """
+    if name in _RESTATING:
+        return {"positions": "generated", "max_new_tokens": 24, "sweep": True, "batch_size": 16}
     if not is_image_task(name):
         file = declaration_file(name)
         if not is_declaration(name) and not file.exists():
@@ -79,8 +90,8 @@ def load_task(
     Args:
         name: One of `task_names()`, or a declaration (.yaml).
         images: What an image task asks about.
-        concept: What captions are read for: a built-in name or a file.
-        data: Where a task's rows are read from, instead of the place that its file names.
+        concept: What captions or transcripts are read for: a built-in name or a file.
+        data: Where a task's rows are read from, instead of the place that its file names; recordings.
         scorer: What judges outputs, instead of the task's own.
         seed: Of the rows that are drawn where a declaration has a limit.
         wide: Where common unrelated questions are asked, ask the further ones, too, on which an edit can be grown.
@@ -92,8 +103,12 @@ def load_task(
     """
     if name not in task_names() and not is_declaration(name):
         raise ValueError(f"there is no task {name!r}; there is {', '.join(task_names())}, or a file of yours (.yaml)")
-    if concept and name != CAPTIONING:
+    if concept and not takes_concept(name):
         raise ValueError(f"{name} has a concept of its own; leave `concept` out")
+    if takes_concept(name) and not concept:
+        raise ValueError(f"{name} needs a concept whose words are counted; name it with `concept`, like colours")
+    if name in _RESTATING:
+        return _RESTATING[name](concept, data)
     if not is_image_task(name):
         if images is not None:
             raise ValueError(f"{name} asks about no images")
@@ -102,8 +117,6 @@ def load_task(
         raise ValueError(f"{name} needs images; name a set or a folder of them with `data`")
     if name != CAPTIONING:
         return _IMAGE_TASKS[name](images)
-    if not concept:
-        raise ValueError("captioning needs a concept whose words are counted; name it with `concept`, like colours")
     return captioning(images, load_concept(concept))
 
 
@@ -127,6 +140,8 @@ def asked_for(name: str) -> tuple[str, dict[str, Any]]:
 
 __all__ = [
     "CAPTIONING",
+    "TRANSCRIPTION",
+    "TRANSLATION",
     "Direction",
     "Question",
     "Rung",
@@ -141,6 +156,7 @@ __all__ = [
     "is_declaration",
     "is_image_task",
     "load_task",
+    "takes_concept",
     "task_names",
     "usual_settings",
 ]

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 from headpursuit.concepts import Concept, load_concept
 from headpursuit.files import check_text, is_blank, parse_json, text_of
-from headpursuit.media import ImagePrompt, Prompt, said
+from headpursuit.media import ImagePrompt, Passage, Prompt, said
 from headpursuit.words import compared
 
 Group = Literal["target", "unrelated"]
@@ -39,6 +39,8 @@ class Question:
     """The words it is asked in, such as `The museum stands in {x}`; empty where there is but one way to ask."""
     draw: int = 0
     """The number of its draw, where it is asked several times."""
+    reference: str = ""
+    """All that should be written, where a model writes what it hears or translates."""
 
     def __post_init__(self) -> None:
         check_answers(self.answers, f"the question {self.text[:60]!r}")
@@ -71,8 +73,9 @@ class Task:
     concept: str | Concept
     """The concept that the target outputs belong to: its words, a built-in name, or a file."""
     questions: tuple[Question, ...]
-    neutral_texts: tuple[str, ...]
-    """Plain text about other things, for perplexity and divergence."""
+    neutral_texts: tuple[str | Passage, ...]
+    """Text about other things, for perplexity and divergence; where a model writes what it hears or translates, behind
+    what it hears or reads."""
     classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """In a classification: the words that name each class."""
     remarks: tuple[str, ...] = ()
@@ -107,6 +110,11 @@ class Task:
     def has_images(self) -> bool:
         """True if any question is about an image."""
         return any(isinstance(q.prompt, ImagePrompt) for q in self.questions)
+
+    @property
+    def restates(self) -> bool:
+        """True if the model writes what it hears, or what it reads in another language."""
+        return any(q.reference for q in self.questions)
 
     @property
     def ranking_prompts(self) -> tuple[Prompt, ...]:

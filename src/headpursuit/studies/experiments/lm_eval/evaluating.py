@@ -23,7 +23,7 @@ from headpursuit.studies.experiments.lm_eval.settings import EDIT, HarnessConfig
 from headpursuit.studies.kernel import Parts, alone
 from headpursuit.studies.kernel.progress import Progress, silent
 from headpursuit.studies.steps.dates import dated
-from headpursuit.studies.steps.identity import check_model
+from headpursuit.studies.steps.identity import check_asks, check_model
 
 
 @alone
@@ -65,6 +65,7 @@ def harness_study(
     saved.check(model)
     tasks = tasks or harness_tasks(config.tasks, config.include_path)
     tasks.check_scope(saved.edit)
+    check_asks(model)
     planned = {"base": Edit({}), "edit": saved.edit, **_controls(saved.edit, model.anatomy, config)}
     KIND.begin(folder, config)
     saved.save(folder / EDIT)
