@@ -21,6 +21,7 @@ from headpursuit.models.neutral import written_ids
 from headpursuit.report.pages import render
 from headpursuit.report.pages.answers import page_of
 from headpursuit.studies import StudyResult, load_task, study
+from headpursuit.studies.steps.arms import ArmRunner
 from headpursuit.studies.steps.thumbnails import write_thumbnails
 from headpursuit.studies.tasks.numerals import with_numerals
 from headpursuit.studies.tasks.speech import spoken_concepts
@@ -91,6 +92,20 @@ def test_a_translation_is_studied_to_a_verdict(finished):
     assert result.verdict.outcome
     assert {head[:1] for head in result.edit.heads} == {"L"}
     assert StudyResult.load(folder) == result
+
+
+def test_one_translation_answers_all_that_is_asked_of_its_sentence(reading, translated, finished, monkeypatch):
+    asked = []
+
+    def watched(model, prompts, *args, **kwargs):
+        asked.append(len(prompts))
+        return answers_under(model, prompts, *args, **kwargs)
+
+    monkeypatch.setattr("headpursuit.studies.steps.arms.answers_under", watched)
+    task, config = load_task("translation", concept=str(translated[1]), data=str(translated[0])), finished[0].config
+    ArmRunner(reading, task, config, lambda *_: None).run("base", "base", Edit({}))
+    sentences = {q.reference for q in task.heldout}
+    assert len(task.heldout) > asked[0] >= len(sentences)
 
 
 def test_whole_sentences_are_compared_with_what_should_be_written(finished):

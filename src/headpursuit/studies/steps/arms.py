@@ -10,7 +10,6 @@ import torch
 
 from headpursuit.analysis import Ranking, count_of
 from headpursuit.heads import Edit, Head, parse_scope
-from headpursuit.media import AudioPrompt
 from headpursuit.models import (
     Anatomy,
     AnswersUnder,
@@ -134,7 +133,7 @@ def rows_of(n_arms: int, batch_size: int) -> int:
 
 def _asked(number: int, question: Question, once: bool) -> tuple[str, int]:
     """The number of a question, or its prompt where those that share one are answered once."""
-    shared = once and isinstance(question.prompt, AudioPrompt)
+    shared = once and bool(question.reference)
     return ("prompt", id(question.prompt)) if shared else ("question", number)
 
 
